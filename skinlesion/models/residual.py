@@ -32,7 +32,10 @@ class ResidualBlock(nn.Module):
         y = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(y)) + self.skip(x))
 
-# %% ../../nbs/api/21_models.residual.ipynb #5ffccd91
+# %% ../../nbs/api/21_models.residual.ipynb #c2633e83
+def _stage(ni, nf, depth, stride):
+    return nn.Sequential(ResidualBlock(ni, nf, stride), *(ResidualBlock(nf, nf) for _ in range(depth-1)))
+
 def residual(
     num_classes:int=2, # Classes
     channels:int=3, # 1 (grey) or 3 (RGB)
@@ -41,6 +44,6 @@ def residual(
 )->PooledClassifier: # About 2.8 million parameters
     "A residual CNN: a stem that quarters the side, then `depth` blocks per width"
     stem = nn.Sequential(nn.Conv2d(channels, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
-    ends = [(a, b, k == 0 and i > 0) for i,(a,b) in enumerate(zip((widths[0], *widths), widths)) for k in range(depth)]
-    blocks = [ResidualBlock(b if k%depth else a, b, stride=2 if halve else 1) for k,(a,b,halve) in enumerate(ends)]
-    return PooledClassifier(nn.Sequential(stem, *blocks), widths[-1], num_classes)
+    ins,strides = (widths[0], *widths),(1, *[2]*(len(widths)-1))
+    stages = [_stage(ni, nf, depth, stride) for ni,nf,stride in zip(ins, widths, strides)]
+    return PooledClassifier(nn.Sequential(stem, *stages), widths[-1], num_classes)

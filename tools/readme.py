@@ -1,0 +1,83 @@
+"""Write README.md from nbs/index.ipynb, without Quarto.
+
+    python tools/readme.py           # write it
+    python tools/readme.py --check   # exit 1 if it is not current
+"""
+import posixpath
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import MarkdownExporter
+from nbconvert.filters import strip_ansi
+from nbdev.process import NBProcessor
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE, README = ROOT/'nbs/index.ipynb', ROOT/'README.md'
+NOTE = '<!-- Made from nbs/index.ipynb by `make readme`: edit the notebook -->\n\n'
+LINK = re.compile(r'(\]\(|\b(?:src|href)=")(?![a-z]+:|[/#])([^)"#\s]+)')
+
+
+def outside_code(fn, text):
+    "`text` with `fn` applied to all but its fenced code blocks"
+    parts = re.split(r'(^```.*?^```)', text, flags=re.M|re.S)
+    return ''.join(part if i % 2 else fn(part) for i, part in enumerate(parts))
+
+def from_root(link):
+    "The relative `link` as it reads from the repository's root"
+    target = posixpath.normpath(posixpath.join('nbs', link[2]))
+    if not (ROOT/target).exists(): raise ValueError(f"it links to {link[2]}, which does not exist")
+    return link[1] + target
+
+def relink(text): return outside_code(lambda part: LINK.sub(from_root, part), text)
+
+def as_text(output):
+    "`output` in the one form that GitHub shows well"
+    if output['output_type'] == 'stream': return {**output, 'text': strip_ansi(''.join(output['text']))}
+    data = {mime: ''.join(text) for mime, text in output.get('data', {}).items() if mime.startswith('text/')}
+    if 'text/markdown' in data: shown = {'text/markdown': relink(data['text/markdown'])}
+    elif 'text/plain' in data: shown = {'text/plain': strip_ansi(data['text/plain'])}
+    else: raise ValueError(f"a cell's output has no text, but is {output['output_type']}")
+    return {**output, 'data': shown}
+
+def check_no_picture(output):
+    if any(mime.startswith('image/') for mime in output.get('data', {})):
+        raise ValueError("a cell's output is a picture: save it under nbs/images/ and show it in a Markdown cell")
+
+def as_readme(cell):
+    "`cell` with links and outputs for GitHub"
+    if cell.cell_type == 'markdown': return {**cell, 'source': relink(cell.source)}
+    # Standard error holds the progress bars and warnings of one machine
+    outputs = [o for o in cell.outputs if o.get('name') != 'stderr' and cell.directives_.get('output') != 'false']
+    for o in outputs: check_no_picture(o)
+    hide_source = cell.directives_.get('echo') == 'false' or not cell.source.strip()
+    return {**cell, 'outputs': [as_text(o) for o in outputs], 'metadata': {'transient': {'remove_source': hide_source}}}
+
+def is_shown(cell):
+    "Raw cells hold front matter, for the site alone"
+    return cell.cell_type != 'raw' and 'hide' not in cell.directives_ and cell.directives_.get('include') != 'false'
+
+def render():
+    "The text of README.md"
+    cells = [as_readme(cell) for cell in NBProcessor(SOURCE).nb.cells if is_shown(cell)]
+    python = {'language_info': {'name': 'python'}} # the language of the code fences
+    nb = nbformat.from_dict({'cells': cells, 'metadata': python, 'nbformat': 4, 'nbformat_minor': 5})
+    body, _ = MarkdownExporter().from_notebook_node(nb)
+    return NOTE + outside_code(lambda part: re.sub(r'\n{3,}', '\n\n', part), body).strip() + '\n'
+
+def write(text):
+    "Write README.md whole or not at all"
+    draft = README.with_suffix('.tmp')
+    draft.write_text(text, encoding='utf-8')
+    draft.replace(README)
+
+def main():
+    try: text = render()
+    except ValueError as e: sys.exit(f'nbs/index.ipynb cannot become README.md: {e}')
+    if '--check' not in sys.argv: write(text)
+    elif not README.exists() or README.read_text(encoding='utf-8') != text:
+        sys.exit('README.md differs from nbs/index.ipynb: run `make readme`')
+
+
+if __name__ == '__main__': main()
