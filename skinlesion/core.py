@@ -6,11 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'NOTICE', 'prob_column', 'InputError', 'some', 'need', 'replacing',
-           'remove', 'sha256', 'Progress']
+           'remove', 'sha256', 'versions', 'Progress']
 
-# %% ../nbs/api/00_core.ipynb #2b284b2c
-import hashlib, importlib, os, shutil, sys, tempfile, time
+# %% ../nbs/api/00_core.ipynb #b2b5d52d
+import hashlib, importlib, os, platform, shutil, sys, time
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 
 # %% ../nbs/api/00_core.ipynb #41c9c342
@@ -85,6 +86,17 @@ def sha256(
     with open(path, 'rb') as f:
         while block := f.read(1<<20): h.update(block)
     return h.hexdigest()
+
+# %% ../nbs/api/00_core.ipynb #06163875
+def versions()->dict: # Name to version, without packages that are not installed
+    "Versions of Python and of the libraries that a result rests on"
+    names = ('skinlesion', 'torch', 'fastai', 'timm', 'numpy', 'pillow', 'onnx', 'onnxruntime')
+    found = {n: _distribution(n) for n in names}
+    return dict(python=platform.python_version()) | {n: d.version for n,d in found.items() if d}
+
+def _distribution(name):
+    try: return metadata.distribution(name)
+    except metadata.PackageNotFoundError: return None
 
 # %% ../nbs/api/00_core.ipynb #c3059161
 class Progress:

@@ -21,8 +21,8 @@ from nbdev.doclinks import nbglob
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
 BIN = Path(sys.executable).parent
-# Tests draw to no screen, send nothing, and use the threads that a user's run would
-ENV = {k: v for k, v in os.environ.items() if k != 'OMP_NUM_THREADS'} | {'MPLBACKEND': 'agg', 'WANDB_MODE': 'offline'}
+# Tests draw to no screen and send nothing; as many run at once as there are cores, so each has one thread
+ENV = os.environ | {'MPLBACKEND': 'agg', 'WANDB_MODE': 'offline', 'OMP_NUM_THREADS': '1'}
 NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromium`, or install your system's package"
 TEST = """
 import sys

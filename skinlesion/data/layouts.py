@@ -122,7 +122,7 @@ def data_hash(
     cases:pd.DataFrame, # Cases with a column `sha256`
 )->str: # 64 hexadecimal digits
     "Name of this set of images and labels, whatever its place and order"
-    lines = sorted(f'{h} {l} {s}' for h,l,s in zip(cases.sha256, cases.label, cases.split))
+    lines = sorted(f'{h} {l}' for h,l in zip(cases.sha256, cases.label))
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
 # %% ../../nbs/api/10_data.layouts.ipynb #8257e2fa

@@ -10,6 +10,7 @@ __all__ = ['SHOWN', 'show_answer', 'example_images', 'build_demo', 'demo_app', '
 # %% ../../nbs/api/54_serve.demo.ipynb #8f520e55
 import csv, errno, html, logging, os, random, signal, socket, sys, tempfile, threading, webbrowser
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 
@@ -28,7 +29,8 @@ _SCORES = dict(auroc='an AUROC', macro_auroc='a macro-averaged AUROC', balanced_
 def _measured(config):
     "One line on the model: what it tells apart and how well, from its `config.json`"
     classes = [html.escape(c) for c in config['classes']]
-    about = f'Tells {", ".join(classes[:-1])} and {classes[-1]} apart with the network <i>{html.escape(config["architecture"]["name"])}</i>. '
+    about = (f'Tells {", ".join(classes[:-1])} and {classes[-1]} apart with the network '
+             f'<i>{html.escape(config["architecture"]["name"])}</i>. ')
     found = config.get('metrics') or dict(metrics={})
     key = next((k for k in _SCORES if found['metrics'].get(k, {}).get('value') is not None), None)
     if key is None: return about + 'How well it does so was not measured.'
@@ -65,10 +67,11 @@ def _reading(config, answer):
     "How to read the heat map of `answer`, as HTML"
     others = [c for c in config['classes'] if c != answer.pred]
     against = html.escape(others[0]) if len(others) == 1 else 'the other classes'
-    if answer.heat.max() <= 0: return f'<p class="sl-note">Nothing is coloured: no place in the picture speaks for <b>{html.escape(answer.pred)}</b>.</p>'
-    exact = ('The map is exact: the answer is its mean over the picture' if config.get('map_exact')
+    pred = f'<b>{html.escape(answer.pred)}</b>'
+    if answer.heat.max() <= 0: return f'<p class="sl-note">Nothing is coloured: no place in the picture speaks for {pred}.</p>'
+    exact = ('The map is exact: its mean and a constant are the answer' if config.get('map_exact')
              else 'For this network the map is an approximation')
-    return (f'<p class="sl-note">From yellow to red: what speaks for <b>{html.escape(answer.pred)}</b> and against {against}, '
+    return (f'<p class="sl-note">From yellow to red: what speaks for {pred} and against {against}, '
             f'relative to the strongest place in this picture. {exact}; it shows where the network looked, not why.</p>')
 
 # %% ../../nbs/api/54_serve.demo.ipynb #65963f41
@@ -138,7 +141,8 @@ def build_demo(
 )->gr.Blocks: # To be mounted by `demo_app`
     "The page around `predictor`"
     title = ' or '.join(predictor.classes) + '?' if len(predictor.classes) < 4 else f'Which of {len(predictor.classes)} classes?'
-    head = f'<h1>{html.escape(title)}</h1><p class="sl-notice"><b>{NOTICE}</b> Not for diagnosis, triage or any decision about a patient.</p>'
+    head = (f'<h1>{html.escape(title)}</h1><p class="sl-notice"><b>{NOTICE}</b> '
+            'Not for diagnosis, triage or any decision about a patient.</p>')
     # a picture that is an hour old is removed while the server runs
     with gr.Blocks(title=f'{title} - skinlesion', analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(f'<div class="sl-page">{head}<p>{_measured(predictor.config)}</p></div>', padding=False)
@@ -146,7 +150,7 @@ def build_demo(
             with gr.Column(min_width=280): picture,gallery = _inputs(examples)
             with gr.Column(min_width=280): outputs = _outputs()
         gr.HTML('<p class="sl-page sl-note">Pictures are read by the computer that runs this page and sent nowhere else. '
-                'They are removed when the server ends, or after an hour.</p>', padding=False)
+                'They are removed after about an hour, and when the server ends.</p>', padding=False)
         _connect(predictor, picture, gallery, outputs)
     return page
 
@@ -154,14 +158,21 @@ def build_demo(
 def _inputs(examples):
     "The place for an upload, and the examples"
     picture = gr.Image(label='Picture', type='filepath', image_mode=None, sources=['upload', 'clipboard'], height=340, buttons=[],
-                       elem_id='picture', alt_text='the picture to answer for')
+                       elem_id='picture', alt_text='uploaded picture')
     picture.preprocess = lambda data: data.path if data else None # the upload as it is, without a look at it
+    picture.async_move_resource_to_block_cache = partial(_uploaded, Path(picture.GRADIO_CACHE).resolve())
     drawn = any('synthetic' in caption for _,caption in examples)
     told = 'Or choose an example: synthetic, drawn by a program' if drawn else 'Or choose an example: test images, not used for training'
     gr.HTML(f'<p class="sl-note">{told}</p>', elem_id='told', visible=bool(examples))
-    gallery = gr.Gallery([(str(p), caption) for p,caption in examples], label='Examples', show_label=False, container=False, columns=3, height='auto',
-                         object_fit='cover', allow_preview=False, interactive=False, buttons=[], elem_id='examples', visible=bool(examples))
+    gallery = gr.Gallery([(str(p), caption) for p,caption in examples], label='Examples', show_label=False, container=False,
+                         columns=3, height='auto', object_fit='cover', allow_preview=False, interactive=False, buttons=[],
+                         elem_id='examples', visible=bool(examples))
     return picture,gallery
+
+async def _uploaded(folder, path):
+    "`path`, which needs to be in the `folder` of uploads. A mounted Gradio would read any file and fetch any address that a visitor names"
+    if path is not None and not Path(path).resolve().is_relative_to(folder): raise gr.Error('not an upload', print_exception=False)
+    return path
 
 def _outputs():
     "The answer, the heat map and how to read it"
@@ -172,7 +183,7 @@ def _outputs():
 
 def _connect(predictor, picture, gallery, outputs):
     "A change of the picture asks for an answer; an example becomes the picture"
-    cached = [o.image.path for o in gallery.value.root] if hasattr(gallery.value, 'root') else [o['image']['path'] for o in gallery.value or []]
+    cached = [o['image']['path'] for o in gallery.value or []]
     def chosen(event:gr.SelectData): return cached[event.index] # by number: a path from the browser could name any file
     gallery.select(chosen, None, picture, show_progress='hidden', api_visibility='private')
     def answered(path): return show_answer(predictor, path)
@@ -187,7 +198,8 @@ _CSS = """
 .sl-notice { display: inline-block; padding: .35rem .8rem; border-left: 4px solid #d97706; border-radius: 4px;
   background: color-mix(in srgb, #d97706 14%, transparent); }
 .sl-note { color: color-mix(in srgb, var(--body-text-color) 75%, transparent); font-size: .92rem; line-height: 1.45; margin: 0; }
-.sl-answer { padding: .9rem 1rem 1rem; border: 1px solid var(--border-color-primary); border-radius: 4px; background: var(--block-background-fill); }
+.sl-answer { padding: .9rem 1rem 1rem; border: 1px solid var(--border-color-primary); border-radius: 4px;
+  background: var(--block-background-fill); }
 .sl-answer p { margin: .9rem 0 0; }
 .sl-head { font-size: 1.6rem; line-height: 1.2; margin-bottom: .8rem; }
 .sl-head span { float: right; font-variant-numeric: tabular-nums; }
@@ -201,17 +213,19 @@ _CSS = """
 #heat:not(:has(img)) { display: none; }
 #examples { min-height: 0; }
 #examples .grid-wrap { min-height: 0; max-height: none; overflow: visible; padding: 0; }
-#examples .caption-label { left: 0; right: 0; bottom: 0; max-width: none; padding: 2px 6px; font-size: 12px; text-align: center; border-radius: 0; }
+#examples .caption-label { left: 0; right: 0; bottom: 0; max-width: none; padding: 2px 6px;
+  font-size: 12px; text-align: center; border-radius: 0; }
 @media (max-width: 640px) {
   .gradio-container .fillable { padding: 12px !important; }
   .sl-page h1 { font-size: 1.5rem; }
   #picture, #heat { height: 270px !important; }
-  #examples .grid-container { grid-template-columns: repeat(6, 118px); overflow-x: auto; }
+  #examples .grid-container { grid-template-columns: repeat(6, 140px); overflow-x: auto; }
 }
 """
 
 # where the page is long, go to the answer
-_TO_ANSWER = "() => { if (innerWidth <= 640 && document.querySelector('.sl-head')) document.querySelector('#answer').scrollIntoView({behavior: 'smooth'}) }"
+_TO_ANSWER = """() => { if (innerWidth <= 640 && document.querySelector('.sl-head'))
+  document.querySelector('#answer').scrollIntoView({behavior: 'smooth'}) }"""
 
 # %% ../../nbs/api/54_serve.demo.ipynb #0834beb4
 def demo_app(
@@ -253,7 +267,8 @@ def serve(
     sock = _listen(host, port)
     if threading.current_thread() is threading.main_thread(): _hang_up_ends()
     config = uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=1)
-    try: _Server(config, _address(host, sock), '' if _port(sock) == port or not port else f', for port {port} is taken', open_browser).run([sock])
+    why = f', for port {port} is taken' if port and _port(sock) != port else ''
+    try: _Server(config, _address(host, sock), why, open_browser).run([sock])
     except KeyboardInterrupt: pass # uvicorn ends cleanly and then raises it again
     finally: sock.close()
 
@@ -263,7 +278,8 @@ def _listen(host, port, more=20):
     for k in range(port, min(port+more, 65535)+1):
         try: return socket.create_server((host, k), family=socket.AF_INET6 if ':' in host else socket.AF_INET)
         except OSError as e:
-            if e.errno != errno.EADDRINUSE: raise InputError(f'cannot listen at {host}, port {k}: {e.strerror}; choose another --host or --port') from None
+            if e.errno == errno.EADDRINUSE: continue
+            raise InputError(f'cannot listen at {host}, port {k}: {e.strerror}; choose another --host or --port') from None
     problem = f'all ports from {port} to {port+more} are taken' if 0 <= port <= 65535 else f'port is {port}, but needs to be 0 to 65535'
     raise InputError(f'{problem}; choose another --port')
 
