@@ -19,23 +19,21 @@ class ResidualBlock(nn.Module):
     def __init__(self,
         ni:int, # Channels in
         nf:int, # Channels out
-        stride:int=1, # 2 halves height and width
+        halve:bool=False, # Halve height and width first
     ):
         super().__init__()
-        self.conv1,self.bn1 = nn.Conv2d(ni, nf, 3, stride, 1, bias=False),nn.BatchNorm2d(nf)
-        self.conv2,self.bn2 = nn.Conv2d(nf, nf, 3, 1, 1, bias=False),nn.BatchNorm2d(nf)
-        same = ni == nf and stride == 1
-        self.skip = nn.Identity() if same else nn.Sequential(nn.Conv2d(ni, nf, 1, stride, bias=False), nn.BatchNorm2d(nf))
+        self.pool = nn.AvgPool2d(2) if halve else nn.Identity()
+        self.conv1,self.bn1 = nn.Conv2d(ni, nf, 3, padding=1, bias=False),nn.BatchNorm2d(nf)
+        self.conv2,self.bn2 = nn.Conv2d(nf, nf, 3, padding=1, bias=False),nn.BatchNorm2d(nf)
+        self.skip = nn.Identity() if ni == nf else nn.Sequential(nn.Conv2d(ni, nf, 1, bias=False), nn.BatchNorm2d(nf))
         nn.init.zeros_(self.bn2.weight) # each block starts as its skip (Goyal et al. 2017)
 
     def forward(self, x):
+        x = self.pool(x)
         y = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(y)) + self.skip(x))
 
-# %% ../../nbs/api/21_models.residual.ipynb #c2633e83
-def _stage(ni, nf, depth, stride):
-    return nn.Sequential(ResidualBlock(ni, nf, stride), *(ResidualBlock(nf, nf) for _ in range(depth-1)))
-
+# %% ../../nbs/api/21_models.residual.ipynb #5ffccd91
 def residual(
     num_classes:int=2, # Classes
     channels:int=3, # 1 (grey) or 3 (RGB)
@@ -43,7 +41,9 @@ def residual(
     depth:int=2, # Blocks in a stage
 )->PooledClassifier: # About 2.8 million parameters
     "A residual CNN: a stem that quarters the side, then `depth` blocks per width"
-    stem = nn.Sequential(nn.Conv2d(channels, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
-    ins,strides = (widths[0], *widths),(1, *[2]*(len(widths)-1))
-    stages = [_stage(ni, nf, depth, stride) for ni,nf,stride in zip(ins, widths, strides)]
+    stem = nn.Sequential(nn.Conv2d(channels, widths[0], 4, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True), nn.MaxPool2d(2))
+    stages = [_stage(ni, nf, depth, halve=ni != nf) for ni,nf in zip((widths[0], *widths), widths)]
     return PooledClassifier(nn.Sequential(stem, *stages), widths[-1], num_classes)
+
+def _stage(ni, nf, depth, halve):
+    return nn.Sequential(ResidualBlock(ni, nf, halve), *(ResidualBlock(nf, nf) for _ in range(depth-1)))
