@@ -8,8 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/cli.html.md"""
 __all__ = ['app', 'Data', 'Bundle', 'Layout', 'Target', 'Positive', 'Strict', 'Seed', 'Host', 'Port', 'sample', 'cases', 'train',
            'evaluate', 'report', 'predict', 'serve', 'demo', 'main']
 
-# %% ../nbs/api/71_cli.ipynb #4b0d3750
-import json, os, sys, traceback
+# %% ../nbs/api/71_cli.ipynb #954d80e5
+import json, os, sys, traceback, warnings
 from typing import Annotated, Optional
 
 import typer
@@ -146,6 +146,7 @@ def main(
     "Run the command line and exit with its code"
     args = list(sys.argv[1:] if args is None else args)
     debug = '--debug' in args
+    if not debug: _short_warnings()
     sys.exit(_run([a for a in args if a != '--debug'], debug))
 
 def _run(args, debug):
@@ -158,6 +159,11 @@ def _run(args, debug):
         if hasattr(e, 'format_message'): return _say(f'{e.format_message()} (try skinlesion --help)', debug, 2) # typer's usage errors
         return _say(f'{type(e).__name__}: {e}' if not isinstance(e, ImportError) else e, debug, 1, hint=' (--debug shows where)')
 
+def _short_warnings():
+    "Warnings as one line, without those that tell developers of libraries what will change"
+    for kind in (FutureWarning, DeprecationWarning, PendingDeprecationWarning): warnings.filterwarnings('ignore', category=kind)
+    warnings.showwarning = lambda message, *_: print(f'skinlesion: note: {" ".join(str(message).split())}', file=sys.stderr)
+
 def _say(what, debug, code, hint=''):
     if debug: traceback.print_exc()
     print(f'skinlesion: {" ".join(str(what).split())}{hint}', file=sys.stderr)
@@ -168,4 +174,5 @@ def _closed_pipe():
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
 
+# %% ../nbs/api/71_cli.ipynb #5b9b18e2
 if __name__ == '__main__': main()

@@ -83,7 +83,7 @@ class Journal(Callback):
     def after_batch(self):
         if not self.training: return
         if self.progress is None: self.progress = Progress(self.total*self.n_iter, 'training')
-        self.seen,self.loss_sum = self.seen+len(self.yb[0]),self.loss_sum+float(self.loss)*len(self.yb[0])
+        self.seen,self.loss_sum = self.seen+len(self.yb[0]),self.loss_sum+self.loss.item()*len(self.yb[0])
         if not np.isfinite(self.loss_sum): raise CancelFitException # fastai would wrap an error in lines of its own; `_fit` says it
         self.progress.update(note=f'loss {self.loss_sum/self.seen:.3f}')
 
