@@ -29,8 +29,7 @@ readme: $(VENV)/dev.stamp ## nbs/index.ipynb -> README.md
 	@$(BIN)/python tools/readme.py
 
 outputs: $(VENV)/dev.stamp ## run the notebooks and save their outputs
-	@PYTHONWARNINGS=ignore OMP_NUM_THREADS=1 WANDB_MODE=offline $(BIN)/nbdev-test --save --flags "$(FLAGS)"
-	@$(BIN)/nbdev-clean
+	@$(BIN)/python tools/outputs.py
 
 docs: $(VENV)/dev.stamp ## the site, in _docs/ (needs Quarto)
 	@command -v quarto >/dev/null \

@@ -23,7 +23,7 @@ from .evaluate.report import Report, report
 from .models.registry import is_pretrained
 from .serve.bundle import save_bundle
 from .serve.predictor import Predictor
-from .synth import sample
+from .synth import is_drawn, sample
 from .train.recipe import make_recipe
 from .train.run import check_out, fit_run, now, read_run, write_run
 
@@ -106,7 +106,9 @@ def _tier(run):
     name = run.learn.model.recreate['name']
     return f'{name}, pretrained' if is_pretrained(run.recipe.arch) and run.recipe.pretrained else f'{name}, trained from scratch'
 
-def _title(run): return f'{_tier(run)}: {", ".join(run.learn.dls.vocab)}'
+def _title(run): return f'{_tier(run)}: {", ".join(run.learn.dls.vocab)}{_drawn(run.about["data"])}'
+
+def _drawn(data): return ' (synthetic images)' if is_drawn(data) else ''
 
 def _about(run):
     a,n = run.about,run.about['images']
@@ -160,7 +162,7 @@ def evaluate(
     preds = predictions_table(part, predictor.probabilities(part.path), predictor.classes, predictor.positive)
     about = {'Bundle': str(bundle), 'Data': str(data), 'Split': ', '.join(s or 'not split' for s in sorted(part.split.unique())),
              'Files left out': str(len(cases.attrs['skipped'])), 'Data hash': cases.attrs['data_hash']}
-    result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}')
+    result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(data)}')
     print(result)
     return result
 
@@ -183,13 +185,13 @@ def report_file(
     print(result)
     return result
 
-# %% ../nbs/api/70_commands.ipynb #93fd2cf3
-DEMO_RECIPE = dict(arch='residual', size=96, epochs=10, bs=16, track='none')
+# %% ../nbs/api/70_commands.ipynb #7e47bbc1
+DEMO_RECIPE = dict(arch='residual', size=96, epochs=12, bs=16, track='none')
 
 def demo(
     out='skinlesion-demo', # Folder for the images and the run
     serve:bool=True, # Open the demo in the browser at the end
-    n:int=600, # Images to draw
+    n:int=900, # Images to draw
     host:str='127.0.0.1', # Address to serve on
     port:int=7860, # Port to serve on
     **changes, # Fields of `Recipe` over `DEMO_RECIPE`

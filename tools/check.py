@@ -6,6 +6,7 @@
 """
 import argparse
 import hashlib
+import json
 import os
 import shutil
 import signal
@@ -85,13 +86,21 @@ def check_made(tool, folder, copy):
     return failed or differences(snapshot(ROOT/folder), snapshot(copy/folder), folder,
                                  'run `make prepare`, and remove modules whose notebook is gone')
 
-def check_all(before):
+def check_outputs(notebooks):
+    "Outputs hold no standard error, which is progress and warnings, and no path of this machine"
+    places = {str(ROOT), str(Path.home()), tempfile.gettempdir() + '/'}
+    def bad(cell): return any(o.get('name') == 'stderr' or any(p in json.dumps(o) for p in places) for o in cell.get('outputs', []))
+    found = [str(nb.relative_to(NBS)) for nb in notebooks if any(map(bad, json.loads(nb.read_text(encoding='utf-8'))['cells']))]
+    return '\n'.join([f'untidy: nbs/{name}' for name in found] + ['run `make outputs`']) if found else ''
+
+def check_all(before, notebooks):
     "Whether each check passed; `before` is how nbs/ was before the tests"
     yield report('tests leave nbs/ as it was', differences, before, snapshot(NBS), 'nbs', 'write to a temporary folder')
     with tempfile.TemporaryDirectory() as tmp:
         copy_sources(Path(tmp))
         yield report('nbdev-export leaves no difference', check_made, 'nbdev-export', 'skinlesion', Path(tmp))
         yield report('notebooks are clean', check_made, 'nbdev-clean', 'nbs', Path(tmp))
+    yield report('outputs hold no progress and no local path', check_outputs, notebooks)
     yield report('README.md equals nbs/index.ipynb', run, sys.executable, 'tools/readme.py', '--check')
 
 def has_chromium():
@@ -120,7 +129,7 @@ def main():
     notebooks = chosen(only)
     if not notebooks: sys.exit(f"No notebook in nbs/ matches {' or '.join(only)}")
     before = snapshot(NBS)
-    passed = test_all(notebooks, flags) + ([] if only else list(check_all(before)))
+    passed = test_all(notebooks, flags) + ([] if only else list(check_all(before, notebooks)))
     print(f'{sum(passed)} passed, {passed.count(False)} failed')
     sys.exit(not all(passed))
 

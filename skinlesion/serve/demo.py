@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from ..core import NOTICE, InputError
 from ..image import MIN_SIDE, open_image
 from .predictor import Predictor
-from ..synth import draw_lesions
+from ..synth import draw_lesions, is_drawn
 
 # %% ../../nbs/api/54_serve.demo.ipynb #9c46c63b
 _SCORES = dict(auroc='an AUROC', macro_auroc='a macro-averaged AUROC', balanced_accuracy='a balanced accuracy', accuracy='an accuracy')
@@ -105,7 +105,7 @@ def example_images(
 )->list: # (path, caption) by image
     "Up to `n` test images of the run that `bundle` lies in, or else `n` synthetic lesions"
     rows = _in_turn(_test_images(Path(bundle).resolve().parent/'cases.csv'))[:n]
-    if rows: return [(r['path'], f'{r["label"]} ({"synthetic" if _is_drawn(r["path"]) else "test image"})') for r in rows]
+    if rows: return [(r['path'], f'{r["label"]} ({"synthetic" if is_drawn(r["path"]) else "test image"})') for r in rows]
     Path(folder).mkdir(parents=True, exist_ok=True)
     return [_saved(img, label, Path(folder)/f'example_{k+1}.png') for k,(img,label) in enumerate(zip(*draw_lesions(n, size=256)))]
 
@@ -124,11 +124,6 @@ def _in_turn(rows):
     by_class = [sorted((r for r in rows if r['label'] == c), key=lambda r: r['path']) for c in classes]
     for o in by_class: random.Random(0).shuffle(o)
     return [r for turn in zip_longest(*by_class) for r in turn if r]
-
-def _is_drawn(path):
-    "Whether the image belongs to a sample of `skinlesion.synth`"
-    readmes = (p/'README.md' for p in list(Path(path).parents)[:3]) # the sample, its splits, their classes
-    return any(f.is_file() and f.read_text(encoding='utf-8', errors='replace').startswith('# Synthetic sample') for f in readmes)
 
 def _saved(img, label, path):
     img.save(path)

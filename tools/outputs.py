@@ -1,0 +1,38 @@
+"""Run notebooks and keep what they print and draw, without what belongs to one machine.
+
+    python tools/outputs.py                    # all
+    python tools/outputs.py nbs/index.ipynb    # some
+"""
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+BIN = Path(sys.executable).parent
+# Warnings name files of this machine, and are no part of a page
+ENV = os.environ | {'PYTHONWARNINGS': 'ignore', 'WANDB_MODE': 'offline'}
+
+
+def tidy(notebook):
+    "Remove standard error, such as progress, from the outputs of `notebook`, and return whether there was any"
+    nb = nbformat.read(notebook, 4)
+    before = sum(len(c.get('outputs', [])) for c in nb.cells)
+    for c in nb.cells:
+        if 'outputs' in c: c.outputs = [o for o in c.outputs if o.get('name') != 'stderr']
+    if before == sum(len(c.get('outputs', [])) for c in nb.cells): return False
+    nbformat.write(nb, notebook)
+    return True
+
+def main():
+    notebooks = [Path(a) for a in sys.argv[1:]] or sorted((ROOT/'nbs').rglob('*.ipynb'))
+    for notebook in notebooks:
+        done = subprocess.run([BIN/'nbdev-test', notebook, '--save', '--n-workers', '0'], cwd=ROOT, env=ENV)
+        if done.returncode: sys.exit(done.returncode)
+        tidy(notebook)
+    subprocess.run([BIN/'nbdev-clean'], cwd=ROOT, check=True)
+
+
+if __name__ == '__main__': main()

@@ -1,0 +1,43 @@
+"Pictures of the report and the demo of `skinlesion demo`, for nbs/images: python tools/pictures.py DEMO_FOLDER"
+import shutil
+import sys
+import threading
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from skinlesion.serve.demo import serve
+
+IMAGES = Path(__file__).resolve().parent.parent/'nbs'/'images'
+PORT = 7900
+ARGS = '--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync'.split()
+
+
+def picture_report(browser, demo):
+    "The first screens of the report"
+    page = browser.new_page(viewport={'width': 1000, 'height': 1000})
+    page.goto((demo/'run/report/report.html').resolve().as_uri())
+    page.screenshot(path=IMAGES/'report.png')
+
+def picture_demo(browser, demo):
+    "The demo, with the answer for its second example"
+    threading.Thread(target=serve, args=(demo/'run/bundle', '127.0.0.1', PORT), daemon=True).start()
+    page = browser.new_page(viewport={'width': 1100, 'height': 1000})
+    for _ in range(60):
+        try: page.goto(f'http://127.0.0.1:{PORT}'); break
+        except Exception: page.wait_for_timeout(500)
+    page.locator('.gallery-item, .thumbnail-item, .grid-container button').nth(2).click()
+    page.wait_for_timeout(3000)
+    page.screenshot(path=IMAGES/'demo.png')
+
+def main():
+    demo = Path(sys.argv[1])
+    IMAGES.mkdir(exist_ok=True)
+    with sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=shutil.which('chromium'), args=ARGS)
+        picture_report(browser, demo)
+        picture_demo(browser, demo)
+        browser.close()
+
+
+if __name__ == '__main__': main()
