@@ -12,9 +12,11 @@ demo: $(VENV)/base.stamp ## sample data, training, report, browser demo (SERVE=0
 test: ## every notebook as a test, and that what is made from them is current
 test-slow: ## the same, with the cells marked `slow`
 test-browser: ## the same, with the cells marked `browser` (needs Chromium)
+test-net: ## the same, with the cells marked `net` (installs packages)
 test-slow: override FLAGS += slow
+test-net: override FLAGS += net
 test-browser: override FLAGS += browser
-test test-slow test-browser: $(VENV)/dev.stamp
+test test-slow test-browser test-net: $(VENV)/dev.stamp
 	@$(BIN)/python tools/check.py --flags "$(FLAGS)"
 
 prepare: export ## export, clean, README, test: before each commit
@@ -30,6 +32,9 @@ readme: $(VENV)/dev.stamp ## nbs/index.ipynb -> README.md
 
 outputs: $(VENV)/dev.stamp ## run the notebooks and save their outputs
 	@$(BIN)/python tools/outputs.py
+
+pictures: $(VENV)/dev.stamp ## the pictures of the README, from skinlesion-demo/ (needs Chromium)
+	@$(BIN)/python tools/pictures.py skinlesion-demo
 
 docs: $(VENV)/dev.stamp ## the site, in _docs/ (needs Quarto)
 	@command -v quarto >/dev/null \
@@ -59,4 +64,4 @@ $(BIN)/python:
 
 # A half-made environment must not pass for a whole one
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-browser prepare export readme outputs docs dist clean
+.PHONY: help demo test test-slow test-browser test-net pictures prepare export readme outputs docs dist clean

@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
 BIN = Path(sys.executable).parent
 # Tests draw to no screen and send nothing; as many run at once as there are cores, so each has one thread
-ENV = os.environ | {'MPLBACKEND': 'agg', 'WANDB_MODE': 'offline', 'OMP_NUM_THREADS': '1'}
+ENV = {'OMP_NUM_THREADS': '1'} | os.environ | {'MPLBACKEND': 'agg', 'WANDB_MODE': 'offline'}
 NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromium`, or install your system's package"
 TEST = """
 import sys

@@ -7,10 +7,13 @@ Docs: https://skinlesion.github.io/skinlesion/api/models.registry.html.md"""
 # %% auto #0
 __all__ = ['SCRATCH', 'NO_INTERNET', 'build_model', 'is_pretrained', 'default_input', 'recreate_model']
 
-# %% ../../nbs/api/22_models.registry.ipynb #b645b1c1
-import difflib, json
+# %% ../../nbs/api/22_models.registry.ipynb #47065d91
+import difflib, json, socket, urllib.request
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlparse
 
+import huggingface_hub
 import timm
 from torch import nn
 
@@ -46,7 +49,8 @@ def is_pretrained(
 # %% ../../nbs/api/22_models.registry.ipynb #80c2b2df
 def _timm_model(arch, num_classes, channels, pretrained):
     _check_arch(arch)
-    try: model = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes, in_chans=channels, global_pool='avg')
+    try:
+        with _hub_or_cache(): model = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes, in_chans=channels, global_pool='avg')
     except Exception as e: # timm, the hub and safetensors raise their own kinds for a missing or broken weight file
         if not pretrained: raise
         raise InputError(f'{arch}: its weights could not be loaded ({_first_line(e)}). {NO_INTERNET}') from e
@@ -64,6 +68,21 @@ def _check_arch(arch):
         close = difflib.get_close_matches(arch, [*SCRATCH, *timm.list_models()], n=3)
         raise InputError(f'no architecture {arch!r}{"; did you mean " + " or ".join(close) if close else ""}. '
                          'Use baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')
+
+@contextmanager
+def _hub_or_cache():
+    "Without a way to the hub look in its cache alone, where it would try for a minute"
+    constants,before = huggingface_hub.constants,huggingface_hub.constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
+    try: yield
+    finally: constants.HF_HUB_OFFLINE = before
+
+def _reachable(endpoint, timeout=5.):
+    if urllib.request.getproxies(): return True # it is for the proxy to say
+    url = urlparse(endpoint)
+    try: socket.create_connection((url.hostname, url.port or 443), timeout).close()
+    except OSError: return False
+    return True
 
 def _source_args(arch):
     "What the source of the weights adds to timm's own arguments for this network"
