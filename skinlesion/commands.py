@@ -87,7 +87,9 @@ def train(
     scores = metrics(preds) | dict(split='test')
     bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
     _check_served(bundle, preds)
-    result = report(preds, run.out/'report', history=run.history, about=_about(run), compare=_others(run, preds, compare), title=_title(run))
+    others = _others(run, preds, compare)
+    about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
+    result = report(preds, run.out/'report', history=run.history, about=about, compare=others, title=_title(run))
     _finish(run, preds, scores, bundle, began)
     print(result)
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
@@ -126,7 +128,10 @@ def _finish(run, preds, scores, bundle, began):
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=now()))
 
-# %% ../nbs/api/70_commands.ipynb #bb87ad10
+# %% ../nbs/api/70_commands.ipynb #d61d7433
+_ALONE = ('nothing: no other finished run on these images lies beside this one. Train another tier into the same folder, or name a run with '
+          '--compare, and the report says how much better or worse it is')
+
 def _check_run(folder):
     if not (Path(folder)/'report'/'predictions.csv').is_file(): raise InputError(f'{folder}: no finished run to compare with (it has no report/predictions.csv)')
 
