@@ -14,8 +14,8 @@ from pathlib import Path
 import pandas as pd
 
 from .answer import embedding_reference
-from .core import InputError, some
-from .data.layouts import count_cases, read_cases
+from .core import InputError, plural, some
+from .data.layouts import count_cases, read_cases, skipped_text
 from .data.split import split_cases, straddling
 from .evaluate.metrics import metrics
 from .evaluate.predictions import predictions, predictions_table, read_predictions, run_model
@@ -47,10 +47,10 @@ def load_cases(
 # %% ../nbs/api/70_commands.ipynb #45263974
 def _cases_text(cases, torn):
     a = cases.attrs
-    lines = [f'{len(cases)} images of {cases.group.nunique()} groups in {a["root"]}' + (f'; the positive class is {a["positive"]}' if a['positive'] else ''),
+    lines = [f'{plural(len(cases), "image")} of {plural(cases.group.nunique(), "group")} in {a["root"]}' + (f'; the positive class is {a["positive"]}' if a['positive'] else ''),
              count_cases(cases).to_string()]
-    if a['skipped']: lines.append(f'skipped {len(a["skipped"])} files that are no usable images: ' + some([f'{p} ({why})' for p,why in a['skipped']]))
-    if torn: lines.append(f'{len(torn)} groups are on two sides of the source\'s own split and may inflate the scores: {some(torn)}')
+    if a['skipped']: lines.append(f'left out: {skipped_text(a["skipped"])}')
+    if torn: lines.append(f'on two sides of the source\'s own split, so that scores may be inflated: {plural(len(torn), "group")}: {some(torn)}')
     return '\n'.join(lines)
 
 # %% ../nbs/api/70_commands.ipynb #3b1fa871

@@ -74,7 +74,8 @@ def _name(source):
     return getattr(source, 'filename', '') or getattr(source, 'name', '') or 'image'
 
 def _decode(source, name):
-    if isinstance(source, (str, Path)) and not Path(source).is_file(): raise InputError(f'{name}: no such file')
+    if isinstance(source, (str, Path)) and not Path(source).is_file():
+        raise InputError(f'{name}: {"a folder, not an image" if Path(source).is_dir() else "no such file"}')
     try:
         with warnings.catch_warnings(): # a decompression bomb is refused, not warned about
             warnings.simplefilter('error', Image.DecompressionBombWarning)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import CASE_COLUMNS, IMAGE_SUFFIXES, SPLITS, InputError, Progress, replacing, sha256, some
+from ..core import CASE_COLUMNS, IMAGE_SUFFIXES, SPLITS, InputError, Progress, plural, replacing, sha256, some
 from ..image import open_image
 
 # %% ../../nbs/api/10_data.layouts.ipynb #d227564d
@@ -142,7 +142,7 @@ def read_cases(
     found = check_images(cases.path)
     cases['sha256'] = [h for h,_ in found]
     skipped = skipped + [(p, why) for p,(_,why) in zip(cases.path, found) if why]
-    if strict and skipped: raise InputError(f'{data}: {_skipped_msg(skipped)}; remove or mend them, or leave out --strict')
+    if strict and skipped: raise InputError(f'{data}: {skipped_text(skipped)}; remove or mend them, or leave out --strict')
     return _finish(cases[cases.sha256 != ''], data, positive, target, skipped)
 
 # %% ../../nbs/api/10_data.layouts.ipynb #7212addf
@@ -156,15 +156,16 @@ def _layout(data, layout):
     return LAYOUTS[layout]
 
 def _no_images(data, skipped):
-    other = f' ({len(skipped)} other files, such as {skipped[0][0]})' if skipped else ''
+    other = f' (but {plural(len(skipped), "other file")}, such as {skipped[0][0]})' if skipped else ''
     return (f'no images found in class folders{other}. Put them as {Path(data).name}/CLASS/*.jpg or {Path(data).name}/train/CLASS/*.jpg '
             f'(any of {", ".join(IMAGE_SUFFIXES)}), or give a csv table with `path` and `label`')
 
-def _skipped_msg(skipped):
-    return f'{len(skipped)} files are no usable images: ' + some([f'{p} ({why})' for p,why in skipped])
+def skipped_text(skipped):
+    "What was left out of a set, for a message"
+    return f'{plural(len(skipped), "file")} that cannot be used as images: ' + some([f'{p} ({why})' for p,why in skipped])
 
 def _finish(cases, data, positive, target, skipped):
-    if not len(cases): raise InputError(f'{data}: none of {len(skipped)} files is a usable image: {_skipped_msg(skipped)}')
+    if not len(cases): raise InputError(f'{data}: no image is left; {skipped_text(skipped)}')
     if target not in (None, 'binary'): raise InputError(f"no target {target!r}; use 'binary' or leave it out")
     if target == 'binary': cases,positive = to_binary(cases, positive),'positive'
     classes = sorted(cases.label.unique())

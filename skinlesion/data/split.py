@@ -11,7 +11,7 @@ __all__ = ['hold_out', 'split_cases', 'straddling']
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from ..core import InputError, some
+from ..core import InputError, plural, some
 
 # %% ../../nbs/api/13_data.split.ipynb #a1971075
 def hold_out(
@@ -34,7 +34,7 @@ def _group_labels(cases):
 
 def _few_msg(few):
     named = some([f'{c!r} ({n})' for c,n in few.items()])
-    return (f'{len(few)} classes have fewer than 2 lesions left to divide: {named}. '
+    return (f'{plural(len(few), "class")} with fewer than 2 groups left to divide: {named}. '
             'Each split needs one: add images, merge these classes or drop them')
 
 # %% ../../nbs/api/13_data.split.ipynb #5fd04ee7
