@@ -8,8 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/image.html.md"""
 __all__ = ['RESIZE_MODES', 'INTERPOLATIONS', 'MIN_SIDE', 'InputSpec', 'open_image', 'fit_image', 'normalise', 'prepare',
            'unfit_map']
 
-# %% ../nbs/api/01_image.ipynb #9d286417
-import warnings
+# %% ../nbs/api/01_image.ipynb #e0d3900e
+import struct, warnings
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -55,6 +55,8 @@ def _spec_problem(spec):
 
 # %% ../nbs/api/01_image.ipynb #27ae0837
 MIN_SIDE = 8 # pixels; a smaller image shows nothing
+# `open_image` refuses what Pillow only warns about; a filter around each call would not be safe in threads
+warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
 
 def open_image(
     source, # Path, binary file object, or PIL image
@@ -62,10 +64,10 @@ def open_image(
 )->Image.Image: # Upright 8-bit image, mode `L` or `RGB`
     "Decode `source` whole, turn it upright and reduce it to 8-bit; an `InputError` names a file that is no usable image"
     name = _name(source)
-    img = source if isinstance(source, Image.Image) else _decode(source, name)
+    img = _upright(source) if isinstance(source, Image.Image) else _decode(source, name)
     if min(img.size) < MIN_SIDE:
         raise InputError(f'{name}: the image has {img.width} x {img.height} pixels, but needs at least {MIN_SIDE} x {MIN_SIDE}')
-    return _to_8bit(ImageOps.exif_transpose(img), 'L' if channels == 1 else 'RGB')
+    return _to_8bit(img, 'L' if channels == 1 else 'RGB')
 
 # %% ../nbs/api/01_image.ipynb #bf122cf9
 def _name(source):
@@ -77,17 +79,20 @@ def _decode(source, name):
     if isinstance(source, (str, Path)) and not Path(source).is_file():
         raise InputError(f'{name}: {"a folder, not an image" if Path(source).is_dir() else "no such file"}')
     try:
-        with warnings.catch_warnings(): # a decompression bomb is refused, not warned about
-            warnings.simplefilter('error', Image.DecompressionBombWarning)
-            img = Image.open(source)
-            img.load() # finds a truncated file
-        return img
+        img = Image.open(source)
+        if img.width*img.height > Image.MAX_IMAGE_PIXELS: raise Image.DecompressionBombError
+        img.load() # finds a truncated file
+        return _upright(img)
     except Image.UnidentifiedImageError: raise InputError(f'{name}: not an image that can be read') from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+    except Image.DecompressionBombError:
         raise InputError(f'{name}: more than {Image.MAX_IMAGE_PIXELS} pixels, refused as a decompression bomb') from None
     except PermissionError: raise InputError(f'{name}: no permission to read it') from None
-    except (OSError, ValueError, SyntaxError, EOFError) as e: # what Pillow's decoders raise on broken files
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as e: # what Pillow's decoders raise on broken files
         raise InputError(f'{name}: broken or truncated image ({e})') from None
+
+def _upright(img):
+    try: return ImageOps.exif_transpose(img)
+    except (OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error): return img # broken EXIF says nothing
 
 def _to_8bit(img, mode):
     if img.mode.startswith('I') or img.mode == 'F': img = _scale_to_8bit(img)
@@ -147,6 +152,6 @@ def unfit_map(
     side = {'squash': None, 'crop': min(w, h), 'pad': max(w, h)}[spec.resize]
     big = Image.fromarray(heat.astype(np.float32)).resize((side, side) if side else (w, h), Image.Resampling.BICUBIC)
     if side is None: return np.asarray(big)
-    out = Image.new('F', (w, h), float(heat.min()))
+    out = Image.new('F', (w, h), 0)
     out.paste(big, ((w-side)//2, (h-side)//2))
     return np.asarray(out)

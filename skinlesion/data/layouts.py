@@ -32,7 +32,8 @@ def read_folder(
     found = [(split, c) for split,d in parts or [('', root)] for c in _folders(d)]
     files = [(split, c.name, f) for split,c in found for f in _files(c)]
     rows = [dict(path=str(f), label=label, group=str(f), split=split) for split,label,f in files if _is_image(f)]
-    return rows, [(str(f), 'not an image file') for *_,f in files if not _is_image(f)]
+    apart = {f for f in _files(root) if _is_image(f)} - {f for *_,f in files}
+    return rows, [(str(f), 'not an image file') for *_,f in files if not _is_image(f)] + [(str(f), 'outside the class folders') for f in sorted(apart)]
 
 # %% ../../nbs/api/10_data.layouts.ipynb #7d6a71a4
 def _visible(folder): return sorted(p for p in folder.iterdir() if not p.name.startswith('.') and p.name not in _JUNK)
@@ -57,21 +58,33 @@ def read_csv(
 )->tuple: # Rows (list of dict), and the rows without a file (list of `(path, reason)`)
     "Rows of the table `file`"
     file = Path(file)
-    table = _read_table(file)
+    table = read_table(file)
     missing = [c for c in ('path', 'label') if c not in table]
     if missing: raise InputError(f'{file}: no column `{missing[0]}`; it has {some(table.columns, 8)}. Rename the column that holds it')
+    for column in ('path', 'label'): _refuse_rows(file, table[column] == '', f'no `{column}`')
     table['path'] = [str(_beside(file, p)) for p in table.path]
-    table['group'] = table.group.where(table.group.notna() & (table.group != ''), table.path).astype(str) if 'group' in table else table.path
-    table['split'] = [SPLIT_FOLDERS.get(str(s).lower(), '') for s in table.split] if 'split' in table else ''
-    no_label = table.label.isna()
-    if no_label.any(): raise InputError(f'{file}: {no_label.sum()} of {len(table)} rows have no `label`, first at row {no_label.idxmax()+2}')
-    return table.assign(label=table.label.astype(str)).to_dict('records'), []
+    table['group'] = table.group.where(table.group != '', table.path) if 'group' in table else table.path
+    split = table.split.str.strip().str.lower() if 'split' in table else pd.Series('', index=table.index)
+    _refuse_rows(file, ~split.isin([*SPLIT_FOLDERS, '']), f'a `split` that is none of {", ".join(SPLITS)} or empty')
+    _refuse_rows(file, table.path.map(os.path.abspath).duplicated(), 'the `path` of an earlier row')
+    return table.assign(split=[SPLIT_FOLDERS.get(s, '') for s in split]).to_dict('records'), []
 
-# %% ../../nbs/api/10_data.layouts.ipynb #9a109db9
-def _read_table(file):
-    try: return pd.read_csv(file, encoding='utf-8-sig', dtype={'path': str, 'label': str, 'group': str, 'split': str})
+# %% ../../nbs/api/10_data.layouts.ipynb #092b9027
+TEXT_COLUMNS = ('path', 'label', 'group', 'split', 'pred')
+
+def read_table(file):
+    "A csv table whose names stay text"
+    try:
+        names = pd.read_csv(file, encoding='utf-8-sig', nrows=0).columns
+        # a class may be called NA or None, which pandas takes for missing unless it is told not to
+        missing = {c: ['', 'NA', 'N/A', 'NaN', 'nan', 'null', 'None', 'unknown'] for c in names if c not in TEXT_COLUMNS}
+        table = pd.read_csv(file, encoding='utf-8-sig', dtype=dict.fromkeys(TEXT_COLUMNS, str), keep_default_na=False, na_values=missing)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
         raise InputError(f'{file}: not a csv table that can be read ({str(e).strip()})') from None
+    return table
+
+def _refuse_rows(file, bad, what):
+    if bad.any(): raise InputError(f'{file}: {plural(int(bad.sum()), "row")} of {len(bad)} with {what}, first at row {bad.idxmax()+2}')
 
 def _beside(file, path):
     path = Path(path)
@@ -139,6 +152,8 @@ def read_cases(
     rows,skipped = _layout(data, layout)(data)
     if not rows: raise InputError(f'{data}: {_no_images(data, skipped)}')
     cases = pd.DataFrame(rows)
+    taken = [c for c in cases if str(c).startswith('p_')]
+    if taken: raise InputError(f'{data}: rename the column {taken[0]!r}; names that begin with p_ are for probabilities')
     found = check_images(cases.path)
     cases['sha256'] = [h for h,_ in found]
     skipped = skipped + [(p, why) for p,(_,why) in zip(cases.path, found) if why]
@@ -182,7 +197,7 @@ def write_cases(
     file, # The csv to write
 ):
     "Write `cases` to `file` with absolute paths; `group` follows where it is the path"
-    whole = pd.Series([str(Path(p).resolve()) for p in cases.path], index=cases.index)
+    whole = cases.path.map(os.path.abspath)
     out = cases.assign(path=whole)
     if 'group' in out: out['group'] = out.group.where(cases.group != cases.path, whole)
     with replacing(file) as tmp: out.to_csv(tmp, index=False)

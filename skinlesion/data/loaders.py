@@ -55,7 +55,7 @@ def lesion_dls(
     "Training and validation loaders over `cases`"
     spec,classes = spec or InputSpec(size=128),cases.attrs.get('classes') or sorted(cases.label.unique())
     parts = [cases.index[cases.split == s].tolist() for s in ('train', 'valid')]
-    _check_parts(cases, parts, bs)
+    _check_parts(cases, parts)
     dsets = Datasets(range(len(cases)), [[Column(cases.path), ReadImage(spec)], [Column(cases.label), Categorize(vocab=classes)]],
                      splits=[[cases.index.get_loc(i) for i in p] for p in parts])
     dls = dsets.dataloaders(bs=bs, val_bs=2*bs, num_workers=num_workers, drop_last=len(parts[0]) >= bs,
@@ -64,8 +64,8 @@ def lesion_dls(
     dls.spec,dls.cases = spec,cases
     return dls
 
-# %% ../../nbs/api/16_data.loaders.ipynb #0a8e1f1a
-def _check_parts(cases, parts, bs):
+# %% ../../nbs/api/16_data.loaders.ipynb #0776ac30
+def _check_parts(cases, parts):
     for name,part in zip(('train', 'valid'), parts):
         if not part: raise InputError(f'no {name} rows among {len(cases)} cases: use split_cases(cases) first')
     if len(parts[0]) < 2: raise InputError(f'{len(parts[0])} training images are too few to train on')

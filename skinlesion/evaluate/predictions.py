@@ -7,16 +7,16 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.predictions.html.md""
 # %% auto #0
 __all__ = ['predictions_table', 'run_model', 'predictions', 'read_predictions']
 
-# %% ../../nbs/api/40_evaluate.predictions.ipynb #385b55f5
+# %% ../../nbs/api/40_evaluate.predictions.ipynb #a25a338c
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from ..answer import probabilities
 from ..core import InputError, Progress, prob_column
-from ..data.layouts import pick_positive
+from ..data.layouts import pick_positive, read_table
 from ..image import InputSpec, prepare
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #16cb990e
@@ -34,25 +34,32 @@ def predictions_table(
     return table
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #00131b3d
-@torch.no_grad()
 def run_model(
-    model:torch.nn.Module, # From `build_model`
+    model, # From `build_model`
     paths, # Image files
     spec:InputSpec, # The model's input
     bs:int=64, # Images at a time
     desc:str='predicting', # What the progress bar says
 )->tuple: # logits (images x classes) and embeddings (images x features), float32 arrays
-    "Logits and embeddings of the images in `paths`"
-    paths,logits,embeddings = list(paths),[],[]
+    "Logits and embeddings of the images in `paths`, in full precision on the device that `model` is on"
+    import torch # here, for a table alone is judged without it
+    paths,found = list(paths),[]
     device = next(model.parameters()).device
     model.eval()
-    with Progress(len(paths), desc) as bar:
+    with torch.no_grad(), _full_precision(torch), Progress(len(paths), desc) as bar:
         for k in range(0, len(paths), bs):
             x = torch.from_numpy(np.stack([prepare(p, spec) for p in paths[k:k+bs]])).to(device)
-            features = model.forward_head(model.forward_features(x), pre_logits=True)
-            embeddings.append(features.cpu().numpy()); logits.append(model.get_classifier()(features).cpu().numpy())
+            embedding = model.forward_head(model.forward_features(x), pre_logits=True)
+            found.append([o.cpu().numpy() for o in (model.get_classifier()(embedding), embedding)])
             bar.update(len(x))
-    return np.concatenate(logits), np.concatenate(embeddings)
+    return tuple(np.concatenate(o) for o in zip(*found))
+
+@contextmanager
+def _full_precision(torch):
+    "On newer GPUs convolutions are rounded to TF32 by default, which the bundle's graph on a CPU is not"
+    before,torch.backends.cudnn.allow_tf32 = torch.backends.cudnn.allow_tf32,False
+    try: yield
+    finally: torch.backends.cudnn.allow_tf32 = before
 
 def predictions(
     learn, # A `Learner` whose loaders come from `lesion_dls`
@@ -74,13 +81,11 @@ def read_predictions(
 )->pd.DataFrame: # Predictions table
     "Predictions from the csv table `file`"
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
-    try: table = pd.read_csv(file, encoding='utf-8-sig', dtype={'path': str, 'label': str, 'group': str, 'pred': str, 'split': str})
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
-        raise InputError(f'{file}: not a csv table that can be read ({str(e).strip()})') from None
+    table = read_table(file)
     classes = [c.removeprefix('p_') for c in table if c.startswith('p_')]
     missing = [c for c in ('path', 'label') if c not in table] + ([] if len(classes) > 1 else ['p_<class> for each of two or more classes'])
     if missing: raise InputError(f'{file}: no column {missing[0]}; it has {", ".join(table.columns[:8])}')
-    table['group'] = table.group.where(table.group.notna(), table.path) if 'group' in table else table.path
-    table['split'] = table.split.fillna('') if 'split' in table else ''
+    table['group'] = table.group.where(table.group != '', table.path) if 'group' in table else table.path
+    if 'split' not in table: table['split'] = ''
     probs = table[[prob_column(c) for c in classes]].to_numpy()
     return predictions_table(table, probs, classes, pick_positive(sorted(classes), positive))

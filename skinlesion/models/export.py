@@ -10,14 +10,13 @@ __all__ = ['EXACT', 'PARITY', 'AnswerGraph', 'map_error', 'export_onnx', 'parity
 # %% ../../nbs/api/23_models.export.ipynb #42867836
 import contextlib, io, logging, warnings
 
-import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..core import InputError, need, replacing
 from ..image import InputSpec
-from .pooled import class_maps
+from .pooled import class_maps, feature_grid
 from .registry import recreate_model
 
 # %% ../../nbs/api/23_models.export.ipynb #227f439f
@@ -33,16 +32,7 @@ class AnswerGraph(nn.Module):
         features = self.model.forward_features(image)
         embedding = self.model.forward_head(features, pre_logits=True)
         head = self.model.get_classifier()
-        return head(embedding), class_maps(_grid(features, self.model), head), embedding
-
-def _grid(features, model):
-    "Features as batch x channels x h x w"
-    if features.ndim == 3: # tokens, after the class token and its like
-        tokens = features[:, getattr(model, 'num_prefix_tokens', 0):]
-        side = int(tokens.shape[1]**0.5)
-        return tokens.transpose(1, 2).unflatten(2, (side, side))
-    channels_last = features.shape[1] != model.num_features and features.shape[-1] == model.num_features
-    return features.permute(0, 3, 1, 2) if channels_last else features
+        return head(embedding), class_maps(feature_grid(features, self.model), head), embedding
 
 # %% ../../nbs/api/23_models.export.ipynb #081b23dd
 EXACT = 1e-3 # largest difference, in logits, at which a map is called exact

@@ -15,12 +15,13 @@ from urllib.parse import urlparse
 
 import huggingface_hub
 import timm
+import torch
 from torch import nn
 
 from ..core import InputError
 from ..image import INTERPOLATIONS, InputSpec
 from .baseline import baseline
-from .pooled import init_head
+from .pooled import PooledClassifier, feature_grid, init_head
 from .residual import residual
 
 # %% ../../nbs/api/22_models.registry.ipynb #37c59e3f
@@ -51,13 +52,25 @@ def _timm_model(arch, num_classes, channels, pretrained):
     _check_arch(arch)
     try:
         with _hub_or_cache(): model = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes, in_chans=channels, global_pool='avg')
-    except Exception as e: # timm, the hub and safetensors raise their own kinds for a missing or broken weight file
-        if not pretrained: raise
-        raise InputError(f'{arch}: its weights could not be loaded ({_first_line(e)}). {NO_INTERNET}') from e
-    if not isinstance(model.get_classifier(), nn.Linear):
-        raise InputError(f'{arch} does not end in one linear layer, so its heat map would not be exact; choose another backbone')
+    except Exception as e: # timm, the hub and safetensors raise their own kinds
+        hint = NO_INTERNET if pretrained and isinstance(e, (OSError, RuntimeError)) else 'Choose another architecture'
+        raise InputError(f'{arch}: could not be built, or its weights not be loaded ({_first_line(e)}). {hint}') from e
+    return _pooled(model, num_classes, channels),model.pretrained_cfg['architecture'],_source_args(arch)
+
+class TimmBody(nn.Module):
+    "What a timm model sees before its own head, by position"
+    def __init__(self, model): super().__init__(); self.model = model
+    def forward(self, x): return feature_grid(self.model.forward_features(x), self.model)
+
+def _pooled(model, num_classes, channels):
+    "`model` with a small head, if it ends in pooling and one linear layer; else its body with such an end"
+    size,head = model.pretrained_cfg['input_size'][-1],model.get_classifier()
+    with torch.no_grad(): found = TimmBody(model).eval()(torch.zeros(2, channels, size, size)).shape[1]
+    if not (isinstance(head, nn.Linear) and head.in_features == found):
+        cfg,model = model.pretrained_cfg,PooledClassifier(TimmBody(model), found, num_classes)
+        model.pretrained_cfg = cfg
     init_head(model)
-    return model,model.pretrained_cfg['architecture'],_source_args(arch)
+    return model.train()
 
 def _check_arch(arch):
     "Refuse names that timm would not find, before it tries a download"
@@ -114,7 +127,7 @@ def recreate_model(
     "Build a network again from its description, without a download"
     name,args,n,channels = (recreate[k] for k in ('name', 'args', 'num_classes', 'channels'))
     if name in SCRATCH: model = SCRATCH[name](n, channels)
-    else: model = timm.create_model(name, pretrained=False, num_classes=n, in_chans=channels, global_pool='avg', **args)
+    else: model = _pooled(timm.create_model(name, pretrained=False, num_classes=n, in_chans=channels, global_pool='avg', **args), n, channels)
     model.recreate = recreate
     model.input_spec = default_input(model, channels)
     return model

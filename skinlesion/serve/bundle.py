@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.bundle.html.md"""
 # %% auto #0
 __all__ = ['SCHEMA', 'BUNDLE_FILES', 'INTENDED_USE', 'open_bundle', 'load_reference', 'write_bundle', 'model_card', 'save_bundle']
 
-# %% ../../nbs/api/50_serve.bundle.ipynb #ac442e07
-import hashlib, json, shutil, tempfile
+# %% ../../nbs/api/50_serve.bundle.ipynb #9d5fc937
+import hashlib, html, json, shutil, tempfile
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def open_bundle(
     if config.get('schema') != SCHEMA:
         raise InputError(f'{folder}: bundle of schema {config.get("schema")}, but this version of skinlesion reads {SCHEMA}; {_UPGRADE}')
     if config.get('checksum') != _config_checksum(config): raise InputError(f'{folder/"config.json"}: {_CHANGED}')
+    if set(config['files']) != set(BUNDLE_FILES): raise InputError(f'{folder/"config.json"}: {_CHANGED}')
     for name,expected in config['files'].items():
         if not (folder/name).is_file(): raise InputError(f'{folder}: the bundle has no {name}; get a whole copy')
         if sha256(folder/name) != expected: raise InputError(f'{folder/name}: {_CHANGED}')
@@ -83,10 +84,11 @@ def model_card(
     "The bundle's `README.md`"
     tags = ['image-classification', 'dermatology', 'medical', 'skinlesion', 'onnx']
     head = ['---', 'library_name: skinlesion', 'pipeline_tag: image-classification', 'tags:', *(f'- {t}' for t in tags), '---']
-    classes = ', '.join(config['classes'])
-    positive = f' The positive class is `{config["positive"]}`.' if config.get('positive') else ''
+    classes = html.escape(', '.join(config['classes'])) # a class folder may be called anything
+    positive = f' The positive class is {html.escape(config["positive"])}.' if config.get('positive') else ''
     size = config['input']
-    lines = [f'# {config["architecture"]["name"]}: {classes}', f'**{NOTICE}**', f'Tells {classes} apart in images.{positive} '
+    drawn = ' **It was trained on synthetic images, drawn and not photographed, and says nothing about skin.**' if config.get('synthetic') else ''
+    lines = [f'# {config["architecture"]["name"]}: {classes}', f'**{NOTICE}**', f'Tells {classes} apart in images.{positive}{drawn} '
              f'It takes images of {size["size"]} x {size["size"]} pixels with {size["channels"]} channels, prepared by `skinlesion.image.prepare`.',
              '## Intended use', config['intended_use'], '## Measured', _metrics_lines(config), '## How to use', _usage(),
              '## Made with', '\n'.join(f'- {k}: {v}' for k,v in config['versions'].items())]

@@ -132,7 +132,8 @@ def fit_phases(
     "Train through `plan` and end with the weights of the best epoch"
     keep = keep or KeepBest()
     for name,n,lr in plan:
-        if done < n and keep.waited < keep.patience:
+        if done < n:
+            if done == 0: keep.waited = 0 # patience is for a phase: a head that learns no more says nothing of the body
             learn.phase = name
             learn.freeze() if name == 'head' else learn.unfreeze()
             learn.fit_one_cycle(n, lr, cbs=keep, start_epoch=done)

@@ -166,9 +166,8 @@ def fit_run(
     out.mkdir(parents=True, exist_ok=True)
     write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
     tracker = start_tracker(recipe.track, out, recipe.to_dict())
-    began = time.monotonic()
     history = _fit(learn, plan, out, tracker, KeepBest(recipe.patience), cbs)
-    about['seconds']['training'] = round(about['seconds'].get('training', 0)+time.monotonic()-began, 1)
+    about['seconds']['training'] = round(float(history.seconds.sum()), 1) # over all sessions, where it was resumed
     return Run(out, recipe, learn, history, tracker, about)
 
 def make_learner(
@@ -178,7 +177,10 @@ def make_learner(
     "The learner and schedule of `recipe`"
     set_seed(recipe.seed)
     model = build_model(recipe.arch, len(cases.attrs['classes']), recipe.channels, recipe.pretrained)
-    dls = lesion_dls(cases, recipe.input_spec(model.input_spec), recipe.bs, recipe.augment, recipe.seed)
+    spec = recipe.input_spec(model.input_spec)
+    if getattr(model, 'pretrained_cfg', {}).get('fixed_input_size') and spec.size != model.input_spec.size:
+        raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; leave out --size')
+    dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed)
     learn = lesion_learner(dls, model=model, weighted=recipe.imbalance == 'weighted', label_smoothing=recipe.label_smoothing, lr=recipe.lr, wd=recipe.wd)
     learn.remove_cb(ProgressCallback)
     return learn, phases(is_pretrained(recipe.arch) and recipe.pretrained, recipe.epochs, recipe.frozen_epochs, recipe.lr, recipe.body_lr)

@@ -71,7 +71,7 @@ class WandbRun:
         config:dict, # The recipe
         name:str=None, # Name of the run, that of the folder if `None`
     ):
-        self.wandb = need('wandb', 'track')
+        self.wandb = need('wandb')
         os.environ.setdefault('WANDB_SILENT', 'true') # some of its lines heed only this
         settings = self.wandb.Settings(silent=True, console='off', init_timeout=30)
         self.run = self.wandb.init(project='skinlesion', name=name or Path(out).resolve().name, dir=str(out), config=config,
