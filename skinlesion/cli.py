@@ -136,7 +136,7 @@ def demo(
 
 def _answer_line(answer):
     others = ', '.join(f'{c} {p:.3f}' for c,p in sorted(answer.probabilities.items(), key=lambda o: -o[1]))
-    unusual = '; unlike the training images' if answer.ood_score >= 0.99 else ''
+    unusual = '; unlike the training images' if answer.unlike else ''
     return f'{answer.path}: {answer.pred} ({others}{unusual})'
 
 # %% ../nbs/api/71_cli.ipynb #66376b21
@@ -156,6 +156,7 @@ def _run(args, debug):
     except InputError as e: return _say(e, debug, 2)
     except BrokenPipeError: return _closed_pipe()
     except Exception as e: # the last place where a failure can become one line
+        if type(e).__name__ == 'NoArgsIsHelpError': return print(e.format_message()) or 2
         if hasattr(e, 'format_message'): return _say(f'{e.format_message()} (try skinlesion --help)', debug, 2) # typer's usage errors
         return _say(f'{type(e).__name__}: {e}' if not isinstance(e, ImportError) else e, debug, 1, hint=' (--debug shows where)')
 

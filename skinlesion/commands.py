@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'load_cases', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #09710425
-import time
+# %% ../nbs/api/70_commands.ipynb #306ff0da
+import os, time
 from pathlib import Path
 
 import pandas as pd
@@ -18,8 +18,8 @@ from .core import InputError, plural, some
 from .data.layouts import count_cases, read_cases, skipped_text
 from .data.split import split_cases, straddling
 from .evaluate.metrics import metrics
-from .evaluate.predictions import predictions, predictions_table, read_predictions, run_model
-from .evaluate.report import Report, report
+from .evaluate.predictions import check_labels, predictions, predictions_table, read_predictions, run_model
+from .evaluate.report import Report, check_report_out, report
 from .models.registry import is_pretrained
 from .serve.bundle import save_bundle
 from .serve.predictor import Predictor
@@ -40,8 +40,8 @@ def load_cases(
 )->pd.DataFrame: # Cases with a split
     "Read and split `data`, and print what there is and what was left out"
     cases = read_cases(data, layout, positive, target, strict)
-    torn,cases = straddling(cases),split_cases(cases, valid, test, seed)
-    print(_cases_text(cases, torn))
+    cases = split_cases(cases, valid, test, seed)
+    print(_cases_text(cases, straddling(cases)))
     return cases
 
 # %% ../nbs/api/70_commands.ipynb #45263974
@@ -64,7 +64,8 @@ def export_bundle(
     parts = {s: cases[cases.split == s] for s in ('train', 'valid')}
     seen = {s: run_model(learn.model, p.path, spec, desc=f'reading {s} images')[1] for s,p in parts.items()}
     reference = embedding_reference(seen['train'], parts['train'].label, seen['valid'])
-    return save_bundle(learn.model, out, learn.dls.vocab, spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'], **about)
+    return save_bundle(learn.model, out, learn.dls.vocab, spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
+                       synthetic=is_drawn(cases.path.iloc[0]), **about)
 
 # %% ../nbs/api/70_commands.ipynb #1a68d40f
 def train(
@@ -80,14 +81,14 @@ def train(
     began = time.monotonic()
     recipe = make_recipe(recipe, **changes)
     check_out(out, resume)
-    for other in compare: _check_run(other)
+    _check_inside(data, out)
     cases = load_cases(data, recipe.layout, recipe.target, recipe.positive, strict, recipe.valid, recipe.test, recipe.seed)
+    others = _others(Path(out), cases, compare)
     run = fit_run(recipe, cases, out, resume)
     preds = predictions(run.learn, 'test')
     scores = metrics(preds) | dict(split='test')
     bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
     _check_served(bundle, preds)
-    others = _others(run, preds, compare)
     about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
     result = report(preds, run.out/'report', history=run.history, about=about, compare=others, title=_title(run))
     _finish(run, preds, scores, bundle, began)
@@ -108,9 +109,13 @@ def _tier(run):
     name = run.learn.model.recreate['name']
     return f'{name}, pretrained' if is_pretrained(run.recipe.arch) and run.recipe.pretrained else f'{name}, trained from scratch'
 
-def _title(run): return f'{_tier(run)}: {", ".join(run.learn.dls.vocab)}{_drawn(run.about["data"])}'
+def _title(run): return f'{_tier(run)}: {", ".join(run.learn.dls.vocab)}{_drawn(run.learn.dls.cases)}'
 
-def _drawn(data): return ' (synthetic images)' if is_drawn(data) else ''
+def _drawn(cases): return ' (synthetic images)' if is_drawn(cases.path.iloc[0]) else ''
+
+def _check_inside(data, out):
+    if Path(data).is_dir() and Path(data).resolve() in [Path(out).resolve(), *Path(out).resolve().parents]:
+        raise InputError(f'{out}: lies inside the images in {data}, and would be read as a class; choose another folder for --out')
 
 def _about(run):
     a,n = run.about,run.about['images']
@@ -132,22 +137,31 @@ def _finish(run, preds, scores, bundle, began):
 _ALONE = ('nothing: no other finished run on these images lies beside this one. Train another tier into the same folder, or name a run with '
           '--compare, and the report says how much better or worse it is')
 
-def _check_run(folder):
-    if not (Path(folder)/'report'/'predictions.csv').is_file(): raise InputError(f'{folder}: no finished run to compare with (it has no report/predictions.csv)')
+def _others(out, cases, compare):
+    "Name to predictions of other runs on the same test images: those beside `out`, and those asked for"
+    beside = [p.parent for p in sorted(out.absolute().parent.glob('*/run.json')) if p.parent != out.absolute()]
+    found = {str(p): t for p in beside if (t := _usable(p, cases)) is not None}
+    for p in map(Path, compare):
+        if (table := _usable(p, cases)) is None: raise InputError(f'{p}: no finished run on these test images to compare with')
+        found[str(p.absolute())] = table
+    names = _names([Path(p) for p in found])
+    return dict(zip(names, found.values()))
 
-def _others(run, preds, compare):
-    "Name to predictions of other runs on the same test images"
-    beside = [p.parent for p in sorted(run.out.resolve().parent.glob('*/run.json')) if p.parent != run.out.resolve()]
-    found = [p for p in beside if _same_test(p, run, preds)]
-    return {_run_name(p): read_predictions(Path(p)/'report'/'predictions.csv', preds.attrs['positive']) for p in [*found, *compare]}
+def _usable(folder, cases):
+    "The predictions in the run `folder`, if it is a finished one on the test images and classes of `cases`"
+    try:
+        if not read_run(folder)['finished']: return None
+        table = read_predictions(folder/'report'/'predictions.csv', cases.attrs['positive'])
+        labels = dict(zip(table.path, table.label))
+    except (InputError, OSError, ValueError, KeyError): return None # a folder of somebody else's, or a broken run
+    test = cases[cases.split == 'test']
+    same = [labels.get(os.path.abspath(p)) == l for p,l in zip(test.path, test.label)]
+    return table if all(same) and sorted(table.attrs['classes']) == sorted(cases.attrs['classes']) else None
 
-def _same_test(folder, run, preds):
-    if not read_run(folder)['finished'] or read_run(folder)['data_hash'] != run.about['data_hash']: return False
-    if not (folder/'report'/'predictions.csv').is_file(): return False
-    other = read_predictions(folder/'report'/'predictions.csv')
-    return {str(Path(p).resolve()) for p in preds.path} <= set(other.path) and list(other.attrs['classes']) == list(preds.attrs['classes'])
-
-def _run_name(folder): return f'{Path(folder).name} ({make_recipe(Path(folder)/"recipe.toml").arch.rsplit("/", 1)[-1]})'
+def _names(folders):
+    "A name for each run: its folder, with the one above where two are alike, and its architecture"
+    short = [f.name for f in folders]
+    return [f'{f.parent.name}/{f.name}' if short.count(f.name) > 1 else f.name for f in folders]
 
 # %% ../nbs/api/70_commands.ipynb #f864793b
 def evaluate(
@@ -162,21 +176,29 @@ def evaluate(
     predictor = Predictor(bundle)
     recipe = predictor.config.get('recipe') or {}
     target = recipe.get('target')
+    check_report_out(out)
     cases = read_cases(data, layout, recipe.get('positive') if target else None, target, strict)
+    if cases.attrs['data_hash'] == predictor.config.get('data_hash'): cases = _as_trained(cases, recipe)
+    check_labels(cases, predictor.classes)
     part = _part(cases, split)
     preds = predictions_table(part, predictor.probabilities(part.path), predictor.classes, predictor.positive)
     about = {'Bundle': str(bundle), 'Data': str(data), 'Split': ', '.join(s or 'not split' for s in sorted(part.split.unique())),
              'Files left out': str(len(cases.attrs['skipped'])), 'Data hash': cases.attrs['data_hash']}
-    result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(data)}')
+    result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(cases)}')
     print(result)
     return result
 
-# %% ../nbs/api/70_commands.ipynb #0bf4d755
+# %% ../nbs/api/70_commands.ipynb #bf091c87
+def _as_trained(cases, recipe):
+    "The split of the training run, so that the model is not judged on what it was trained on"
+    print('These are the images that the model was trained on; its own split is used')
+    return split_cases(cases, **{k: recipe[k] for k in ('valid', 'test', 'seed')})
+
 def _part(cases, split):
-    has = sorted(s or 'not split' for s in cases.split.unique())
+    has = sorted(set(cases.split) - {''})
     if split is None: split = 'test' if 'test' in has else 'all'
     part = cases if split == 'all' else cases[cases.split == split]
-    if not len(part): raise InputError(f'{cases.attrs["root"]}: no images in the split {split!r}; it has {", ".join(has)} (or use all)')
+    if not len(part): raise InputError(f'{cases.attrs["root"]}: no images in the split {split!r}; use {", ".join([*has, "all"])}')
     return part
 
 # %% ../nbs/api/70_commands.ipynb #ccc10600

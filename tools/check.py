@@ -89,7 +89,10 @@ def check_made(tool, folder, copy):
 def check_outputs(notebooks):
     "Outputs hold no standard error, which is progress and warnings, and no path of this machine"
     places = {str(ROOT), str(Path.home()), tempfile.gettempdir() + '/'}
-    def bad(cell): return any(o.get('name') == 'stderr' or any(p in json.dumps(o) for p in places) for o in cell.get('outputs', []))
+    def bad(cell):
+        outs = cell.get('outputs', [])
+        return (outs and '#| output: false' in ''.join(cell['source'])) or any(
+            o.get('name') == 'stderr' or any(p in json.dumps(o) for p in places) for o in outs)
     found = [str(nb.relative_to(NBS)) for nb in notebooks if any(map(bad, json.loads(nb.read_text(encoding='utf-8'))['cells']))]
     return '\n'.join([f'untidy: nbs/{name}' for name in found] + ['run `make outputs`']) if found else ''
 

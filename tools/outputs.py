@@ -17,14 +17,11 @@ ENV = os.environ | {'PYTHONWARNINGS': 'ignore', 'WANDB_MODE': 'offline'}
 
 
 def tidy(notebook):
-    "Remove standard error, such as progress, from the outputs of `notebook`, and return whether there was any"
+    "Remove progress from the outputs of `notebook`: standard error, and all of cells whose output is not shown"
     nb = nbformat.read(notebook, 4)
-    before = sum(len(c.get('outputs', [])) for c in nb.cells)
     for c in nb.cells:
-        if 'outputs' in c: c.outputs = [o for o in c.outputs if o.get('name') != 'stderr']
-    if before == sum(len(c.get('outputs', [])) for c in nb.cells): return False
+        if 'outputs' in c: c.outputs = [] if '#| output: false' in c.source else [o for o in c.outputs if o.get('name') != 'stderr']
     nbformat.write(nb, notebook)
-    return True
 
 def main():
     notebooks = [Path(a) for a in sys.argv[1:]] or sorted((ROOT/'nbs').rglob('*.ipynb'))

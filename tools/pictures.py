@@ -4,7 +4,7 @@ import sys
 import threading
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 from skinlesion.serve.demo import serve
 
@@ -20,12 +20,12 @@ def picture_report(browser, demo):
     page.screenshot(path=IMAGES/'report.png')
 
 def picture_demo(browser, demo):
-    "The demo, with the answer for its second example"
+    "The demo, with the answer for one of its examples"
     threading.Thread(target=serve, args=(demo/'run/bundle', '127.0.0.1', PORT), daemon=True).start()
     page = browser.new_page(viewport={'width': 1100, 'height': 1000})
-    for _ in range(60):
+    for _ in range(60): # half a minute
         try: page.goto(f'http://127.0.0.1:{PORT}'); break
-        except Exception: page.wait_for_timeout(500)
+        except Error: page.wait_for_timeout(500) # not listening yet
     page.locator('.gallery-item, .thumbnail-item, .grid-container button').nth(2).click()
     page.wait_for_timeout(3000)
     page.screenshot(path=IMAGES/'demo.png')

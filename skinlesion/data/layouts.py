@@ -197,6 +197,7 @@ def write_cases(
     file, # The csv to write
 ):
     "Write `cases` to `file` with absolute paths; `group` follows where it is the path"
+    if Path(file).is_dir(): raise InputError(f'{file}: is a folder; name the csv file to write')
     whole = cases.path.map(os.path.abspath)
     out = cases.assign(path=whole)
     if 'group' in out: out['group'] = out.group.where(cases.group != cases.path, whole)

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.report.html.md"""
 # %% auto #0
 __all__ = ['FIGURES', 'CONTENTS', 'plot_roc', 'plot_precision_recall', 'plot_confusion', 'wilson', 'reliability_table',
            'plot_reliability', 'plot_history', 'most_wrong', 'plot_most_wrong', 'comparison_text', 'summary', 'Report',
-           'report']
+           'report', 'check_report_out']
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #403b4902
 import base64, io, json, os, re
@@ -19,10 +19,12 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from ..core import NOTICE, InputError, prob_column, replacing, some
+from ..core import NOTICE, InputError, replacing, some
+from ..data.layouts import write_cases
 from .metrics import BY_CLASS, METRICS, Ranking, check_predictions, interval_text, metrics, positive_class
 from .metrics import compare as compare_models
 from ..image import open_image
@@ -66,6 +68,13 @@ def _area(y, p, which):
     v = Ranking(y, p)(np.ones((1, len(y))))[which][0]
     return 'undefined' if np.isnan(v) else f'{v:.2f}'
 
+def _name(c): return f' {c}' if c.startswith('_') else c # matplotlib leaves names that begin with _ out of a legend
+
+def _literal(fig):
+    "A `$` in the name of a class or file is a `$`, no formula"
+    for t in fig.findobj(Text): t.set_parse_math(False)
+    return fig
+
 def _legend(ax, loc='best'):
     "Inside while it is short, else below, where it hides nothing"
     n = len(ax.get_legend_handles_labels()[0])
@@ -82,7 +91,7 @@ def plot_roc(
     fig,ax = _axes()
     ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls=':')
     for i,(c,y,p,answer) in enumerate(_tasks(preds, positive)):
-        label = f'{c}: AUROC {_area(y, p, 0)} ({y.sum()} of {len(y)})'
+        label = f'{_name(c)}: AUROC {_area(y, p, 0)} ({y.sum()} of {len(y)})'
         kw = dict(color=COLOURS[i%len(COLOURS)], ls='-' if i < len(COLOURS) else '--')
         x,t = roc_curve(y, p)[:2] if 0 < y.sum() < len(y) else ([], [])
         ax.plot(x, t, label=label, lw=1.8, **kw)
@@ -90,7 +99,7 @@ def plot_roc(
     _unit_square(ax)
     _labels(ax, f'ROC, {len(preds)} images', 'false alarms (1 − specificity)', 'found (sensitivity)')
     _legend(ax, 'lower right')
-    return fig
+    return _literal(fig)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #9ddeb954
 def plot_precision_recall(
@@ -100,15 +109,15 @@ def plot_precision_recall(
     "Precision against recall; the dotted line is guessing, the dot the answer as given"
     fig,ax = _axes()
     for i,(c,y,p,answer) in enumerate(_tasks(preds, positive)):
-        color,label = COLOURS[i%len(COLOURS)],f'{c}: average precision {_area(y, p, 1)} ({y.sum()} of {len(y)})'
+        color,label = COLOURS[i%len(COLOURS)],f'{_name(c)}: average precision {_area(y, p, 1)} ({y.sum()} of {len(y)})'
         prec,rec = precision_recall_curve(y, p, drop_intermediate=True)[:2] if 0 < y.sum() < len(y) else ([], [])
-        ax.step(rec, prec, where='pre', label=label, lw=1.8, color=color, ls='-' if i < len(COLOURS) else '--')
+        ax.step(rec, prec, where='post', label=label, lw=1.8, color=color, ls='-' if i < len(COLOURS) else '--')
         ax.axhline(y.mean(), color=color, lw=0.9, ls=':')
         if len(rec) and answer.any(): ax.plot(answer[y].mean(), y[answer].mean(), 'o', ms=9, mec='white', mew=1.5, color=color)
     _unit_square(ax)
     _labels(ax, f'Precision and recall, {len(preds)} images', 'recall (sensitivity)', 'precision')
     _legend(ax, 'lower left')
-    return fig
+    return _literal(fig)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #a5f70f26
 def plot_confusion(
@@ -130,7 +139,7 @@ def plot_confusion(
     ax.set(aspect='equal', ylim=(K, 0))
     ax.grid(False)
     _labels(ax, f'Confusion, {len(preds)} images', 'answered', 'true')
-    return fig
+    return _literal(fig)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #dee8e9ab
 def wilson(
@@ -175,7 +184,7 @@ def plot_reliability(
     what = 'share of right answers' if positive is None else f'share that is {positive}'
     _labels(ax, f'Reliability, {len(preds)} images', '', f'observed {what}')
     _labels(low, '', f"predicted probability of {'the answer' if positive is None else positive}", 'images')
-    return fig
+    return _literal(fig)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #22ab4010
 def plot_history(
@@ -195,7 +204,7 @@ def plot_history(
         axs[1].plot(x, history.auroc, 'o-', ms=4, color=COLOURS[2])
         _labels(axs[1], 'AUROC on validation images', 'epoch', 'AUROC')
     for a in np.atleast_1d(axs): _phases(a, history, x)
-    return fig
+    return _literal(fig)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #e503d4d3
 def _phases(ax, history, x):
@@ -234,7 +243,7 @@ def plot_most_wrong(
     errors = len(most_wrong(preds, len(preds)))
     fig.suptitle(f'The {len(wrong)} most wrong of {errors} errors in {len(preds)} images' if errors else
                  f'No errors in {len(preds)} images', fontsize=11, x=0.01, ha='left')
-    return fig
+    return _literal(fig)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #ca26924e
 def _thumbnail(path, side=240):
@@ -452,7 +461,7 @@ def report(
     seed:int=42, # Fixes the draws
 )->Report:
     "Judge `preds`, and write figures, tables and one self-contained `report.html` to `out`"
-    out,given = (None, None) if out is None else (_usable(out), Path(out)/'report.html')
+    out,given = (None, None) if out is None else (check_report_out(out), Path(out)/'report.html')
     m = metrics(preds, positive, resamples, seed)
     versus = {k: compare_models(preds, o, positive, resamples, seed) for k,o in (compare or {}).items()}
     res = Report(m, given, versus)
@@ -468,8 +477,8 @@ def report(
         (tmp/'report.html').write_text(html, encoding='utf8')
     return res
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #13392b0a
-def _usable(out):
+# %% ../../nbs/api/46_evaluate.report.ipynb #a99e632c
+def check_report_out(out):
     "`out` as an absolute path, if nothing would be lost by replacing it"
     out = Path(os.path.abspath(out))
     if out.exists() and not out.is_dir(): raise InputError(f'{out} is a file; the report needs a folder')
@@ -487,6 +496,5 @@ def _write_tables(folder, preds, res):
     "`metrics.json`, `predictions.csv` with absolute paths, and `comparison.csv` if there is one"
     folder.mkdir()
     (folder/'metrics.json').write_text(json.dumps(res.metrics, indent=1, allow_nan=False)+'\n', encoding='utf8')
-    absolute = preds.assign(path=[os.path.abspath(p) for p in preds.path])
-    absolute.to_csv(folder/'predictions.csv', index=False, float_format='%.9g')
+    write_cases(preds, folder/'predictions.csv')
     if res.comparisons: res.comparison_table().to_csv(folder/'comparison.csv', index=False, float_format='%.9g')

@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from ..core import NOTICE, InputError
 from ..image import MIN_SIDE, open_image
-from .predictor import Predictor
+from .predictor import UNLIKE, Predictor
 from ..synth import draw_lesions, is_drawn
 
 # %% ../../nbs/api/54_serve.demo.ipynb #9c46c63b
@@ -38,16 +38,14 @@ def _measured(config):
     return about + (f'On {found["n"]} {html.escape(found["split"])} images it had {_SCORES[key]} of {v["value"]:.2f} '
                     f'(95% interval {v["low"]:.2f} to {v["high"]:.2f}){chance}.')
 
-# %% ../../nbs/api/54_serve.demo.ipynb #5b3e7892
-_UNLIKE = 0.99 # the score at which one in a hundred validation images would be called unlike
-
+# %% ../../nbs/api/54_serve.demo.ipynb #7530d1ea
 def _percent(p):
     "Never 100% or 0%: no network is that sure"
     return '> 99.9%' if p > 0.999 else '< 0.1%' if p < 0.001 else f'{100*p:.1f}%'
 
 def _familiar(score):
     "Whether the picture is of the kind that the model knows, as HTML"
-    if score >= _UNLIKE: return '<p class="sl-warn"><b>Unlike the training images: do not rely on the answer.</b></p>'
+    if score >= UNLIKE: return '<p class="sl-warn"><b>Unlike the training images: do not rely on the answer.</b></p>'
     word = 'Like' if score < 0.9 else 'Less like'
     return (f'<p class="sl-note">{word} the training images: {100*score:.0f}% of the validation images '
             'look more like them than this picture does.</p>')
