@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 
+# %% ../nbs/api/00_core.ipynb #9da0d75d
+os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
 # %% ../nbs/api/00_core.ipynb #41c9c342
 SPLITS = ('train', 'valid', 'test')
 CASE_COLUMNS = ('path', 'label', 'group', 'split')
