@@ -17,7 +17,7 @@ from fastai.torch_core import TensorImage, TensorImageBW
 from fasttransform import DisplayedTransform, Transform
 from torch import from_numpy
 
-from ..core import InputError
+from ..core import InputError, some
 from .augment import augmentations
 from ..image import InputSpec, fit_image, normalise, open_image
 
@@ -68,4 +68,6 @@ def lesion_dls(
 def _check_parts(cases, parts):
     for name,part in zip(('train', 'valid'), parts):
         if not part: raise InputError(f'no {name} rows among {len(cases)} cases: use split_cases(cases) first')
+    untaught = sorted(set(cases.label) - set(cases.label[parts[0]]))
+    if untaught: raise InputError(f'no training image of {some(untaught)}: add some to the train part, or drop the class')
     if len(parts[0]) < 2: raise InputError(f'{len(parts[0])} training images are too few to train on')

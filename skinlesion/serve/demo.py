@@ -31,6 +31,7 @@ def _measured(config):
     classes = [html.escape(c) for c in config['classes']]
     about = (f'Tells {", ".join(classes[:-1])} and {classes[-1]} apart with the network '
              f'<i>{html.escape(config["architecture"]["name"])}</i>. ')
+    if config.get('synthetic'): about += 'It was trained on synthetic images, drawn by a program, and says nothing about skin. '
     found = config.get('metrics') or dict(metrics={})
     key = next((k for k in _SCORES if found['metrics'].get(k, {}).get('value') is not None), None)
     if key is None: return about + 'How well it does so was not measured.'

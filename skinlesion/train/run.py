@@ -36,10 +36,14 @@ def check_out(
     "Refuse `out` if it holds anything, unless `resume` goes on with the unfinished run in it"
     out = Path(out)
     if out.exists() and not out.is_dir(): raise InputError(f'{out}: is a file; --out needs a folder')
+    place = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
+    if not os.access(place, os.W_OK): raise InputError(f'{out}: no permission to write in {place}; choose another folder for --out')
     if not out.exists() or not any(out.iterdir()): return
     if not (out/'run.json').exists(): raise InputError(f'{out}: is not empty and holds no run; choose another folder for --out')
-    if not resume: raise InputError(f'{out}: holds another run; choose another folder for --out, or go on with that run by --resume')
-    if read_run(out)['finished']: raise InputError(f'{out}: the run in it is finished, there is nothing to resume')
+    finished = read_run(out)['finished']
+    if finished and resume: raise InputError(f'{out}: the run in it is finished, there is nothing to resume')
+    hint = '' if finished else ', or go on with that run by --resume'
+    if not resume: raise InputError(f'{out}: holds another run; choose another folder for --out{hint}')
 
 def read_run(out)->dict: # The content of `run.json`
     "What `out/run.json` says"
