@@ -8,18 +8,25 @@ Docs: https://skinlesion.github.io/skinlesion/api/cli.html.md"""
 __all__ = ['app', 'Data', 'Bundle', 'Layout', 'Target', 'Positive', 'Strict', 'Seed', 'Host', 'Port', 'sample', 'cases', 'train',
            'evaluate', 'report', 'predict', 'serve', 'demo', 'main']
 
-# %% ../nbs/api/71_cli.ipynb #954d80e5
+# %% ../nbs/api/71_cli.ipynb #abfd8a45
 import json, os, sys, traceback, warnings
 from typing import Annotated, Optional
 
 import typer
 
-from .core import NOTICE, InputError
+from . import __version__
+from .core import NOTICE, InputError, missing
 
-# %% ../nbs/api/71_cli.ipynb #33124c2d
+# %% ../nbs/api/71_cli.ipynb #89955943
 app = typer.Typer(help=f'Train, audit and serve skin-lesion classifiers. {NOTICE}', add_completion=False, rich_markup_mode=None,
                   no_args_is_help=True, pretty_exceptions_enable=False,
                   epilog='Example: skinlesion demo. Any command takes --debug, which shows the traceback of an error.')
+
+def _show_version(asked:bool):
+    if asked: print(f'skinlesion {__version__}'); raise typer.Exit()
+
+@app.callback()
+def _options(version: Annotated[bool, typer.Option('--version', callback=_show_version, is_eager=True, help='Show the version and exit')] = False): pass
 
 Data = Annotated[str, typer.Argument(metavar='DATA', help='Folder of class folders (with or without train/valid/test), or a csv with path and label')]
 Bundle = Annotated[str, typer.Argument(metavar='BUNDLE', help='A trained model, such as RUN/bundle')]
@@ -139,7 +146,7 @@ def _answer_line(answer):
     unusual = '; unlike the training images' if answer.unlike else ''
     return f'{answer.path}: {answer.pred} ({others}{unusual})'
 
-# %% ../nbs/api/71_cli.ipynb #66376b21
+# %% ../nbs/api/71_cli.ipynb #abdba6cb
 def main(
     args=None, # Arguments, those of the process if `None`
 ):
@@ -150,15 +157,20 @@ def main(
     sys.exit(_run([a for a in args if a != '--debug'], debug))
 
 def _run(args, debug):
-    try: return app(args, prog_name='skinlesion', standalone_mode=False) or 0
-    except typer.Abort: return _say('stopped', debug, 130)
-    except KeyboardInterrupt: return _say('stopped', debug, 130)
+    try: code = app(args, prog_name='skinlesion', standalone_mode=False) or 0
     except InputError as e: return _say(e, debug, 2)
-    except BrokenPipeError: return _closed_pipe()
+    except SystemExit as e: # typer's answer to a closed pipe
+        if isinstance(e.__context__, BrokenPipeError): return _closed_pipe()
+        raise
+    except ModuleNotFoundError as e: return _say(missing(e.name), debug, 1)
     except Exception as e: # the last place where a failure can become one line
         if type(e).__name__ == 'NoArgsIsHelpError': return print(e.format_message()) or 2
         if hasattr(e, 'format_message'): return _say(f'{e.format_message()} (try skinlesion --help)', debug, 2) # typer's usage errors
         return _say(f'{type(e).__name__}: {e}' if not isinstance(e, ImportError) else e, debug, 1, hint=' (--debug shows where)')
+    return _stopped(args) if code == 130 else code # what typer makes of Ctrl+C
+
+def _stopped(args):
+    return _say('stopped' + ('; the same command with --resume goes on' if args[0] == 'train' else ''), False, 130)
 
 def _short_warnings():
     "Warnings as one line, without those that tell developers of libraries what will change"

@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'load_cases', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #306ff0da
-import os, time
+# %% ../nbs/api/70_commands.ipynb #00ea0519
+import os, shutil, sys, time
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +20,7 @@ from .data.split import split_cases, straddling
 from .evaluate.metrics import metrics
 from .evaluate.predictions import check_labels, predictions, predictions_table, read_predictions, run_model
 from .evaluate.report import Report, check_report_out, report
-from .models.registry import is_pretrained
+from .models.registry import check_arch, is_pretrained
 from .serve.bundle import save_bundle
 from .serve.predictor import Predictor
 from .synth import is_drawn, sample
@@ -67,7 +67,7 @@ def export_bundle(
     return save_bundle(learn.model, out, learn.dls.vocab, spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
                        synthetic=is_drawn(cases.path.iloc[0]), **about)
 
-# %% ../nbs/api/70_commands.ipynb #1a68d40f
+# %% ../nbs/api/70_commands.ipynb #f15e358a
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
@@ -80,13 +80,14 @@ def train(
     "Train on `data`, and write the run folder `out` with a bundle and a report"
     began = time.monotonic()
     recipe = make_recipe(recipe, **changes)
+    check_arch(recipe.arch)
     check_out(out, resume)
     _check_inside(data, out)
     cases = load_cases(data, recipe.layout, recipe.target, recipe.positive, strict, recipe.valid, recipe.test, recipe.seed)
     others = _others(Path(out), cases, compare)
     run = fit_run(recipe, cases, out, resume)
     preds = predictions(run.learn, 'test')
-    scores = metrics(preds) | dict(split='test')
+    scores = metrics(preds)
     bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
     _check_served(bundle, preds)
     about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
@@ -212,7 +213,7 @@ def report_file(
     print(result)
     return result
 
-# %% ../nbs/api/70_commands.ipynb #7e47bbc1
+# %% ../nbs/api/70_commands.ipynb #588a6e7b
 DEMO_RECIPE = dict(arch='residual', size=96, epochs=12, bs=16, track='none')
 
 def demo(
@@ -229,11 +230,15 @@ def demo(
     if (run/'run.json').exists() and read_run(run)['finished']: print(f'{out}: the demo was made before; delete the folder to make it anew')
     else: _make_demo(out, run, n, changes)
     print(f'\nMade in {out}/:\n  images/                 {len(list((out/"images").rglob("*.jpg")))} synthetic images (drawn, not photographs)\n'
-          f'  run/report/report.html  the report\n  run/bundle/             the model: skinlesion predict {run}/bundle IMAGE')
+          f'  run/report/report.html  the report\n  run/bundle/             the model: {_command()} predict {run}/bundle IMAGE')
     if serve: _serve(run/'bundle', host, port)
     return run
 
-# %% ../nbs/api/70_commands.ipynb #1c0f1e0f
+# %% ../nbs/api/70_commands.ipynb #f6c1a8cc
+def _command():
+    "How to call `skinlesion` from here: what `make` installed is on no PATH"
+    return 'skinlesion' if shutil.which('skinlesion') else os.path.relpath(Path(sys.executable).with_name('skinlesion'))
+
 def _make_demo(out, run, n, changes):
     images = out/'images'
     if not images.exists():

@@ -201,7 +201,7 @@ def _entry(value, draws, groups, confidence, reason):
     low,high = np.quantile(draws, [(1-confidence)/2, (1+confidence)/2])
     return dict(value=float(value), low=float(low), high=float(high))
 
-# %% ../../nbs/api/41_evaluate.metrics.ipynb #41af8a13
+# %% ../../nbs/api/41_evaluate.metrics.ipynb #7c22cb79
 def metrics(
     preds:pd.DataFrame, # Predictions: `path`, `label`, `group` and one `p_<class>` column per class
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
@@ -216,12 +216,17 @@ def metrics(
     value,draws = _bootstrap(j, j.groups, resamples, seed)
     conf = j.confusion(np.ones((1, len(preds))))[0].astype(int)
     found = {k: _entry(v, draws[k], j.groups, confidence, _reason(k, conf, j)) for k,v in value.items()}
-    res = dict(n=len(preds), groups=int(j.groups.max()+1), positive=j.positive, classes=j.classes,
+    res = dict(n=len(preds), groups=int(j.groups.max()+1), split=_only_split(preds), positive=j.positive, classes=j.classes,
                metrics={k: v for k,v in found.items() if isinstance(k, str)}, confusion=conf.tolist())
     if j.pos is None: res['per_class'] = {c: {n: found[c,n] for n in BY_CLASS} for c in j.classes}
     return res | dict(confidence=confidence, resamples=resamples, seed=seed)
 
-# %% ../../nbs/api/41_evaluate.metrics.ipynb #5d23aa02
+# %% ../../nbs/api/41_evaluate.metrics.ipynb #7f1a492b
+def _only_split(preds):
+    "The split that all rows are from, '' if there is none or more than one"
+    found = set(preds.split) if 'split' in preds else set()
+    return found.pop() if len(found) == 1 else ''
+
 def _reason(key, confusion, j):
     "Why score `key` is undefined, if it is"
     cls,name = key if isinstance(key, tuple) else (j.positive, key)

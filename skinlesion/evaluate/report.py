@@ -265,7 +265,7 @@ def _show_wrong(ax, o):
     ax.set_title(f'true {o.label}\nanswer {o.answer} ({o.p_answer:.2f})', fontsize=8.5)
     ax.set_xlabel(name if len(name) < 27 else f'…{name[-25:]}', fontsize=7.5, color=GREY)
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #00c2260f
+# %% ../../nbs/api/46_evaluate.report.ipynb #49415609
 def _percent(entry):
     if entry['value'] is None: return 'an undefined share'
     v,low,high = (None if entry[k] is None else f'{100*entry[k]:.0f}%' for k in ('value', 'low', 'high'))
@@ -280,9 +280,10 @@ def _shown(m):
     return {k: v for k,v in m['metrics'].items() if f'macro_{k}' not in m['metrics']}
 
 def _sample(m):
-    "Such as '200 images of 150 groups (lesions or patients)'"
-    if m['groups'] == m['n']: return f"{m['n']:,} images, each taken as independent"
-    return f"{m['n']:,} images of {m['groups']:,} {'group' if m['groups'] == 1 else 'groups'} (lesions or patients)"
+    "Such as '200 test images of 150 groups (lesions or patients)'"
+    images = f"{m['n']:,} {m['split']} images" if m['split'] else f"{m['n']:,} images"
+    if m['groups'] == m['n']: return f"{images}, each taken as independent"
+    return f"{images} of {m['groups']:,} {'group' if m['groups'] == 1 else 'groups'} (lesions or patients)"
 
 def _two_classes(m):
     s,pos = m['metrics'],m['positive']

@@ -39,7 +39,7 @@ def _measured(config):
     return about + (f'On {found["n"]} {html.escape(found["split"])} images it had {_SCORES[key]} of {v["value"]:.2f} '
                     f'(95% interval {v["low"]:.2f} to {v["high"]:.2f}){chance}.')
 
-# %% ../../nbs/api/54_serve.demo.ipynb #7530d1ea
+# %% ../../nbs/api/54_serve.demo.ipynb #28e24508
 def _percent(p):
     "Never 100% or 0%: no network is that sure"
     return '> 99.9%' if p > 0.999 else '< 0.1%' if p < 0.001 else f'{100*p:.1f}%'
@@ -47,9 +47,8 @@ def _percent(p):
 def _familiar(score):
     "Whether the picture is of the kind that the model knows, as HTML"
     if score >= UNLIKE: return '<p class="sl-warn"><b>Unlike the training images: do not rely on the answer.</b></p>'
-    word = 'Like' if score < 0.9 else 'Less like'
-    return (f'<p class="sl-note">{word} the training images: {100*score:.0f}% of the validation images '
-            'look more like them than this picture does.</p>')
+    word = 'Like' if score < 0.9 else 'Hardly like'
+    return f'<p class="sl-note">{word} the training images: {100*(1-score):.0f}% of the validation images are farther from them than this picture.</p>'
 
 def _bar(label, p, top):
     return (f'<div class="sl-bar{" sl-top" if top else ""}"><span>{html.escape(label)}</span><span>{_percent(p)}</span>'

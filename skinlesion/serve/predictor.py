@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.predictor.html.md"""
 # %% auto #0
 __all__ = ['UNLIKE', 'Answer', 'Predictor', 'predict']
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #8783345e
-from dataclasses import dataclass
+# %% ../../nbs/api/51_serve.predictor.ipynb #1fe9a8f0
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..core import InputError, Progress
 from ..image import InputSpec, open_image, prepare
 from .bundle import load_reference, open_bundle
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #7f6fde17
+# %% ../../nbs/api/51_serve.predictor.ipynb #66e5c7f1
 UNLIKE = 0.99 # one in a hundred validation images is farther out
 
 @dataclass
@@ -29,7 +29,7 @@ class Answer:
     pred:str # The class with the highest probability
     probabilities:dict # Class to probability, 0..1
     ood_score:float # Share of the validation images that look more like the training images, 0..1
-    heat:np.ndarray # h x w over the model's square, in logits: what speaks for `pred`
+    heat:np.ndarray = field(repr=False) # h x w over the model's square, in logits: what speaks for `pred`
 
     @property
     def unlike(self)->bool:

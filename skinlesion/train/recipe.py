@@ -72,7 +72,7 @@ class Recipe(BaseModel):
         "The fields that are set, as JSON and TOML can hold them"
         return self.model_dump(mode='json', exclude_none=True)
 
-# %% ../../nbs/api/30_train.recipe.ipynb #3bf4af0e
+# %% ../../nbs/api/30_train.recipe.ipynb #8f3a5d64
 def make_recipe(
     file=None, # A TOML file, or `None` for the defaults
     **changes, # Fields to set over it; `None` leaves a field as it is
@@ -80,7 +80,7 @@ def make_recipe(
     "The recipe in `file` with `changes`"
     fields = _read_toml(file) if file else {}
     try: return Recipe(**(fields | {k: v for k,v in changes.items() if v is not None}))
-    except ValidationError as e: raise InputError(f'{file or "recipe"}: {_problems(e)}') from None
+    except ValidationError as e: raise InputError(f'{file}: {_problems(e)}' if file else _problems(e)) from None
 
 def write_recipe(
     recipe:Recipe, # To write
