@@ -31,7 +31,7 @@ Seed = Annotated[Optional[int], typer.Option(metavar='K', min=0, help='Fixes spl
 Host = Annotated[str, typer.Option(metavar='H', help='Address to serve on; 0.0.0.0 for all networks')]
 Port = Annotated[int, typer.Option(metavar='P', min=1, max=65535, help='Port to serve on; the next free one if it is taken')]
 
-# %% ../nbs/api/71_cli.ipynb #3fae355a
+# %% ../nbs/api/71_cli.ipynb #b858b390
 @app.command(epilog='Example: skinlesion sample lesions --n 400')
 def sample(
     out: Annotated[str, typer.Argument(metavar='OUT', help='Folder to make')],
@@ -53,11 +53,12 @@ def cases(
     out: Annotated[Optional[str], typer.Option(metavar='FILE', help='Write the cases, with their split, as csv')] = None,
     seed: Annotated[int, typer.Option(metavar='K', min=0, help='Fixes the split')] = 42,
     strict: Strict = False,
+    check: Annotated[bool, typer.Option('--check', help='Decode every image, as training does')] = False,
 ):
     "Show the images of a data set by class and split, as training would use them"
-    from skinlesion.commands import load_cases
     from skinlesion.data.layouts import write_cases
-    table = load_cases(data, layout, target, positive, strict, seed=seed)
+    from skinlesion.data.split import load_cases
+    table = load_cases(data, layout, target, positive, strict, seed=seed, check=check)
     if out: write_cases(table, out); print(f'wrote {out}')
 
 # %% ../nbs/api/71_cli.ipynb #1a68d40f

@@ -8,12 +8,13 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.files.html.md"""
 __all__ = ['TABLE_SUFFIXES', 'TEXT_COLUMNS', 'list_files', 'is_image', 'unpacked', 'zip_names', 'open_zips', 'read_table',
            'header']
 
-# %% ../../nbs/api/13_data.files.ipynb #f9c7a297
+# %% ../../nbs/api/13_data.files.ipynb #e329f339
 import hashlib, os, re, zipfile
 
 import pandas as pd
 
 from ..core import IMAGE_SUFFIXES, InputError, sha256
+from .archive import unpack
 
 # %% ../../nbs/api/13_data.files.ipynb #6f6f4e0f
 _JUNK = {'Thumbs.db', 'desktop.ini', '__MACOSX'} # what systems leave behind
@@ -47,14 +48,13 @@ def _loops(entry):
     here,target = (os.path.join(os.path.realpath(p), '') for p in (os.path.dirname(entry.path), entry.path))
     return entry.is_symlink() and here.startswith(target)
 
-# %% ../../nbs/api/13_data.files.ipynb #082dc0d2
+# %% ../../nbs/api/13_data.files.ipynb #7afb4c60
 def unpacked(
     file, # A zip
 )->str: # The folder of its content, in the cache
     "Unpack the zip `file`, if that has not been done before"
-    from skinlesion.data.archive import unpack
     from skinlesion.data.cache import cached
-    zip_names(file) # names a broken file before its gigabytes are read
+    zip_names(file) # finds a truncated file before all of it is read
     return str(cached(f'unpacked/{_checksum(file)}', lambda to: unpack(file, to)))
 
 def zip_names(

@@ -146,11 +146,12 @@ def skipped_text(
     most = sorted(reasons.items(), key=lambda o: -len(o[1]))
     return f'{plural(len(skipped), "file")} that cannot be used as images: ' + some([f'{some(paths)} ({why})' for why,paths in most])
 
-# %% ../../nbs/api/13_data.layouts.ipynb #c5e49aed
+# %% ../../nbs/api/13_data.layouts.ipynb #8e0e7b8f
 def _read(data, layout, columns):
     "The name of the layout, and what its reader found"
     if layout not in ('auto', *LAYOUTS): raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
     files = _source_files(data)
+    if layout == 'auto' and len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES): layout = 'csv'
     if layout == 'csv': return layout, read_csv(files, columns) # says itself what it misses
     fitting = [n for n,l in LAYOUTS.items() if l.fits(files)]
     if layout not in ('auto', *fitting): raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')

@@ -73,12 +73,12 @@ def _kaggle_note(rows):
     n = rows.label.value_counts()
     return published(f'{n.benign:,} benign and {n.malignant:,} malignant images', '1,800 benign and 1,497 malignant images')
 
-# %% ../../nbs/api/13_data.readers.ipynb #112766c5
+# %% ../../nbs/api/13_data.readers.ipynb #1ebf1ee3
 def is_csv(
     files:dict, # From `list_files`
 )->bool:
     "Whether there is one csv table with `path` and `label`"
-    return len(_csv_tables(files, {})) == 1
+    return len([p for p in _csv_tables(files) if _has_columns(p, {})]) == 1
 
 def read_csv(
     files:dict, # From `list_files`, or the table alone; its columns are `path`, `label`, and if known `group`, `split` and anything more
@@ -86,7 +86,8 @@ def read_csv(
 )->Found:
     "Rows of the csv table in `files`"
     columns = _mapping(columns)
-    tables = _csv_tables(files, columns)
+    tables = _csv_tables(files)
+    if len(files) > 1: tables = [p for p in tables if _has_columns(p, columns)] # a single file says itself what it misses
     if len(tables) != 1: raise InputError(f'{plural(len(tables), "csv table")} with a path and a label among {plural(len(files), "file")}; name the table itself')
     file = tables[0]
     table = _named(file, columns)
@@ -112,12 +113,11 @@ def drop_repeats(
         if (n > 1).any(): raise InputError(f'{file}: {plural(int((n > 1).sum()), "image")} in several rows with another `{column}`: {some(n.index[n > 1])}; keep the right row of each')
     return rows[~again], [f'{plural(int(again.sum()), "row")} of images that an earlier row has, left out: {some(key[again])}']
 
-# %% ../../nbs/api/13_data.readers.ipynb #f8225dc8
-def _csv_tables(files, columns):
-    "The tables that have the columns for path and label; a single file is taken to be meant"
-    tables = [p for f,p in files.items() if f.lower().endswith(TABLE_SUFFIXES)]
-    needed = {columns.get(c, c) for c in ('path', 'label')}
-    return tables if len(files) == 1 else [p for p in tables if needed <= {c.strip(' "\r\n') for c in re.split(r'[,;\t|]', header(p))}]
+# %% ../../nbs/api/13_data.readers.ipynb #731c234f
+def _csv_tables(files): return [p for f,p in files.items() if f.lower().endswith(TABLE_SUFFIXES)]
+
+def _has_columns(file, columns):
+    return {columns.get(c, c) for c in ('path', 'label')} <= {c.strip(' "\r\n') for c in re.split(r'[,;\t|]', header(file))}
 
 def _mapping(columns):
     "`columns` as a dictionary"
