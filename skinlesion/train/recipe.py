@@ -22,7 +22,7 @@ from ..image import INTERPOLATIONS, RESIZE_MODES, InputSpec
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-# %% ../../nbs/api/30_train.recipe.ipynb #26ed50ee
+# %% ../../nbs/api/30_train.recipe.ipynb #01e40880
 class Recipe(BaseModel):
     "One training run"
     model_config = ConfigDict(extra='forbid', frozen=True)
@@ -30,8 +30,10 @@ class Recipe(BaseModel):
     layout:str = 'auto' # A name in `data.layouts.LAYOUTS`
     target:Literal['binary']|None = None # `binary` puts the positive classes against the rest
     positive:str|None = None # The positive class
-    valid:float = Field(0.15, gt=0, lt=1) # Share of the groups held out for validation
-    test:float = Field(0.15, gt=0, lt=1) # Likewise for test, where the source fixes none
+    columns:dict[str, str]|str|None = None # Of a csv table: our names of columns to its own, such as `path=file,label=dx`
+    mapping:dict[str, str]|None = None # New class of classes; with target `binary` over the sides that the layout knows
+    valid:float|None = Field(None, gt=0, lt=1) # Share of the groups held out for validation; what is left out is as the layout has it
+    test:float|None = Field(None, gt=0, lt=1) # Likewise for test, where the source fixes none
     # input; what is left out is what suits the architecture
     size:int|None = Field(None, ge=32, le=1024) # Side of the model's square, pixels
     resize:Literal[RESIZE_MODES] = 'squash' # How an image becomes a square
@@ -58,7 +60,7 @@ class Recipe(BaseModel):
 
     @model_validator(mode='after')
     def _leaves_train(self):
-        if self.valid+self.test >= 1: raise ValueError('valid and test leave nothing to train on')
+        if (self.valid or 0) + (self.test or 0) >= 1: raise ValueError('valid and test leave nothing to train on')
         return self
 
     def input_spec(self,
