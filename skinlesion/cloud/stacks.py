@@ -7,17 +7,16 @@ Docs: https://skinlesion.github.io/skinlesion/api/cloud.stacks.html.md"""
 # %% auto #0
 __all__ = ['STACKS', 'stack_name', 'stack_status', 'deploy', 'destroy']
 
-# %% ../../nbs/api/60_cloud.stacks.ipynb #e7e7ba0d
+# %% ../../nbs/api/60_cloud.stacks.ipynb #f5569ed8
 import re, time
 from importlib.resources import files
 from itertools import takewhile
-from pathlib import Path
 
 import yaml
 
 from ..aws import Connection, aws_errors
 from ..core import InputError, Progress, need, plural
-from ..data.storage import push
+from ..data.storage import _paths, push
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #b927451c
 STACKS = {'data': 'data.yaml'}
@@ -158,27 +157,28 @@ def _execute(cfn, name, change):
     if events[-1]['ResourceStatus'] not in ('CREATE_COMPLETE', 'UPDATE_COMPLETE'):
         raise RuntimeError(f'the stack {name} failed ({events[-1]["ResourceStatus"]}), first at {_why(events)}')
 
-# %% ../../nbs/api/60_cloud.stacks.ipynb #cb76b330
+# %% ../../nbs/api/60_cloud.stacks.ipynb #63ddfde7
 def deploy(
     stack:str, # A name in `STACKS`
     bucket:str, # Name of the bucket
-    upload=None, # Folder or file to put into the bucket
+    upload=None, # Folder to put into the bucket
     prefix:str='data', # Where to put it: `s3://bucket/prefix`
     dry_run:bool=False, # Print what would change, and change nothing
     connection:Connection=None, # How to reach AWS
     **parameters, # Parameters of the template, such as `NoncurrentDays=30`
-)->dict: # `stack`, `status` (`created`, `updated`, `unchanged` or `planned`), `changes`, and what `push` returns as `upload`
+)->dict: # `stack`, `status` (`created`, `updated`, `unchanged` or `planned`), `changes`, and as `upload` what `push` returns
     "Create or update the stack `stack` of `bucket`, and then upload `upload`"
     text,content = _template(stack)
     name,connection = stack_name(stack, bucket),connection or Connection()
     _check_parameters(content['Parameters'], parameters)
-    if upload and not Path(upload).exists(): raise InputError(f'{upload}: no such file or folder; nothing was made')
+    if upload: _paths(upload) # refuses what cannot be pushed before there is a stack
     with aws_errors(f'deploying the stack {name}'):
         done = _deploy(connection, stack, bucket, text, content, parameters, dry_run)
     url = f's3://{bucket}/{prefix}'
     print(f'stack {name}: {done["status"]}')
     if dry_run: print('\n'.join([*map(_change_text, done['changes'])] + ([f'  then upload {upload} to {url}'] if upload else [])))
-    return done | (dict(upload=_upload(upload, url, connection, name)) if upload and not dry_run else {})
+    if upload and not dry_run: print(done.setdefault('upload', _upload(upload, url, connection, name)))
+    return done
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #24cdbc23
 def _deploy(connection, stack, bucket, text, content, parameters, dry_run):
