@@ -7,21 +7,21 @@ Docs: https://skinlesion.github.io/skinlesion/api/aws.html.md"""
 # %% auto #0
 __all__ = ['Connection', 'aws_errors']
 
-# %% ../nbs/api/04_aws.ipynb #d18235ec
+# %% ../nbs/api/04_aws.ipynb #67e0b25d
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .core import InputError, need
 
-# %% ../nbs/api/04_aws.ipynb #e269a3b3
+# %% ../nbs/api/04_aws.ipynb #24a808dc
 @dataclass(frozen=True)
 class Connection:
     "How to reach AWS; what is left empty comes from the environment and `~/.aws`"
     profile:str=None # Name of a profile in `~/.aws/config`
     region:str=None # Such as `'eu-central-1'`; S3 falls back to `us-east-1`
     endpoint:str=None # Address of an S3-compatible store, such as `'http://127.0.0.1:9000'`
-    requester_pays:bool=False # Agree to pay for requests to a bucket whose owner does not
+    requester_pays:bool=field(default_factory=lambda: os.environ.get('SKINLESION_REQUESTER_PAYS') == '1') # Agree to pay for requests to a bucket whose owner does not
 
     def client(self,
         service:str, # Such as `'s3'` or `'cloudformation'`
@@ -39,7 +39,7 @@ class Connection:
         settings = dict(retries=dict(mode='standard', total_max_attempts=int(os.environ.get('AWS_MAX_ATTEMPTS', 5))),
                         connect_timeout=10, read_timeout=60, # seconds
                         request_checksum_calculation='when_required', response_checksum_validation='when_required')
-        if self.endpoint: settings['s3'] = dict(addressing_style='path')
+        if self.endpoint or 'AWS_ENDPOINT_URL' in os.environ or 'AWS_ENDPOINT_URL_S3' in os.environ: settings['s3'] = dict(addressing_style='path')
         return need('botocore.config', extra='aws').Config(**settings | config)
 
 def _agree_to_pay(params, **kwargs): params['headers']['x-amz-request-payer'] = 'requester'

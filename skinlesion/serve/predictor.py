@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.predictor.html.md"""
 # %% auto #0
 __all__ = ['UNLIKE', 'Answer', 'Predictor', 'predict']
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #1fe9a8f0
-from dataclasses import dataclass, field
+# %% ../../nbs/api/51_serve.predictor.ipynb #8de987a8
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import onnxruntime as ort
 
 from ..answer import evidence, ood_score, overlay, probabilities
 from ..core import InputError, Progress
+from ..data.storage import local
 from ..image import InputSpec, open_image, prepare
 from .bundle import load_reference, open_bundle
 
@@ -40,12 +41,13 @@ class Answer:
         "What JSON can hold of it"
         return dict(path=self.path, pred=self.pred, probabilities=self.probabilities, ood_score=self.ood_score)
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #01e19445
+# %% ../../nbs/api/51_serve.predictor.ipynb #d1f311ee
 class Predictor:
     "Answers from the bundle `folder`"
     def __init__(self,
-        folder, # A bundle; every checksum is verified
+        folder, # A bundle, or its address in S3; every checksum is verified
     ):
+        folder = local(folder)
         self.config,self.reference = open_bundle(folder),load_reference(folder)
         self.folder,self.classes,self.positive = Path(folder),self.config['classes'],self.config['positive']
         self.spec = InputSpec(**self.config['input'])
@@ -90,11 +92,11 @@ class Predictor:
                 out.append(probabilities(logits, self.config['temperature'])); bar.update(len(logits))
         return np.concatenate(out)
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #f60ff9a1
+# %% ../../nbs/api/51_serve.predictor.ipynb #53a852fd
 def predict(
     bundle, # A bundle
-    images:list, # Image files
+    images:list, # Image files, or their addresses in S3
 )->list: # An `Answer` for each
     "What the model in `bundle` says of each of `images`; nothing is answered if one of them is no usable image"
     predictor = Predictor(bundle)
-    return [predictor.predict(p) for p in images]
+    return [replace(predictor.predict(local(p)), path=str(p)) for p in images]
