@@ -3,6 +3,8 @@ from .core import *
 from .image import *
 from .answer import *
 from .synth import *
+from .data.files import *
+from .data.readers import *
 from .data.layouts import *
 from .data.split import *
 from .data.augment import *

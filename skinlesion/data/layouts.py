@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.layouts.html.md"""
 
 # %% auto #0
 __all__ = ['LAYOUTS', 'POSITIVE_NAMES', 'Layout', 'pick_positive', 'relabel', 'to_binary', 'check_images', 'data_hash',
-           'read_cases', 'Skipped', 'skipped_text', 'write_cases', 'count_cases']
+           'read_cases', 'write_cases', 'count_cases']
 
 # %% ../../nbs/api/13_data.layouts.ipynb #f63bed71
 import hashlib, os
@@ -109,7 +109,7 @@ def data_hash(
     lines = sorted(f'{h} {l}' for h,l in zip(cases.sha256, cases.label))
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
-# %% ../../nbs/api/13_data.layouts.ipynb #44f3d7cf
+# %% ../../nbs/api/13_data.layouts.ipynb #166f7307
 def read_cases(
     data, # A folder, a .zip, a csv table or s3://bucket/prefix
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
@@ -133,6 +133,7 @@ def read_cases(
     attrs = dict(root=str(data), layout=name, shares=LAYOUTS[name].shares, skipped=Skipped(skipped), notes=found.notes)
     return _finish(cases, positive, attrs)
 
+# %% ../../nbs/api/13_data.layouts.ipynb #618b0a81
 class Skipped(list):
     "What was left out, of `(path, reason)`; pandas copies `attrs` deep at every step, which for thousands of files takes long"
     def __deepcopy__(self, memo): return self
@@ -146,16 +147,15 @@ def skipped_text(
     most = sorted(reasons.items(), key=lambda o: -len(o[1]))
     return f'{plural(len(skipped), "file")} that cannot be used as images: ' + some([f'{some(paths)} ({why})' for why,paths in most])
 
-# %% ../../nbs/api/13_data.layouts.ipynb #8e0e7b8f
 def _read(data, layout, columns):
     "The name of the layout, and what its reader found"
     if layout not in ('auto', *LAYOUTS): raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
     files = _source_files(data)
     if layout == 'auto' and len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES): layout = 'csv'
     if layout == 'csv': return layout, read_csv(files, columns) # says itself what it misses
-    fitting = [n for n,l in LAYOUTS.items() if l.fits(files)]
-    if layout not in ('auto', *fitting): raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
-    name = fitting[0] if layout == 'auto' else layout
+    tried = LAYOUTS if layout == 'auto' else [layout]
+    name = next((n for n in tried if LAYOUTS[n].fits(files)), None)
+    if name is None: raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
     return name, LAYOUTS[name].read(files)
 
 def _source_files(data):
@@ -197,13 +197,13 @@ def _finish(cases, positive, attrs):
     cases.attrs = attrs
     return cases
 
-# %% ../../nbs/api/13_data.layouts.ipynb #254bd9a2
+# %% ../../nbs/api/13_data.layouts.ipynb #b0af5422
 def write_cases(
     cases:pd.DataFrame, # Cases or predictions
     file, # The csv to write
 ):
     "Write `cases` to `file` with absolute paths; `group` follows where it is the path"
-    if Path(file).is_dir(): raise InputError(f'{file}: is a folder; name the csv file to write')
+    if os.path.isdir(file): raise InputError(f'{file}: is a folder; name the csv file to write')
     whole = cases.path.map(os.path.abspath)
     out = cases.assign(path=whole)
     if 'group' in out: out['group'] = out.group.where(cases.group != cases.path, whole)
