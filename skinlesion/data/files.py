@@ -7,13 +7,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.files.html.md"""
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'TEXT_COLUMNS', 'list_files', 'is_image', 'unpacked', 'read_table']
 
-# %% ../../nbs/api/13_data.files.ipynb #e329f339
+# %% ../../nbs/api/13_data.files.ipynb #83a4be0e
 import hashlib, os, re, zipfile
 
 import pandas as pd
 
-from ..core import IMAGE_SUFFIXES, InputError, sha256
+from ..core import IMAGE_SUFFIXES, InputError, remove, sha256
 from .archive import unpack
+from .cache import cached
 
 # %% ../../nbs/api/13_data.files.ipynb #ea68f240
 _JUNK = {'Thumbs.db', 'desktop.ini', '__MACOSX'} # what systems leave behind
@@ -47,16 +48,18 @@ def _loops(entry):
     here,target = (os.path.join(os.path.realpath(p), '') for p in (os.path.dirname(entry.path), entry.path))
     return entry.is_symlink() and here.startswith(target)
 
-# %% ../../nbs/api/13_data.files.ipynb #739ae814
+# %% ../../nbs/api/13_data.files.ipynb #aee89b85
 def unpacked(
     file, # A zip
 )->str: # The folder of its content, in the cache
     "Unpack the zip `file`, if that has not been done before"
-    from skinlesion.data.cache import cached
     zip_names(file) # finds a truncated file before all of it is read
-    return str(cached(f'unpacked/{_checksum(file)}', lambda to: unpack(file, to)))
+    def make(to):
+        remove(to) # what an interrupted attempt left
+        unpack(file, to)
+    return str(cached(f'unpacked/{_checksum(file)}', make))
 
-# %% ../../nbs/api/13_data.files.ipynb #7ddd7c24
+# %% ../../nbs/api/13_data.files.ipynb #801108c8
 def zip_names(
     file, # A zip
 )->list: # Of str
@@ -80,14 +83,9 @@ def open_zips(
 
 def _checksum(file):
     "SHA-256 of `file`, read anew only if its path, size or time of change is new"
-    from skinlesion.data.cache import cached
     s = os.stat(file)
     seen = hashlib.sha256(f'{os.path.realpath(file)} {s.st_size} {s.st_mtime_ns}'.encode()).hexdigest()
-    return (cached(f'checksum/{seen}', lambda to: _write_checksum(file, to))/'sha256').read_text()
-
-def _write_checksum(file, to):
-    to.mkdir(parents=True, exist_ok=True)
-    (to/'sha256').write_text(sha256(file))
+    return (cached(f'checksum/{seen}', lambda to: (to/'sha256').write_text(sha256(file)))/'sha256').read_text()
 
 # %% ../../nbs/api/13_data.files.ipynb #0d2ae9d2
 TABLE_SUFFIXES = ('.csv', '.tsv', '.tab', '.txt')
