@@ -87,7 +87,7 @@ def _checksum(file):
     seen = hashlib.sha256(f'{os.path.realpath(file)} {s.st_size} {s.st_mtime_ns}'.encode()).hexdigest()
     return (cached(f'checksum/{seen}', lambda to: (to/'sha256').write_text(sha256(file)))/'sha256').read_text()
 
-# %% ../../nbs/api/13_data.files.ipynb #0d2ae9d2
+# %% ../../nbs/api/13_data.files.ipynb #e27fdbb2
 TABLE_SUFFIXES = ('.csv', '.tsv', '.tab', '.txt')
 TEXT_COLUMNS = ('path', 'label', 'group', 'split', 'pred')
 _MISSING = ['', 'NA', 'N/A', 'NaN', 'nan', 'null', 'None', 'unknown']
@@ -99,12 +99,15 @@ def read_table(
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:
         read = dict(encoding='utf-8-sig', sep=_delimiter(file), skipinitialspace=True)
-        missing = {c: _MISSING for c in pd.read_csv(file, nrows=0, **read).columns if c not in text}
+        names = pd.read_csv(file, nrows=0, **read).columns
+        if len(names) == 1: raise InputError(f'{file}: {_one_column(names[0])}')
+        missing = {c: _MISSING for c in names if c not in text}
         return pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing, **read)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as e:
+    except UnicodeDecodeError as e: raise InputError(f'{file}: not a csv table in UTF-8 ({e.reason} at byte {e.start}); save it as UTF-8') from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as e:
         raise InputError(f'{file}: not a csv table that can be read ({str(e).strip()})') from None
 
-# %% ../../nbs/api/13_data.files.ipynb #c58b4f97
+# %% ../../nbs/api/13_data.files.ipynb #f9ddd32b
 def first_line(
     file, # A csv table
 )->str:
@@ -117,3 +120,8 @@ def _delimiter(file):
     "What is most often between the names in the first line of `file`, outside quotes"
     line = re.sub('"[^"]*"', '', first_line(file))
     return max(',;\t|', key=line.count)
+
+def _one_column(name):
+    between = max(' :^~', key=name.count)
+    seems = f'; what is between the names seems to be {between!r}' if between in name else ''
+    return f'only one column, {name[:60]!r}{seems}; save it with commas'

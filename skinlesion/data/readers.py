@@ -185,7 +185,7 @@ def _keyed(files):
     paths = [p for f,p in files.items() if is_image(f)]
     return pd.Series(paths, index=list(map(image_key, paths)), dtype=str)
 
-# %% ../../nbs/api/13_data.readers.ipynb #a18d437a
+# %% ../../nbs/api/13_data.readers.ipynb #48cb2766
 HAM_SIDES = dict(akiec='malignant', bcc='malignant', bkl='benign', df='benign', mel='malignant', nv='benign', scc='malignant', vasc='benign')
 _HAM_TABLE = re.compile(r'(ham10000_metadata|isic_?20\d\d_(task3_)?(training|validation|test)_groundtruth)(\.csv|\.tsv|\.tab|\.txt)?', re.I)
 _HAM_COLUMNS = {'image_id': 'image', 'dx': 'label', 'lesion_id': 'group', 'age_approx': 'age', 'anatom_site_general': 'localization',
@@ -194,21 +194,22 @@ _HAM_COLUMNS = {'image_id': 'image', 'dx': 'label', 'lesion_id': 'group', 'age_a
 def is_ham10000(
     files:dict, # From `list_files`
 )->bool:
-    "Whether there is a table of HAM10000 or ISIC"
-    return bool(_ham_tables(files))
+    "Whether there is a table of HAM10000 or ISIC, or at least a folder of its images"
+    return bool(_ham_tables(files)) or any('ham10000_images' in f.lower() for f in files)
 
 def read_ham10000(
     files:dict, # From `list_files`
 )->Found:
     "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
     tables = _ham_tables(files)
+    if not tables: raise InputError(f'no table HAM10000_metadata or ISIC_..._GroundTruth.csv beside the images ({some(files, 2)}); put it there')
     rows = pd.concat([_ham_rows(f, files).assign(split=SPLIT_FOLDERS[part]) for f,part in tables.items()], ignore_index=True)
     if len(set(tables.values())) == 1: rows['split'] = '' # the one part that there is
     unknown = rows.label == 'unk'
     found = join_images(files[next(iter(tables))], rows[~unknown], files)
     return Found(found.rows, found.skipped + [(i, 'of unknown diagnosis') for i in rows.image[unknown]], found.notes + _ham_notes(found.rows, tables))
 
-# %% ../../nbs/api/13_data.readers.ipynb #734f3f0b
+# %% ../../nbs/api/13_data.readers.ipynb #99b063b7
 def _ham_tables(files):
     "Each table of diagnoses, with the part that it is of"
     found = {f: _HAM_TABLE.fullmatch(os.path.basename(f)) for f in files if not is_image(f)}
@@ -218,8 +219,9 @@ def _ham_rows(name, files):
     "One table, with our column names"
     file = files[name]
     table = read_table(file, ['image', 'image_id', 'lesion_id', 'dx'])
-    table = table.rename(columns=_HAM_COLUMNS) if 'dx' in table else _one_hot(file, table)
+    table = table.rename(columns=_HAM_COLUMNS)
     if 'image' not in table: raise InputError(f'{file}: no column `image_id`; it has {some(table.columns, 8)}')
+    if 'label' not in table: table = _one_hot(file, table)
     _refuse(file, table.image == '', 'no image')
     for other in _companions(name, files): table = _with_details(table, files[other]) # ISIC has the lesions in a file of their own
     table['label'] = table.label.str.strip().str.lower()
@@ -230,6 +232,7 @@ def _ham_rows(name, files):
 def _one_hot(file, table):
     "A column for each class to a label"
     hot = [c for c in table if c.lower() in (*HAM_SIDES, 'ak', 'unk')]
+    if not hot: raise InputError(f'{file}: no column `dx`, and none for each class; it has {some(table.columns, 8)}')
     marks = table[hot].apply(pd.to_numeric, errors='coerce')
     _refuse(file, (marks.sum(axis=1) != 1) | (marks.max(axis=1) != 1), 'not exactly one class')
     return table[[c for c in table if c not in hot]].assign(label=marks.idxmax(axis=1).str.lower().replace('ak', 'akiec'))
