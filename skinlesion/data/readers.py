@@ -73,12 +73,12 @@ def _kaggle_note(rows):
     n = rows.label.value_counts()
     return _published(f'{n.benign:,} benign and {n.malignant:,} malignant images', '1,800 benign and 1,497 malignant images')
 
-# %% ../../nbs/api/13_data.readers.ipynb #1ebf1ee3
+# %% ../../nbs/api/13_data.readers.ipynb #534a5379
 def is_csv(
     files:dict, # From `list_files`
 )->bool:
-    "Whether there is one csv table with `path` and `label`"
-    return len([p for p in _csv_tables(files) if _has_columns(p, {})]) == 1
+    "Whether there is one csv table with `path` and `label`, at the top or in an outer folder"
+    return len([p for p in _csv_tables({f: p for f,p in files.items() if f.count('/') < 2}) if _has_columns(p, {})]) == 1
 
 def read_csv(
     files:dict, # From `list_files`, or the table alone; its columns are `path`, `label`, and if known `group`, `split` and anything more
@@ -148,7 +148,7 @@ def _splits(file, column):
     _refuse(file, ~split.isin([*SPLIT_FOLDERS, '']), f'a `{column.name}` that is none of {", ".join(SPLITS)} or empty')
     return split.map(SPLIT_FOLDERS).fillna('')
 
-# %% ../../nbs/api/13_data.readers.ipynb #71cecd44
+# %% ../../nbs/api/13_data.readers.ipynb #173b87c8
 def join_images(
     file, # Where `rows` come from, for messages
     rows:pd.DataFrame, # With `image` (a name), `label`, `group` (or '') and `split`
@@ -165,7 +165,7 @@ def join_images(
     there,alone = rows.path.notna(),images[~images.index.isin(key)]
     if len(twice): notes.append(f'{plural(len(twice), "image")} found twice in the source, used once: {some(twice)}')
     if len(alone): notes.append(f'{plural(len(alone), "image")} without a row in {os.path.basename(file)}, left out: {some(alone)}')
-    return Found(rows[there].drop(columns='image'), [(i, 'no image of this name') for i in rows.image[~there]], notes)
+    return Found(rows[there].drop(columns='image'), [(i, 'row without an image') for i in rows.image[~there]], notes)
 
 def image_key(
     name:str, # A file name or path, with or without an ending
