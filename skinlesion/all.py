@@ -8,6 +8,8 @@ from .draw.diagnosis import *
 from .draw.tissue import *
 from .draw.xray import *
 from .synth import *
+from .data.files import *
+from .data.readers import *
 from .data.layouts import *
 from .data.split import *
 from .data.augment import *

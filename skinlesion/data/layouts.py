@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.layouts.html.md"""
 
 # %% auto #0
 __all__ = ['LAYOUTS', 'POSITIVE_NAMES', 'Layout', 'pick_positive', 'relabel', 'to_binary', 'check_images', 'data_hash',
-           'read_cases', 'Skipped', 'skipped_text', 'write_cases', 'count_cases']
+           'read_cases', 'write_cases', 'count_cases']
 
-# %% ../../nbs/api/13_data.layouts.ipynb #f63bed71
+# %% ../../nbs/api/13_data.layouts.ipynb #ebaaef7a
 import hashlib, os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +20,7 @@ from ..core import CASE_COLUMNS, IMAGE_SUFFIXES, SPLITS, InputError, Progress, p
 from .files import TABLE_SUFFIXES, list_files, open_zips, read_table, unpacked
 from .readers import (HAM_SIDES, is_csv, is_ham10000, is_mhist, is_xray, read_csv, read_folder, read_ham10000, read_mhist,
                                      read_xray)
+from .storage import local
 from ..image import open_image
 
 # %% ../../nbs/api/13_data.layouts.ipynb #563daf5c
@@ -109,7 +110,7 @@ def data_hash(
     lines = sorted(f'{h} {l}' for h,l in zip(cases.sha256, cases.label))
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
-# %% ../../nbs/api/13_data.layouts.ipynb #44f3d7cf
+# %% ../../nbs/api/13_data.layouts.ipynb #166f7307
 def read_cases(
     data, # A folder, a .zip, a csv table or s3://bucket/prefix
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
@@ -133,6 +134,7 @@ def read_cases(
     attrs = dict(root=str(data), layout=name, shares=LAYOUTS[name].shares, skipped=Skipped(skipped), notes=found.notes)
     return _finish(cases, positive, attrs)
 
+# %% ../../nbs/api/13_data.layouts.ipynb #e0550972
 class Skipped(list):
     "What was left out, of `(path, reason)`; pandas copies `attrs` deep at every step, which for thousands of files takes long"
     def __deepcopy__(self, memo): return self
@@ -146,32 +148,26 @@ def skipped_text(
     most = sorted(reasons.items(), key=lambda o: -len(o[1]))
     return f'{plural(len(skipped), "file")} that cannot be used as images: ' + some([f'{some(paths)} ({why})' for why,paths in most])
 
-# %% ../../nbs/api/13_data.layouts.ipynb #8e0e7b8f
 def _read(data, layout, columns):
     "The name of the layout, and what its reader found"
     if layout not in ('auto', *LAYOUTS): raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
     files = _source_files(data)
     if layout == 'auto' and len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES): layout = 'csv'
     if layout == 'csv': return layout, read_csv(files, columns) # says itself what it misses
-    fitting = [n for n,l in LAYOUTS.items() if l.fits(files)]
-    if layout not in ('auto', *fitting): raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
-    name = fitting[0] if layout == 'auto' else layout
+    tried = LAYOUTS if layout == 'auto' else [layout]
+    name = next((n for n in tried if LAYOUTS[n].fits(files)), None)
+    if name is None: raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
     return name, LAYOUTS[name].read(files)
 
 def _source_files(data):
     "All files of a source; of a table of our own, that alone"
-    path = _local(str(data))
+    path = str(local(data))
     if not os.path.exists(path): raise InputError(f'{data}: no such file or folder')
     if path.lower().endswith('.zip') and os.path.isfile(path): path = unpacked(path)
     if os.path.isdir(path): return _open_tables(list_files(path))
     if not path.lower().endswith(TABLE_SUFFIXES): raise InputError(f'{data}: neither a folder, a .zip nor a .csv table')
     table = {os.path.basename(path): path}
     return list_files(os.path.dirname(path) or '.') if is_ham10000(table) or is_mhist(table) else table
-
-def _local(path):
-    if not path.startswith('s3://'): return path
-    from skinlesion.data.storage import local
-    return str(local(path))
 
 def _open_tables(files):
     "Open zips that hold the table of a set, or all of it"

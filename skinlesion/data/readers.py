@@ -8,14 +8,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 __all__ = ['SPLIT_FOLDERS', 'HAM_SIDES', 'XRAY_CLASSES', 'Found', 'read_folder', 'is_csv', 'read_csv', 'drop_repeats',
            'join_images', 'image_key', 'is_ham10000', 'read_ham10000', 'is_mhist', 'read_mhist', 'is_xray', 'read_xray']
 
-# %% ../../nbs/api/13_data.readers.ipynb #13caef4e
+# %% ../../nbs/api/13_data.readers.ipynb #a04772d8
 import os, re
 from typing import NamedTuple
 
 import pandas as pd
 
 from ..core import SPLITS, InputError, plural, some
-from .files import TABLE_SUFFIXES, TEXT_COLUMNS, header, is_image, open_zips, read_table, zip_names
+from .files import TABLE_SUFFIXES, TEXT_COLUMNS, first_line, is_image, open_zips, read_table, zip_names
 
 # %% ../../nbs/api/13_data.readers.ipynb #d04c9a10
 class Found(NamedTuple):
@@ -42,7 +42,7 @@ def read_folder(
     notes = [f'{plural(len(beside), "other file")} beside the class folders ignored: {some(beside)}'] if beside else []
     return Found(rows, skipped, notes + _kaggle_note(rows))
 
-# %% ../../nbs/api/13_data.readers.ipynb #a12f32d0
+# %% ../../nbs/api/13_data.readers.ipynb #fdcf8bf7
 def _placed(files):
     "Each file with its split and class; no class where it is in no class folder"
     outer = _outer(files)
@@ -62,7 +62,7 @@ def _outer(files):
     wraps = any('/' in f for f in below) and not any(is_image(f) for f in below if '/' not in f)
     return top + _outer(below) if wraps and top[:-1].lower() not in SPLIT_FOLDERS else ''
 
-def published(have, there_are):
+def _published(have, there_are):
     "A note if what we have differs from what was published"
     return [] if have == there_are else [f'{have}; as published there are {there_are}']
 
@@ -71,14 +71,14 @@ def _kaggle_note(rows):
     if set(rows.label) != {'benign', 'malignant'} or set(rows.split) != {'train', 'test'}: return []
     if not rows.path.str.contains(r'[/\\][1-9]\d*\.[^.]+$').all(): return []
     n = rows.label.value_counts()
-    return published(f'{n.benign:,} benign and {n.malignant:,} malignant images', '1,800 benign and 1,497 malignant images')
+    return _published(f'{n.benign:,} benign and {n.malignant:,} malignant images', '1,800 benign and 1,497 malignant images')
 
-# %% ../../nbs/api/13_data.readers.ipynb #1ebf1ee3
+# %% ../../nbs/api/13_data.readers.ipynb #534a5379
 def is_csv(
     files:dict, # From `list_files`
 )->bool:
-    "Whether there is one csv table with `path` and `label`"
-    return len([p for p in _csv_tables(files) if _has_columns(p, {})]) == 1
+    "Whether there is one csv table with `path` and `label`, at the top or in an outer folder"
+    return len([p for p in _csv_tables({f: p for f,p in files.items() if f.count('/') < 2}) if _has_columns(p, {})]) == 1
 
 def read_csv(
     files:dict, # From `list_files`, or the table alone; its columns are `path`, `label`, and if known `group`, `split` and anything more
@@ -113,11 +113,11 @@ def drop_repeats(
         if (n > 1).any(): raise InputError(f'{file}: {plural(int((n > 1).sum()), "image")} in several rows with another `{column}`: {some(n.index[n > 1])}; keep the right row of each')
     return rows[~again], [f'{plural(int(again.sum()), "row")} of images that an earlier row has, left out: {some(key[again])}']
 
-# %% ../../nbs/api/13_data.readers.ipynb #731c234f
+# %% ../../nbs/api/13_data.readers.ipynb #47cf654c
 def _csv_tables(files): return [p for f,p in files.items() if f.lower().endswith(TABLE_SUFFIXES)]
 
 def _has_columns(file, columns):
-    return {columns.get(c, c) for c in ('path', 'label')} <= {c.strip(' "\r\n') for c in re.split(r'[,;\t|]', header(file))}
+    return {columns.get(c, c) for c in ('path', 'label')} <= {c.strip(' "\r\n') for c in re.split(r'[,;\t|]', first_line(file))}
 
 def _mapping(columns):
     "`columns` as a dictionary"
@@ -148,41 +148,44 @@ def _splits(file, column):
     _refuse(file, ~split.isin([*SPLIT_FOLDERS, '']), f'a `{column.name}` that is none of {", ".join(SPLITS)} or empty')
     return split.map(SPLIT_FOLDERS).fillna('')
 
-# %% ../../nbs/api/13_data.readers.ipynb #2c7231d0
+# %% ../../nbs/api/13_data.readers.ipynb #173b87c8
 def join_images(
     file, # Where `rows` come from, for messages
     rows:pd.DataFrame, # With `image` (a name), `label`, `group` (or '') and `split`
     files:dict, # From `list_files`
 )->Found: # With `path` for `image`
     "Find the image of each row"
-    rows,notes = drop_repeats(file, rows, rows.image.map(image_key))
     key = rows.image.map(image_key)
-    images,twice = _images(files, set(key))
+    rows,notes = drop_repeats(file, rows, key)
+    key = key[rows.index]
+    images = _images(files, set(key))
+    twice,images = images[images.index.duplicated()],images[~images.index.duplicated()]
     rows = rows.assign(path=key.map(images))
     rows['group'] = rows.group.where(rows.group != '', rows.path)
     there,alone = rows.path.notna(),images[~images.index.isin(key)]
     if len(twice): notes.append(f'{plural(len(twice), "image")} found twice in the source, used once: {some(twice)}')
     if len(alone): notes.append(f'{plural(len(alone), "image")} without a row in {os.path.basename(file)}, left out: {some(alone)}')
-    return Found(rows[there].drop(columns='image'), [(i, 'no image of this name') for i in rows.image[~there]], notes)
+    return Found(rows[there].drop(columns='image'), [(i, 'row without an image') for i in rows.image[~there]], notes)
 
 def image_key(
     name:str, # A file name or path, with or without an ending
 )->str:
     "What names of one image have in common"
     name = name.strip().replace('\\', '/').rsplit('/', 1)[-1].lower()
-    return os.path.splitext(name)[0] if is_image(name) else name
+    return name[:name.rindex('.')] if is_image(name) else name
 
-# %% ../../nbs/api/13_data.readers.ipynb #c42b19a4
+# %% ../../nbs/api/13_data.readers.ipynb #a0c4c38a
 def _images(files, wanted):
-    "Path of each image by its key, and the paths that an earlier one has the key of"
-    missing = wanted - {image_key(f) for f in files if is_image(f)}
-    if missing: files = open_zips(files, lambda z: not missing.isdisjoint(map(image_key, zip_names(z))))
-    paths = [p for f,p in files.items() if is_image(f)]
-    found = pd.Series(paths, index=[image_key(p) for p in paths], dtype=str)
-    again = found.index.duplicated()
-    return found[~again], found[again]
+    "Path of each image by its key, those in zips too where a `wanted` one is missing"
+    images = _keyed(files)
+    missing = wanted.difference(images.index)
+    return _keyed(open_zips(files, lambda z: not missing.isdisjoint(map(image_key, zip_names(z))))) if missing else images
 
-# %% ../../nbs/api/13_data.readers.ipynb #95da8252
+def _keyed(files):
+    paths = [p for f,p in files.items() if is_image(f)]
+    return pd.Series(paths, index=list(map(image_key, paths)), dtype=str)
+
+# %% ../../nbs/api/13_data.readers.ipynb #48cb2766
 HAM_SIDES = dict(akiec='malignant', bcc='malignant', bkl='benign', df='benign', mel='malignant', nv='benign', scc='malignant', vasc='benign')
 _HAM_TABLE = re.compile(r'(ham10000_metadata|isic_?20\d\d_(task3_)?(training|validation|test)_groundtruth)(\.csv|\.tsv|\.tab|\.txt)?', re.I)
 _HAM_COLUMNS = {'image_id': 'image', 'dx': 'label', 'lesion_id': 'group', 'age_approx': 'age', 'anatom_site_general': 'localization',
@@ -191,31 +194,36 @@ _HAM_COLUMNS = {'image_id': 'image', 'dx': 'label', 'lesion_id': 'group', 'age_a
 def is_ham10000(
     files:dict, # From `list_files`
 )->bool:
-    "Whether there is a table of HAM10000 or ISIC"
-    return any(_HAM_TABLE.fullmatch(os.path.basename(f)) for f in files)
+    "Whether there is a table of HAM10000 or ISIC, or at least a folder of its images"
+    return bool(_ham_tables(files)) or any('ham10000_images' in f.lower() for f in files)
 
 def read_ham10000(
     files:dict, # From `list_files`
 )->Found:
     "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
-    tables = {f: _HAM_TABLE.fullmatch(os.path.basename(f)) for f in files}
-    tables = {f: (m[3] or 'training').lower() for f,m in tables.items() if m}
+    tables = _ham_tables(files)
+    if not tables: raise InputError(f'no table HAM10000_metadata or ISIC_..._GroundTruth.csv beside the images ({some(files, 2)}); put it there')
     rows = pd.concat([_ham_rows(f, files).assign(split=SPLIT_FOLDERS[part]) for f,part in tables.items()], ignore_index=True)
     if len(set(tables.values())) == 1: rows['split'] = '' # the one part that there is
     unknown = rows.label == 'unk'
     found = join_images(files[next(iter(tables))], rows[~unknown], files)
     return Found(found.rows, found.skipped + [(i, 'of unknown diagnosis') for i in rows.image[unknown]], found.notes + _ham_notes(found.rows, tables))
 
-# %% ../../nbs/api/13_data.readers.ipynb #00274e8a
+# %% ../../nbs/api/13_data.readers.ipynb #99b063b7
+def _ham_tables(files):
+    "Each table of diagnoses, with the part that it is of"
+    found = {f: _HAM_TABLE.fullmatch(os.path.basename(f)) for f in files if not is_image(f)}
+    return {f: (m[3] or 'training').lower() for f,m in found.items() if m}
+
 def _ham_rows(name, files):
     "One table, with our column names"
     file = files[name]
     table = read_table(file, ['image', 'image_id', 'lesion_id', 'dx'])
-    table = table.rename(columns=_HAM_COLUMNS) if 'dx' in table else _one_hot(file, table)
+    table = table.rename(columns=_HAM_COLUMNS)
     if 'image' not in table: raise InputError(f'{file}: no column `image_id`; it has {some(table.columns, 8)}')
+    if 'label' not in table: table = _one_hot(file, table)
     _refuse(file, table.image == '', 'no image')
-    for other in files: # the lesions of ISIC come in a file of their own
-        if os.path.basename(other).lower() in _companions(name): table = _with_details(table, files[other])
+    for other in _companions(name, files): table = _with_details(table, files[other]) # ISIC has the lesions in a file of their own
     table['label'] = table.label.str.strip().str.lower()
     known = table.label.isin([*HAM_SIDES, 'unk'])
     _refuse(file, ~known, f'a diagnosis that is none of {", ".join(HAM_SIDES)} ({some(sorted(set(table.label[~known])))})')
@@ -224,14 +232,16 @@ def _ham_rows(name, files):
 def _one_hot(file, table):
     "A column for each class to a label"
     hot = [c for c in table if c.lower() in (*HAM_SIDES, 'ak', 'unk')]
+    if not hot: raise InputError(f'{file}: no column `dx`, and none for each class; it has {some(table.columns, 8)}')
     marks = table[hot].apply(pd.to_numeric, errors='coerce')
     _refuse(file, (marks.sum(axis=1) != 1) | (marks.max(axis=1) != 1), 'not exactly one class')
     return table[[c for c in table if c not in hot]].assign(label=marks.idxmax(axis=1).str.lower().replace('ak', 'akiec'))
 
-def _companions(name):
-    "Names of the tables that may belong to the ground truth `name`"
+def _companions(name, files):
+    "The tables that belong to the ground truth `name`"
     stem = os.path.splitext(os.path.basename(name))[0].lower()
-    return [stem.replace('groundtruth', o) + '.csv' for o in ('lesiongroupings', 'metadata') if 'groundtruth' in stem]
+    names = [stem.replace('groundtruth', o) + '.csv' for o in ('lesiongroupings', 'metadata') if 'groundtruth' in stem]
+    return [f for f in files if not is_image(f) and os.path.basename(f).lower() in names]
 
 def _with_details(table, file):
     details = read_table(file, ['image', 'lesion_id']).rename(columns=_HAM_COLUMNS)
@@ -242,11 +252,11 @@ def _ham_notes(rows, tables):
     alone = int((rows.group == rows.path).sum())
     train = rows[rows.split.isin(['', 'train'])]
     have = f'{len(train):,} images'
-    notes = (published(have, '25,331 images') if any('2019' in t for t in tables)
-             else published(f'{have} of {train.group.nunique():,} lesions', '10,015 images of 7,470 lesions'))
+    notes = (_published(have, '25,331 images') if any('2019' in t for t in tables)
+             else _published(f'{have} of {train.group.nunique():,} lesions', '10,015 images of 7,470 lesions'))
     return notes + ([f'{plural(alone, "image")} of no known lesion, each a group of its own'] if alone else [])
 
-# %% ../../nbs/api/13_data.readers.ipynb #f431578a
+# %% ../../nbs/api/13_data.readers.ipynb #31816620
 def is_mhist(
     files:dict, # From `list_files`
 )->bool:
@@ -270,13 +280,13 @@ def read_mhist(
                              soft=soft, agreement=soft.where(label == 'SSA', 1-soft)))
     rows,skipped,notes = join_images(file, rows, files)
     n = rows.split.value_counts()
-    return Found(rows, skipped, notes + published(f'{n.get("train", 0):,} train and {n.get("test", 0):,} test images', '2,175 train and 977 test images'))
+    return Found(rows, skipped, notes + _published(f'{n.get("train", 0):,} train and {n.get("test", 0):,} test images', '2,175 train and 977 test images'))
 
-# %% ../../nbs/api/13_data.readers.ipynb #5f707ff4
+# %% ../../nbs/api/13_data.readers.ipynb #116bae15
 def _mhist_tables(files):
-    return [p for f,p in files.items() if os.path.basename(f).lower() == 'annotations.csv' and 'Majority Vote Label' in header(p)]
+    return [p for f,p in files.items() if os.path.basename(f).lower() == 'annotations.csv' and 'Majority Vote Label' in first_line(p)]
 
-# %% ../../nbs/api/13_data.readers.ipynb #341a2553
+# %% ../../nbs/api/13_data.readers.ipynb #2a20e134
 XRAY_CLASSES = ('covid', 'normal', 'pneumonia')
 
 def is_xray(
@@ -293,4 +303,4 @@ def read_xray(
     patient = rows.path.str.extract(r'[/\\](\d{8})_\d{3}[^/\\]*$')[0]
     rows = rows.assign(label=rows.label.str.lower(), group=patient.fillna(rows.path))
     n = rows.label.value_counts()
-    return Found(rows, skipped, notes + published(', '.join(f'{n.get(c, 0):,} {c}' for c in XRAY_CLASSES), ', '.join(f'1,525 {c}' for c in XRAY_CLASSES)))
+    return Found(rows, skipped, notes + _published(', '.join(f'{n.get(c, 0):,} {c}' for c in XRAY_CLASSES), ', '.join(f'1,525 {c}' for c in XRAY_CLASSES)))

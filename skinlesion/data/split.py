@@ -116,10 +116,10 @@ def load_cases(
     print(_cases_text(cases, straddling(cases)))
     return cases
 
-# %% ../../nbs/api/14_data.split.ipynb #aecedf6b
+# %% ../../nbs/api/14_data.split.ipynb #96a1a498
 def _cases_text(cases, torn):
     a = cases.attrs
-    lines = [f'{plural(len(cases), "image")} of {plural(cases.group.nunique(), "group")} in {a["root"]} (layout {a["layout"]})' + (f'; the positive class is {a["positive"]}' if a['positive'] else ''),
+    lines = [f'{plural(len(cases), "image")} of {plural(cases.group.nunique(), "group")} in {a["root"]} (layout {a["layout"]}{"" if a["data_hash"] else "; not decoded"})' + (f'; the positive class is {a["positive"]}' if a['positive'] else ''),
              count_cases(cases).to_string()]
     if a['skipped']: lines.append(f'left out: {skipped_text(a["skipped"])}')
     if torn: lines.append(f'on two sides of the source\'s own split, so that scores may be inflated: {plural(len(torn), "group")}: {some(torn)}')
