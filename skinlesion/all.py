@@ -2,6 +2,7 @@
 from .core import *
 from .image import *
 from .answer import *
+from .aws import *
 from .draw.paint import *
 from .draw.lesion import *
 from .draw.diagnosis import *
@@ -10,6 +11,7 @@ from .draw.xray import *
 from .synth import *
 from .data.files import *
 from .data.readers import *
+from .data.storage import *
 from .data.layouts import *
 from .data.split import *
 from .data.augment import *
@@ -29,4 +31,5 @@ from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
 from .serve.demo import *
+from .cloud.stacks import *
 from .commands import *

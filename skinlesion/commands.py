@@ -138,7 +138,7 @@ def _names(folders):
     short = [f.name for f in folders]
     return [f'{f.parent.name}/{f.name}' if short.count(f.name) > 1 else f.name for f in folders]
 
-# %% ../nbs/api/70_commands.ipynb #64f14a61
+# %% ../nbs/api/70_commands.ipynb #7f2041ed
 def evaluate(
     bundle, # A bundle
     data, # A folder of images or a csv table
@@ -151,7 +151,7 @@ def evaluate(
     "Judge `bundle` on `data`, and write the report to `out`"
     predictor = Predictor(bundle)
     recipe = predictor.config.get('recipe') or {}
-    check_report_out(out)
+    _report_out(out)
     classes = {k: recipe.get(k) for k in ('target', 'mapping')} | dict(positive=recipe.get('positive') if recipe.get('target') else None)
     cases = read_cases(data, layout, strict=strict, columns=columns, **classes)
     if cases.attrs['data_hash'] == predictor.config.get('data_hash'): cases = _as_trained(cases, recipe)
@@ -164,11 +164,15 @@ def evaluate(
     print(result)
     return result
 
-# %% ../nbs/api/70_commands.ipynb #d5ff62ed
+# %% ../nbs/api/70_commands.ipynb #ac5a05ab
 def _as_trained(cases, recipe):
     "The split of the training run, so that the model is not judged on what it was trained on"
     print('These are the images that the model was trained on; its own split is used')
     return split_cases(cases, **{k: recipe.get(k) for k in ('valid', 'test', 'seed')})
+
+def _report_out(out):
+    "Refuse a folder whose content would be lost; the report of a run is part of it"
+    if (check_report_out(out).parent/'run.json').exists(): raise InputError(f'{out}: belongs to the run beside it; choose another folder')
 
 def _part(cases, split):
     has = sorted(set(cases.split) - {''})
@@ -177,13 +181,14 @@ def _part(cases, split):
     if not len(part): raise InputError(f'{cases.attrs["root"]}: no images in the split {split!r}; use {", ".join([*has, "all"])}')
     return part
 
-# %% ../nbs/api/70_commands.ipynb #ccc10600
+# %% ../nbs/api/70_commands.ipynb #b577fe42
 def report_file(
     predictions, # A csv with `path`, `label` and `p_<class>` columns
     out, # Folder for the report
     positive:str=None, # The positive class; see `pick_positive`
 )->Report:
     "Judge the predictions in a csv table, and write the report to `out`"
+    _report_out(out)
     result = report(read_predictions(predictions, positive), out, about={'Predictions': str(predictions)}, title=Path(predictions).stem)
     print(result)
     return result

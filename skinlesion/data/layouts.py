@@ -193,13 +193,14 @@ def _finish(cases, positive, attrs):
     cases.attrs = attrs
     return cases
 
-# %% ../../nbs/api/13_data.layouts.ipynb #b0af5422
+# %% ../../nbs/api/13_data.layouts.ipynb #8b556080
 def write_cases(
     cases:pd.DataFrame, # Cases or predictions
     file, # The csv to write
 ):
     "Write `cases` to `file` with absolute paths; `group` follows where it is the path"
     if os.path.isdir(file): raise InputError(f'{file}: is a folder; name the csv file to write')
+    if os.path.exists(file) and os.path.realpath(file) == os.path.realpath(cases.attrs.get('root', '')): raise InputError(f'{file}: is the table that these cases come from; choose another file')
     whole = cases.path.map(os.path.abspath)
     out = cases.assign(path=whole)
     if 'group' in out: out['group'] = out.group.where(cases.group != cases.path, whole)

@@ -306,7 +306,7 @@ def _more_classes(m):
         worst,best = min(found, key=lambda c: found[c]['value']),max(found, key=lambda c: found[c]['value'])
         yield f"It finds {best} most often, {_percent(found[best])} of its images, and {worst} least often, {_percent(found[worst])}."
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #061b5d2f
+# %% ../../nbs/api/46_evaluate.report.ipynb #d8a61e27
 def comparison_text(
     name:str, # The other model
     c:dict, # From `skinlesion.evaluate.metrics.compare`
@@ -318,7 +318,7 @@ def comparison_text(
     if d['low'] is None: return f"differs from {name} by {d['value']:+.{digits}f} AUROC {same}, with no interval ({d['reason']})"
     sure = f"{100*c['confidence']:g}% interval"
     if d['low'] <= 0 <= d['high']:
-        return (f"cannot be told apart from {name}: the difference is {d['value']:+.{digits}f} AUROC "
+        return (f"cannot be told apart from {name}: the difference is {round(d['value'], digits) + 0.:+.{digits}f} AUROC "
                 f"({sure} {d['low']:+.{digits}f} to {d['high']:+.{digits}f}) {same}")
     word,(low,high) = ('better', (d['low'], d['high'])) if d['value'] > 0 else ('worse', (-d['high'], -d['low']))
     return f"is {word} than {name} by {abs(d['value']):.{digits}f} AUROC ({sure} {low:.{digits}f} to {high:.{digits}f}) {same}"

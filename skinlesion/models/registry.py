@@ -49,7 +49,7 @@ def is_pretrained(
     "Whether `arch` is of the transfer learning tier"
     return arch not in SCRATCH
 
-# %% ../../nbs/api/22_models.registry.ipynb #23375cb8
+# %% ../../nbs/api/22_models.registry.ipynb #74373356
 def check_arch(
     arch:str, # As for `build_model`
 ):
@@ -57,6 +57,7 @@ def check_arch(
     source,_,where = arch.partition(':')
     if source == 'local-dir' and not _has_weights(Path(where)):
         raise InputError(f"{where}: no such weights folder, or not both a config.json and a weights file in it; local-dir: needs timm's config.json and model.safetensors")
+    if where and source not in ('local-dir', 'hf-hub', 'hf_hub'): raise InputError(f'no source of weights {source!r}; use local-dir:FOLDER or hf-hub:NAME')
     if not where and arch not in SCRATCH and not timm.is_model(arch):
         close = difflib.get_close_matches(arch, [*SCRATCH, *timm.list_models()], n=3)
         raise InputError(f'no architecture {arch!r}{"; did you mean " + " or ".join(close) if close else ""}. '

@@ -23,7 +23,7 @@ from ..image import MIN_SIDE, open_image
 from .predictor import UNLIKE, Predictor
 from ..synth import draw_lesions, is_drawn
 
-# %% ../../nbs/api/54_serve.demo.ipynb #9c46c63b
+# %% ../../nbs/api/54_serve.demo.ipynb #2fec43fc
 _SCORES = dict(auroc='an AUROC', macro_auroc='a macro-averaged AUROC', balanced_accuracy='a balanced accuracy', accuracy='an accuracy')
 
 def _measured(config):
@@ -36,8 +36,8 @@ def _measured(config):
     key = next((k for k in _SCORES if found['metrics'].get(k, {}).get('value') is not None), None)
     if key is None: return about + 'How well it does so was not measured.'
     v,chance = found['metrics'][key],', where 0.5 is chance and 1 is perfect' if 'auroc' in key else ''
-    return about + (f'On {found["n"]} {html.escape(found["split"])} images it had {_SCORES[key]} of {v["value"]:.2f} '
-                    f'(95% interval {v["low"]:.2f} to {v["high"]:.2f}){chance}.')
+    interval = f' (95% interval {v["low"]:.2f} to {v["high"]:.2f})' if v['low'] is not None else '' # of one group there is none
+    return about + f'On {found["n"]} {html.escape(found["split"])} images it had {_SCORES[key]} of {v["value"]:.2f}{interval}{chance}.'
 
 # %% ../../nbs/api/54_serve.demo.ipynb #28e24508
 def _percent(p):
@@ -220,7 +220,7 @@ _CSS = """
 _TO_ANSWER = """() => { if (innerWidth <= 640 && document.querySelector('.sl-head'))
   document.querySelector('#answer').scrollIntoView({behavior: 'smooth'}) }"""
 
-# %% ../../nbs/api/54_serve.demo.ipynb #0834beb4
+# %% ../../nbs/api/54_serve.demo.ipynb #bd2779f4
 def demo_app(
     bundle, # A bundle
 )->FastAPI: # The page at `/`, and `/health`
@@ -233,7 +233,7 @@ def demo_app(
     @app.get('/health')
     def health(): return dict(status='ok')
 
-    page = build_demo(predictor, example_images(bundle, Path(folder.name)/'examples'))
+    page = build_demo(predictor, example_images(predictor.folder, Path(folder.name)/'examples'))
     font = dict(font=('system-ui', 'sans-serif'), font_mono=('ui-monospace', 'monospace'))
     return gr.mount_gradio_app(app, page, path='/', theme=gr.themes.Default(primary_hue='teal', neutral_hue='slate', **font), css=_CSS,
                                footer_links=[], run_history=False, max_file_size='50mb', ssr_mode=False, pwa=False, mcp_server=False,

@@ -92,11 +92,14 @@ class Predictor:
                 out.append(probabilities(logits, self.config['temperature'])); bar.update(len(logits))
         return np.concatenate(out)
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #53a852fd
+# %% ../../nbs/api/51_serve.predictor.ipynb #58c9e5fe
 def predict(
     bundle, # A bundle
     images:list, # Image files, or their addresses in S3
 )->list: # An `Answer` for each
     "What the model in `bundle` says of each of `images`; nothing is answered if one of them is no usable image"
     predictor = Predictor(bundle)
-    return [replace(predictor.predict(local(p)), path=str(p)) for p in images]
+    answers = []
+    with Progress(len(images), 'predicting') as bar:
+        for p in images: answers.append(replace(predictor.predict(local(p)), path=str(p))); bar.update()
+    return answers

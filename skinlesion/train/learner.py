@@ -111,7 +111,7 @@ class KeepBest(Callback):
         "Put the best weights into `model`"
         if self.weights is not None: model.load_state_dict(self.weights)
 
-# %% ../../nbs/api/31_train.learner.ipynb #3c09ce84
+# %% ../../nbs/api/31_train.learner.ipynb #6dfa7f70
 def phases(
     pretrained:bool, # Whether the body has learned something already
     epochs:int=5, # Of the whole network
@@ -127,15 +127,15 @@ def fit_phases(
     learn:Learner, # From `lesion_learner`
     plan:list, # From `phases`
     keep:KeepBest=None, # Which epoch to keep; the best of all if `None`
-    done:int=0, # Epochs that an earlier, interrupted run has done
+    done:list=(), # Phase of each epoch that an earlier, interrupted run has done
 ):
     "Train through `plan` and end with the weights of the best epoch"
     keep = keep or KeepBest()
-    for name,n,lr in plan:
-        if done < n:
-            if done == 0: keep.waited = 0 # patience is for a phase: a head that learns no more says nothing of the body
-            learn.phase = name
-            learn.freeze() if name == 'head' else learn.unfreeze()
-            learn.fit_one_cycle(n, lr, cbs=keep, start_epoch=done)
-        done = max(done-n, 0)
+    for i,(name,n,lr) in enumerate(plan):
+        start = list(done).count(name)
+        if start == n or any(later in done for later,*_ in plan[i+1:]): continue # a phase may have ended early
+        if start == 0: keep.waited = 0 # patience is for a phase: a head that learns no more says nothing of the body
+        learn.phase = name
+        learn.freeze() if name == 'head' else learn.unfreeze()
+        learn.fit_one_cycle(n, lr, cbs=keep, start_epoch=start)
     keep.restore(learn.model)

@@ -109,7 +109,7 @@ def _epoch_line(row, total):
     return (f'epoch {row["epoch"]}/{total} ({what}): train loss {row["train_loss"]:.3f}, valid loss {row["valid_loss"]:.3f}, '
             f'valid AUROC {row["auroc"]:.3f}, {row["seconds"]:.0f} s')
 
-# %% ../../nbs/api/33_train.run.ipynb #549dbbc9
+# %% ../../nbs/api/33_train.run.ipynb #18405379
 class Checkpoint(Callback):
     "Keep in `file` what is needed to go on after the last whole epoch"
     order = 66 # after `KeepBest` has seen the epoch
@@ -131,16 +131,16 @@ class Checkpoint(Callback):
                      rng=rng_state(), order=self.dls.train.rng.getstate())
         with replacing(self.file) as tmp: torch.save(state, tmp)
 
-    def load(self, learn:Learner)->int: # Epochs done
+    def load(self, learn:Learner)->list: # Phase of each epoch done
         "Put `learn` and the journal back to where the run was"
-        if not self.file.exists(): return 0
+        if not self.file.exists(): return []
         state = torch.load(self.file, weights_only=True)
         learn.model.load_state_dict(state['model'])
         self.opt_state = state['opt']
         for k,v in state['keep'].items(): setattr(self.keep, k, v)
         set_rng_state(state['rng']); learn.dls.train.rng.setstate(state['order'])
         self.journal.rows = state['rows']
-        return len(state['rows'])
+        return [r['phase'] for r in state['rows']]
 
 def _plain(v): return v.item() if isinstance(v, np.generic) else v
 

@@ -63,7 +63,7 @@ def _netrc_has_key():
     try: return netrc.netrc(file).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError): return False
 
-# %% ../../nbs/api/32_train.tracking.ipynb #c74f8a02
+# %% ../../nbs/api/32_train.tracking.ipynb #266e3e0e
 class WandbRun:
     "One run in Weights & Biases, kept under `out`"
     def __init__(self,
@@ -91,7 +91,8 @@ class WandbRun:
         self.run.summary.update({f'test/{k}': v['value'] for k,v in metrics['metrics'].items()})
         if bundle:
             artifact = self.wandb.Artifact(f'{self.run.id}-bundle', 'model')
-            artifact.add_dir(str(bundle)); self.run.log_artifact(artifact)
+            artifact.add_dir(str(bundle), policy='immutable') # no copy of it outside the run folder
+            self.run.log_artifact(artifact)
         self.run.finish()
 
 def _caption(row): return f'{row["label"]}, predicted {row["pred"]} ({row[prob_column(row["pred"])]:.2f})'
