@@ -14,7 +14,7 @@ from pathlib import Path, PureWindowsPath
 
 from ..core import InputError, Progress, plural, replacing, some
 
-# %% ../../nbs/api/11_data.archive.ipynb #6f8b53e1
+# %% ../../nbs/api/11_data.archive.ipynb #fc0bb721
 def size_text(
     n:int, # Bytes
 )->str: # Such as `'2.8 GB'`
@@ -37,6 +37,7 @@ def check_empty(
 ):
     "Refuse a `folder` that holds anything: it would be replaced"
     folder = Path(folder)
+    if folder.name in ('', '..'): raise InputError(f'{folder}: name a new folder in it')
     if folder.is_dir() and not any(folder.iterdir()): return
     if folder.exists(): raise InputError(f'{folder}: exists already and is not an empty folder; name a new one, or remove it')
 
