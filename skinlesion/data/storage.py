@@ -167,7 +167,7 @@ class _Store:
 
 def _code(e): return e.response['Error']['Code']
 
-# %% ../../nbs/api/12_data.storage.ipynb #2b391b17
+# %% ../../nbs/api/12_data.storage.ipynb #2865478e
 _LARGE = 8<<20 # bytes, from which on files travel in parts
 _TRIES = 3
 
@@ -180,9 +180,9 @@ class _Meter:
     def __call__(self, size, files=0):
         with self.lock:
             self.size += size
-            self.progress.update(files, f'{self.size/1e6:.1f} of {_mb(self.total)}')
+            self.progress.update(files, f'{_mb(self.size)} of {_mb(self.total)}')
 
-def _mb(size): return f'{size/1e6:.1f} MB'
+def _mb(size): return f'{size/1e6:.1f} MB' if size >= 1e6 else f'{size/1e3:.1f} kB'
 
 def _each(do, files, desc):
     "Call `do` for each of `files` with a function that counts bytes: small ones in threads, large ones in turn"
