@@ -11,6 +11,8 @@ from .draw.xray import *
 from .synth import *
 from .data.files import *
 from .data.readers import *
+from .data.archive import *
+from .data.fetch import *
 from .data.storage import *
 from .data.layouts import *
 from .data.split import *

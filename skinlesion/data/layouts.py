@@ -75,13 +75,14 @@ def to_binary(
     for o in wanted: pick_positive(sorted(cases.label.unique()), o)
     return relabel(cases, {c: 'positive' if c in wanted else 'negative' for c in cases.label.unique()})
 
-# %% ../../nbs/api/16_data.layouts.ipynb #e7c4ffd0
+# %% ../../nbs/api/16_data.layouts.ipynb #080e4fa0
 def _to_target(cases, target, positive, mapping, sides):
     "`cases` with the classes asked for, and the positive one"
     if target not in (None, 'binary'): raise InputError(f"no target {target!r}; use 'binary' or leave it out")
     unknown = sorted(set(mapping) - {*cases.label, *sides})
     if unknown: raise InputError(f'the mapping names {some(unknown)}, which is no class; the classes are {some(sorted(cases.label.unique()), 10)}')
     if target == 'binary': mapping = sides | mapping
+    if target == 'binary' and len(set(mapping.values())) > 2: raise InputError(f'the mapping makes {some(sorted(set(mapping.values())), 10)}; target binary takes two classes')
     if mapping and (target is None or positive in (None, *mapping.values())): return relabel(cases, mapping), positive
     if target is None or (positive is None and cases.label.nunique() == 2): return cases, positive
     return to_binary(cases, positive), 'positive'
