@@ -89,6 +89,11 @@ def compare(data, tmp, connection, rounds):
     print(f"speed of push is {middle['boto3 up']/middle['push']:.2f} of boto3 with {c_up} threads (goal 0.8)")
     print(f"speed of pull is {middle['boto3 down']/middle['pull']:.2f} of boto3 with {c_down} threads (goal 0.8)")
 
+def listed(connection):
+    "How many objects boto3 lists"
+    pages = connection.client('s3').get_paginator('list_objects_v2').paginate(Bucket='bench', Prefix='many/files/')
+    return sum(len(page.get('Contents', [])) for page in pages)
+
 def unchanged(data, connection):
     "Push many files, then again without a change"
     from skinlesion.data.storage import push
@@ -98,6 +103,8 @@ def unchanged(data, connection):
     if first.hashed: push(data, 's3://bench/many', connection)
     took,again = timed(push, data, 's3://bench/many', connection)
     print(f'push of {again.files} files without a change: {took:.1f} s (goal 60), {again.moved} sent, {again.hashed} hashed')
+    took,n = timed(listed, connection)
+    print(f'of that, the server took about {took:.1f} s to list {n} objects')
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

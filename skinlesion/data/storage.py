@@ -7,11 +7,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.storage.html.md"""
 # %% auto #0
 __all__ = ['MANIFEST', 'Transfer', 'push', 'pull', 'Comparison', 'status', 'prune', 'local']
 
-# %% ../../nbs/api/13_data.storage.ipynb #88adbfc2
+# %% ../../nbs/api/13_data.storage.ipynb #d71d5196
 import base64, copy, hashlib, json, os, posixpath, re, sqlite3, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -124,7 +125,7 @@ def _open(file):
     db.execute('create table if not exists hashes (path text primary key, stamp text, sha256 text)')
     return db
 
-# %% ../../nbs/api/13_data.storage.ipynb #5a258e52
+# %% ../../nbs/api/13_data.storage.ipynb #8587c411
 _THREADS = 16
 _ABSENT,_DENIED = {'NoSuchKey', 'NotFound', '404'}, {'AccessDenied', 'Forbidden', '403'}
 _CONFLICT = {'PreconditionFailed', 'ConditionalRequestConflict', '412', '409'} | _ABSENT
@@ -157,7 +158,7 @@ class _Store:
 
     def replace_manifest(self, data, etag):
         "Write the manifest `data` if the one there is still that of `etag`; whether it could"
-        put = lambda **condition: self.s3.put_object(Bucket=self.bucket, Key=self.key(MANIFEST), Body=data, ContentType='application/json', **condition)
+        put = partial(self.s3.put_object, Bucket=self.bucket, Key=self.key(MANIFEST), Body=data, ContentType='application/json')
         try: put(**dict(IfMatch=etag) if etag else dict(IfNoneMatch='*'))
         except self.s3.exceptions.ClientError as e:
             if _code(e) in _CONFLICT: return self.manifest()[0] == data # a repeated request meets what the first one wrote
@@ -227,7 +228,7 @@ def _save(store, f, at, count):
     with open(at, 'wb') as file: file.write(store.get(f.key)['Body'].read())
     count(f.size)
 
-# %% ../../nbs/api/13_data.storage.ipynb #31788593
+# %% ../../nbs/api/13_data.storage.ipynb #6dd7746d
 @dataclass
 class Transfer:
     "What a push or a pull did; as text, a line for people"
@@ -261,7 +262,7 @@ def push(
         _each(lambda f, count: _send(store, data, f, count), missing, 'Pushing')
         new = _dump(files)
         if new != old and not store.replace_manifest(new, etag):
-            raise InputError(f'{url}: somebody else pushed there meanwhile, and theirs is what is there now; look at it (status), then push again')
+            raise InputError(f'{url}: somebody else pushed there meanwhile, and theirs is there now; look at it (status), then push again')
     gone = {f.path for f in before} - {f.path for f in files}
     return _transfer(url, files, missing, hashed, len(gone), 'sent')
 
@@ -330,7 +331,7 @@ def _nothing(store):
                 'Push again; what another tool made, copy to a folder first (aws s3 sync)')
     return f'{store.url()}: nothing was pushed there; check the address'
 
-# %% ../../nbs/api/13_data.storage.ipynb #8d7fdca3
+# %% ../../nbs/api/13_data.storage.ipynb #1e5bd7c7
 def _right(folder, files):
     "Paths of those of `files` that `folder` has, with the right content, and how many were read for it"
     at = [f for f in files if _size(os.path.join(folder, f.path)) == f.size]
@@ -352,7 +353,8 @@ def _move(part, out, files):
         try:
             (out/f.path).parent.mkdir(parents=True, exist_ok=True)
             os.replace(part/f.path, out/f.path)
-        except OSError as e: raise InputError(f'{out/f.path}: something else is in its place ({e.strerror}); move that away and pull again') from e
+        except OSError as e:
+            raise InputError(f'{out/f.path}: something else is in its place ({e.strerror}); move that away and pull again') from e
     remove(part)
 
 # %% ../../nbs/api/13_data.storage.ipynb #f4795808
@@ -386,7 +388,7 @@ def status(
     return Comparison(url, len(both)-len(changed), changed, sorted(here.keys()-both), sorted(there.keys()-both),
                       [f.path for f in files if stored.get(f.key) != f.size])
 
-# %% ../../nbs/api/13_data.storage.ipynb #b21d2339
+# %% ../../nbs/api/13_data.storage.ipynb #d72cad0e
 def prune(
     url:str, # `s3://bucket/prefix` that was pushed
     days:float=7, # Keep what was written within this many days
@@ -398,7 +400,8 @@ def prune(
         data,_ = store.manifest()
         if data is None: raise InputError(_nothing(store))
         listed = {f.key for f in _parse(data, store.url(MANIFEST))[1]}
-        old = [o['Key'] for o in store.objects() if o['Key'] not in listed and time.time() - o['LastModified'].timestamp() >= days*86400]
+        until = time.time() - days*86400
+        old = [o['Key'] for o in store.objects() if o['Key'] not in listed and o['LastModified'].timestamp() <= until]
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(lambda key: store.s3.delete_object(Bucket=store.bucket, Key=store.key(key)), old))
     return len(old)
