@@ -3,7 +3,6 @@ from .core import *
 from .image import *
 from .answer import *
 from .aws import *
-<<<<<<< HEAD
 from .draw.paint import *
 from .draw.lesion import *
 from .draw.diagnosis import *
@@ -15,12 +14,8 @@ from .data.readers import *
 from .data.archive import *
 from .data.fetch import *
 from .data.storage import *
-=======
-from .synth import *
 from .data.cache import *
->>>>>>> ad895afc4796d19a4bc394c4888b2be180b6f023
 from .data.layouts import *
-from .data.storage import *
 from .data.split import *
 from .data.augment import *
 from .data.loaders import *

@@ -232,7 +232,7 @@ def prune(
     from skinlesion.data.storage import prune
     print(f'{url}: {prune(url, days, connection)} old objects removed')
 
-# %% ../nbs/api/71_cli.ipynb #baab61ef
+# %% ../nbs/api/71_cli.ipynb #35ee0caf
 Stack = Annotated[str, typer.Argument(metavar='STACK', help='data: the bucket for data sets, runs and bundles')]
 Bucket = Annotated[str, typer.Option(metavar='NAME', help='Name of the bucket')]
 cloud_app = typer.Typer(help='What we keep in AWS, made from CloudFormation templates', no_args_is_help=True, rich_markup_mode=None)
@@ -250,8 +250,7 @@ def deploy(
 ):
     "Create or update a stack, and upload a data set"
     from skinlesion.cloud.stacks import deploy
-    done = deploy(stack, bucket, upload, prefix, dry_run, connection)
-    if 'upload' in done: print(done['upload'])
+    deploy(stack, bucket, upload, prefix, dry_run, connection)
 
 @cloud_app.command('status', epilog='Example: skinlesion cloud status data --bucket my-bucket')
 @_connecting

@@ -275,14 +275,14 @@ def _local_files(data):
 def _transfer(where, files, moved, hashed, extra, verb):
     return Transfer(str(where), len(files), sum(f.size for f in files), len(moved), sum(f.size for f in moved), hashed, extra, verb)
 
-# %% ../../nbs/api/13_data.storage.ipynb #2cfe57c2
+# %% ../../nbs/api/13_data.storage.ipynb #e2ee28a6
 def pull(
     url:str, # `s3://bucket/prefix` that was pushed, or a folder or file in it
     out, # Folder to bring in step with it; it need not exist
     connection:Connection=None, # How to reach the store
 )->Transfer:
     "Make the folder `out` hold what `url` holds; only differences travel, and no other file is touched"
-    out = Path(os.path.abspath(out))
+    where,out = out,Path(os.path.abspath(out))
     if out.exists() and not out.is_dir(): raise InputError(f'{out}: is a file; name a folder')
     with aws_errors(f'pulling {url}'):
         store,_,files,_ = _find(_Store(url, connection))
@@ -295,7 +295,7 @@ def pull(
             _download(store, missing, part)
             _move(part, out, missing)
     extra = set(_walk(out)) - {f.path for f in files}
-    return _transfer(out, files, missing, hashed, len(extra), 'fetched')
+    return _transfer(where, files, missing, hashed, len(extra), 'fetched')
 
 # %% ../../nbs/api/13_data.storage.ipynb #eabbcf71
 class _Found(NamedTuple):
