@@ -19,6 +19,9 @@ test-browser: override FLAGS += browser
 test test-slow test-browser test-net: $(VENV)/dev.stamp
 	@$(BIN)/python tools/check.py --flags "$(FLAGS)"
 
+bench: $(VENV)/dev.stamp ## time and memory, side by side with what one would use otherwise
+	@for b in benchmarks/*.py; do $(BIN)/python $$b || exit 1; done
+
 prepare: export ## export, clean, README, test: before each commit
 	@$(BIN)/nbdev-clean
 	@$(MAKE) --no-print-directory readme
@@ -64,4 +67,4 @@ $(BIN)/python:
 
 # A half-made environment must not pass for a whole one
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-browser test-net pictures prepare export readme outputs docs dist clean
+.PHONY: help demo test test-slow test-browser test-net bench pictures prepare export readme outputs docs dist clean

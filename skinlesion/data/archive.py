@@ -7,12 +7,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.archive.html.md"""
 # %% auto #0
 __all__ = ['size_text', 'check_space', 'check_empty', 'unpack']
 
-# %% ../../nbs/api/11_data.archive.ipynb #13666cad
+# %% ../../nbs/api/11_data.archive.ipynb #d91a68c6
 import shutil, stat, struct, unicodedata, zipfile, zlib
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
-from ..core import InputError, Progress, plural, replacing, some
+from ..core import JUNK, InputError, Progress, plural, replacing, some
 
 # %% ../../nbs/api/11_data.archive.ipynb #fc0bb721
 def size_text(
@@ -41,9 +41,7 @@ def check_empty(
     if folder.is_dir() and not any(folder.iterdir()): return
     if folder.exists(): raise InputError(f'{folder}: exists already and is not an empty folder; name a new one, or remove it')
 
-# %% ../../nbs/api/11_data.archive.ipynb #54033da7
-_JUNK = {'__MACOSX', '.DS_Store', 'Thumbs.db', 'desktop.ini'} # what systems leave behind, in any folder
-
+# %% ../../nbs/api/11_data.archive.ipynb #0e0ba4e1
 def _refusal(entry):
     "Why `entry` must not be unpacked, or ''"
     name,kind = PureWindowsPath(entry.filename),stat.S_IFMT(entry.external_attr >> 16)
@@ -55,14 +53,14 @@ def _refusal(entry):
         return f'is compressed by method {entry.compress_type}; unpack it with another program, and give the folder'
     return ''
 
-# %% ../../nbs/api/11_data.archive.ipynb #4d4453a2
+# %% ../../nbs/api/11_data.archive.ipynb #f6276e66
 def _plain_files(entries, archive):
     "Relative path to entry for the files among `entries`, without junk"
     for e in entries:
         if why := _refusal(e): raise InputError(f'{archive}: the entry {e.filename!r} {why}')
     named = [(PureWindowsPath(e.filename).parts, e) for e in entries if not e.filename.endswith(('/', '\\'))]
-    files = {Path(*parts): e for parts,e in named if parts and not _JUNK.intersection(parts)}
-    twice = _clashes([parts for parts,_ in named if not _JUNK.intersection(parts)])
+    files = {Path(*parts): e for parts,e in named if parts and not JUNK.intersection(parts)}
+    twice = _clashes([parts for parts,_ in named if not JUNK.intersection(parts)])
     if twice: raise InputError(f'{archive}: {plural(len(twice), "name")} given twice (upper and lower case count as one): {some(twice)}; rename and pack again')
     return files
 

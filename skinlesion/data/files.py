@@ -7,18 +7,16 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.files.html.md"""
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'TEXT_COLUMNS', 'list_files', 'is_image', 'unpacked', 'read_table']
 
-# %% ../../nbs/api/14_data.files.ipynb #83a4be0e
+# %% ../../nbs/api/14_data.files.ipynb #ea3f71d9
 import hashlib, os, re, zipfile
 
 import pandas as pd
 
-from ..core import IMAGE_SUFFIXES, InputError, remove, sha256
+from ..core import IMAGE_SUFFIXES, JUNK, InputError, remove, sha256
 from .archive import unpack
 from .cache import cached
 
-# %% ../../nbs/api/14_data.files.ipynb #ea68f240
-_JUNK = {'Thumbs.db', 'desktop.ini', '__MACOSX'} # what systems leave behind
-
+# %% ../../nbs/api/14_data.files.ipynb #fbf5abeb
 def list_files(
     root, # A folder
 )->dict: # Its files: path below `root` with `/` between folders, to path; sorted
@@ -37,10 +35,10 @@ def is_image(
     "Whether `name` has the ending of an image, in any case"
     return name.lower().endswith(IMAGE_SUFFIXES)
 
-# %% ../../nbs/api/14_data.files.ipynb #64366968
+# %% ../../nbs/api/14_data.files.ipynb #e695866f
 def _entries(folder):
     try:
-        with os.scandir(folder) as entries: return [e for e in entries if not e.name.startswith('.') and e.name not in _JUNK]
+        with os.scandir(folder) as entries: return [e for e in entries if not e.name.startswith('.') and e.name not in JUNK]
     except OSError as e: raise InputError(f'{folder}: cannot be listed ({e.strerror})') from None
 
 def _loops(entry):

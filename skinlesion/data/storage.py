@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.storage.html.md"""
 # %% auto #0
 __all__ = ['MANIFEST', 'Transfer', 'push', 'pull', 'Comparison', 'status', 'prune', 'local']
 
-# %% ../../nbs/api/13_data.storage.ipynb #d71d5196
+# %% ../../nbs/api/13_data.storage.ipynb #32dd4ff7
 import base64, copy, hashlib, json, os, posixpath, re, sqlite3, threading, time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..aws import Connection, aws_errors
-from ..core import InputError, Progress, need, plural, remove, sha256, some
+from ..core import JUNK, InputError, Progress, need, plural, remove, sha256, some
 from .cache import cache_dir, cache_lock, cached
 
 # %% ../../nbs/api/13_data.storage.ipynb #322c6e32
@@ -65,14 +65,12 @@ def _is_safe(path):
     "Is `path` relative, without `..`, hidden parts, and what means something else on another system?"
     return all(part and part[0] != '.' for part in path.split('/')) and path[1:2] != ':' and not set(path) & set('\\\0')
 
-# %% ../../nbs/api/13_data.storage.ipynb #d0f689fb
-_JUNK = {'Thumbs.db', 'desktop.ini', '__MACOSX', MANIFEST}
-
+# %% ../../nbs/api/13_data.storage.ipynb #2059a27f
 def _walk(folder, below=''):
     "Paths of the visible files below `folder`; links are not followed"
     with os.scandir(folder) as found: entries = sorted(found, key=lambda e: e.name)
     for e in entries:
-        if e.name.startswith('.') or e.name in _JUNK: continue
+        if e.name.startswith('.') or e.name in JUNK or e.name == MANIFEST: continue
         if e.is_dir(follow_symlinks=False): yield from _walk(e.path, f'{below}{e.name}/')
         else: yield below + e.name
 
