@@ -26,7 +26,7 @@ def picture_demo(browser, demo):
     for _ in range(60): # half a minute
         try: page.goto(f'http://127.0.0.1:{PORT}'); break
         except Error: page.wait_for_timeout(500) # not listening yet
-    page.locator('.gallery-item, .thumbnail-item, .grid-container button').nth(2).click()
+    page.locator('#examples button').nth(3).click()
     page.wait_for_timeout(3000)
     page.screenshot(path=IMAGES/'demo.png')
 
