@@ -44,7 +44,7 @@ class Connection:
 
 def _agree_to_pay(params, **kwargs): params['headers']['x-amz-request-payer'] = 'requester'
 
-# %% ../nbs/api/03_aws.ipynb #76e84840
+# %% ../nbs/api/03_aws.ipynb #cadf41f7
 _USER = { # names of exceptions and codes of answers -> what went wrong, what to do
     'NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError': (
         'no usable credentials', 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or name a profile'),
@@ -52,13 +52,13 @@ _USER = { # names of exceptions and codes of answers -> what went wrong, what to
     'ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired TokenRetrievalError SSOError': (
         'the credentials have expired', 'get new ones, for example with `aws sso login`'),
     'InvalidAccessKeyId SignatureDoesNotMatch InvalidClientTokenId UnrecognizedClientException InvalidToken': (
-        'the credentials are not known there', 'check the access key, the secret and the endpoint, or name another profile'),
+        'the credentials are not known there', 'check the access key, the secret and the endpoint, or name another profile (AWS_PROFILE)'),
     'AccessDenied AccessDeniedException AllAccessDisabled UnauthorizedOperation Forbidden 403': (
         'access is denied', 'ask the owner for this permission, or name a profile that has it'),
     'NoSuchBucket': ('no such bucket', 'check its name and the endpoint, or create it first'),
     'NoSuchKey NotFound 404': ('there is nothing of this name', 'check the address'),
     'PermanentRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException TemporaryRedirect 301': (
-        'wrong region', 'name the region of the bucket'),
+        'wrong region', 'name the region of the bucket, with --region or AWS_DEFAULT_REGION'),
     'NoRegionError InvalidRegionError': ('no usable region', 'name one such as eu-central-1, or set AWS_DEFAULT_REGION'),
     'RequestTimeTooSkewed': ('the clock of this computer is wrong', 'set it'),
     'ParamValidationError InvalidBucketName': ('the request is not valid', 'check the name of the bucket'),

@@ -9,8 +9,8 @@ __all__ = ['app', 'Data', 'Bundle', 'Layout', 'Columns', 'Target', 'Positive', '
            'data_app', 'Stack', 'Bucket', 'cloud_app', 'sample', 'cases', 'train', 'evaluate', 'report', 'predict',
            'serve', 'demo', 'fetch', 'push', 'pull', 'status', 'prune', 'deploy', 'stack_status', 'destroy', 'main']
 
-# %% ../nbs/api/71_cli.ipynb #eb9ad485
-import inspect, json, os, sys, traceback, warnings
+# %% ../nbs/api/71_cli.ipynb #ef8a0e2b
+import inspect, json, os, signal, sys, threading, traceback, warnings
 from functools import wraps
 from typing import Annotated, Optional
 
@@ -232,7 +232,7 @@ def prune(
     from skinlesion.data.storage import prune
     print(f'{url}: {prune(url, days, connection)} old objects removed')
 
-# %% ../nbs/api/71_cli.ipynb #35ee0caf
+# %% ../nbs/api/71_cli.ipynb #ac483e4a
 Stack = Annotated[str, typer.Argument(metavar='STACK', help='data: the bucket for data sets, runs and bundles')]
 Bucket = Annotated[str, typer.Option(metavar='NAME', help='Name of the bucket')]
 cloud_app = typer.Typer(help='What we keep in AWS, made from CloudFormation templates', no_args_is_help=True, rich_markup_mode=None)
@@ -246,11 +246,14 @@ def deploy(
     upload: Annotated[Optional[str], typer.Option(metavar='DATA', help='Folder to put into the bucket')] = None,
     prefix: Annotated[str, typer.Option(metavar='P', help='Where to put it in the bucket')] = 'data',
     dry_run: Annotated[bool, typer.Option('--dry-run', help='Print what would change, and change nothing')] = False,
+    setting: Annotated[Optional[list[str]], typer.Option('--set', metavar='NAME=VALUE', help='A parameter of the template, such as NoncurrentDays=30')] = None,
     connection=None,
 ):
     "Create or update a stack, and upload a data set"
     from skinlesion.cloud.stacks import deploy
-    deploy(stack, bucket, upload, prefix, dry_run, connection)
+    odd = [s for s in setting or [] if '=' not in s]
+    if odd: raise InputError(f'--set {odd[0]}: give it as NAME=VALUE')
+    deploy(stack, bucket, upload, prefix, dry_run, connection, **dict(s.split('=', 1) for s in setting or []))
 
 @cloud_app.command('status', epilog='Example: skinlesion cloud status data --bucket my-bucket')
 @_connecting
@@ -274,7 +277,7 @@ def destroy(
 
 def _plain(v): return ', '.join(f'{k} {o}' for k,o in v.items()) if isinstance(v, dict) else v or '-'
 
-# %% ../nbs/api/71_cli.ipynb #abdba6cb
+# %% ../nbs/api/71_cli.ipynb #20c79d56
 def main(
     args=None, # Arguments, those of the process if `None`
 ):
@@ -282,14 +285,13 @@ def main(
     args = list(sys.argv[1:] if args is None else args)
     debug = '--debug' in args
     if not debug: _short_warnings()
+    sys.stdout = _Patient(sys.stdout)
+    if threading.current_thread() is threading.main_thread(): signal.signal(signal.SIGTERM, _terminated)
     sys.exit(_run([a for a in args if a != '--debug'], debug))
 
 def _run(args, debug):
     try: code = app(args, prog_name='skinlesion', standalone_mode=False) or 0
     except InputError as e: return _say(e, debug, 2)
-    except SystemExit as e: # typer's answer to a closed pipe
-        if isinstance(e.__context__, BrokenPipeError): return _closed_pipe()
-        raise
     except ModuleNotFoundError as e: return _say(missing(e.name), debug, 1)
     except Exception as e: # the last place where a failure can become one line
         if type(e).__name__ == 'NoArgsIsHelpError': return print(e.format_message()) or 2
@@ -310,10 +312,18 @@ def _say(what, debug, code, hint=''):
     print(f'skinlesion: {" ".join(str(what).split())}{hint}', file=sys.stderr)
     return code
 
-def _closed_pipe():
-    "Somebody like `head` has read enough"
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+def _terminated(*args): sys.exit(143) # as after Ctrl+C, what is half-written is removed on the way out
+
+class _Patient:
+    "Standard output whose reader may leave, as `head` does, without ending the work"
+    def __init__(self, file): self.file = file
+    def __getattr__(self, name): return getattr(self.file, name)
+    def write(self, text): return self._try(self.file.write, text)
+    def flush(self): return self._try(self.file.flush)
+
+    def _try(self, do, *args):
+        try: return do(*args)
+        except BrokenPipeError: os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 # %% ../nbs/api/71_cli.ipynb #5b9b18e2
 if __name__ == '__main__': main()

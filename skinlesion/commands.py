@@ -7,14 +7,17 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #8f82b59f
+# %% ../nbs/api/70_commands.ipynb #46587c27
 import os, shutil, sys, time
 from pathlib import Path
 
+import numpy as np
+
 from .answer import embedding_reference
-from .core import InputError
+from .core import InputError, sha256
+from .data.files import TABLE_SUFFIXES
 from .data.layouts import read_cases
-from .data.split import load_cases, split_cases
+from .data.split import load_cases
 from .evaluate.metrics import metrics
 from .evaluate.predictions import check_labels, predictions, predictions_table, read_predictions, run_model
 from .evaluate.report import Report, check_report_out, report
@@ -25,7 +28,7 @@ from .synth import is_drawn, sample
 from .train.recipe import make_recipe
 from .train.run import check_out, fit_run, now, read_run, write_run
 
-# %% ../nbs/api/70_commands.ipynb #3b1fa871
+# %% ../nbs/api/70_commands.ipynb #c43edf1e
 def export_bundle(
     learn, # A trained `Learner` from `lesion_learner`
     out, # Folder to write
@@ -35,9 +38,13 @@ def export_bundle(
     cases,spec = learn.dls.cases,learn.dls.spec
     parts = {s: cases[cases.split == s] for s in ('train', 'valid')}
     seen = {s: run_model(learn.model, p.path, spec, desc=f'reading {s} images')[1] for s,p in parts.items()}
-    reference = embedding_reference(seen['train'], parts['train'].label, seen['valid'])
+    reference = embedding_reference(seen['train'], parts['train'].label, seen['valid']) | {f'seen_{s}': _prints(p.path) for s,p in parts.items()}
     return save_bundle(learn.model, out, learn.dls.vocab, spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
                        synthetic=is_drawn(cases.path.iloc[0]), **about)
+
+def _prints(paths):
+    "64 bits of the checksum of each file: enough to know it again"
+    return np.array([int(sha256(p)[:16], 16) for p in paths], np.uint64)
 
 # %% ../nbs/api/70_commands.ipynb #62c6905b
 def train(
@@ -138,7 +145,7 @@ def _names(folders):
     short = [f.name for f in folders]
     return [f'{f.parent.name}/{f.name}' if short.count(f.name) > 1 else f.name for f in folders]
 
-# %% ../nbs/api/70_commands.ipynb #7f2041ed
+# %% ../nbs/api/70_commands.ipynb #812bec63
 def evaluate(
     bundle, # A bundle
     data, # A folder of images or a csv table
@@ -150,11 +157,8 @@ def evaluate(
 )->Report:
     "Judge `bundle` on `data`, and write the report to `out`"
     predictor = Predictor(bundle)
-    recipe = predictor.config.get('recipe') or {}
     _report_out(out)
-    classes = {k: recipe.get(k) for k in ('target', 'mapping')} | dict(positive=recipe.get('positive') if recipe.get('target') else None)
-    cases = read_cases(data, layout, strict=strict, columns=columns, **classes)
-    if cases.attrs['data_hash'] == predictor.config.get('data_hash'): cases = _as_trained(cases, recipe)
+    cases = _as_trained(_labelled(predictor, data, layout, strict, columns), predictor.reference)
     check_labels(cases, predictor.classes)
     part = _part(cases, split)
     preds = predictions_table(part, predictor.probabilities(part.path), predictor.classes, predictor.positive)
@@ -164,11 +168,23 @@ def evaluate(
     print(result)
     return result
 
-# %% ../nbs/api/70_commands.ipynb #ac5a05ab
-def _as_trained(cases, recipe):
-    "The split of the training run, so that the model is not judged on what it was trained on"
-    print('These are the images that the model was trained on; its own split is used')
-    return split_cases(cases, **{k: recipe.get(k) for k in ('valid', 'test', 'seed')})
+# %% ../nbs/api/70_commands.ipynb #339268c3
+def _labelled(predictor, data, layout, strict, columns):
+    "The cases of `data`; with the classes of the recipe, unless they are those of the model already"
+    recipe = predictor.config.get('recipe') or {}
+    if str(data).lower().endswith(TABLE_SUFFIXES): columns = columns or recipe.get('columns')
+    there = set(read_cases(data, layout, columns=columns, check=False).label)
+    classes = {k: recipe.get(k) for k in ('target', 'mapping')} | dict(positive=recipe.get('positive') if recipe.get('target') else None)
+    return read_cases(data, layout, strict=strict, columns=columns, **({} if there <= set(predictor.classes) else classes))
+
+def _as_trained(cases, reference):
+    "Images that the model was trained on get the split that they had then, whatever their file is called now"
+    prints = _prints(cases.path)
+    seen = {s: np.isin(prints, reference.get(f'seen_{s}', [])) for s in ('train', 'valid')}
+    n = int(sum(s.sum() for s in seen.values()))
+    if not n: return cases
+    print(f'The model was trained on {n} of these {len(cases)} images, train and valid; they are judged only if --split asks for them')
+    return cases.assign(split=np.select(list(seen.values()), list(seen), 'test'))
 
 def _report_out(out):
     "Refuse a folder whose content would be lost; the report of a run is part of it"

@@ -8,8 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'JUNK', 'NOTICE', 'prob_column', 'InputError', 'some', 'plural', 'need',
            'missing', 'replacing', 'remove', 'sha256', 'versions', 'Progress']
 
-# %% ../nbs/api/00_core.ipynb #b2b5d52d
-import hashlib, importlib, os, platform, shutil, sys, time
+# %% ../nbs/api/00_core.ipynb #3efb001d
+import glob, hashlib, importlib, os, platform, shutil, sys, time
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -72,7 +72,7 @@ def missing(
     package = f'skinlesion[{extra}]' if extra else 'skinlesion'
     return f"`{module}` is not installed, and this needs it: pip install '{package}'"
 
-# %% ../nbs/api/00_core.ipynb #998e2408
+# %% ../nbs/api/00_core.ipynb #547d6825
 @contextmanager
 def replacing(
     path, # File or folder to write; an existing file is replaced, an existing folder too
@@ -81,12 +81,21 @@ def replacing(
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    remove(tmp)
+    for old in path.parent.glob(f'.{glob.escape(path.name)}.*.tmp'):
+        if old == tmp or not _runs(old.name.split('.')[-2]): remove(old) # of a process that was killed
     try:
         yield tmp
         if tmp.is_dir(): remove(path) # a folder cannot be renamed over a folder
         os.replace(tmp, path)
     finally: remove(tmp)
+
+def _runs(pid):
+    "Whether the process `pid` may be running"
+    if os.name == 'nt' or not pid.isdigit(): return True # cannot be told without a signal
+    try: os.kill(int(pid), 0)
+    except ProcessLookupError: return False
+    except PermissionError: pass
+    return True
 
 def remove(
     path, # File or folder; absent is fine

@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.archive.html.md"""
 # %% auto #0
 __all__ = ['size_text', 'check_space', 'check_empty', 'unpack']
 
-# %% ../../nbs/api/11_data.archive.ipynb #d91a68c6
-import shutil, stat, struct, unicodedata, zipfile, zlib
+# %% ../../nbs/api/11_data.archive.ipynb #85c1d602
+import errno, shutil, stat, struct, unicodedata, zipfile, zlib
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
@@ -103,7 +103,16 @@ def _content(z, entry, archive):
             if left < 0: raise zipfile.BadZipFile('longer than the archive says')
             yield block
 
-# %% ../../nbs/api/11_data.archive.ipynb #3f347d91
+# %% ../../nbs/api/11_data.archive.ipynb #4ac050c3
+def _save(to, z, entry, archive):
+    try:
+        to.parent.mkdir(parents=True, exist_ok=True)
+        with open(to, 'wb') as f: f.writelines(_content(z, entry, archive))
+    except OSError as e:
+        if e.errno != errno.ENAMETOOLONG: raise
+        raise InputError(f'{archive}: the entry {entry.filename[:60]}... lies too deep to be written here; pack it again in fewer folders') from e
+
+# %% ../../nbs/api/11_data.archive.ipynb #3a6d8ad6
 def unpack(
     archive, # A zip archive
     to, # Folder to make; an empty one may exist
@@ -121,7 +130,6 @@ def unpack(
             tmp.mkdir()
             check_space(tmp.parent, total, f'{archive} unpacked')
             for path,entry in files.items():
-                (tmp/path).parent.mkdir(parents=True, exist_ok=True)
-                with open(tmp/path, 'wb') as f: f.writelines(_content(z, entry, archive))
+                _save(tmp/path, z, entry, archive)
                 bar.update()
     return to

@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.cache.html.md"""
 # %% auto #0
 __all__ = ['cache_dir', 'cache_lock', 'cached']
 
-# %% ../../nbs/api/10_data.cache.ipynb #c9b085c1
-import hashlib, os, re, time
+# %% ../../nbs/api/10_data.cache.ipynb #1c9819e5
+import hashlib, os, re, time, warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def _entry(key):
     "A file name for `key` that a person can recognise"
     return re.sub('[^A-Za-z0-9_-]+', '-', key)[-60:].strip('-') + '-' + hashlib.sha256(key.encode()).hexdigest()[:16]
 
-# %% ../../nbs/api/10_data.cache.ipynb #4bf0470f
+# %% ../../nbs/api/10_data.cache.ipynb #e5c78d0a
 _RECENT = 24*3600 # seconds
 _used = set() # entries that this process may be reading
 
@@ -59,6 +59,7 @@ def _evict():
     for p in sorted(entries, key=_last_use):
         if excess <= 0: return
         if p not in _used and _drop(p): excess -= sizes[p]
+    if excess > 0: warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, for all of it was used within a day; remove what you do not need')
 
 def _last_use(p):
     with suppress(FileNotFoundError): return p.stat().st_mtime
@@ -75,17 +76,19 @@ def _drop(p):
         return True
     return False
 
-# %% ../../nbs/api/10_data.cache.ipynb #e5e423c2
+# %% ../../nbs/api/10_data.cache.ipynb #2c460162
 def cached(
     key:str, # What identifies the content
     make, # Function that fills the folder it is given, which may hold what an interrupted attempt left there
+    whole=Path.is_dir, # Function that tells whether the folder still is as `make` left it; if not, it is made again
 )->Path: # The folder; not to be written to
     "The folder of `key` in the cache, filled by `make` if it is not there"
     folder = cache_dir()/_entry(key)
     with _lock(folder.name):
-        missing = not folder.is_dir()
+        missing = not (folder.is_dir() and whole(folder))
         if missing:
             part = folder.with_name(f'.{folder.name}.part')
+            if folder.is_dir(): remove(part), os.replace(folder, part)
             part.mkdir(exist_ok=True)
             make(part)
             os.replace(part, folder)

@@ -85,7 +85,7 @@ def _checksum(file):
     seen = hashlib.sha256(f'{os.path.realpath(file)} {s.st_size} {s.st_mtime_ns}'.encode()).hexdigest()
     return (cached(f'checksum/{seen}', lambda to: (to/'sha256').write_text(sha256(file)))/'sha256').read_text()
 
-# %% ../../nbs/api/14_data.files.ipynb #e27fdbb2
+# %% ../../nbs/api/14_data.files.ipynb #644baf9e
 TABLE_SUFFIXES = ('.csv', '.tsv', '.tab', '.txt')
 TEXT_COLUMNS = ('path', 'label', 'group', 'split', 'pred')
 _MISSING = ['', 'NA', 'N/A', 'NaN', 'nan', 'null', 'None', 'unknown']
@@ -100,7 +100,7 @@ def read_table(
         names = pd.read_csv(file, nrows=0, **read).columns
         if len(names) == 1: raise InputError(f'{file}: {_one_column(names[0])}')
         missing = {c: _MISSING for c in names if c not in text}
-        return pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing, **read)
+        return pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing, index_col=False, **read)
     except UnicodeDecodeError as e: raise InputError(f'{file}: not a csv table in UTF-8 ({e.reason} at byte {e.start}); save it as UTF-8') from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as e:
         raise InputError(f'{file}: not a csv table that can be read ({str(e).strip()})') from None

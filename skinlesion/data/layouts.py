@@ -135,7 +135,7 @@ def read_cases(
     attrs = dict(root=str(data), layout=name, shares=LAYOUTS[name].shares, skipped=Skipped(skipped), notes=found.notes)
     return _finish(cases, positive, attrs)
 
-# %% ../../nbs/api/16_data.layouts.ipynb #e0550972
+# %% ../../nbs/api/16_data.layouts.ipynb #462fe9b8
 class Skipped(list):
     "What was left out, of `(path, reason)`; pandas copies `attrs` deep at every step, which for thousands of files takes long"
     def __deepcopy__(self, memo): return self
@@ -162,13 +162,19 @@ def _read(data, layout, columns):
 
 def _source_files(data):
     "All files of a source; of a table of our own, that alone"
-    path = str(local(data))
+    path = _local(str(data))
     if not os.path.exists(path): raise InputError(f'{data}: no such file or folder')
     if path.lower().endswith('.zip') and os.path.isfile(path): path = unpacked(path)
     if os.path.isdir(path): return _open_tables(list_files(path))
     if not path.lower().endswith(TABLE_SUFFIXES): raise InputError(f'{data}: neither a folder, a .zip nor a .csv table')
     table = {os.path.basename(path): path}
     return list_files(os.path.dirname(path) or '.') if is_ham10000(table) or is_mhist(table) else table
+
+def _local(data):
+    "`data` on this computer; a table in S3 comes with its images"
+    folder,_,name = data.rpartition('/')
+    if data.startswith('s3://') and name.lower().endswith(TABLE_SUFFIXES): return f'{local(folder)}/{name}'
+    return str(local(data))
 
 def _open_tables(files):
     "Open zips that hold the table of a set, or all of it"

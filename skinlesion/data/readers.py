@@ -8,13 +8,13 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 __all__ = ['SPLIT_FOLDERS', 'HAM_SIDES', 'XRAY_CLASSES', 'Found', 'read_folder', 'is_csv', 'read_csv', 'drop_repeats',
            'join_images', 'image_key', 'is_ham10000', 'read_ham10000', 'is_mhist', 'read_mhist', 'is_xray', 'read_xray']
 
-# %% ../../nbs/api/15_data.readers.ipynb #a04772d8
+# %% ../../nbs/api/15_data.readers.ipynb #00a8fb76
 import os, re
 from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import SPLITS, InputError, plural, some
+from ..core import CASE_COLUMNS, SPLITS, InputError, plural, some
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, first_line, is_image, open_zips, read_table, zip_names
 
 # %% ../../nbs/api/15_data.readers.ipynb #d04c9a10
@@ -73,7 +73,7 @@ def _kaggle_note(rows):
     n = rows.label.value_counts()
     return _published(f'{n.benign:,} benign and {n.malignant:,} malignant images', '1,800 benign and 1,497 malignant images')
 
-# %% ../../nbs/api/15_data.readers.ipynb #534a5379
+# %% ../../nbs/api/15_data.readers.ipynb #aced8005
 def is_csv(
     files:dict, # From `list_files`
 )->bool:
@@ -96,7 +96,7 @@ def read_csv(
     table['split'] = _splits(file, table.split) if 'split' in table else ''
     if 'group' not in table: table['group'] = ''
     table,notes = drop_repeats(file, table, table.path.map(os.path.abspath))
-    there = table.path.map(os.path.exists).astype(bool)
+    there = table.path.map(os.path.isfile).astype(bool)
     table['group'] = table.group.where(table.group != '', table.path)
     return Found(table[there], [(p, 'no such file') for p in table.path[~there]], notes)
 
@@ -111,9 +111,10 @@ def drop_repeats(
     said = rows[['label', 'group', 'split']].replace('', None)[key.duplicated(keep=False)]
     for column,n in said.groupby(key).nunique().items():
         if (n > 1).any(): raise InputError(f'{file}: {plural(int((n > 1).sum()), "image")} in several rows with another `{column}`: {some(n.index[n > 1])}; keep the right row of each')
+    rows = rows.assign(**rows[['label', 'group', 'split']].replace('', None).groupby(key).transform('first').fillna('')) # what any of them says
     return rows[~again], [f'{plural(int(again.sum()), "row")} of images that an earlier row has, left out: {some(key[again])}']
 
-# %% ../../nbs/api/15_data.readers.ipynb #47cf654c
+# %% ../../nbs/api/15_data.readers.ipynb #1cc711a2
 def _csv_tables(files): return [p for f,p in files.items() if f.lower().endswith(TABLE_SUFFIXES)]
 
 def _has_columns(file, columns):
@@ -121,10 +122,13 @@ def _has_columns(file, columns):
 
 def _mapping(columns):
     "`columns` as a dictionary"
-    if not isinstance(columns, str): return dict(columns or {})
-    pairs = [p.split('=') for p in columns.split(',')]
+    if not isinstance(columns, str): pairs = list((columns or {}).items())
+    else: pairs = [p.split('=') for p in columns.split(',')]
     if any(len(p) != 2 or not all(p) for p in pairs): raise InputError(f'columns is {columns!r}; write them as path=file,label=dx,group=patient')
-    return {ours.strip(): theirs.strip() for ours,theirs in pairs}
+    found = {ours.strip(): theirs.strip() for ours,theirs in pairs}
+    odd = set(found) - set(CASE_COLUMNS)
+    if odd: raise InputError(f'columns names {some(sorted(odd))}; it can name {", ".join(CASE_COLUMNS)}, and all others keep their own names')
+    return found
 
 def _named(file, columns):
     "The table with our column names; a column that has one of these by chance gives way"
@@ -209,7 +213,7 @@ def read_ham10000(
     found = join_images(files[next(iter(tables))], rows[~unknown], files)
     return Found(found.rows, found.skipped + [(i, 'of unknown diagnosis') for i in rows.image[unknown]], found.notes + _ham_notes(found.rows, tables))
 
-# %% ../../nbs/api/15_data.readers.ipynb #99b063b7
+# %% ../../nbs/api/15_data.readers.ipynb #c1e39953
 def _ham_tables(files):
     "Each table of diagnoses, with the part that it is of"
     found = {f: _HAM_TABLE.fullmatch(os.path.basename(f)) for f in files if not is_image(f)}
@@ -224,6 +228,7 @@ def _ham_rows(name, files):
     if 'label' not in table: table = _one_hot(file, table)
     _refuse(file, table.image == '', 'no image')
     for other in _companions(name, files): table = _with_details(table, files[other]) # ISIC has the lesions in a file of their own
+    if 'age' in table: table['age'] = pd.to_numeric(table.age, errors='coerce') # years; what is no number is missing
     table['label'] = table.label.str.strip().str.lower()
     known = table.label.isin([*HAM_SIDES, 'unk'])
     _refuse(file, ~known, f'a diagnosis that is none of {", ".join(HAM_SIDES)} ({some(sorted(set(table.label[~known])))})')
@@ -253,7 +258,7 @@ def _ham_notes(rows, tables):
     train = rows[rows.split.isin(['', 'train'])]
     have = f'{len(train):,} images'
     notes = (_published(have, '25,331 images') if any('2019' in t for t in tables)
-             else _published(f'{have} of {train.group.nunique():,} lesions', '10,015 images of 7,470 lesions'))
+             else _published(f'{have} of {train.group[train.group != train.path].nunique():,} lesions', '10,015 images of 7,470 lesions'))
     return notes + ([f'{plural(alone, "image")} of no known lesion, each a group of its own'] if alone else [])
 
 # %% ../../nbs/api/15_data.readers.ipynb #31816620
@@ -286,14 +291,14 @@ def read_mhist(
 def _mhist_tables(files):
     return [p for f,p in files.items() if os.path.basename(f).lower() == 'annotations.csv' and 'Majority Vote Label' in first_line(p)]
 
-# %% ../../nbs/api/15_data.readers.ipynb #2a20e134
+# %% ../../nbs/api/15_data.readers.ipynb #c3632676
 XRAY_CLASSES = ('covid', 'normal', 'pneumonia')
 
 def is_xray(
     files:dict, # From `list_files`
 )->bool:
     "Whether the class folders are those of the chest X-ray set"
-    return {label.lower() for *_,label in _placed(files) if label} == set(XRAY_CLASSES)
+    return {label.lower() for name,_,_,label in _placed(files) if label and is_image(name)} == set(XRAY_CLASSES)
 
 def read_xray(
     files:dict, # From `list_files`

@@ -7,30 +7,38 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.split.html.md"""
 # %% auto #0
 __all__ = ['SHARES', 'hold_out', 'straddling', 'split_cases', 'folds', 'load_cases']
 
-# %% ../../nbs/api/17_data.split.ipynb #69ca85be
+# %% ../../nbs/api/17_data.split.ipynb #f400d569
+import os
+
 import numpy as np
 import pandas as pd
 
 from ..core import InputError, plural, some
 from .layouts import count_cases, read_cases, skipped_text
 
-# %% ../../nbs/api/17_data.split.ipynb #a1971075
+# %% ../../nbs/api/17_data.split.ipynb #9182ae26
 def hold_out(
     cases:pd.DataFrame, # One row per image, with `label` and `group`
     share:float, # Share of the groups to hold out, 0..1
     seed:int=42, # Fixes which groups are held out
 )->pd.Series: # `True` for the rows held out, aligned with `cases.index`
     "Hold out `share` of the groups of each class; all images of a group go together"
-    labels = _group_labels(cases)
+    names = _group_names(cases)
+    labels = _group_labels(cases.assign(group=names))
     few = labels.value_counts().loc[lambda n: n < 2]
     if len(few): raise InputError(_few_msg(few))
     rng,held = np.random.default_rng(seed),[]
     for _,of_class in labels.groupby(labels): # at least one on each side, however rare the class
         n = min(max(round(len(of_class)*share), 1), len(of_class)-1)
         held.extend(rng.permutation(of_class.index.to_numpy())[:n])
-    return cases.group.isin(held)
+    return names.isin(held)
 
-# %% ../../nbs/api/17_data.split.ipynb #75eb318a
+# %% ../../nbs/api/17_data.split.ipynb #5c2db52f
+def _group_names(cases):
+    "The group of each row; where that is its path, without what only says where the set lies"
+    start = len(os.path.commonprefix([cases.path.min(), cases.path.max()]))
+    return cases.group.where(cases.group != cases.path, cases.path.str[start:])
+
 def _group_labels(cases):
     "The most frequent label of each group, sorted by group so that row order cannot matter"
     n = cases.groupby(['group', 'label']).size().rename('n').reset_index() # sorted by group, then label
@@ -82,7 +90,7 @@ def _check_shares(valid, test):
         if not 0 < v < 1: raise InputError(f'{name} is {v}; a share between 0 and 1 is needed, such as 0.15')
     if valid+test >= 1: raise InputError(f'valid and test are {valid} and {test} and leave nothing to train on')
 
-# %% ../../nbs/api/17_data.split.ipynb #087dd6f9
+# %% ../../nbs/api/17_data.split.ipynb #ad5f8dd6
 def folds(
     cases:pd.DataFrame, # Cases, with or without a test part from their source
     k:int=5, # How many folds
@@ -90,7 +98,8 @@ def folds(
 )->list: # `k` tables of the same rows, with `split` filled
     "Hold out each group once, as the valid part of one of `k` tables; stratified by class"
     from sklearn.model_selection import StratifiedGroupKFold # here, for it takes seconds to import
-    pool = cases[cases.split != 'test'].sort_values(['group', 'path']) # so that row order cannot matter
+    pool = cases[cases.split != 'test']
+    pool = pool.assign(group=_group_names(pool)).sort_values(['group', 'path']) # so that neither row order nor place can matter
     few = _group_labels(pool).value_counts().loc[lambda n: n < k]
     if k < 2 or len(few): raise InputError(f'k is {k}; use 2 or more' if k < 2 else _few_msg(few, k, 'fold'))
     parts = StratifiedGroupKFold(k, shuffle=True, random_state=seed).split(pool, pool.label, pool.group)

@@ -65,7 +65,7 @@ def _is_safe(path):
     "Is `path` relative, without `..`, hidden parts, and what means something else on another system?"
     return all(part and part[0] != '.' for part in path.split('/')) and path[1:2] != ':' and not set(path) & set('\\\0')
 
-# %% ../../nbs/api/13_data.storage.ipynb #2059a27f
+# %% ../../nbs/api/13_data.storage.ipynb #754465a9
 def _walk(folder, below=''):
     "Paths of the visible files below `folder`; links are not followed"
     with os.scandir(folder) as found: entries = sorted(found, key=lambda e: e.name)
@@ -76,7 +76,7 @@ def _walk(folder, below=''):
 
 def _paths(data):
     "Sorted paths of what is to be pushed from the folder `data`"
-    if not os.path.isdir(data): raise InputError(f'{data}: no such folder; a folder can be pushed')
+    if not os.path.isdir(data): raise InputError(f'{data}: {"is a file" if os.path.exists(data) else "no such folder"}; what can be pushed is a folder')
     root = os.path.realpath(data)
     paths = sorted(_walk(root))
     odd = [p for p in paths if not _can_travel(root, p)]
@@ -273,7 +273,7 @@ def _local_files(data):
 def _transfer(where, files, moved, hashed, extra, verb):
     return Transfer(str(where), len(files), sum(f.size for f in files), len(moved), sum(f.size for f in moved), hashed, extra, verb)
 
-# %% ../../nbs/api/13_data.storage.ipynb #e2ee28a6
+# %% ../../nbs/api/13_data.storage.ipynb #cf9d493f
 def pull(
     url:str, # `s3://bucket/prefix` that was pushed, or a folder or file in it
     out, # Folder to bring in step with it; it need not exist
@@ -287,6 +287,7 @@ def pull(
         try: lock = cache_lock(f'pull into {out}', timeout=0).acquire()
         except TimeoutError as e: raise InputError(f'{out}: another pull into it is running; wait for it') from e
         with lock:
+            _check_places(out, files)
             right,hashed = _right(out, files)
             missing = [f for f in files if f.path not in right]
             part = out.with_name(f'.{out.name}.part')
@@ -329,7 +330,7 @@ def _nothing(store):
                 'Push again; what another tool made, copy to a folder first (aws s3 sync)')
     return f'{store.url()}: nothing was pushed there; check the address'
 
-# %% ../../nbs/api/13_data.storage.ipynb #1e5bd7c7
+# %% ../../nbs/api/13_data.storage.ipynb #f378ff50
 def _right(folder, files):
     "Paths of those of `files` that `folder` has, with the right content, and how many were read for it"
     at = [f for f in files if _size(os.path.join(folder, f.path)) == f.size]
@@ -345,14 +346,18 @@ def _download(store, files, folder):
     for path in set(_walk(folder)) - right: (folder/path).unlink()
     _each(lambda f, count: _fetch(store, folder, f, count), [f for f in files if f.path not in right], 'Pulling')
 
+def _check_places(out, files):
+    "Refuse, before anything is fetched, a folder that has something else where `files` belong"
+    folders = {p for f in files for p in Path(f.path).parents}
+    taken = [f.path for f in files if (out/f.path).is_dir()] + [str(p) for p in folders if (out/p).is_file()]
+    if taken: raise InputError(f'{out}: something else is where {some(sorted(taken))} belongs; move that away and pull again')
+
 def _move(part, out, files):
+    if out.is_dir() and not any(out.iterdir()): out.rmdir()
     if not out.exists(): return os.replace(part, out)
     for f in files:
-        try:
-            (out/f.path).parent.mkdir(parents=True, exist_ok=True)
-            os.replace(part/f.path, out/f.path)
-        except OSError as e:
-            raise InputError(f'{out/f.path}: something else is in its place ({e.strerror}); move that away and pull again') from e
+        (out/f.path).parent.mkdir(parents=True, exist_ok=True)
+        os.replace(part/f.path, out/f.path)
     remove(part)
 
 # %% ../../nbs/api/13_data.storage.ipynb #f4795808
@@ -404,7 +409,7 @@ def prune(
             list(pool.map(lambda key: store.s3.delete_object(Bucket=store.bucket, Key=store.key(key)), old))
     return len(old)
 
-# %% ../../nbs/api/13_data.storage.ipynb #9cd00493
+# %% ../../nbs/api/13_data.storage.ipynb #e428e055
 def local(
     source, # Path, or `s3://` address of what was pushed, of a folder or file in it, or of a single object such as a zip
     connection:Connection=None, # How to reach the store
@@ -415,7 +420,8 @@ def local(
         store = _Store(source, connection)
         if one := _single(store): return one
         found = _find(store)
-        folder = cached(f'{store.url()} {found.identity}', lambda part: _download(found.store, found.files, part))
+        folder = cached(f'{store.url()} {found.identity}', lambda part: _download(found.store, found.files, part),
+                        whole=lambda folder: all(_size(folder/f.path) == f.size for f in found.files))
     return folder/found.files[0].path if found.single else folder
 
 # %% ../../nbs/api/13_data.storage.ipynb #dc3f5872
