@@ -18,6 +18,7 @@ from .data.cache import *
 from .data.layouts import *
 from .data.split import *
 from .data.shortcuts import *
+from .data.audit import *
 from .data.augment import *
 from .data.loaders import *
 from .models.pooled import *
