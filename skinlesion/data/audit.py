@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.audit.html.md"""
 
 # %% auto #0
 __all__ = ['SEVERITIES', 'FILE_CHECKS', 'SMALL', 'WIDE', 'GROUPS', 'IMAGES', 'THUMBNAIL', 'Finding', 'file_findings',
-           'group_findings', 'shortcut_findings', 'interval_width', 'scarce_findings', 'metadata_findings', 'Audit',
-           'audit', 'write_audit']
+           'group_findings', 'duplicate_findings', 'duplicates_across_sets', 'shortcut_findings', 'interval_width',
+           'scarce_findings', 'metadata_findings', 'Audit', 'audit', 'write_audit']
 
 # %% ../../nbs/api/19_data.audit.ipynb #06313171
 import base64, html, io, json, os
@@ -90,6 +90,42 @@ def _by_group(cases, names):
     part = cases[cases.group.isin(names)]
     return [sorted(g.path) for _,g in part.groupby('group')]
 
+# %% ../../nbs/api/19_data.audit.ipynb #0990c139
+def duplicate_findings(
+    cases:pd.DataFrame, # Cases
+    pairs:pd.DataFrame, # Columns `a` and `b` (paths) and `kind` (`exact` or `near`)
+)->list: # Findings
+    "Images that are in the set more than once, in several splits, or with several labels"
+    split,label = (cases.set_index('path')[c].to_dict() for c in ('split', 'label'))
+    exact,sets = _joined(pairs[pairs.kind == 'exact']),_joined(pairs)
+    near = [s for s in sets if s not in exact] # of one content and others alike is near
+    torn = [s for s in sets if len({split[p] for p in s} - {''}) > 1]
+    mixed = [s for s in sets if len({label[p] for p in s}) > 1]
+    return [Finding(kind, severity, len(items), f'{plural(len(items), "set")} of images {what}, {plural(sum(map(len, items)), "image")} in all', action, items)
+            for kind,severity,items,what,action in (
+                ('duplicate_across_splits', 'severe', torn, 'that are duplicates and in more than one split', 'put each set in one split: scores on these splits are those of a memory'),
+                ('label_conflict', 'severe', mixed, 'that are duplicates with more than one label', 'look which label is right, or drop them'),
+                ('exact_duplicate', 'warning', exact, 'with the same content', 'keep one of each set'),
+                ('near_duplicate', 'warning', near, 'that show the same picture', 'keep one of each set')) if items]
+
+def duplicates_across_sets(
+    pairs:pd.DataFrame, # Columns `a` (paths of this set), `b` (of the other) and `kind`
+)->list: # Findings
+    "Images of this set that are in another one too"
+    sets = _joined(pairs)
+    n = pairs.a.nunique()
+    return [Finding('duplicate_across_sets', 'severe', n, f'{plural(n, "image")} of this set in the other one too', 'leave them out of one: a score of a model on a set that it was trained on is that of a memory', sets)] if n else []
+
+# %% ../../nbs/api/19_data.audit.ipynb #71e4cc63
+def _joined(pairs):
+    "Lists of paths that belong together, however long the chain of pairs between them"
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+    codes,names = pd.factorize(pd.concat([pairs.a, pairs.b]), sort=True)
+    i,j = codes[:len(pairs)],codes[len(pairs):]
+    part = connected_components(coo_array((np.ones(len(pairs)), (i, j)), shape=(len(names),)*2), directed=False)[1] if len(pairs) else []
+    return sorted(sorted(g) for _,g in pd.Series(names).groupby(np.asarray(part)))
+
 # %% ../../nbs/api/19_data.audit.ipynb #febb2203
 _LEVELS = {'file': dict(severe=0.7, warning=0.6, note=0.5), 'camera': dict(warning=0.7, note=0.5), 'patient': dict(note=0.5), 'source': dict(warning=0.6, note=0.5)}
 _TO_DO = {'file': 'prepare all images alike, match the classes by source, and test on images from elsewhere',
@@ -97,13 +133,13 @@ _TO_DO = {'file': 'prepare all images alike, match the classes by source, and te
           'patient': 'report this beside the model: it is what a look at the patient\'s record reaches',
           'source': 'match the classes by source, or report scores for each source apart'}
 
-# %% ../../nbs/api/19_data.audit.ipynb #aea38afb
+# %% ../../nbs/api/19_data.audit.ipynb #0a72c4af
 def shortcut_findings(
     cases:pd.DataFrame, # Cases
     facts:pd.DataFrame, # From `read_facts`
     seed:int=42, # Fixes folds and draws
 )->list: # Findings
-    "What the label can be told by without a look at the lesion"
+    "What the label can be told by without a look at the picture"
     found = []
     for question,levels in _LEVELS.items():
         s = shortcut_score(cases, facts, question, seed=seed)

@@ -78,7 +78,7 @@ def read_facts(
             rows.append(dict(path=path) | facts); bar.update()
     return pd.DataFrame(rows)
 
-# %% ../../nbs/api/18_data.shortcuts.ipynb #12e0f89d
+# %% ../../nbs/api/18_data.shortcuts.ipynb #20f58c88
 FACTS = { # question -> fact -> columns
     'file': {'format': ['format', 'extension', 'mode', 'orientation'], 'size': ['width', 'height', 'aspect'], 'compression': ['quantisation'],
              'name': ['name'], 'order': ['order']},
@@ -87,8 +87,9 @@ FACTS = { # question -> fact -> columns
     'patient': {'age': ['age'], 'sex': ['sex'], 'site': ['site', 'localization']},
     'source': {'source': ['source', 'dataset', 'institution'], 'kind of diagnosis': ['dx_type']},
 }
-ABOUT = {'file': 'the file alone (format, size, compression, name, order)', 'camera': 'the colour at the border and overall and the bytes per pixel after compression',
-         'patient': 'age, sex and site', 'source': 'where the image or its label comes from'}
+ABOUT = {'file': 'the file alone (format, size, compression, name, order)',
+         'camera': 'the colours at the border and overall and the bytes per pixel (which tell of the lesion too)',
+         'patient': 'age, sex and site alone', 'source': 'the source or the kind of diagnosis alone'}
 
 # %% ../../nbs/api/18_data.shortcuts.ipynb #64c6c4dd
 def _order(paths):
@@ -111,7 +112,7 @@ def _column(x):
     common = x.value_counts().index[:50]
     return x.where(x.isin(common), 'other').astype('category')
 
-# %% ../../nbs/api/18_data.shortcuts.ipynb #0935231f
+# %% ../../nbs/api/18_data.shortcuts.ipynb #ab4a5ecc
 @dataclass(frozen=True)
 class Shortcut:
     "How well the label can be told by one question of `FACTS`"
@@ -126,7 +127,7 @@ class Shortcut:
 
     def __str__(self):
         lead = next(iter(self.alone))
-        return (f'From {ABOUT[self.question]}, without a look at the lesion, a classifier reaches AUROC {self.value:.2f} ({self.low:.2f} to {self.high:.2f}) '
+        return (f'From {ABOUT[self.question]}, without a look at the picture, a classifier reaches AUROC {self.value:.2f} ({self.low:.2f} to {self.high:.2f}) '
                 f'and names {self.accuracy:.0%} of the images rightly (always the most frequent class: {self.majority:.0%}); '
                 f'what tells most is the {lead} (alone {self.alone[lead]:.2f})')
 
