@@ -17,6 +17,7 @@ from .data.storage import *
 from .data.cache import *
 from .data.layouts import *
 from .data.split import *
+from .data.duplicates import *
 from .data.augment import *
 from .data.loaders import *
 from .models.pooled import *
