@@ -9,7 +9,7 @@ __all__ = ['SEVERITIES', 'FILE_CHECKS', 'SMALL', 'WIDE', 'GROUPS', 'IMAGES', 'TH
            'group_findings', 'duplicate_findings', 'duplicates_across_sets', 'shortcut_findings', 'interval_width',
            'scarce_findings', 'metadata_findings', 'Audit', 'audit', 'write_audit']
 
-# %% ../../nbs/api/19_data.audit.ipynb #06313171
+# %% ../../nbs/api/19_data.audit.ipynb #28f2fb4a
 import base64, html, io, json, os
 from dataclasses import asdict, dataclass, field
 
@@ -19,7 +19,8 @@ import pandas as pd
 from PIL import Image
 
 from ..core import CASE_COLUMNS, NOTICE, InputError, plural, replacing, some
-from .shortcuts import FACTS, read_facts, shortcut_score
+from .duplicates import describe, duplicate_groups, find_duplicates
+from .shortcuts import read_facts, shortcut_score
 from .split import straddling
 from ..image import open_image
 
@@ -90,41 +91,35 @@ def _by_group(cases, names):
     part = cases[cases.group.isin(names)]
     return [sorted(g.path) for _,g in part.groupby('group')]
 
-# %% ../../nbs/api/19_data.audit.ipynb #0990c139
+# %% ../../nbs/api/19_data.audit.ipynb #86f70777
 def duplicate_findings(
     cases:pd.DataFrame, # Cases
-    pairs:pd.DataFrame, # Columns `a` and `b` (paths) and `kind` (`exact` or `near`)
+    pairs:pd.DataFrame, # From `find_duplicates`, of the images of `cases` in their order
 )->list: # Findings
     "Images that are in the set more than once, in several splits, or with several labels"
-    split,label = (cases.set_index('path')[c].to_dict() for c in ('split', 'label'))
-    exact,sets = _joined(pairs[pairs.kind == 'exact']),_joined(pairs)
+    path,split,label = (cases[c].to_numpy() for c in ('path', 'split', 'label'))
+    exact,sets = duplicate_groups(pairs[pairs.kind == 'exact']),duplicate_groups(pairs)
     near = [s for s in sets if s not in exact] # of one content and others alike is near
-    torn = [s for s in sets if len({split[p] for p in s} - {''}) > 1]
-    mixed = [s for s in sets if len({label[p] for p in s}) > 1]
-    return [Finding(kind, severity, len(items), f'{plural(len(items), "set")} of images {what}, {plural(sum(map(len, items)), "image")} in all', action, items)
-            for kind,severity,items,what,action in (
-                ('duplicate_across_splits', 'severe', torn, 'that are duplicates and in more than one split', 'put each set in one split: scores on these splits are those of a memory'),
-                ('label_conflict', 'severe', mixed, 'that are duplicates with more than one label', 'look which label is right, or drop them'),
-                ('exact_duplicate', 'warning', exact, 'with the same content', 'keep one of each set'),
-                ('near_duplicate', 'warning', near, 'that show the same picture', 'keep one of each set')) if items]
+    torn = [s for s in sets if len({*split[s]} - {''}) > 1]
+    mixed = [s for s in sets if len({*label[s]}) > 1]
+    kinds = (('duplicate_across_splits', 'severe', torn, 'that are duplicates and in more than one split', 'put each set in one split: scores on these splits are those of a memory'),
+             ('label_conflict', 'severe', mixed, 'that are duplicates with more than one label', 'look which label is right, or drop them'),
+             ('exact_duplicate', 'warning', exact, 'with the same content', 'keep one of each set'),
+             ('near_duplicate', 'warning', near, 'that show the same picture', 'keep one of each set'))
+    return [Finding(kind, severity, len(rows), f'{plural(len(rows), "set")} of images {what}, {plural(sum(map(len, rows)), "image")} in all',
+                    action, [sorted(path[s]) for s in rows]) for kind,severity,rows,what,action in kinds if rows]
 
 def duplicates_across_sets(
-    pairs:pd.DataFrame, # Columns `a` (paths of this set), `b` (of the other) and `kind`
+    cases:pd.DataFrame, # Cases
+    other:pd.DataFrame, # Cases of another set
+    pairs:pd.DataFrame, # From `find_duplicates` between the two, of their images in their order
 )->list: # Findings
-    "Images of this set that are in another one too"
-    sets = _joined(pairs)
-    n = pairs.a.nunique()
-    return [Finding('duplicate_across_sets', 'severe', n, f'{plural(n, "image")} of this set in the other one too', 'leave them out of one: a score of a model on a set that it was trained on is that of a memory', sets)] if n else []
-
-# %% ../../nbs/api/19_data.audit.ipynb #71e4cc63
-def _joined(pairs):
-    "Lists of paths that belong together, however long the chain of pairs between them"
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-    codes,names = pd.factorize(pd.concat([pairs.a, pairs.b]), sort=True)
-    i,j = codes[:len(pairs)],codes[len(pairs):]
-    part = connected_components(coo_array((np.ones(len(pairs)), (i, j)), shape=(len(names),)*2), directed=False)[1] if len(pairs) else []
-    return sorted(sorted(g) for _,g in pd.Series(names).groupby(np.asarray(part)))
+    "Images of `cases` that are in `other` too"
+    paths = np.concatenate([cases.path, other.path])
+    items = [sorted(paths[s]) for s in duplicate_groups(pairs.assign(j=pairs.j + len(cases)))]
+    n = pairs.i.nunique()
+    return [Finding('duplicate_across_sets', 'severe', n, f'{plural(n, "image")} of {len(cases)} in the other set too',
+                    'leave them out of one: a model trained on one set must not be judged by them in the other', items)] if n else []
 
 # %% ../../nbs/api/19_data.audit.ipynb #febb2203
 _LEVELS = {'file': dict(severe=0.7, warning=0.6, note=0.5), 'camera': dict(warning=0.7, note=0.5), 'patient': dict(note=0.5), 'source': dict(warning=0.6, note=0.5)}
@@ -262,10 +257,11 @@ class Audit:
                        f'<td style="text-align:left">{html.escape(f.action)}</td></tr>' for f in self.findings)
         return f'<p>{html.escape(str(self).splitlines()[0])}</p><table><tr><th>severity</th><th>kind</th><th>count</th><th>what</th><th>what to do</th></tr>{rows}</table>'
 
-# %% ../../nbs/api/19_data.audit.ipynb #1f1153b4
+# %% ../../nbs/api/19_data.audit.ipynb #90a45bb3
 def audit(
     cases:pd.DataFrame, # Cases, as `read_cases(data, check=False)` gives them, with or without a split
     out=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
+    against:pd.DataFrame=None, # Cases of another set, to find images that are in both
     seed:int=42, # Fixes folds and draws
 )->Audit:
     "Look through `cases` for what makes scores lie"
@@ -274,14 +270,20 @@ def audit(
     facts = read_facts([*cases.path, *skipped])
     usable = cases[cases.path.isin(facts.path[facts.reason == ''])]
     if not len(usable): raise InputError(f'none of {plural(len(cases), "image")} can be used, first: {cases.path.iloc[0]} ({facts.reason[0]})')
-    found = file_findings(facts) + group_findings(usable) + shortcut_findings(usable, facts, seed) + scarce_findings(usable) + metadata_findings(usable)
+    found = file_findings(facts) + group_findings(usable) + _duplicates(usable, against) + shortcut_findings(usable, facts, seed) + scarce_findings(usable) + metadata_findings(usable)
     found = sorted(found, key=lambda f: SEVERITIES.index(f.severity)) # stable
     root = _root(cases)
     result = Audit(len(facts), [_relative(f, root) for f in found], root)
     if out is not None: write_audit(result, out)
     return result
 
-# %% ../../nbs/api/19_data.audit.ipynb #d73df359
+# %% ../../nbs/api/19_data.audit.ipynb #12e53a0c
+def _duplicates(cases, other):
+    looks = describe(cases.path)
+    found = duplicate_findings(cases, find_duplicates(looks))
+    if other is None: return found
+    return found + duplicates_across_sets(cases, other, find_duplicates(looks, describe(other.path)))
+
 def _root(cases):
     "The folder that all images are in"
     root = os.path.abspath(cases.attrs.get('root', '.'))
