@@ -225,13 +225,14 @@ def _compare(a, b):
     if not 1 < counts.shape[1] <= 50: return None # all the same, or names
     return chi2_contingency(counts).pvalue,association(counts.to_numpy(), method='cramer'),"Cramér's V"
 
-# %% ../../nbs/api/19_data.audit.ipynb #c7afd21c
+# %% ../../nbs/api/19_data.audit.ipynb #15f85afc
 @dataclass(frozen=True)
 class Audit:
     "What was found in a data set; shows as a table"
     n:int # Images looked at
     findings:list # Of `Finding`, severest first
     root:str = '' # Folder that the paths are relative to
+    about:dict = field(default_factory=dict) # Path to what the page says of the image: its label and split
 
     def counts(self)->dict: # Severity to number of findings
         "How many findings of each severity there are"
@@ -257,7 +258,7 @@ class Audit:
                        f'<td style="text-align:left">{html.escape(f.action)}</td></tr>' for f in self.findings)
         return f'<p>{html.escape(str(self).splitlines()[0])}</p><table><tr><th>severity</th><th>kind</th><th>count</th><th>what</th><th>what to do</th></tr>{rows}</table>'
 
-# %% ../../nbs/api/19_data.audit.ipynb #90a45bb3
+# %% ../../nbs/api/19_data.audit.ipynb #06d119b8
 def audit(
     cases:pd.DataFrame, # Cases, as `read_cases(data, check=False)` gives them, with or without a split
     out=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
@@ -273,11 +274,12 @@ def audit(
     found = file_findings(facts) + group_findings(usable) + _duplicates(usable, against) + shortcut_findings(usable, facts, seed) + scarce_findings(usable) + metadata_findings(usable)
     found = sorted(found, key=lambda f: SEVERITIES.index(f.severity)) # stable
     root = _root(cases)
-    result = Audit(len(facts), [_relative(f, root) for f in found], root)
+    about = {_below(root, p): f'{label}, {split}' if split else label for p,label,split in zip(cases.path, cases.label, cases.split)}
+    result = Audit(len(facts), [_relative(f, root) for f in found], root, about)
     if out is not None: write_audit(result, out)
     return result
 
-# %% ../../nbs/api/19_data.audit.ipynb #12e53a0c
+# %% ../../nbs/api/19_data.audit.ipynb #5ee0ea8f
 def _duplicates(cases, other):
     looks = describe(cases.path)
     found = duplicate_findings(cases, find_duplicates(looks))
@@ -291,8 +293,10 @@ def _root(cases):
     paths = [os.path.abspath(p) for p in cases.path]
     return folder if all(p.startswith(os.path.join(folder, '')) for p in paths) else os.path.commonpath([os.path.dirname(p) for p in paths])
 
+def _below(root, path): return os.path.relpath(path, root).replace(os.sep, '/')
+
 def _relative(finding, root):
-    items = [[os.path.relpath(p, root).replace(os.sep, '/') for p in group] for group in finding.items]
+    items = [[_below(root, p) for p in group] for group in finding.items]
     return Finding(**vars(finding) | dict(items=items))
 
 # %% ../../nbs/api/19_data.audit.ipynb #c3f09ca7
@@ -307,20 +311,21 @@ def write_audit(
     with replacing(os.path.join(out, 'audit.json')) as tmp: tmp.write_text(json.dumps(result.to_dict(), indent=1, allow_nan=False), encoding='utf-8')
     with replacing(os.path.join(out, 'audit.html')) as tmp: tmp.write_text(_page(result), encoding='utf-8')
 
-# %% ../../nbs/api/19_data.audit.ipynb #ee739dd2
+# %% ../../nbs/api/19_data.audit.ipynb #d5c29ab5
 def _page(result):
     env = jinja2.Environment(loader=jinja2.PackageLoader('skinlesion', 'data'), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    shown = [asdict(f) | dict(shown=[[_picture(p, result.root) for p in g[:IMAGES]] for g in f.items[:GROUPS]], more=_more(f)) for f in result.findings]
+    shown = [asdict(f) | dict(shown=[[_picture(p, result) for p in g[:IMAGES]] for g in f.items[:GROUPS]], more=_more(f)) for f in result.findings]
     return env.get_template('audit.html.j2').render(title='Audit of the data', lead=str(result).splitlines()[0], findings=shown, notice=NOTICE)
 
 def _more(finding):
     n = sum(map(len, finding.items)) - sum(len(g[:IMAGES]) for g in finding.items[:GROUPS])
     return f'and {plural(n, "image")} more' if n else ''
 
-def _picture(path, root):
-    try: img = open_image(os.path.join(root, path))
-    except (InputError, OSError): return dict(name=path, uri='')
+def _picture(path, result):
+    facts = dict(name=path, about=result.about.get(path, ''), uri='')
+    try: img = open_image(os.path.join(result.root, path), side=THUMBNAIL)
+    except (InputError, OSError): return facts
     img.thumbnail((THUMBNAIL, THUMBNAIL))
     data = io.BytesIO()
     img.save(data, 'JPEG', quality=75)
-    return dict(name=path, uri='data:image/jpeg;base64,' + base64.b64encode(data.getvalue()).decode())
+    return facts | dict(uri='data:image/jpeg;base64,' + base64.b64encode(data.getvalue()).decode())
