@@ -17,6 +17,9 @@ from .data.storage import *
 from .data.cache import *
 from .data.layouts import *
 from .data.split import *
+from .data.duplicates import *
+from .data.shortcuts import *
+from .data.audit import *
 from .data.augment import *
 from .data.loaders import *
 from .models.pooled import *

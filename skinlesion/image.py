@@ -61,10 +61,11 @@ warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
 def open_image(
     source, # Path, binary file object, or PIL image
     channels:int=3, # 1 (grey) or 3 (RGB)
+    side:int=None, # So many pixels a side are enough: a JPEG file is decoded at a half, a quarter or an eighth, if that leaves them
 )->Image.Image: # Upright 8-bit image, mode `L` or `RGB`
     "Decode `source` whole, turn it upright and reduce it to 8-bit; an `InputError` names a file that is no usable image"
     name = _name(source)
-    img = _upright(source) if isinstance(source, Image.Image) else _decode(source, name)
+    img = _upright(source) if isinstance(source, Image.Image) else _decode(source, name, side)
     if min(img.size) < MIN_SIDE:
         raise InputError(f'{name}: the image has {img.width} x {img.height} pixels, but needs at least {MIN_SIDE} x {MIN_SIDE}')
     return _to_8bit(img, 'L' if channels == 1 else 'RGB')
@@ -75,12 +76,13 @@ def _name(source):
     if isinstance(source, (str, Path)): return str(source)
     return getattr(source, 'filename', '') or getattr(source, 'name', '') or 'image'
 
-def _decode(source, name):
+def _decode(source, name, side=None):
     if isinstance(source, (str, Path)) and not Path(source).is_file():
         raise InputError(f'{name}: {"a folder, not an image" if Path(source).is_dir() else "no such file"}')
     try:
         img = Image.open(source)
         if img.width*img.height > Image.MAX_IMAGE_PIXELS: raise Image.DecompressionBombError
+        if side: img.draft(None, (side, side))
         img.load() # finds a truncated file
         return _upright(img)
     except Image.UnidentifiedImageError: raise InputError(f'{name}: not an image that can be read') from None
