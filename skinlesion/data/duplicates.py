@@ -149,8 +149,8 @@ def _best_turn(a, b):
 
 def _length(a): return np.maximum(np.linalg.norm(a.reshape(len(a), -1), axis=1), 1e-9)
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #c3cf6c60
-SIMILAR = 0.65 # correlation from which two textures are of one picture
+# %% ../../nbs/api/17_data.duplicates.ipynb #8e206d10
+SIMILAR = 0.75 # correlation from which two textures are of one picture
 _STEPS = 4
 
 def _first_maps(parts, angles, mirrored):
@@ -289,7 +289,7 @@ def _candidates(textures, whole, index):
         found.append(c[c.agree >= _AGREE])
     return pd.concat(found).sort_values('agree', ascending=False).drop_duplicates(['i', 'j']).reset_index(drop=True)
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #0c0aa534
+# %% ../../nbs/api/17_data.duplicates.ipynb #600c395e
 def _index(whole):
     "A faiss index of the invariants of `whole`"
     faiss = need('faiss')
@@ -301,9 +301,9 @@ def _index(whole):
     return index
 
 def _train(ivf, index, whole):
-    ivf.nprobe,ivf.cp.niter,ivf.cp.max_points_per_centroid = 12,10,40
-    some = np.random.default_rng(0).permutation(len(whole))[:40*ivf.nlist]
-    index.train(invariants(whole[some]))
+    ivf.nprobe,ivf.cp.niter,ivf.cp.min_points_per_centroid,ivf.cp.max_points_per_centroid = 6,10,1,40
+    rows = np.random.default_rng(0).permutation(len(whole))[:40*ivf.nlist]
+    index.train(invariants(whole[rows]))
 
 # %% ../../nbs/api/17_data.duplicates.ipynb #6eba6177
 def duplicate_groups(
