@@ -91,10 +91,10 @@ def describe(
     looks.table = pd.DataFrame(rows, columns=['path', *_FACTS])
     return looks
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #b6e1a1d4
+# %% ../../nbs/api/17_data.duplicates.ipynb #81005e70
 RINGS = np.linspace(0.1, 0.72, 6) # radii, as shares of half a side; further out, corners that turning leaves empty would count
 WAVES = 9 # 0 to 8 periods
-PARTS = [(0, 0, 1, 1), (0, 0, .75, 1), (0, 0, 1, .75)] + [(x, y, .87, .87) for x in (-.13, 0, .13) for y in (-.13, 0, .13)]
+PARTS = [(0, 0, 1, 1), (0, 0, .75, 1), (0, 0, 1, .75)] + [(x, y, .87, .87) for x in (-.115, 0, .115) for y in (-.115, 0, .115)]
 
 def waves(
     textures:np.ndarray, # n x `SIDE` x `SIDE`
@@ -149,8 +149,8 @@ def _best_turn(a, b):
 
 def _length(a): return np.maximum(np.linalg.norm(a.reshape(len(a), -1), axis=1), 1e-9)
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #c3cf6c60
-SIMILAR = 0.65 # correlation from which two textures are of one picture
+# %% ../../nbs/api/17_data.duplicates.ipynb #8e206d10
+SIMILAR = 0.75 # correlation from which two textures are of one picture
 _STEPS = 4
 
 def _first_maps(parts, angles, mirrored):
@@ -217,8 +217,8 @@ def _plausible(maps):
     "Whether the map keeps between a third and 1.5 times the area"
     return np.abs(np.abs(np.linalg.det(maps[:,:,:2])) - 0.9) < 0.6
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #19c45cfb
-_AGREE = 0.85 # at the best angle, below which a pair is not registered
+# %% ../../nbs/api/17_data.duplicates.ipynb #948c23da
+_AGREE = 0.75 # at the best angle, below which a pair is not registered
 _NEAREST = 10 # candidates for each part of each picture
 _BEST = 4 # of all its candidates, how many are registered
 _BLOCK = 256 # pictures searched at once
@@ -289,17 +289,21 @@ def _candidates(textures, whole, index):
         found.append(c[c.agree >= _AGREE])
     return pd.concat(found).sort_values('agree', ascending=False).drop_duplicates(['i', 'j']).reset_index(drop=True)
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #fb90d775
+# %% ../../nbs/api/17_data.duplicates.ipynb #600c395e
 def _index(whole):
+    "A faiss index of the invariants of `whole`"
     faiss = need('faiss')
-    x = np.concatenate([invariants(whole[b]) for b in _blocks(np.arange(len(whole)))])
-    cells = 1 if len(x) < 20_000 else int(4*len(x)**0.5)
-    index = faiss.index_factory(x.shape[1], 'Flat' if cells == 1 else f'IVF{cells},SQ8', faiss.METRIC_INNER_PRODUCT)
-    if cells > 1:
-        index.nprobe = 16
-        index.train(x[np.random.default_rng(0).permutation(len(x))[:cells*40]])
-    index.add(x)
+    rows,cells = np.arange(len(whole)),int(4*len(whole)**0.5)
+    exact = len(rows) < 20_000
+    index = faiss.index_factory(invariants(whole[:1]).shape[1], 'Flat' if exact else f'PCA96,IVF{cells},SQ8')
+    if not exact: _train(faiss.extract_index_ivf(index), index, whole)
+    for block in _blocks(rows): index.add(invariants(whole[block]))
     return index
+
+def _train(ivf, index, whole):
+    ivf.nprobe,ivf.cp.niter,ivf.cp.min_points_per_centroid,ivf.cp.max_points_per_centroid = 6,10,1,40
+    rows = np.random.default_rng(0).permutation(len(whole))[:40*ivf.nlist]
+    index.train(invariants(whole[rows]))
 
 # %% ../../nbs/api/17_data.duplicates.ipynb #6eba6177
 def duplicate_groups(
