@@ -6,8 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/cli.html.md"""
 
 # %% auto #0
 __all__ = ['app', 'Data', 'Bundle', 'Layout', 'Columns', 'Target', 'Positive', 'Strict', 'Seed', 'Host', 'Port', 'Url',
-           'data_app', 'Stack', 'Bucket', 'cloud_app', 'sample', 'cases', 'train', 'evaluate', 'report', 'predict',
-           'serve', 'demo', 'fetch', 'push', 'pull', 'status', 'prune', 'deploy', 'stack_status', 'destroy', 'main']
+           'data_app', 'Stack', 'Bucket', 'cloud_app', 'sample', 'cases', 'train', 'evaluate', 'report', 'audit',
+           'predict', 'serve', 'demo', 'fetch', 'push', 'pull', 'status', 'prune', 'deploy', 'stack_status', 'destroy',
+           'main']
 
 # %% ../nbs/api/71_cli.ipynb #ef8a0e2b
 import inspect, json, os, signal, sys, threading, traceback, warnings
@@ -120,6 +121,25 @@ def report(
     "Judge the predictions of any model"
     from skinlesion.commands import report_file
     report_file(predictions, out, positive)
+
+# %% ../nbs/api/71_cli.ipynb #499cf3ae
+@app.command(epilog='Example: skinlesion audit photos --out audited')
+def audit(
+    data: Data,
+    layout: Layout = 'auto',
+    columns: Columns = None,
+    out: Annotated[Optional[str], typer.Option(metavar='DIR', help='Folder for audit.json and the page audit.html')] = None,
+    against: Annotated[Optional[str], typer.Option(metavar='DATA2', help='Another set that should share no image with this one')] = None,
+    strict: Annotated[bool, typer.Option('--strict', help='Exit with 1 if a finding is severe')] = False,
+):
+    "Look for what makes scores lie: leaks, shortcuts, broken files"
+    from skinlesion.data.audit import audit
+    from skinlesion.data.layouts import read_cases
+    other = read_cases(against, check=False) if against else None
+    found = audit(read_cases(data, layout, columns=columns, check=False), out, other)
+    print(found)
+    if out: print(f'wrote {out}/audit.html and {out}/audit.json')
+    if strict and found.counts()['severe']: raise typer.Exit(1)
 
 # %% ../nbs/api/71_cli.ipynb #33cfbd9c
 @app.command(epilog='Example: skinlesion predict run/bundle lesion.jpg --json')

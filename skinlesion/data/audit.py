@@ -91,7 +91,7 @@ def _by_group(cases, names):
     part = cases[cases.group.isin(names)]
     return [sorted(g.path) for _,g in part.groupby('group')]
 
-# %% ../../nbs/api/19_data.audit.ipynb #86f70777
+# %% ../../nbs/api/19_data.audit.ipynb #a3d4f791
 def duplicate_findings(
     cases:pd.DataFrame, # Cases
     pairs:pd.DataFrame, # From `find_duplicates`, of the images of `cases` in their order
@@ -103,7 +103,7 @@ def duplicate_findings(
     torn = [s for s in sets if len({*split[s]} - {''}) > 1]
     mixed = [s for s in sets if len({*label[s]}) > 1]
     kinds = (('duplicate_across_splits', 'severe', torn, 'that are duplicates and in more than one split', 'put each set in one split: scores on these splits are those of a memory'),
-             ('label_conflict', 'severe', mixed, 'that are duplicates with more than one label', 'look which label is right, or drop them'),
+             ('label_conflict', 'severe' if any(s in exact for s in mixed) else 'warning', mixed, 'that are duplicates with more than one label', 'look which label is right, or drop them'),
              ('exact_duplicate', 'warning', exact, 'with the same content', 'keep one of each set'),
              ('near_duplicate', 'warning', near, 'that show the same picture', 'keep one of each set'))
     return [Finding(kind, severity, len(rows), f'{plural(len(rows), "set")} of images {what}, {plural(sum(map(len, rows)), "image")} in all',
