@@ -87,7 +87,7 @@ def _connect(url, part, size):
                 bar.update(f.tell()//10**6 - bar.n)
     if _length(part) < (total or 0): raise _Broken(f'{_length(part)} of {total} bytes came')
 
-# %% ../../nbs/api/12_data.fetch.ipynb #63e3bc08
+# %% ../../nbs/api/12_data.fetch.ipynb #0feeb2ce
 _TRIES = 6 # in a row without a new byte; the waits between them add up to a minute
 
 def _receive(url, part, size):
@@ -101,7 +101,7 @@ def _receive(url, part, size):
         if failures == _TRIES:
             raise ConnectionError(f'{url}: {why}, {_TRIES} times in a row. Check the connection and run the same again: '
                                   f'the {size_text(_length(part))} that came are kept')
-        print(f'{part.stem}: {why}; trying again in {2**failures} s', file=sys.stderr)
+        print(f'{url}: {why}; trying again in {2**failures} s', file=sys.stderr)
         sleep(2**failures)
 
 def _fault(file, size, checksum):
@@ -206,7 +206,7 @@ def _get_dataverse(s, folder, partial):
 def _get_mendeley(s, folder, partial):
     _fill(_listed(s, partial, lambda answer: [_mendeley_file(s.source, f) for f in answer]), folder, partial)
 
-# %% ../../nbs/api/12_data.fetch.ipynb #3f6a36e2
+# %% ../../nbs/api/12_data.fetch.ipynb #90e1a141
 def _get_kaggle(s, folder, partial):
     hub = need('kagglehub', extra='fetch')
     unknown = hub.exceptions.UnauthenticatedError, hub.exceptions.CredentialError
@@ -217,6 +217,10 @@ def _get_kaggle(s, folder, partial):
                              'set KAGGLE_API_TOKEN to it, and run the same again') from e
         raise ConnectionError(f'{s.source}: could not be had from Kaggle ({" ".join(str(e).split())}). Check the connection and '
                               'run the same again: what came is kept') from e
+    inside = list(Path(got).rglob('*'))
+    links = [p.name for p in inside if p.is_symlink()]
+    if links: raise InputError(f'{s.source}: came with a link, {links[0]}; do not trust it')
+    check_space(folder, sum(p.stat().st_size for p in inside if p.is_file()), 'A copy of what came from Kaggle')
     shutil.copytree(got, folder, dirs_exist_ok=True)
 
 # %% ../../nbs/api/12_data.fetch.ipynb #7f11ee9a
