@@ -9,14 +9,13 @@ __all__ = ['SEVERITIES', 'FILE_CHECKS', 'SMALL', 'WIDE', 'GROUPS', 'IMAGES', 'TH
            'group_findings', 'duplicate_findings', 'duplicates_across_sets', 'shortcut_findings', 'interval_width',
            'scarce_findings', 'metadata_findings', 'Audit', 'audit', 'write_audit']
 
-# %% ../../nbs/api/19_data.audit.ipynb #28f2fb4a
+# %% ../../nbs/api/19_data.audit.ipynb #f3ea9dff
 import base64, html, io, json, os
 from dataclasses import asdict, dataclass, field
 
 import jinja2
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from ..core import CASE_COLUMNS, NOTICE, InputError, plural, replacing, some
 from .duplicates import describe, duplicate_groups, find_duplicates

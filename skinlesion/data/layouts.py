@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.layouts.html.md"""
 __all__ = ['LAYOUTS', 'POSITIVE_NAMES', 'Layout', 'pick_positive', 'relabel', 'to_binary', 'check_images', 'data_hash',
            'read_cases', 'write_cases', 'count_cases']
 
-# %% ../../nbs/api/16_data.layouts.ipynb #ebaaef7a
+# %% ../../nbs/api/16_data.layouts.ipynb #cdc40183
 import hashlib, os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from ..core import CASE_COLUMNS, IMAGE_SUFFIXES, SPLITS, InputError, Progress, plural, replacing, sha256, some
-from .files import TABLE_SUFFIXES, list_files, open_zips, read_table, unpacked
+from .files import TABLE_SUFFIXES, list_files, open_zips, unpacked
 from .readers import (HAM_SIDES, is_csv, is_ham10000, is_mhist, is_xray, read_csv, read_folder, read_ham10000, read_mhist,
                                      read_xray)
 from .storage import local

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.shortcuts.html.md"""
 # %% auto #0
 __all__ = ['FACTS', 'ABOUT', 'ENOUGH', 'image_facts', 'read_facts', 'Shortcut', 'shortcut_score']
 
-# %% ../../nbs/api/18_data.shortcuts.ipynb #7b9cd6d1
+# %% ../../nbs/api/18_data.shortcuts.ipynb #db8619d4
 import os, re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..core import InputError, Progress, plural
+from ..core import InputError, Progress
 from ..image import open_image
 
 # %% ../../nbs/api/18_data.shortcuts.ipynb #6b7426bb

@@ -7,13 +7,13 @@ Docs: https://skinlesion.github.io/skinlesion/api/draw.tissue.html.md"""
 # %% auto #0
 __all__ = ['draw_tissue']
 
-# %% ../../nbs/api/07_draw.tissue.ipynb #89bf5aec
+# %% ../../nbs/api/07_draw.tissue.ipynb #3f3c273d
 import math
 
 import numpy as np
 from PIL import Image
 
-from .paint import Mask, absorb, check_size, grid, mix, noise, rgb, smooth, to_image
+from .paint import Mask, absorb, check_size, grid, noise, rgb, smooth, to_image
 
 # %% ../../nbs/api/07_draw.tissue.ipynb #7ea9bbd0
 _HAEMATOXYLIN = rgb(0.650, 0.704, 0.286)
