@@ -16,7 +16,8 @@ import pandas as pd
 
 from ..answer import probabilities
 from ..core import InputError, Progress, prob_column
-from ..data.layouts import pick_positive, read_table
+from ..data.files import read_table
+from ..data.layouts import pick_positive
 from ..image import InputSpec, prepare
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #0e11044d
