@@ -8,6 +8,7 @@ printed: look at it before calling it false, for the set holds copies under two 
 """
 import argparse
 import io
+import os
 import resource
 import tempfile
 import time
@@ -19,6 +20,7 @@ import pandas as pd
 from PIL import Image, ImageEnhance, ImageOps
 
 from skinlesion.data import duplicates as dup
+from skinlesion.data.looks import look_at
 from skinlesion.synth import sample
 
 
@@ -62,7 +64,7 @@ def plant(files, out):
     return [(f, save(COPIES[k](Image.open(f).convert('RGB'), rng), out/f'{k}_{i}.jpg'), k) for i,(f,k) in enumerate(chosen)]
 
 def found_in(files, planted, similar):
-    pairs = dup.find_duplicates(dup.describe(files + [c for _,c,_ in planted]), similar=similar)
+    pairs = dup.find_duplicates(look_at(files + [c for _,c,_ in planted]), similar=similar)
     n = {f: i for i,f in enumerate(files)}
     source = list(range(len(files))) + [n[f] for f,_,_ in planted] # which picture each row shows
     return pairs.assign(a=[source[i] for i in pairs.i], b=[source[j] for j in pairs.j])
@@ -106,7 +108,7 @@ def prepared(files):
     with tempfile.TemporaryDirectory() as tmp:
         ways = dict(crop=lambda o: ImageOps.fit(o, (168, 168)), squash=lambda o: o.resize((168, 168)))
         sets = [[save(way(part(Image.open(f).convert('RGB'), 0, .125, 1, .875)), Path(tmp)/f'{name}_{f.name}') for f in files] for name,way in ways.items()]
-        one,two = (dup.describe(s) for s in sets)
+        one,two = (look_at(s) for s in sets)
         pairs = dup.find_duplicates(one, two)
     right = pairs.i == pairs.j
     print(f'two sets of {len(files)}, cropped and squashed: recall {right.sum()/len(files):.4f}, precision {right.mean():.4f}')
@@ -126,7 +128,7 @@ def growth(files, sizes):
         drawn = blends(files, max(sizes), Path(tmp))
         for n in sizes:
             start,busy = time.monotonic(),time.process_time()
-            looks = dup.describe(drawn[:n])
+            looks = look_at(drawn[:n])
             read = time.monotonic() - start
             dup.find_duplicates(looks)
             took = time.monotonic() - start
@@ -137,7 +139,7 @@ def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
 def million(files, n):
     "Search for copies among the waves of `n` pictures, each with all its parts; one in ten is a turned, slightly different copy"
-    rng,own = np.random.default_rng(0),dup.waves(dup.describe(files).textures)
+    rng,own = np.random.default_rng(0),dup.waves(dup.textures(look_at(files)))
     whole = np.empty((n, *own.shape[1:]), np.complex64)
     for rows in dup._blocks(np.arange(n)):
         a,b = rng.integers(len(own), size=(2, len(rows)))
@@ -152,7 +154,8 @@ def million(files, n):
     partner,found = np.full(n, -2),np.zeros(n, bool)
     partner[copies[0]] = copies[1]
     for rows in dup._blocks(np.arange(n)):
-        for _ in dup.PARTS: near = index.search(dup.invariants(whole[rows]), dup._NEAREST)[1] # as long as for each part
+        every = np.tile(dup.invariants(whole[rows]), (len(dup.PARTS), 1)) # as many as there are parts
+        near = index.search(every, dup._NEAREST)[1][:len(rows)]
         found[rows] = (near == partner[rows][:,None]).any(1)
     print(f'{n} descriptors: index {built:.0f} s, search {time.monotonic()-start-built:.0f} s, {found[copies[0]].mean():.4f} of the copies are candidates, peak memory {peak():.0f} MB')
 
@@ -165,6 +168,9 @@ def main():
     parser.add_argument('--million', type=int, default=1_000_000, help='descriptors to search among; 0 leaves it out')
     parser.add_argument('--no-quality', action='store_true', help='only time and memory')
     opts = parser.parse_args()
+    with tempfile.TemporaryDirectory() as os.environ['SKINLESION_CACHE']: measure(opts) # nothing is remembered from an earlier run
+
+def measure(opts):
     if opts.data and not opts.no_quality: quality(opts.data)
     with tempfile.TemporaryDirectory() as tmp:
         if not opts.data: sample(Path(tmp)/'drawn', n=400, size=224)

@@ -43,7 +43,7 @@ Seed = Annotated[Optional[int], typer.Option(metavar='K', min=0, help='Fixes spl
 Host = Annotated[str, typer.Option(metavar='H', help='Address to serve on; 0.0.0.0 for all networks')]
 Port = Annotated[int, typer.Option(metavar='P', min=1, max=65535, help='Port to serve on; the next free one if it is taken')]
 
-# %% ../nbs/api/71_cli.ipynb #c576880c
+# %% ../nbs/api/71_cli.ipynb #d19a1e2f
 @app.command(epilog='Example: skinlesion sample lesions --n 400')
 def sample(
     out: Annotated[str, typer.Argument(metavar='OUT', help='Folder to make')],
@@ -66,15 +66,18 @@ def cases(
     seed: Annotated[int, typer.Option(metavar='K', min=0, help='Fixes the split')] = 42,
     columns: Columns = None,
     strict: Strict = False,
-    check: Annotated[bool, typer.Option('--check', help='Decode every image, as training does')] = False,
+    check: Annotated[bool, typer.Option('--check', help='Decode every image, and keep copies on one side of the split, as training does')] = False,
+    drop: Annotated[bool, typer.Option('--drop-duplicates', help='Keep one of each set of images that show one picture, and each group on one side')] = False,
 ):
     "Count the images of a data set by class and split"
+    from skinlesion.data.clean import write_dropped
     from skinlesion.data.layouts import write_cases
     from skinlesion.data.split import load_cases
-    table = load_cases(data, layout, target, positive, strict, seed=seed, columns=columns, check=check)
+    table = load_cases(data, layout, target, positive, strict, seed=seed, columns=columns, check=check, drop=drop)
     if out: write_cases(table, out); print(f'wrote {out}')
+    if out and drop: print(f'wrote {write_dropped(table.attrs["dropped"], out)}')
 
-# %% ../nbs/api/71_cli.ipynb #628edcfc
+# %% ../nbs/api/71_cli.ipynb #5f2de34f
 @app.command(epilog='Example: skinlesion train photos --out run --arch resnet18 --epochs 4')
 def train(
     data: Data,
@@ -92,10 +95,11 @@ def train(
     columns: Columns = None,
     resume: Annotated[bool, typer.Option('--resume', help='Go on with the unfinished run in RUN')] = False,
     strict: Strict = False,
+    allow_leaks: Annotated[bool, typer.Option('--allow-leaks', help='Train although one lesion or picture is on two sides of the split')] = False,
 ):
     "Train and judge a model, into a run folder"
     from skinlesion.commands import train
-    train(data, out, recipe, resume, strict, compare or (), layout=layout, target=target, arch=arch, size=size, epochs=epochs,
+    train(data, out, recipe, resume, strict, compare or (), allow_leaks, layout=layout, target=target, arch=arch, size=size, epochs=epochs,
           seed=seed, positive=positive, track=track, columns=columns)
 
 @app.command(epilog='Example: skinlesion evaluate run/bundle photos --out judged')

@@ -7,14 +7,15 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #46587c27
+# %% ../nbs/api/70_commands.ipynb #0e9de955
 import os, shutil, sys, time
 from pathlib import Path
 
 import numpy as np
 
 from .answer import embedding_reference
-from .core import InputError, sha256
+from .core import InputError, sha256, some
+from .data.audit import audit
 from .data.files import TABLE_SUFFIXES
 from .data.layouts import read_cases
 from .data.split import load_cases
@@ -46,7 +47,7 @@ def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
     return np.array([int(sha256(p)[:16], 16) for p in paths], np.uint64)
 
-# %% ../nbs/api/70_commands.ipynb #62c6905b
+# %% ../nbs/api/70_commands.ipynb #48a4965f
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
@@ -54,6 +55,7 @@ def train(
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
     compare:list=(), # Run folders to compare with, beside those that lie next to `out`
+    allow_leaks:bool=False, # Train although images of one lesion, or copies of one image, are on two sides of the split
     **changes, # Fields of `Recipe` to set
 )->Report:
     "Train on `data`, and write the run folder `out` with a bundle and a report"
@@ -63,6 +65,9 @@ def train(
     check_out(out, resume)
     _check_inside(data, out)
     cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in _DATA})
+    found = audit(cases)
+    print(found.short())
+    if found.leaks() and not allow_leaks: raise InputError(_leaks_text(data, found.leaks()))
     others = _others(Path(out), cases, compare)
     run = fit_run(recipe, cases, out, resume)
     preds = predictions(run.learn, 'test')
@@ -70,14 +75,19 @@ def train(
     bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
     _check_served(bundle, preds)
     about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
-    result = report(preds, run.out/'report', history=run.history, about=about, compare=others, title=_title(run))
+    result = report(preds, run.out/'report', history=run.history, about=about, compare=others, audit=found, title=_title(run))
     _finish(run, preds, scores, bundle, began)
     print(result)
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #04d096dc
+# %% ../nbs/api/70_commands.ipynb #6867c526
 _DATA = ('layout', 'target', 'positive', 'valid', 'test', 'seed', 'columns', 'mapping') # fields of a recipe that `load_cases` takes
+
+def _leaks_text(data, leaks):
+    told = '; '.join(f'{f.summary}, first {some(f.items[0])}' for f in leaks)
+    return (f'{data}: {told}. The scores would be those of a memory: train on a cleaned table (skinlesion cases {data} --drop-duplicates --out clean.csv), '
+            'or go on with --allow-leaks')
 
 def _check_served(bundle, preds, n=8):
     "The bundle has to give the probabilities of the report"

@@ -7,13 +7,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.split.html.md"""
 # %% auto #0
 __all__ = ['SHARES', 'hold_out', 'straddling', 'split_cases', 'folds', 'load_cases']
 
-# %% ../../nbs/api/17_data.split.ipynb #f400d569
+# %% ../../nbs/api/17_data.split.ipynb #2e22fe86
 import os
 
 import numpy as np
 import pandas as pd
 
 from ..core import InputError, plural, some
+from .clean import drop_duplicates, dropped_text, joined_groups, same_pictures
 from .layouts import count_cases, read_cases, skipped_text
 
 # %% ../../nbs/api/17_data.split.ipynb #9182ae26
@@ -106,7 +107,7 @@ def folds(
     held = [cases.index.isin(pool.index[rows]) for _,rows in parts]
     return [cases.assign(split=cases.split.where(cases.split == 'test', np.where(h, 'valid', 'train'))) for h in held]
 
-# %% ../../nbs/api/17_data.split.ipynb #780cd8bc
+# %% ../../nbs/api/17_data.split.ipynb #f2087a24
 def load_cases(
     data, # See `read_cases`
     layout:str='auto', # See `read_cases`
@@ -119,10 +120,16 @@ def load_cases(
     columns=None, # See `read_cases`
     mapping:dict=None, # See `read_cases`
     check:bool=True, # See `read_cases`
+    drop:bool=False, # Drop duplicates, as `drop_duplicates` does; `attrs['dropped']` lists what was dropped and moved
 )->pd.DataFrame: # Cases with a split
     "Read and split `data`, and print what there is and what was left out"
-    cases = split_cases(read_cases(data, layout, positive, target, strict, columns, mapping, check), valid, test, seed)
+    cases = read_cases(data, layout, positive, target, strict, columns, mapping, check or drop)
+    if drop: cases,dropped = drop_duplicates(cases)
+    names = _group_names(cases)
+    joined = joined_groups(cases.assign(group=names), same_pictures(cases)) if check and not drop else names
+    cases = split_cases(cases.assign(group=joined), valid, test, seed).assign(group=cases.group)
     print(_cases_text(cases, straddling(cases)))
+    if drop: print(dropped_text(dropped)); cases.attrs['dropped'] = dropped
     return cases
 
 # %% ../../nbs/api/17_data.split.ipynb #96a1a498

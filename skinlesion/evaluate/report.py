@@ -9,7 +9,7 @@ __all__ = ['FIGURES', 'CONTENTS', 'plot_roc', 'plot_precision_recall', 'plot_con
            'plot_reliability', 'plot_history', 'most_wrong', 'plot_most_wrong', 'comparison_text', 'summary', 'Report',
            'report', 'check_report_out']
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #403b4902
+# %% ../../nbs/api/46_evaluate.report.ipynb #4b2a00be
 import base64, io, json, os, re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from PIL import Image
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..core import NOTICE, InputError, replacing, some
+from ..data.audit import Audit, write_audit
 from ..data.layouts import write_cases
 from .metrics import BY_CLASS, METRICS, Ranking, check_predictions, interval_text, metrics, positive_class
 from .metrics import compare as compare_models
@@ -377,7 +378,7 @@ def _page_jpeg(fig):
     fig.savefig(f, format='jpeg', dpi=110, facecolor='white', pil_kwargs=dict(quality=85))
     return f.getvalue()
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #613d3720
+# %% ../../nbs/api/46_evaluate.report.ipynb #6b4b7038
 def _bar(entry, top):
     "Where the interval bar of a score lies, in percent of the track"
     at = {k: None if entry[k] is None else 100*min(max(entry[k]/top, 0), 1) for k in ('value', 'low', 'high')}
@@ -408,7 +409,7 @@ def _alt(name, m):
     score = {'roc': 'auroc', 'precision_recall': 'average_precision', 'confusion': 'accuracy', 'reliability': 'ece'}.get(name)
     return FIGURES[name][0] + (f", {METRICS[score][0]} {interval_text(m['metrics'][score])}, {m['n']} images" if score else ' by epoch')
 
-def _html(m, text, svgs, preds, comparisons, about, title):
+def _html(m, text, svgs, preds, comparisons, about, title, audit):
     env = jinja2.Environment(loader=jinja2.PackageLoader('skinlesion', 'evaluate'), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
     wide = ('history', 'confusion') if len(m['classes']) > 4 else ('history',)
@@ -417,11 +418,11 @@ def _html(m, text, svgs, preds, comparisons, about, title):
     return env.get_template('report.html.j2').render(
         title=title, m=m, text=text, tiles=_tiles(m), rows=_score_rows(m), figures=figures, wrong=list(_wrong_cards(preds)),
         errors=len(most_wrong(preds, len(preds))), comparisons=_comparison_rows(comparisons),
-        about={str(k): str(v) for k,v in about.items()},
+        about={str(k): str(v) for k,v in about.items()}, audit=audit,
         class_titles=[METRICS[k][0] for k in BY_CLASS], sample=_sample(m), notice=NOTICE, interval_text=interval_text)
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #0650bc5d
-CONTENTS = ('report.html', 'metrics.json', 'predictions.csv', 'comparison.csv', 'figures')
+# %% ../../nbs/api/46_evaluate.report.ipynb #c880a469
+CONTENTS = ('report.html', 'metrics.json', 'predictions.csv', 'comparison.csv', 'figures', 'audit.html', 'audit.json')
 
 @dataclass
 class Report:
@@ -449,7 +450,7 @@ class Report:
         "One row per other model and score: this, other, difference, low, high"
         return pd.DataFrame(_comparison_rows(self.comparisons))
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #0d021044
+# %% ../../nbs/api/46_evaluate.report.ipynb #ad682359
 def report(
     preds:pd.DataFrame, # Predictions; every row is judged, so pass the test split alone
     out=None, # Folder to write; nothing is written if `None`
@@ -457,6 +458,7 @@ def report(
     history:pd.DataFrame|None=None, # One row per epoch: epoch, phase, train_loss, valid_loss, auroc, ...
     about:dict|None=None, # What else the page should say of the run: name -> text
     compare:dict|None=None, # Name of another model -> its predictions on the same images
+    audit:Audit|None=None, # Of the data that the model was trained on
     title:str|None=None, # Of the page
     resamples:int=1000, # Draws of the groups
     seed:int=42, # Fixes the draws
@@ -474,7 +476,8 @@ def report(
         svgs = {k: _svg(f) for k,f in figures.items()}
         for k,s in svgs.items(): (tmp/'figures'/f'{k}.svg').write_text(s, encoding='utf8')
         (tmp/'figures'/'most_wrong.jpg').write_bytes(_page_jpeg(plot_most_wrong(preds)))
-        html = _html(m, summary(m, versus), svgs, preds, versus, about or {}, title or 'Evaluation report')
+        if audit: write_audit(audit, tmp)
+        html = _html(m, summary(m, versus), svgs, preds, versus, about or {}, title or 'Evaluation report', audit)
         (tmp/'report.html').write_text(html, encoding='utf8')
     return res
 
