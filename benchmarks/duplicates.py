@@ -1,4 +1,4 @@
-"""How well and how fast `find_duplicates` finds copies: planted in real images, in growing sets, and among a million.
+"""How well and how fast an audit finds copies: planted in real images, in growing sets, and among a million.
 
     python benchmarks/duplicates.py --data HAM10000_FOLDER    # all three; without such a folder only the last two
     python benchmarks/duplicates.py --sizes 3000 6000 --million 0
@@ -14,12 +14,14 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageEnhance, ImageOps
 
 from skinlesion.data import duplicates as dup
+from skinlesion.data.audit import audit
 from skinlesion.data.looks import look_at
 from skinlesion.synth import sample
 
@@ -124,16 +126,25 @@ def blends(files, n, out):
     return sorted(out.iterdir())
 
 def growth(files, sizes):
+    "Seconds and memory of each part of an audit, a row for each of `sizes`"
     with tempfile.TemporaryDirectory() as tmp:
-        drawn = blends(files, max(sizes), Path(tmp))
-        for n in sizes:
-            start,busy = time.monotonic(),time.process_time()
-            looks = look_at(drawn[:n])
-            read = time.monotonic() - start
-            dup.find_duplicates(looks)
-            took = time.monotonic() - start
-            busy = time.process_time() - busy
-            print(f'{n} images: read {read:.0f} s, searched {took-read:.0f} s, {busy:.0f} s of processor time; for 100,000 at this rate {took/n*1e5/60:.1f} minutes, {busy/n*1e5/60:.1f} of processor time; peak memory {peak():.0f} MB', flush=True)
+        drawn = [str(f) for f in blends(files, max(sizes), Path(tmp))]
+        return pd.DataFrame([audit_times(drawn[:n]) for n in sizes])
+
+def audit_times(files):
+    cases = pd.DataFrame(dict(path=files, label=np.random.default_rng(0).choice(['nv', 'mel'], len(files)), group=files, split=''))
+    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, SKINLESION_CACHE=cache): # nothing is remembered from a smaller set
+        steps = dict(reading=lambda: look_at(files), duplicates=lambda: dup.find_duplicates(look_at(files)), rest=lambda: audit(cases), again=lambda: audit(cases))
+        seconds = {k: timed(step) for k,step in steps.items()} # each step remembers what the one before worked out
+    whole = sum(seconds.values()) - seconds['again']
+    row = dict(images=len(files)) | {k: round(v, 1) for k,v in seconds.items()} | dict(ms_per_image=round(1000*whole/len(files), 2), peak_MB=round(peak()))
+    print(row, flush=True)
+    return row
+
+def timed(step):
+    start = time.monotonic()
+    step()
+    return time.monotonic() - start
 
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
@@ -168,7 +179,7 @@ def main():
     parser.add_argument('--million', type=int, default=1_000_000, help='descriptors to search among; 0 leaves it out')
     parser.add_argument('--no-quality', action='store_true', help='only time and memory')
     opts = parser.parse_args()
-    with tempfile.TemporaryDirectory() as os.environ['SKINLESION_CACHE']: measure(opts) # nothing is remembered from an earlier run
+    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, SKINLESION_CACHE=cache): measure(opts) # nothing is remembered from an earlier run
 
 def measure(opts):
     if opts.data and not opts.no_quality: quality(opts.data)

@@ -17,12 +17,12 @@ from ..core import plural, replacing
 from .duplicates import duplicate_groups, find_duplicates
 from .looks import look_at
 
-# %% ../../nbs/api/17_data.clean.ipynb #0dfa96be
+# %% ../../nbs/api/17_data.clean.ipynb #91087ab8
 def same_pictures(
     cases:pd.DataFrame, # Cases
 )->pd.DataFrame: # As of `find_duplicates`; the rows are counted from 0
     "The pairs of `cases` that show one picture"
-    return find_duplicates(look_at(cases.path, cases.attrs.get('root', '')))
+    return find_duplicates(look_at(cases.path))
 
 def joined_groups(
     cases:pd.DataFrame, # Cases

@@ -16,7 +16,7 @@ from ..core import IMAGE_SUFFIXES, JUNK, InputError, remove, sha256
 from .archive import unpack
 from .cache import cached
 
-# %% ../../nbs/api/14_data.files.ipynb #fbf5abeb
+# %% ../../nbs/api/14_data.files.ipynb #7c6d2146
 def list_files(
     root, # A folder
 )->dict: # Its files: path below `root` with `/` between folders, to path; sorted
@@ -25,7 +25,7 @@ def list_files(
     while todo:
         below = todo.pop()
         for e in _entries(os.path.join(root, below)):
-            if not e.is_dir(): found.append(below + e.name)
+            if not _is_folder(e): found.append(below + e.name)
             elif not _loops(e): todo.append(f'{below}{e.name}/')
     return {f: os.path.join(root, f) for f in sorted(found)}
 
@@ -35,11 +35,15 @@ def is_image(
     "Whether `name` has the ending of an image, in any case"
     return name.lower().endswith(IMAGE_SUFFIXES)
 
-# %% ../../nbs/api/14_data.files.ipynb #e695866f
+# %% ../../nbs/api/14_data.files.ipynb #8a33e3a4
 def _entries(folder):
     try:
         with os.scandir(folder) as entries: return [e for e in entries if not e.name.startswith('.') and e.name not in JUNK]
     except OSError as e: raise InputError(f'{folder}: cannot be listed ({e.strerror})') from None
+
+def _is_folder(entry):
+    try: return entry.is_dir()
+    except OSError: return False # a link to itself
 
 def _loops(entry):
     "Whether a folder is a link to one that it lies in, and so would have no end"

@@ -94,7 +94,7 @@ def data_hash(
     lines = sorted(f'{h} {l}' for h,l in zip(cases.sha256, cases.label))
     return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
-# %% ../../nbs/api/16_data.layouts.ipynb #a1205de3
+# %% ../../nbs/api/16_data.layouts.ipynb #166f7307
 def read_cases(
     data, # A folder, a .zip, a csv table or s3://bucket/prefix
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
@@ -111,14 +111,14 @@ def read_cases(
     if not len(cases): raise InputError(f'{data}: {_no_images(name, skipped)}')
     taken = [c for c in cases if str(c).startswith('p_')]
     if taken: raise InputError(f'{data}: rename the column {taken[0]!r}; names that begin with p_ are for probabilities')
-    if check or strict: cases,skipped = _checked(cases, skipped, data)
+    if check or strict: cases,skipped = _checked(cases, skipped)
     if strict and skipped: raise InputError(f'{data}: {skipped_text(skipped)}; remove or mend them, or leave out --strict')
     if not len(cases): raise InputError(f'{data}: no image is left; {skipped_text(skipped)}')
     cases,positive = _to_target(cases, target, positive, mapping or {}, LAYOUTS[name].sides)
     attrs = dict(root=str(data), layout=name, shares=LAYOUTS[name].shares, skipped=Skipped(skipped), notes=found.notes)
     return _finish(cases, positive, attrs)
 
-# %% ../../nbs/api/16_data.layouts.ipynb #1b248f17
+# %% ../../nbs/api/16_data.layouts.ipynb #9034df91
 class Skipped(list):
     "What was left out, of `(path, reason)`; pandas copies `attrs` deep at every step, which for thousands of files takes long"
     def __deepcopy__(self, memo): return self
@@ -167,9 +167,9 @@ def _no_images(name, skipped):
     other = f' (but {skipped_text(skipped)})' if skipped else ''
     return f'no images found{other}; the layout {name!r} is {LAYOUTS[name].needs}'
 
-def _checked(cases, skipped, data):
+def _checked(cases, skipped):
     "The usable images with their checksum, and what is skipped"
-    seen = look_at(cases.path, data).table.set_index(cases.index)
+    seen = look_at(cases.path).table.set_index(cases.index)
     bad = seen[seen.reason != '']
     return cases.assign(sha256=seen.sha256).drop(bad.index), skipped + [*zip(bad.path, bad.reason)]
 
