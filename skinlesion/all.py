@@ -15,9 +15,11 @@ from .data.archive import *
 from .data.fetch import *
 from .data.storage import *
 from .data.cache import *
+from .data.looks import *
 from .data.layouts import *
-from .data.split import *
 from .data.duplicates import *
+from .data.clean import *
+from .data.split import *
 from .data.shortcuts import *
 from .data.audit import *
 from .data.augment import *
