@@ -45,7 +45,7 @@ class NormaliseBatch(DisplayedTransform):
         mean,std = (x.new_tensor(o)[:, None, None] for o in (self.spec.mean, self.spec.std))
         return (x*std + mean).clamp(0, 1)
 
-# %% ../../nbs/api/19_data.loaders.ipynb #1f9120a9
+# %% ../../nbs/api/19_data.loaders.ipynb #fb19ddac
 def balanced_order(
     labels, # Label of each training image
     rng:random.Random, # Fixes the order
@@ -53,8 +53,9 @@ def balanced_order(
     "The order of an epoch in which each class comes equally often, give or take one"
     labels = np.asarray(labels)
     places = [np.flatnonzero(labels == c).tolist() for c in np.unique(labels)]
-    rng.shuffle(places) # who gets one more
-    order = [i for k,at in enumerate(places) for i in _rounds(at, len(range(k, len(labels), len(places))), rng)]
+    rng.shuffle(places) # the first ones get one more, where the number of labels cannot be shared evenly
+    each,more = divmod(len(labels), len(places))
+    order = [i for k,at in enumerate(places) for i in _rounds(at, each + (k < more), rng)]
     return rng.sample(order, len(order))
 
 # %% ../../nbs/api/19_data.loaders.ipynb #f78a22ba
