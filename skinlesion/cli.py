@@ -84,7 +84,7 @@ def train(
     out: Annotated[str, typer.Option(metavar='RUN', help='Run folder to make')],
     layout: Annotated[Optional[str], typer.Option(metavar='L', help=_LAYOUTS)] = None,
     target: Target = None,
-    recipe: Annotated[Optional[str], typer.Option(metavar='F', help='A recipe (TOML); options go over it')] = None,
+    recipe: Annotated[Optional[str], typer.Option(metavar='F', help='A recipe (TOML), or the name of a shipped one such as ham10000-7; options go over it')] = None,
     arch: Annotated[Optional[str], typer.Option(metavar='A', help='baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')] = None,
     size: Annotated[Optional[int], typer.Option(metavar='S', help='Side of the model input, in pixels')] = None,
     epochs: Annotated[Optional[int], typer.Option(metavar='N', help='Epochs of the whole network')] = None,

@@ -51,7 +51,7 @@ def _prints(paths):
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
-    recipe=None, # A TOML file
+    recipe=None, # A TOML file, or the name of a shipped recipe
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
     compare:list=(), # Run folders to compare with, beside those that lie next to `out`
@@ -114,9 +114,19 @@ def _about(run):
     best = run.history.valid_loss.idxmin()
     return {'Data': a['data'], 'Images': ', '.join(f'{n.get(s, 0)} {s}' for s in ('train', 'valid', 'test')), 'Files left out': str(len(a['skipped'])),
             'Architecture': _tier(run), 'Input': ', '.join(f'{k} {v}' for k,v in run.learn.dls.spec.to_dict().items()),
+            **_treatment(run.recipe),
             'Epochs': f'{len(run.history)}, the best on validation was {run.history.epoch[best]}', 'Seed': str(a['seed']), 'Data hash': a['data_hash'],
             'Training time': f'{a["seconds"]["training"]:.0f} s on {a["machine"]["cores"]} cores' + (f', {a["machine"]["gpu"][0]}' if a['machine']['gpu'] else ''),
             'Versions': ', '.join(f'{k} {v}' for k,v in a['versions'].items())}
+
+def _treatment(recipe):
+    "What was chosen for augmentation, and for rare and doubtful classes"
+    def chosen(*names): return [f'{k.replace("_", " ")} {getattr(recipe, k):g}' for k in names if getattr(recipe, k)]
+    votes = ['shares of annotators as targets'] if recipe.soft_labels else []
+    served = '' if recipe.imbalance == 'none' else ': the probabilities are those of a population in which all classes are equally common'
+    return {'Augmentation': ', '.join([f'{recipe.augment}, by {recipe.augment_backend}', *chosen('mixup', 'cutmix')]),
+            'Loss': ', '.join(['focal' if recipe.focal else 'cross-entropy', *chosen('focal', 'label_smoothing'), *votes]),
+            'Imbalance': recipe.imbalance.replace('_', ' ') + served}
 
 def _finish(run, preds, scores, bundle, began):
     run.tracker.call('log_predictions', preds)
