@@ -74,14 +74,14 @@ def cases(
     table = load_cases(data, layout, target, positive, strict, seed=seed, columns=columns, check=check)
     if out: write_cases(table, out); print(f'wrote {out}')
 
-# %% ../nbs/api/71_cli.ipynb #628edcfc
+# %% ../nbs/api/71_cli.ipynb #32282f0f
 @app.command(epilog='Example: skinlesion train photos --out run --arch resnet18 --epochs 4')
 def train(
     data: Data,
     out: Annotated[str, typer.Option(metavar='RUN', help='Run folder to make')],
     layout: Annotated[Optional[str], typer.Option(metavar='L', help=_LAYOUTS)] = None,
     target: Target = None,
-    recipe: Annotated[Optional[str], typer.Option(metavar='F', help='A recipe (TOML); options go over it')] = None,
+    recipe: Annotated[Optional[str], typer.Option(metavar='F', help='A recipe (TOML), or the name of a shipped one such as ham10000-7; options go over it')] = None,
     arch: Annotated[Optional[str], typer.Option(metavar='A', help='baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')] = None,
     size: Annotated[Optional[int], typer.Option(metavar='S', help='Side of the model input, in pixels')] = None,
     epochs: Annotated[Optional[int], typer.Option(metavar='N', help='Epochs of the whole network')] = None,

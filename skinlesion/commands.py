@@ -28,7 +28,7 @@ from .synth import is_drawn, sample
 from .train.recipe import make_recipe
 from .train.run import check_out, fit_run, now, read_run, write_run
 
-# %% ../nbs/api/70_commands.ipynb #c43edf1e
+# %% ../nbs/api/70_commands.ipynb #16689630
 def export_bundle(
     learn, # A trained `Learner` from `lesion_learner`
     out, # Folder to write
@@ -37,7 +37,8 @@ def export_bundle(
     "Write the network of `learn` as a bundle, with what its training and validation images look like to it"
     cases,spec = learn.dls.cases,learn.dls.spec
     parts = {s: cases[cases.split == s] for s in ('train', 'valid')}
-    seen = {s: run_model(learn.model, p.path, spec, desc=f'reading {s} images')[1] for s,p in parts.items()}
+    images = {s: learn.dls.prepared.take(np.flatnonzero(cases.split == s)) for s in parts}
+    seen = {s: run_model(learn.model, o, spec, desc=f'reading {s} images')[1] for s,o in images.items()}
     reference = embedding_reference(seen['train'], parts['train'].label, seen['valid']) | {f'seen_{s}': _prints(p.path) for s,p in parts.items()}
     return save_bundle(learn.model, out, learn.dls.vocab, spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
                        synthetic=is_drawn(cases.path.iloc[0]), **about)
@@ -46,11 +47,11 @@ def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
     return np.array([int(sha256(p)[:16], 16) for p in paths], np.uint64)
 
-# %% ../nbs/api/70_commands.ipynb #62c6905b
+# %% ../nbs/api/70_commands.ipynb #3dfcc81d
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
-    recipe=None, # A TOML file
+    recipe=None, # A TOML file, or the name of a shipped recipe
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
     compare:list=(), # Run folders to compare with, beside those that lie next to `out`
@@ -76,7 +77,7 @@ def train(
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #04d096dc
+# %% ../nbs/api/70_commands.ipynb #01037b75
 _DATA = ('layout', 'target', 'positive', 'valid', 'test', 'seed', 'columns', 'mapping') # fields of a recipe that `load_cases` takes
 
 def _check_served(bundle, preds, n=8):
@@ -104,9 +105,19 @@ def _about(run):
     best = run.history.valid_loss.idxmin()
     return {'Data': a['data'], 'Images': ', '.join(f'{n.get(s, 0)} {s}' for s in ('train', 'valid', 'test')), 'Files left out': str(len(a['skipped'])),
             'Architecture': _tier(run), 'Input': ', '.join(f'{k} {v}' for k,v in run.learn.dls.spec.to_dict().items()),
+            **_treatment(run.recipe),
             'Epochs': f'{len(run.history)}, the best on validation was {run.history.epoch[best]}', 'Seed': str(a['seed']), 'Data hash': a['data_hash'],
             'Training time': f'{a["seconds"]["training"]:.0f} s on {a["machine"]["cores"]} cores' + (f', {a["machine"]["gpu"][0]}' if a['machine']['gpu'] else ''),
             'Versions': ', '.join(f'{k} {v}' for k,v in a['versions'].items())}
+
+def _treatment(recipe):
+    "What was chosen for augmentation, and for rare and doubtful classes"
+    def chosen(*names): return [f'{k.replace("_", " ")} {getattr(recipe, k):g}' for k in names if getattr(recipe, k)]
+    votes = ['shares of annotators as targets'] if recipe.soft_labels else []
+    served = '' if recipe.imbalance == 'none' else ': the probabilities are those of a population in which all classes are equally common'
+    return {'Augmentation': ', '.join([f'{recipe.augment}, by {recipe.augment_backend}', *chosen('mixup', 'cutmix')]),
+            'Loss': ', '.join(['focal' if recipe.focal else 'cross-entropy', *chosen('focal', 'label_smoothing'), *votes]),
+            'Imbalance': recipe.imbalance.replace('_', ' ') + served}
 
 def _finish(run, preds, scores, bundle, began):
     run.tracker.call('log_predictions', preds)
