@@ -20,6 +20,7 @@ from .data.split import *
 from .data.duplicates import *
 from .data.shortcuts import *
 from .data.audit import *
+from .data.prepared import *
 from .data.augment import *
 from .data.loaders import *
 from .models.pooled import *

@@ -137,22 +137,26 @@ def square(
     img = open_image(source, spec.channels, side=2*spec.size)
     return np.ascontiguousarray(fit_image(img, spec).transpose(2, 0, 1))
 
-# %% ../nbs/api/01_image.ipynb #10db9312
+# %% ../nbs/api/01_image.ipynb #33ad5d2e
 def normalise(
     x, # `... x channels x size x size`, scaled to 0..1 (float)
     spec:InputSpec, # Gives mean and spread
+    inplace:bool=False, # Change `x` itself, which for a batch is much faster than to find memory for another
 ):
     "Shift and scale each channel of `x` by `spec.mean` and `spec.std`; works on NumPy arrays and torch tensors"
     mean,std = ([[[v]] for v in o] for o in (spec.mean, spec.std))
-    if isinstance(x, np.ndarray): return (x - np.array(mean, x.dtype)) / np.array(std, x.dtype)
-    return (x - x.new_tensor(mean)) / x.new_tensor(std)
+    mean,std = (np.array(o, x.dtype) if isinstance(x, np.ndarray) else x.new_tensor(o) for o in (mean, std))
+    if inplace: x -= mean
+    else: x = x - mean
+    x /= std
+    return x
 
 def from_square(
     x:np.ndarray, # 8-bit, `... x channels x size x size`; from `square`
     spec:InputSpec, # What the model takes
 )->np.ndarray: # float32, of the shape of `x`
     "What the network sees of squares"
-    return normalise(x.astype(np.float32)/np.float32(255), spec)
+    return normalise(x.astype(np.float32)/np.float32(255), spec, inplace=True)
 
 def prepare(
     source, # Path, binary file object, or PIL image

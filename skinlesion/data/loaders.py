@@ -28,7 +28,7 @@ from .augment import augmentations
 from .prepared import Prepared, prepared
 from ..image import InputSpec, normalise
 
-# %% ../../nbs/api/19_data.loaders.ipynb #822c9c93
+# %% ../../nbs/api/19_data.loaders.ipynb #482186e9
 class Column(Transform):
     "A row number to its value in the column `values`"
     def __init__(self, values): self.values = list(values)
@@ -47,7 +47,7 @@ class NormaliseBatch(DisplayedTransform):
     "A batch scaled to 0..1 to what the network takes, through `normalise`"
     order = 99 # after augmentation
     def __init__(self, spec:InputSpec): self.spec = spec
-    def encodes(self, x:TensorImage): return normalise(x, self.spec)
+    def encodes(self, x:TensorImage): return normalise(x, self.spec, inplace=True)
     def decodes(self, x:TensorImage):
         mean,std = (x.new_tensor(o)[:, None, None] for o in (self.spec.mean, self.spec.std))
         return (x*std + mean).clamp(0, 1)
