@@ -22,6 +22,7 @@ from .data.clean import *
 from .data.split import *
 from .data.shortcuts import *
 from .data.audit import *
+from .data.prepared import *
 from .data.augment import *
 from .data.loaders import *
 from .models.pooled import *

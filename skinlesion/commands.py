@@ -29,7 +29,7 @@ from .synth import is_drawn, sample
 from .train.recipe import make_recipe
 from .train.run import check_out, fit_run, now, read_run, write_run
 
-# %% ../nbs/api/70_commands.ipynb #c43edf1e
+# %% ../nbs/api/70_commands.ipynb #16689630
 def export_bundle(
     learn, # A trained `Learner` from `lesion_learner`
     out, # Folder to write
@@ -38,7 +38,8 @@ def export_bundle(
     "Write the network of `learn` as a bundle, with what its training and validation images look like to it"
     cases,spec = learn.dls.cases,learn.dls.spec
     parts = {s: cases[cases.split == s] for s in ('train', 'valid')}
-    seen = {s: run_model(learn.model, p.path, spec, desc=f'reading {s} images')[1] for s,p in parts.items()}
+    images = {s: learn.dls.prepared.take(np.flatnonzero(cases.split == s)) for s in parts}
+    seen = {s: run_model(learn.model, o, spec, desc=f'reading {s} images')[1] for s,o in images.items()}
     reference = embedding_reference(seen['train'], parts['train'].label, seen['valid']) | {f'seen_{s}': _prints(p.path) for s,p in parts.items()}
     return save_bundle(learn.model, out, learn.dls.vocab, spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
                        synthetic=is_drawn(cases.path.iloc[0]), **about)

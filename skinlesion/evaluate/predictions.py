@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.predictions.html.md""
 # %% auto #0
 __all__ = ['check_labels', 'predictions_table', 'run_model', 'predictions', 'read_predictions']
 
-# %% ../../nbs/api/40_evaluate.predictions.ipynb #a25a338c
+# %% ../../nbs/api/40_evaluate.predictions.ipynb #4b07b828
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from ..answer import probabilities
 from ..core import InputError, Progress, prob_column
 from ..data.files import read_table
 from ..data.layouts import pick_positive
-from ..image import InputSpec, prepare
+from ..data.prepared import Prepared
+from ..image import InputSpec, from_square
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #0e11044d
 def check_labels(
@@ -41,22 +42,22 @@ def predictions_table(
     table.attrs = dict(cases.attrs, classes=list(classes), positive=positive)
     return table
 
-# %% ../../nbs/api/40_evaluate.predictions.ipynb #00131b3d
+# %% ../../nbs/api/40_evaluate.predictions.ipynb #27cbd652
 def run_model(
     model, # From `build_model`
-    paths, # Image files
+    paths, # Image files, or `Prepared` ones
     spec:InputSpec, # The model's input
     bs:int=64, # Images at a time
     desc:str='predicting', # What the progress bar says
 )->tuple: # logits (images x classes) and embeddings (images x features), float32 arrays
     "Logits and embeddings of the images in `paths`, in full precision on the device that `model` is on"
     import torch # here, for a table alone is judged without it
-    paths,found = list(paths),[]
+    images,found = paths if isinstance(paths, Prepared) else Prepared(paths, spec),[]
     device = next(model.parameters()).device
     model.eval()
-    with torch.no_grad(), _full_precision(torch), Progress(len(paths), desc) as bar:
-        for k in range(0, len(paths), bs):
-            x = torch.from_numpy(np.stack([prepare(p, spec) for p in paths[k:k+bs]])).to(device)
+    with torch.no_grad(), _full_precision(torch), Progress(len(images), desc) as bar:
+        for x in images.batches(np.split(np.arange(len(images)), range(bs, len(images), bs))):
+            x = torch.from_numpy(from_square(x, spec)).to(device)
             embedding = model.forward_head(model.forward_features(x), pre_logits=True)
             found.append([o.cpu().numpy() for o in (model.get_classifier()(embedding), embedding)])
             bar.update(len(x))
@@ -77,9 +78,10 @@ def predictions(
     "What `learn` says of the rows of its cases that are in `split`"
     cases = learn.dls.cases
     split = split or ('test' if (cases.split == 'test').any() else 'valid')
-    rows = cases[cases.split == split]
+    which = np.flatnonzero(cases.split == split)
+    rows = cases.iloc[which]
     if not len(rows): raise InputError(f'no {split} rows among {len(cases)} cases')
-    logits,_ = run_model(learn.model, rows.path, learn.dls.spec)
+    logits,_ = run_model(learn.model, learn.dls.prepared.take(which), learn.dls.spec)
     return predictions_table(rows, probabilities(logits, temperature), list(learn.dls.vocab), cases.attrs.get('positive'))
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #62a33491

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.recipe.html.md"""
 # %% auto #0
 __all__ = ['Recipe', 'shipped_recipes', 'make_recipe', 'write_recipe']
 
-# %% ../../nbs/api/30_train.recipe.ipynb #7eac89d3
+# %% ../../nbs/api/30_train.recipe.ipynb #ecf612a9
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -18,13 +18,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..core import InputError, replacing
 from ..data.augment import BACKENDS, PRESETS
+from ..data.prepared import PLACES
 from ..image import INTERPOLATIONS, RESIZE_MODES, InputSpec
 from .losses import IMBALANCE, check_together
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-# %% ../../nbs/api/30_train.recipe.ipynb #2dd81170
+# %% ../../nbs/api/30_train.recipe.ipynb #6c448771
 class Recipe(BaseModel):
     "One training run"
     model_config = ConfigDict(extra='forbid', frozen=True)
@@ -63,6 +64,7 @@ class Recipe(BaseModel):
     body_lr:float = Field(0.1, gt=0, le=1) # Share of it for a pretrained body
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(32, ge=2, le=4096) # Images in a training batch
+    cache:Literal[PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
     patience:int = Field(5, ge=1) # Epochs without a better validation loss until training stops
     seed:int = Field(42, ge=0, lt=2**32)
     track:Literal['wandb', 'none'] = 'wandb'

@@ -144,7 +144,7 @@ class Checkpoint(Callback):
 
 def _plain(v): return v.item() if isinstance(v, np.generic) else v
 
-# %% ../../nbs/api/33_train.run.ipynb #592306e1
+# %% ../../nbs/api/33_train.run.ipynb #907bb2b9
 @dataclass
 class Run:
     "A training run and what it left"
@@ -184,7 +184,7 @@ def make_learner(
     spec = recipe.input_spec(model.input_spec)
     if getattr(model, 'pretrained_cfg', {}).get('fixed_input_size') and spec.size != model.input_spec.size:
         raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; leave out --size')
-    dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed, augment_backend=recipe.augment_backend,
+    dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed, cache=recipe.cache, augment_backend=recipe.augment_backend,
                      balanced=recipe.imbalance == 'sampled', soft_labels=recipe.soft_labels)
     loss = {k: getattr(recipe, k) for k in ('imbalance', 'label_smoothing', 'focal', 'mixup', 'cutmix')}
     learn = lesion_learner(dls, model=model, lr=recipe.lr, wd=recipe.wd, **loss)
