@@ -71,11 +71,12 @@ def _linear(model):
     w,b = model.coef_,model.intercept_
     return (np.concatenate([-w/2, w/2]), np.concatenate([-b/2, b/2])) if len(w) == 1 else (w, b)
 
-# %% ../../nbs/api/29_train.probe.ipynb #9681c459
+# %% ../../nbs/api/29_train.probe.ipynb #ca760e88
 @torch.no_grad()
 def embed(
     model, # From `build_model`
     dls, # From `lesion_dls`
+    bf16:bool=False, # Compute in bfloat16
 )->np.ndarray: # Images x features, in the order of `dls.train_ds`
     "What the head of `model` sees of each training image"
     dl,found = dls.valid.new(dls.train_ds),[]
@@ -83,22 +84,24 @@ def embed(
     with dls.train_ds.set_split_idx(1), Progress(len(dl), 'reading features') as bar: # as validation images: no augmentation
         for x,*_ in dl:
             x = x.as_subclass(torch.Tensor).contiguous(memory_format=torch.channels_last)
-            found.append(model.forward_head(model.forward_features(x), pre_logits=True).float().cpu().numpy())
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16): z = model.forward_head(model.forward_features(x), pre_logits=True)
+            found.append(z.float().cpu().numpy())
             bar.update()
     return np.concatenate(found)
 
-# %% ../../nbs/api/29_train.probe.ipynb #88518c54
+# %% ../../nbs/api/29_train.probe.ipynb #c47eb078
 class StartFromProbe(Callback):
     "Instead of training for an epoch, make a linear probe the head of the network"
     def __init__(self,
         balanced:bool=False, # Let every class weigh the same
         seed:int=42, # Fixes the folds
-    ): self.balanced,self.seed = balanced,seed
+        bf16:bool=False, # Compute the features in bfloat16
+    ): self.balanced,self.seed,self.bf16 = balanced,seed,bf16
 
     def before_train(self):
         cases,classes = self.dls.cases,list(self.dls.vocab)
         train = cases[cases.split == 'train']
-        probe = fit_probe(embed(self.model, self.dls), train.label.map(classes.index), train.group, self.balanced, seed=self.seed)
+        probe = fit_probe(embed(self.model, self.dls, self.bf16), train.label.map(classes.index), train.group, self.balanced, seed=self.seed)
         head = self.model.get_classifier()
         with torch.no_grad(): head.weight.copy_(torch.from_numpy(probe.weight)), head.bias.copy_(torch.from_numpy(probe.bias))
         raise CancelTrainException

@@ -22,7 +22,7 @@ from ..image import INTERPOLATIONS, RESIZE_MODES, InputSpec
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-# %% ../../nbs/api/30_train.recipe.ipynb #01e40880
+# %% ../../nbs/api/30_train.recipe.ipynb #187042bd
 class Recipe(BaseModel):
     "One training run"
     model_config = ConfigDict(extra='forbid', frozen=True)
@@ -48,10 +48,15 @@ class Recipe(BaseModel):
     augment:Literal[tuple(PRESETS)] = 'dermoscopy'
     imbalance:Literal['none', 'weighted'] = 'none' # `weighted`: a class counts in the loss by the inverse of its frequency
     label_smoothing:float = Field(0., ge=0, lt=1)
-    epochs:int = Field(5, ge=1, le=1000) # Of the whole network
-    frozen_epochs:int = Field(1, ge=0, le=1000) # Before those, of the head alone, where the weights are pretrained
-    lr:float = Field(1e-3, gt=0, lt=1) # Highest learning rate, of the head
+    # schedule; what is left out is as `train.learner.phases` has it
+    probe:bool = True # Start the head from a linear probe, where the weights are pretrained
+    epochs:int|None = Field(None, ge=1, le=1000) # Of the whole network
+    minutes:float|None = Field(None, gt=0, le=10_000) # Train for so long, instead of a number of epochs
+    lr:float|None = Field(None, gt=0, lt=1) # Highest learning rate, of the head
     body_lr:float = Field(0.1, gt=0, le=1) # Share of it for a pretrained body
+    freeze_norm:bool = False # Keep the statistics of batch normalisation as they were pretrained
+    ema:float = Field(0., ge=0, lt=1) # Judge and keep an exponential moving average of the weights, with this decay; 0 for none
+    precision:Literal['auto', 'full', 'bf16'] = 'auto' # Of the network's arithmetic; `auto` is bfloat16 where the processor has it
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(32, ge=2, le=4096) # Images in a training batch
     patience:int = Field(5, ge=1) # Epochs without a better validation loss until training stops
@@ -61,6 +66,11 @@ class Recipe(BaseModel):
     @model_validator(mode='after')
     def _leaves_train(self):
         if (self.valid or 0) + (self.test or 0) >= 1: raise ValueError('valid and test leave nothing to train on')
+        return self
+
+    @model_validator(mode='after')
+    def _one_length(self):
+        if self.epochs and self.minutes: raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; give one of them')
         return self
 
     def input_spec(self,
