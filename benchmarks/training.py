@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from fastai.callback.core import Callback
 from fastai.callback.progress import ProgressCallback
-from fastai.data.core import DataLoaders, Datasets
+from fastai.data.core import Datasets
 from fastai.data.transforms import IntToFloatTensor
 from fastai.learner import Learner
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import accuracy
 from fastai.torch_core import TensorCategory, TensorImage
+from fasttransform import Transform
 
 from skinlesion.data.augment import augmentations
 from skinlesion.data.layouts import read_cases
@@ -37,18 +38,17 @@ from skinlesion.train.run import Journal
 from skinlesion.train.tracking import start_tracker
 
 
-class InMemory:
-    "Images already decoded and resized, with their class numbers"
-    def __init__(self, images, targets): self.images,self.targets = images,targets
-    def __len__(self): return len(self.images)
-    def __getitem__(self, i): return TensorImage(self.images[i]), TensorCategory(self.targets[i])
+class At(Transform):
+    "A number to what stands there in `values`"
+    def __init__(self, values): self.values = values
+    def encodes(self, i:int): return self.values[i]
 
 def loaders(cases, spec, bs, steps):
     "`steps` batches to train on, and one small one to validate on"
     rows = cases.sample(bs*steps, replace=len(cases) < bs*steps, random_state=0)
-    images = [torch.from_numpy(fit_image(open_image(p), spec).transpose(2, 0, 1).copy()) for p in rows.path]
-    targets = rows.label.map(cases.attrs['classes'].index).tolist()
-    dsets = Datasets(InMemory(images, targets), tfms=[[lambda o: o[0]], [lambda o: o[1]]], splits=[range(bs*steps), range(2)])
+    images = [TensorImage(torch.from_numpy(fit_image(open_image(p), spec).transpose(2, 0, 1).copy())) for p in rows.path]
+    targets = [TensorCategory(cases.attrs['classes'].index(c)) for c in rows.label]
+    dsets = Datasets(range(len(images)), [[At(images)], [At(targets)]], splits=[range(len(images)), range(2)])
     dls = dsets.dataloaders(bs=bs, num_workers=0, after_batch=[IntToFloatTensor(), *augmentations('dermoscopy'), NormaliseBatch(spec)])
     dls.vocab,dls.spec,dls.cases = cases.attrs['classes'],spec,cases
     return dls
@@ -90,13 +90,14 @@ def bare(dls, model, channels_last=False, autocast=False, compiled=False):
 
 def contenders(dls, arch, out, more):
     def model(): return build_model(arch, len(dls.vocab), pretrained=False)
-    def ours(*cbs):
-        learn = lesion_learner(dls, model=model())
+    def ours(*cbs, precision='auto'):
+        learn = lesion_learner(dls, model=model(), precision=precision)
         learn.phase = 'all'
         return with_fastai(learn, Journal(out, start_tracker('none', out, {})), KeepBest(10**6), *cbs)
     found = dict(ours=ours(), fastai=with_fastai(Learner(dls, model(), CrossEntropyLossFlat(), metrics=accuracy)), bare=bare(dls, model()))
     found['bare, channels last'] = bare(dls, model(), channels_last=True)
     if more:
+        found['ours, full precision'] = ours(precision='full')
         found['ours, frozen statistics'] = ours(FreezeNorm())
         found['bare, channels last, bfloat16'] = bare(dls, model(), channels_last=True, autocast=True)
         found['bare, channels last, compiled'] = bare(dls, model(), channels_last=True, compiled=True)
