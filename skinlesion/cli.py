@@ -43,7 +43,7 @@ Seed = Annotated[Optional[int], typer.Option(metavar='K', min=0, help='Fixes spl
 Host = Annotated[str, typer.Option(metavar='H', help='Address to serve on; 0.0.0.0 for all networks')]
 Port = Annotated[int, typer.Option(metavar='P', min=1, max=65535, help='Port to serve on; the next free one if it is taken')]
 
-# %% ../nbs/api/71_cli.ipynb #d19a1e2f
+# %% ../nbs/api/71_cli.ipynb #3b3946c6
 @app.command(epilog='Example: skinlesion sample lesions --n 400')
 def sample(
     out: Annotated[str, typer.Argument(metavar='OUT', help='Folder to make')],
@@ -67,15 +67,17 @@ def cases(
     columns: Columns = None,
     strict: Strict = False,
     check: Annotated[bool, typer.Option('--check', help='Decode every image, and keep copies on one side of the split, as training does')] = False,
-    drop: Annotated[bool, typer.Option('--drop-duplicates', help='Keep one of each set of images that show one picture, and each group on one side')] = False,
+    drop: Annotated[bool, typer.Option('--drop-duplicates', help='Keep one of each set of images that show one picture (none where their labels differ), and each group on one side; --out then lists what was dropped too')] = False,
 ):
     "Count the images of a data set by class and split"
-    from skinlesion.data.clean import write_dropped
+    from skinlesion.data.clean import dropped_file, write_dropped
     from skinlesion.data.layouts import write_cases
     from skinlesion.data.split import load_cases
+    if out and drop: dropped_file(out)
     table = load_cases(data, layout, target, positive, strict, seed=seed, columns=columns, check=check, drop=drop)
     if out: write_cases(table, out); print(f'wrote {out}')
     if out and drop: print(f'wrote {write_dropped(table.attrs["dropped"], out)}')
+    elif drop: print('nothing was written: --out names a table for what is kept, and the list of what is dropped is written beside it')
 
 # %% ../nbs/api/71_cli.ipynb #5f2de34f
 @app.command(epilog='Example: skinlesion train photos --out run --arch resnet18 --epochs 4')
