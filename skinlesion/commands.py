@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #46587c27
+# %% ../nbs/api/70_commands.ipynb #54df7e8b
 import os, shutil, sys, time
 from pathlib import Path
 
@@ -25,8 +25,9 @@ from .models.registry import check_arch, is_pretrained
 from .serve.bundle import save_bundle
 from .serve.predictor import Predictor
 from .synth import is_drawn, sample
-from .train.recipe import make_recipe
+from .train.recipe import DATA_FIELDS, make_recipe
 from .train.run import check_out, fit_run, now, read_run, write_run
+from .train.tracking import check_track
 
 # %% ../nbs/api/70_commands.ipynb #c43edf1e
 def export_bundle(
@@ -46,7 +47,7 @@ def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
     return np.array([int(sha256(p)[:16], 16) for p in paths], np.uint64)
 
-# %% ../nbs/api/70_commands.ipynb #62c6905b
+# %% ../nbs/api/70_commands.ipynb #165349c5
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
@@ -60,24 +61,31 @@ def train(
     began = time.monotonic()
     recipe = make_recipe(recipe, **changes)
     check_arch(recipe.arch)
+    check_track(recipe.track)
     check_out(out, resume)
     _check_inside(data, out)
-    cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in _DATA})
+    cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in DATA_FIELDS})
     others = _others(Path(out), cases, compare)
     run = fit_run(recipe, cases, out, resume)
-    preds = predictions(run.learn, 'test')
-    scores = metrics(preds)
-    bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
-    _check_served(bundle, preds)
-    about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
-    result = report(preds, run.out/'report', history=run.history, about=about, compare=others, title=_title(run))
-    _finish(run, preds, scores, bundle, began)
+    with run.tracker.watching(): result = _judge(run, others, began)
     print(result)
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #04d096dc
-_DATA = ('layout', 'target', 'positive', 'valid', 'test', 'seed', 'columns', 'mapping') # fields of a recipe that `load_cases` takes
+# %% ../nbs/api/70_commands.ipynb #560d4bed
+def _judge(run, others, began):
+    "Write the report and the bundle of `run`, and end its record"
+    preds = predictions(run.learn, 'test')
+    scores = metrics(preds)
+    bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=run.recipe.to_dict())
+    _check_served(bundle, preds)
+    about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
+    result = report(preds, run.out/'report', history=run.history, about=about, compare=others, title=_title(run))
+    run.about['seconds']['all'] = round(time.monotonic()-began, 1)
+    write_run(run.out, run.about | dict(finished=now()))
+    run.tracker.call('finish', {f'test/{k}': v['value'] for k,v in scores['metrics'].items() if v['value'] is not None}, preds, bundle, run.out/'report')
+    run.tracker.close()
+    return result
 
 def _check_served(bundle, preds, n=8):
     "The bundle has to give the probabilities of the report"
@@ -107,13 +115,6 @@ def _about(run):
             'Epochs': f'{len(run.history)}, the best on validation was {run.history.epoch[best]}', 'Seed': str(a['seed']), 'Data hash': a['data_hash'],
             'Training time': f'{a["seconds"]["training"]:.0f} s on {a["machine"]["cores"]} cores' + (f', {a["machine"]["gpu"][0]}' if a['machine']['gpu'] else ''),
             'Versions': ', '.join(f'{k} {v}' for k,v in a['versions'].items())}
-
-def _finish(run, preds, scores, bundle, began):
-    run.tracker.call('log_predictions', preds)
-    run.tracker.call('finish', scores, bundle)
-    run.tracker.close()
-    run.about['seconds']['all'] = round(time.monotonic()-began, 1)
-    write_run(run.out, run.about | dict(finished=now()))
 
 # %% ../nbs/api/70_commands.ipynb #d61d7433
 _ALONE = ('nothing: no other finished run on these images lies beside this one. Train another tier into the same folder, or name a run with '

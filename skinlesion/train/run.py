@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.run.html.md"""
 # %% auto #0
 __all__ = ['check_out', 'read_run', 'write_run', 'describe_run', 'now', 'Journal', 'Checkpoint', 'Run', 'fit_run', 'make_learner']
 
-# %% ../../nbs/api/33_train.run.ipynb #f9f8f4f3
-import json, os, platform, subprocess, time
+# %% ../../nbs/api/33_train.run.ipynb #c3a660be
+import json, os, platform, subprocess, time, uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -53,7 +53,7 @@ def write_run(out, about:dict):
     "Write `about` as `out/run.json`"
     with replacing(Path(out)/'run.json') as tmp: tmp.write_text(json.dumps(about, indent=1), encoding='utf-8')
 
-# %% ../../nbs/api/33_train.run.ipynb #9fdff71a
+# %% ../../nbs/api/33_train.run.ipynb #275ea43c
 def describe_run(
     recipe:Recipe, # The run's recipe
     cases:pd.DataFrame, # Its cases
@@ -62,7 +62,7 @@ def describe_run(
     cpu = dict(system=platform.platform(), processor=platform.processor() or platform.machine(), cores=os.cpu_count(), threads=torch.get_num_threads())
     gpu = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     counts = {s: int(n) for s,n in cases.split.value_counts().items()}
-    return dict(data=cases.attrs['root'], data_hash=cases.attrs['data_hash'], images=counts, skipped=cases.attrs['skipped'], seed=recipe.seed,
+    return dict(id=uuid.uuid4().hex[:12], data=cases.attrs['root'], data_hash=cases.attrs['data_hash'], images=counts, skipped=cases.attrs['skipped'], seed=recipe.seed,
                 git_commit=_git_commit(), versions=versions(), machine=cpu | dict(gpu=gpu), started=now(), finished=None, seconds={})
 
 def now()->str: # ISO 8601, UTC
@@ -144,7 +144,7 @@ class Checkpoint(Callback):
 
 def _plain(v): return v.item() if isinstance(v, np.generic) else v
 
-# %% ../../nbs/api/33_train.run.ipynb #6547a602
+# %% ../../nbs/api/33_train.run.ipynb #c433cfc2
 @dataclass
 class Run:
     "A training run and what it left"
@@ -169,8 +169,8 @@ def fit_run(
     learn,plan = make_learner(recipe, cases)
     out.mkdir(parents=True, exist_ok=True)
     write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
-    tracker = start_tracker(recipe.track, out, recipe.to_dict())
-    history = _fit(learn, plan, out, tracker, KeepBest(recipe.patience), cbs)
+    tracker = start_tracker(recipe.track, out, recipe.to_dict(), about)
+    with tracker.watching(): history = _fit(learn, plan, out, tracker, KeepBest(recipe.patience), cbs)
     about['seconds']['training'] = round(float(history.seconds.sum()), 1) # over all sessions, where it was resumed
     return Run(out, recipe, learn, history, tracker, about)
 
@@ -189,12 +189,13 @@ def make_learner(
     learn.remove_cb(ProgressCallback)
     return learn, phases(is_pretrained(recipe.arch) and recipe.pretrained, recipe.epochs, recipe.frozen_epochs, recipe.lr, recipe.body_lr)
 
-# %% ../../nbs/api/33_train.run.ipynb #a7147fcb
+# %% ../../nbs/api/33_train.run.ipynb #340ea542
 def _fit(learn, plan, out, tracker, keep, cbs):
     total = sum(n for _,n,_ in plan)
     journal = Journal(out, tracker, total)
     checkpoint = Checkpoint(out/'checkpoints'/'last.pt', journal, keep)
     done = checkpoint.load(learn)
+    for row in journal.rows: tracker.call('log', row) # what the killed session had no time to send
     with learn.no_logging(), learn.added_cbs([journal, checkpoint, *cbs]): fit_phases(learn, plan, keep, done)
     if journal.progress is not None: journal.progress.close()
     if not np.isfinite(journal.loss_sum):
