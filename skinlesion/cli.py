@@ -76,7 +76,7 @@ def cases(
     table = load_cases(data, layout, target, positive, strict, seed=seed, columns=columns, check=check)
     if out: write_cases(table, out); print(f'wrote {out}')
 
-# %% ../nbs/api/71_cli.ipynb #c108c881
+# %% ../nbs/api/71_cli.ipynb #85b6b77c
 @app.command(epilog='Example: skinlesion train photos --out run --arch resnet18 --epochs 4')
 def train(
     data: Data,
@@ -125,8 +125,8 @@ def trial(
     changes: Annotated[str, typer.Option('--set', metavar='JSON', help='Fields of the recipe')] = '{}',
 ):
     "One trial of a sweep, as an agent of Weights & Biases starts it"
-    from skinlesion.sweep import trial
-    trial(recipe, data, out, changes)
+    from skinlesion.sweep import agent_trial
+    agent_trial(recipe, data, out, changes)
 
 @app.command(epilog='Example: skinlesion evaluate run/bundle photos --out judged')
 def evaluate(

@@ -141,7 +141,7 @@ def model_name(
     "Name of the registered model for `data`"
     return '-'.join(filter(None, (re.sub(r'[^\w.]+', '-', Path(data).stem).strip('-') or 'data', target)))
 
-# %% ../../nbs/api/32_train.tracking.ipynb #5a44291a
+# %% ../../nbs/api/32_train.tracking.ipynb #32742e36
 class MlflowRun:
     "One run in MLflow"
     def __init__(self,
@@ -187,7 +187,7 @@ class MlflowRun:
         name = os.environ.get('MLFLOW_EXPERIMENT_NAME', PROJECT)
         if found := self.client.get_experiment_by_name(name): return found.experiment_id
         local = None if os.environ.get('MLFLOW_TRACKING_URI') else (folder/'mlartifacts').as_uri() # else in the working directory
-        return self.client.create_experiment(name, local, {'mlflow.experimentKind': 'custom_model_development'}) # opens the pages for training
+        return self.client.create_experiment(name, local)
 
     def _metrics(self, values, step=0):
         now = int(time.time()*1000)
