@@ -100,15 +100,16 @@ def _judge_trial(run):
     run.tracker.close()
     return scores['auroc']
 
-# %% ../nbs/api/70_sweep.ipynb #ac2a3bbb
+# %% ../nbs/api/70_sweep.ipynb #05982258
 class Prune(Callback):
     "Tell Optuna's `trial` of each epoch, and end the training if the others were better"
     order = 67 # after the checkpoint
     def __init__(self, trial): self.trial = trial
+    def before_fit(self): self.told = len(self.journal.rows) # after each phase, and after a resumed run's first epochs
 
     def after_epoch(self):
-        if not self.journal.seen: return # skipped
-        row = self.journal.rows[-1]
+        if len(self.journal.rows) == self.told: return # skipped
+        self.told,row = len(self.journal.rows),self.journal.rows[-1]
         if row['auroc'] == row['auroc']: self.trial.report(row['auroc'], row['epoch'])
         if self.trial.should_prune(): raise need('optuna').TrialPruned('the others were better')
 
@@ -163,7 +164,7 @@ def _study(out, data_hash):
     study.set_user_attr('data_hash', data_hash)
     return study
 
-# %% ../nbs/api/70_sweep.ipynb #3b203ca9
+# %% ../nbs/api/70_sweep.ipynb #c2542789
 def _grid(space):
     "All combinations, if there are only choices"
     if all(isinstance(v, list) for v in space.values()): return [dict(zip(space, o)) for o in product(*space.values())]
@@ -208,8 +209,8 @@ def _write_trials(study, out):
     return table
 
 def _row(trial, folder):
-    history = pd.read_csv(folder/'history.csv') if (folder/'history.csv').exists() else pd.DataFrame(dict(seconds=[]))
-    return dict(trial=folder.name, state=trial.state.name.lower(), auroc=trial.value, epochs=len(history), seconds=history.seconds.sum()) | trial.params
+    history = pd.read_csv(folder/'history.csv') if (folder/'history.csv').exists() else pd.DataFrame(dict(epoch=[0], seconds=[0.]))
+    return dict(trial=folder.name, state=trial.state.name.lower(), auroc=trial.value, epochs=history.epoch.max(), seconds=history.seconds.sum()) | trial.params
 
 def _best(study, out, data):
     table = _write_trials(study, out)

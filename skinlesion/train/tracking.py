@@ -141,7 +141,7 @@ def model_name(
     "Name of the registered model for `data`"
     return '-'.join(filter(None, (re.sub(r'[^\w.]+', '-', Path(data).stem).strip('-') or 'data', target)))
 
-# %% ../../nbs/api/32_train.tracking.ipynb #32742e36
+# %% ../../nbs/api/32_train.tracking.ipynb #3a1618c0
 class MlflowRun:
     "One run in MLflow"
     def __init__(self,
@@ -155,7 +155,7 @@ class MlflowRun:
         store,self.model = mlflow_store(out),model_name(about['data'], config.get('target'))
         self.client = self.mlflow.MlflowClient(store, None if os.environ.get('MLFLOW_TRACKING_URI') else store) # the registry, too
         run = self._run(out, about)
-        self.id,self.artifacts,self.last = run.info.run_id,run.info.artifact_uri,run.data.metrics.get('epoch', 0)
+        self.id,self.artifacts,self.last = run.info.run_id,run.info.artifact_uri,run.data.metrics.get('epoch', -1)
         self.client.update_run(self.id, 'RUNNING')
         params = [self.mlflow.entities.Param(k, v) for k,v in flat(config | _facts(about)).items()]
         self.client.log_batch(self.id, params=params)
