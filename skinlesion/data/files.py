@@ -7,16 +7,16 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.files.html.md"""
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'TEXT_COLUMNS', 'list_files', 'is_image', 'unpacked', 'read_table']
 
-# %% ../../nbs/api/14_data.files.ipynb #ea3f71d9
+# %% ../../nbs/api/14_data.files.ipynb #5166715f
 import hashlib, os, re, zipfile
 
 import pandas as pd
 
-from ..core import IMAGE_SUFFIXES, JUNK, InputError, remove, sha256
+from ..core import IMAGE_SUFFIXES, JUNK, InputError, printable, remove, sha256
 from .archive import unpack
 from .cache import cached
 
-# %% ../../nbs/api/14_data.files.ipynb #7c6d2146
+# %% ../../nbs/api/14_data.files.ipynb #5067832e
 def list_files(
     root, # A folder
 )->dict: # Its files: path below `root` with `/` between folders, to path; sorted
@@ -27,7 +27,7 @@ def list_files(
         for e in _entries(os.path.join(root, below)):
             if not _is_folder(e): found.append(below + e.name)
             elif not _loops(e): todo.append(f'{below}{e.name}/')
-    return {f: os.path.join(root, f) for f in sorted(found)}
+    return {f: os.path.join(root, f) for f in sorted(map(printable, found))}
 
 def is_image(
     name, # File name or path

@@ -36,12 +36,11 @@ def look(
     except PermissionError: return facts | dict(reason='no permission to read it')
     except Exception as e: return facts | dict(reason=f'cannot be read ({type(e).__name__}: {e})') # decoders raise whatever they like on a broken file
 
-# %% ../../nbs/api/11_data.looks.ipynb #0e3ea2c3
+# %% ../../nbs/api/11_data.looks.ipynb #d201e582
 _LARGEST = 1 << 29 # bytes; no photograph is larger, and a few such at once would fill the memory
 
 def _content(path):
     if not os.path.isfile(path): raise InputError(_no_file(path)) # opening a pipe would wait for ever
-    if printable(path) != str(path): raise InputError('its name is no Unicode')
     if os.path.getsize(path) > _LARGEST: raise InputError(f'more than {_LARGEST>>20} MB')
     with open(path, 'rb') as f: content = f.read()
     if not content: raise InputError('empty file')
@@ -50,6 +49,7 @@ def _content(path):
 def _no_file(path):
     if os.path.isdir(path): return 'a folder, not an image'
     if os.path.islink(path): return 'a link that leads nowhere'
+    if '\\udc' in str(path): return 'its name is no Unicode' # as `printable` shows it
     return 'no file' if os.path.exists(path) else 'no such file'
 
 def _pattern(stem): return re.sub('[0-9]+', '0', re.sub('[A-Za-z]+', 'a', stem))[:24]
@@ -87,7 +87,7 @@ def _colours(img):
     means = {f'{where}_{c}': float(v) for where,part in (('border', edge), ('mean', x.reshape(-1, 3))) for c,v in zip('rgb', part.mean(0))}
     return means | dict(black_corners=float((corners.max(1) < 0.12).mean()), saturated=float((x.max(2) > 0.98).mean()))
 
-# %% ../../nbs/api/11_data.looks.ipynb #7dc9268e
+# %% ../../nbs/api/11_data.looks.ipynb #bff64a22
 _FACTS = ('reason', 'extension', 'name', 'bytes', 'sha256', 'format', 'mode', 'width', 'height', 'aspect', 'bytes_per_pixel', 'quantisation', 'orientation', 'frames',
          'border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b', 'black_corners', 'saturated')
 
@@ -111,7 +111,7 @@ def look_at(
     root=None, # The folder under which what was seen is remembered; that which all `paths` are in if `None`
 )->Looks: # In the order of `paths`
     "Look at each of `paths` that is not remembered, with as many threads as there are cores"
-    paths = [os.fspath(p) for p in paths]
+    paths = [printable(os.fspath(p)) for p in paths] # tables hold nothing else
     greys,memory,stamps = np.zeros((len(paths), SIDE, SIDE), np.uint8),_Memory(root or shared_folder(paths)),[_stamp(p) for p in paths]
     rows = [memory.get(p, stamp, grey) for p,stamp,grey in zip(paths, stamps, greys)]
     unseen = [i for i,row in enumerate(rows) if row is None]
@@ -125,15 +125,14 @@ def look_at(
     table.insert(0, 'path', paths)
     return Looks(table, greys)
 
-# %% ../../nbs/api/11_data.looks.ipynb #52fb30c4
+# %% ../../nbs/api/11_data.looks.ipynb #c131035b
 _EDITION = 1 # to be counted up when `look` tells another thing of the same file
 _BATCH = 500 # looks written at once
 
 def _stamp(path):
-    "What changes when the file does; empty where nothing can be remembered"
+    "What changes when the file does; empty where there is none"
     try: o = os.stat(path)
     except OSError: return ''
-    if printable(path) != path: return ''
     return f'{o.st_size} {o.st_mtime_ns} {o.st_ctime_ns}'
 
 def _database(file):
