@@ -7,11 +7,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.run.html.md"""
 # %% auto #0
 __all__ = ['check_out', 'read_run', 'write_run', 'describe_run', 'now', 'Journal', 'Checkpoint', 'Run', 'fit_run', 'make_learner']
 
-# %% ../../nbs/api/33_train.run.ipynb #f9f8f4f3
+# %% ../../nbs/api/33_train.run.ipynb #d6b7df8b
 import json, os, platform, subprocess, time
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from .learner import KeepBest, fit_phases, lesion_learner, phases, rng_state, se
 from .recipe import Recipe, make_recipe, write_recipe
 from .tracking import Tracker, start_tracker
 
-# %% ../../nbs/api/33_train.run.ipynb #62982bf9
+# %% ../../nbs/api/33_train.run.ipynb #9aee1b6a
 def check_out(
     out, # Run folder
     resume:bool=False, # Go on with the run in it, if there is one
@@ -38,12 +39,14 @@ def check_out(
     if out.exists() and not out.is_dir(): raise InputError(f'{out}: is a file; --out needs a folder')
     place = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
     if not os.access(place, os.W_OK): raise InputError(f'{out}: no permission to write in {place}; choose another folder for --out')
-    if not out.exists() or not any(out.iterdir()): return
+    if not out.exists() or all(_half_written(p) for p in out.iterdir()): return
     if not (out/'run.json').exists(): raise InputError(f'{out}: is not empty and holds no run; choose another folder for --out')
     finished = read_run(out)['finished']
     if finished and resume: raise InputError(f'{out}: the run in it is finished, there is nothing to resume')
     hint = '' if finished else ', or go on with that run by --resume'
     if not resume: raise InputError(f'{out}: holds another run; choose another folder for --out{hint}')
+
+def _half_written(path): return path.name.startswith('.') and path.name.endswith('.tmp') # what `replacing` leaves when it is killed
 
 def read_run(out)->dict: # The content of `run.json`
     "What `out/run.json` says"
@@ -109,7 +112,7 @@ def _epoch_line(row, total):
     return (f'epoch {row["epoch"]}/{total} ({what}): train loss {row["train_loss"]:.3f}, valid loss {row["valid_loss"]:.3f}, '
             f'valid AUROC {row["auroc"]:.3f}, {row["seconds"]:.0f} s')
 
-# %% ../../nbs/api/33_train.run.ipynb #18405379
+# %% ../../nbs/api/33_train.run.ipynb #88020363
 class Checkpoint(Callback):
     "Keep in `file` what is needed to go on after the last whole epoch"
     order = 66 # after `KeepBest` has seen the epoch
@@ -134,7 +137,7 @@ class Checkpoint(Callback):
     def load(self, learn:Learner)->list: # Phase of each epoch done
         "Put `learn` and the journal back to where the run was"
         if not self.file.exists(): return []
-        state = torch.load(self.file, weights_only=True)
+        state = self.read()
         learn.model.load_state_dict(state['model'])
         self.opt_state = state['opt']
         for k,v in state['keep'].items(): setattr(self.keep, k, v)
@@ -142,9 +145,15 @@ class Checkpoint(Callback):
         self.journal.rows = state['rows']
         return [r['phase'] for r in state['rows']]
 
+    def read(self)->dict:
+        "What `save` wrote"
+        try: return torch.load(self.file, weights_only=True)
+        except (RuntimeError, UnpicklingError, EOFError, OSError) as e:
+            raise InputError(f'{self.file}: is damaged ({type(e).__name__}); put back a good copy, or delete it, and --resume begins again') from None
+
 def _plain(v): return v.item() if isinstance(v, np.generic) else v
 
-# %% ../../nbs/api/33_train.run.ipynb #907bb2b9
+# %% ../../nbs/api/33_train.run.ipynb #edfc55b1
 @dataclass
 class Run:
     "A training run and what it left"
@@ -161,12 +170,13 @@ def fit_run(
     out, # Run folder
     resume:bool=False, # Go on with an unfinished run in `out`
     cbs:list=(), # More fastai callbacks
+    num_workers:int=0, # See `lesion_dls`; the result does not depend on it
 )->Run:
     "Train as `recipe` says on `cases`, and keep the record in `out`"
     check_out(out, resume)
     out,about = Path(out),describe_run(recipe, cases)
-    if resume and (out/'run.json').exists(): about = _same_run(recipe, cases, about, out)
-    learn,plan = make_learner(recipe, cases)
+    if resume and _begun(out): about = _same_run(recipe, cases, about, out)
+    learn,plan = make_learner(recipe, cases, num_workers)
     out.mkdir(parents=True, exist_ok=True)
     write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
     tracker = start_tracker(recipe.track, out, recipe.to_dict())
@@ -177,6 +187,7 @@ def fit_run(
 def make_learner(
     recipe:Recipe, # Names the network, its input and the loss
     cases:pd.DataFrame, # With a split
+    num_workers:int=0, # See `lesion_dls`
 )->tuple: # `Learner`, and its phases
     "The learner and schedule of `recipe`"
     set_seed(recipe.seed)
@@ -184,14 +195,14 @@ def make_learner(
     spec = recipe.input_spec(model.input_spec)
     if getattr(model, 'pretrained_cfg', {}).get('fixed_input_size') and spec.size != model.input_spec.size:
         raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; leave out --size')
-    dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed, cache=recipe.cache, augment_backend=recipe.augment_backend,
+    dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed, num_workers, cache=recipe.cache, augment_backend=recipe.augment_backend,
                      balanced=recipe.imbalance == 'sampled', soft_labels=recipe.soft_labels)
     loss = {k: getattr(recipe, k) for k in ('imbalance', 'label_smoothing', 'focal', 'mixup', 'cutmix')}
     learn = lesion_learner(dls, model=model, lr=recipe.lr, wd=recipe.wd, **loss)
     learn.remove_cb(ProgressCallback)
     return learn, phases(is_pretrained(recipe.arch) and recipe.pretrained, recipe.epochs, recipe.frozen_epochs, recipe.lr, recipe.body_lr)
 
-# %% ../../nbs/api/33_train.run.ipynb #a7147fcb
+# %% ../../nbs/api/33_train.run.ipynb #acc4efc5
 def _fit(learn, plan, out, tracker, keep, cbs):
     total = sum(n for _,n,_ in plan)
     journal = Journal(out, tracker, total)
@@ -202,6 +213,10 @@ def _fit(learn, plan, out, tracker, keep, cbs):
     if not np.isfinite(journal.loss_sum):
         raise RuntimeError(f'the training loss is not finite in epoch {len(journal.rows)+1}; try a lower learning rate than {learn.lr:g} (lr in the recipe)')
     return journal.table()
+
+def _begun(out):
+    "Whether all that is written before training is there"
+    return all((out/f).exists() for f in ('recipe.toml', 'cases.csv', 'run.json'))
 
 def _same_run(recipe, cases, about, out):
     "What `out/run.json` says, if it is of this recipe and this data"
