@@ -34,6 +34,7 @@ from .train.losses import *
 from .train.recipe import *
 from .train.learner import *
 from .train.tracking import *
+from .train.processes import *
 from .train.run import *
 from .evaluate.predictions import *
 from .evaluate.metrics import *

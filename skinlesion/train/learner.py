@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.learner.html.md"""
 __all__ = ['set_seed', 'rng_state', 'set_rng_state', 'auroc', 'lesion_learner', 'body_and_head', 'KeepBest', 'phases',
            'fit_phases']
 
-# %% ../../nbs/api/31_train.learner.ipynb #2a274e41
+# %% ../../nbs/api/31_train.learner.ipynb #92d5de48
 import copy, random, warnings
 
 import numpy as np
@@ -17,6 +17,7 @@ from fastai.callback.core import CancelFitException, Callback
 from fastai.callback.schedule import ParamScheduler # gives Learner its fit_one_cycle
 from fastai.learner import Learner
 from fastai.metrics import AccumMetric, accuracy
+from fastai.torch_core import get_model
 from sklearn.metrics import roc_auc_score
 
 from ..answer import probabilities
@@ -88,7 +89,7 @@ def _check_norm(model, spec):
         warnings.warn(f'the network was pretrained with mean {want.mean} and std {want.std}, but the loaders use {spec.mean} and '
                       f'{spec.std}: pass spec=InputSpec(mean=..., std=...) to lesion_dls')
 
-# %% ../../nbs/api/31_train.learner.ipynb #f95e3020
+# %% ../../nbs/api/31_train.learner.ipynb #34189d02
 class KeepBest(Callback):
     "Remember the weights with the lowest validation loss; stop after `patience` epochs without a lower one"
     order = 65 # after the recorder has the epoch's values
@@ -97,7 +98,7 @@ class KeepBest(Callback):
     def after_epoch(self):
         values = self.recorder.values[-1] if self.recorder.values else []
         if len(values) < 2: return # an epoch that was skipped, or had no validation
-        if values[1] < self.best: self.best,self.weights,self.waited = float(values[1]),copy.deepcopy(self.model.state_dict()),0
+        if values[1] < self.best: self.best,self.weights,self.waited = float(values[1]),copy.deepcopy(get_model(self.model).state_dict()),0
         else: self.waited += 1
         if self.waited >= self.patience: raise CancelFitException
 

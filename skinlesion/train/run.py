@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.run.html.md"""
 # %% auto #0
 __all__ = ['check_out', 'read_run', 'write_run', 'describe_run', 'now', 'Journal', 'Checkpoint', 'Run', 'fit_run', 'make_learner']
 
-# %% ../../nbs/api/33_train.run.ipynb #d6b7df8b
+# %% ../../nbs/api/33_train.run.ipynb #02cff25b
 import json, os, platform, subprocess, time
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,12 +20,14 @@ import torch
 from fastai.callback.core import CancelFitException, Callback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
+from fastai.torch_core import get_model, rank_distrib, to_detach
 
 from ..core import InputError, Progress, replacing, versions
 from ..data.layouts import write_cases
 from ..data.loaders import lesion_dls
 from ..models.registry import build_model, is_pretrained
 from .learner import KeepBest, fit_phases, lesion_learner, phases, rng_state, set_rng_state, set_seed
+from .processes import of_all, of_first, sharing
 from .recipe import Recipe, make_recipe, write_recipe
 from .tracking import Tracker, start_tracker
 
@@ -78,7 +80,7 @@ def _git_commit():
     except (OSError, subprocess.TimeoutExpired): return None
     return done.stdout.strip() or None
 
-# %% ../../nbs/api/33_train.run.ipynb #843c6c37
+# %% ../../nbs/api/33_train.run.ipynb #0ec2bbf2
 class Journal(Callback):
     "Write each epoch to `out/history.csv`, to the tracker, and as a line above the progress bar"
     order = 64 # after the recorder has the epoch's values, before `KeepBest` may end the run
@@ -90,7 +92,8 @@ class Journal(Callback):
     def after_batch(self):
         if not self.training: return
         if self.progress is None: self.progress = Progress(self.total*self.n_iter, 'training')
-        self.seen,self.loss_sum = self.seen+len(self.yb[0]),self.loss_sum+self.loss.item()*len(self.yb[0])
+        n = sum(of_all(len(self.yb[0])))
+        self.seen,self.loss_sum = self.seen+n,self.loss_sum+to_detach(self.loss).item()*n # fastai's `to_detach` takes the mean over all processes
         if not np.isfinite(self.loss_sum): raise CancelFitException # fastai would wrap an error in lines of its own; `_fit` says it
         self.progress.update(note=f'loss {self.loss_sum/self.seen:.3f}')
 
@@ -100,9 +103,12 @@ class Journal(Callback):
         row = dict(epoch=len(self.rows)+1, phase=self.phase, train_loss=self.loss_sum/self.seen) | {k: float(values[k]) for k in ('valid_loss', 'accuracy', 'auroc')}
         row |= dict(lr=float(max(self.recorder.lrs[-self.n_iter_train():])), seconds=round(time.monotonic()-self.began, 1))
         self.rows.append(row)
-        with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
+        if rank_distrib() == 0: self.write()
         self.tracker.call('log', row)
         self.progress.write(_epoch_line(row, self.total))
+
+    def write(self):
+        with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
 
     def n_iter_train(self): return len(self.dls.train)
     def table(self)->pd.DataFrame: return pd.DataFrame(self.rows)
@@ -112,7 +118,7 @@ def _epoch_line(row, total):
     return (f'epoch {row["epoch"]}/{total} ({what}): train loss {row["train_loss"]:.3f}, valid loss {row["valid_loss"]:.3f}, '
             f'valid AUROC {row["auroc"]:.3f}, {row["seconds"]:.0f} s')
 
-# %% ../../nbs/api/33_train.run.ipynb #88020363
+# %% ../../nbs/api/33_train.run.ipynb #eed030d7
 class Checkpoint(Callback):
     "Keep in `file` what is needed to go on after the last whole epoch"
     order = 66 # after `KeepBest` has seen the epoch
@@ -129,31 +135,32 @@ class Checkpoint(Callback):
     def save(self):
         "Write the state of the run"
         opt = self.opt.state_dict()
-        state = dict(model=self.model.state_dict(), opt=dict(state=opt['state'], hypers=[{k: _plain(v) for k,v in h.items()} for h in opt['hypers']]),
+        state = dict(model=get_model(self.model).state_dict(), opt=dict(state=opt['state'], hypers=[{k: _plain(v) for k,v in h.items()} for h in opt['hypers']]),
                      keep={k: getattr(self.keep, k) for k in ('best', 'weights', 'waited')}, rows=self.journal.rows,
-                     rng=rng_state(), order=self.dls.train.rng.getstate())
+                     rng=of_all(rng_state()), order=self.dls.train.rng.getstate())
+        if rank_distrib(): return
         with replacing(self.file) as tmp: torch.save(state, tmp)
 
     def load(self, learn:Learner)->list: # Phase of each epoch done
         "Put `learn` and the journal back to where the run was"
-        if not self.file.exists(): return []
-        state = self.read()
+        state = of_first(self.read)
+        if state is None: return []
         learn.model.load_state_dict(state['model'])
         self.opt_state = state['opt']
         for k,v in state['keep'].items(): setattr(self.keep, k, v)
-        set_rng_state(state['rng']); learn.dls.train.rng.setstate(state['order'])
+        set_rng_state(state['rng'][rank_distrib() % len(state['rng'])]); learn.dls.train.rng.setstate(state['order'])
         self.journal.rows = state['rows']
         return [r['phase'] for r in state['rows']]
 
-    def read(self)->dict:
+    def read(self)->dict: # `None` if there is nothing
         "What `save` wrote"
-        try: return torch.load(self.file, weights_only=True)
+        try: return torch.load(self.file, map_location='cpu', weights_only=True) if self.file.exists() else None
         except (RuntimeError, UnpicklingError, EOFError, OSError) as e:
             raise InputError(f'{self.file}: is damaged ({type(e).__name__}); put back a good copy, or delete it, and --resume begins again') from None
 
 def _plain(v): return v.item() if isinstance(v, np.generic) else v
 
-# %% ../../nbs/api/33_train.run.ipynb #edfc55b1
+# %% ../../nbs/api/33_train.run.ipynb #649c5e68
 @dataclass
 class Run:
     "A training run and what it left"
@@ -173,13 +180,12 @@ def fit_run(
     num_workers:int=0, # See `lesion_dls`; the result does not depend on it
 )->Run:
     "Train as `recipe` says on `cases`, and keep the record in `out`"
-    check_out(out, resume)
-    out,about = Path(out),describe_run(recipe, cases)
-    if resume and _begun(out): about = _same_run(recipe, cases, about, out)
+    out,about,first = Path(out),describe_run(recipe, cases),rank_distrib() == 0
+    if first: check_out(out, resume)
+    if first and resume and _begun(out): about = _same_run(recipe, cases, about, out)
     learn,plan = make_learner(recipe, cases, num_workers)
-    out.mkdir(parents=True, exist_ok=True)
-    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
-    tracker = start_tracker(recipe.track, out, recipe.to_dict())
+    if first: _write_begin(recipe, cases, about, out)
+    tracker = start_tracker(recipe.track if first else 'none', out, recipe.to_dict())
     history = _fit(learn, plan, out, tracker, KeepBest(recipe.patience), cbs)
     about['seconds']['training'] = round(float(history.seconds.sum()), 1) # over all sessions, where it was resumed
     return Run(out, recipe, learn, history, tracker, about)
@@ -202,13 +208,17 @@ def make_learner(
     learn.remove_cb(ProgressCallback)
     return learn, phases(is_pretrained(recipe.arch) and recipe.pretrained, recipe.epochs, recipe.frozen_epochs, recipe.lr, recipe.body_lr)
 
-# %% ../../nbs/api/33_train.run.ipynb #acc4efc5
+# %% ../../nbs/api/33_train.run.ipynb #309fa570
+def _write_begin(recipe, cases, about, out):
+    out.mkdir(parents=True, exist_ok=True)
+    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
+
+# %% ../../nbs/api/33_train.run.ipynb #1b8bbec9
 def _fit(learn, plan, out, tracker, keep, cbs):
     total = sum(n for _,n,_ in plan)
     journal = Journal(out, tracker, total)
     checkpoint = Checkpoint(out/'checkpoints'/'last.pt', journal, keep)
-    done = checkpoint.load(learn)
-    with learn.no_logging(), learn.added_cbs([journal, checkpoint, *cbs]): fit_phases(learn, plan, keep, done)
+    with sharing(learn), learn.no_logging(), learn.added_cbs([journal, checkpoint, *cbs]): fit_phases(learn, plan, keep, checkpoint.load(learn))
     if journal.progress is not None: journal.progress.close()
     if not np.isfinite(journal.loss_sum):
         raise RuntimeError(f'the training loss is not finite in epoch {len(journal.rows)+1}; try a lower learning rate than {learn.lr:g} (lr in the recipe)')
