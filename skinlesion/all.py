@@ -30,11 +30,11 @@ from .models.baseline import *
 from .models.residual import *
 from .models.registry import *
 from .models.export import *
+from .train.processes import *
 from .train.losses import *
 from .train.recipe import *
 from .train.learner import *
 from .train.tracking import *
-from .train.processes import *
 from .train.run import *
 from .evaluate.predictions import *
 from .evaluate.metrics import *

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #a1918809
+# %% ../nbs/api/70_commands.ipynb #1248186b
 import os, shutil, sys, time
 from pathlib import Path
 
@@ -29,7 +29,7 @@ from .serve.predictor import Predictor
 from .synth import is_drawn, sample
 from .train.processes import first_goes_first, joined
 from .train.recipe import make_recipe
-from .train.run import check_out, fit_run, now, read_run, write_run
+from .train.run import check_out, fit_run, kept, now, read_run, write_run
 
 # %% ../nbs/api/70_commands.ipynb #16689630
 def export_bundle(
@@ -87,7 +87,7 @@ def train(
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #6867c526
+# %% ../nbs/api/70_commands.ipynb #137403d1
 _DATA = ('layout', 'target', 'positive', 'valid', 'test', 'seed', 'columns', 'mapping') # fields of a recipe that `load_cases` takes
 
 def _leaks_text(data, leaks):
@@ -117,11 +117,10 @@ def _check_inside(data, out):
 
 def _about(run):
     a,n = run.about,run.about['images']
-    best = run.history.valid_loss.idxmin()
     return {'Data': a['data'], 'Images': ', '.join(f'{n.get(s, 0)} {s}' for s in ('train', 'valid', 'test')), 'Files left out': str(len(a['skipped'])),
             'Architecture': _tier(run), 'Input': ', '.join(f'{k} {v}' for k,v in run.learn.dls.spec.to_dict().items()),
             **_treatment(run.recipe),
-            'Epochs': f'{len(run.history)}, the best on validation was {run.history.epoch[best]}', 'Seed': str(a['seed']), 'Data hash': a['data_hash'],
+            'Epochs': f'{run.history.epoch.max()}; kept, as the best on validation, is {kept(run.history)}', 'Seed': str(a['seed']), 'Data hash': a['data_hash'],
             'Training time': f'{a["seconds"]["training"]:.0f} s on {a["machine"]["cores"]} cores' + (f', {a["machine"]["gpu"][0]}' if a['machine']['gpu'] else ''),
             'Versions': ', '.join(f'{k} {v}' for k,v in a['versions'].items())}
 

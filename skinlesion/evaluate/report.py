@@ -187,14 +187,14 @@ def plot_reliability(
     _labels(low, '', f"predicted probability of {'the answer' if positive is None else positive}", 'images')
     return _literal(fig)
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #22ab4010
+# %% ../../nbs/api/46_evaluate.report.ipynb #e7b197d2
 def plot_history(
     history:pd.DataFrame, # One row per epoch: `train_loss`, `valid_loss`, perhaps `auroc` and `phase`
 )->Figure:
     "Losses by epoch and, if known, the validation AUROC; phases of the training are shaded"
     absent = [c for c in ('train_loss', 'valid_loss') if c not in history]
     if absent: raise InputError(f'The history has no column {some(absent)}; it has {some(history.columns, 8)}')
-    scored,x = 'auroc' in history and history.auroc.notna().any(),np.arange(1, len(history)+1)
+    scored,x = 'auroc' in history and history.auroc.notna().any(),np.arange(len(history)) + (history.epoch.iloc[0] if 'epoch' in history else 1)
     fig,axs = _axes(8.2 if scored else 4.8, 3.4, 2 if scored else 1)
     ax = axs[0] if scored else axs
     for i,(c,label) in enumerate(dict(train_loss='training', valid_loss='validation').items()):
@@ -207,17 +207,17 @@ def plot_history(
     for a in np.atleast_1d(axs): _phases(a, history, x)
     return _literal(fig)
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #e503d4d3
+# %% ../../nbs/api/46_evaluate.report.ipynb #2936e62e
 def _phases(ax, history, x):
     "Shade every other phase, and name each at the top"
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlim(0.5, len(x)+0.5)
+    ax.set_xlim(x[0]-0.5, x[-1]+0.5)
     ax.margins(y=0.14) # room for the names below the lowest point
     if 'phase' not in history: return
     starts = np.flatnonzero(history.phase.ne(history.phase.shift()))
     for i,(a,b) in enumerate(zip(starts, [*starts[1:], len(x)])):
-        if i%2: ax.axvspan(a+0.5, b+0.5, color='#000000', alpha=0.05, lw=0)
-        ax.text(a+0.58, 0.02, history.phase.iloc[a], transform=ax.get_xaxis_transform(), fontsize=8, color=GREY)
+        if i%2: ax.axvspan(x[a]-0.5, x[b-1]+0.5, color='#000000', alpha=0.05, lw=0)
+        ax.text(x[a]-0.42, 0.02, history.phase.iloc[a], transform=ax.get_xaxis_transform(), fontsize=8, color=GREY)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #9321c076
 def most_wrong(

@@ -25,7 +25,7 @@ from .losses import IMBALANCE, check_together
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-# %% ../../nbs/api/30_train.recipe.ipynb #6c448771
+# %% ../../nbs/api/30_train.recipe.ipynb #2944d59d
 class Recipe(BaseModel):
     "One training run"
     model_config = ConfigDict(extra='forbid', frozen=True)
@@ -57,11 +57,15 @@ class Recipe(BaseModel):
     focal:float = Field(0., ge=0, le=10) # Gamma of the focal loss, such as 2; 0 is cross-entropy
     label_smoothing:float = Field(0., ge=0, lt=1) # Share of the target spread over all classes
     soft_labels:bool = False # Teach the share of the annotators who chose each class, where the data has it
-    # training
-    epochs:int = Field(5, ge=1, le=1000) # Of the whole network
-    frozen_epochs:int = Field(1, ge=0, le=1000) # Before those, of the head alone, where the weights are pretrained
-    lr:float = Field(1e-3, gt=0, lt=1) # Highest learning rate, of the head
+    # schedule; what is left out is as `train.learner.phases` has it
+    probe:bool = True # Start the head from a linear probe, where the weights are pretrained
+    epochs:int|None = Field(None, ge=1, le=1000) # Of the whole network
+    minutes:float|None = Field(None, gt=0, le=10_000) # Train for so long, instead of a number of epochs
+    lr:float|None = Field(None, gt=0, lt=1) # Highest learning rate, of the head
     body_lr:float = Field(0.1, gt=0, le=1) # Share of it for a pretrained body
+    freeze_norm:bool = False # Keep the statistics of batch normalisation as they were pretrained
+    ema:float = Field(0., ge=0, lt=1) # Judge and keep an exponential moving average of the weights, with this decay; 0 for none
+    precision:Literal['auto', 'full', 'bf16'] = 'auto' # Of the network's arithmetic; `auto` is bfloat16 where the processor has it
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(32, ge=2, le=4096) # Images in a training batch
     cache:Literal[PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
@@ -77,6 +81,11 @@ class Recipe(BaseModel):
     @model_validator(mode='after')
     def _goes_together(self):
         check_together(self.imbalance, self.label_smoothing, self.focal, self.soft_labels, self.mixup, self.cutmix)
+        return self
+
+    @model_validator(mode='after')
+    def _one_length(self):
+        if self.epochs and self.minutes: raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; give one of them')
         return self
 
     def input_spec(self,

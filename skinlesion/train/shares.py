@@ -21,7 +21,7 @@ from ..core import InputError, plural
 from .learner import set_seed
 from .processes import of_all
 
-# %% ../../nbs/api/32_train.shares.ipynb #627c4dc2
+# %% ../../nbs/api/32_train.shares.ipynb #6122e1c1
 class SharedDL(DistributedDL):
     "What falls to this process of each batch of `dl`"
     def __init__(self,
@@ -36,6 +36,7 @@ class SharedDL(DistributedDL):
         idxs = np.array(self.dl.get_idxs()[:len(self)*self.dl.bs]) # without the last ones, if `dl` drops them
         return [np.array_split(batch, self.world_size)[self.rank] for batch in np.array_split(idxs, len(self))]
 
+    def new(self, *args, **kwargs): return SharedDL(self.dl.new(*args, **kwargs))
     def create_batches(self, samps): return self.dl.read(samps)
     def to_detach(self, b, cpu=True, gather=True): return to_detach(b, cpu, gather=False) # `JudgeTogether` has gathered
 
