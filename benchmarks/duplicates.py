@@ -150,7 +150,7 @@ def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
 def million(files, n):
     "Search for copies among the waves of `n` pictures, each with all its parts; one in ten is a turned, slightly different copy"
-    rng,own = np.random.default_rng(0),dup.waves(dup.textures(look_at(files)))
+    rng,own = np.random.default_rng(0),dup.waves(dup.texture(look_at(files).greys))
     whole = np.empty((n, *own.shape[1:]), np.complex64)
     for rows in dup._blocks(np.arange(n)):
         a,b = rng.integers(len(own), size=(2, len(rows)))

@@ -44,3 +44,4 @@ from .serve.predictor import *
 from .serve.demo import *
 from .cloud.stacks import *
 from .commands import *
+from .sweep import *

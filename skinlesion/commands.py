@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #1248186b
+# %% ../nbs/api/70_commands.ipynb #61c86a0d
 import os, shutil, sys, time
 from pathlib import Path
 
@@ -28,8 +28,9 @@ from .serve.bundle import save_bundle
 from .serve.predictor import Predictor
 from .synth import is_drawn, sample
 from .train.processes import first_goes_first, joined
-from .train.recipe import make_recipe
+from .train.recipe import DATA_FIELDS, make_recipe
 from .train.run import check_out, fit_run, kept, now, read_run, write_run
+from .train.tracking import check_track
 
 # %% ../nbs/api/70_commands.ipynb #16689630
 def export_bundle(
@@ -50,7 +51,7 @@ def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
     return np.array([int(sha256(p)[:16], 16) for p in paths], np.uint64)
 
-# %% ../nbs/api/70_commands.ipynb #272a9154
+# %% ../nbs/api/70_commands.ipynb #b4b50994
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
@@ -65,30 +66,37 @@ def train(
     began = time.monotonic()
     recipe = make_recipe(recipe, **changes)
     check_arch(recipe.arch)
+    check_track(recipe.track)
     check_out(out, resume)
     _check_inside(data, out)
     with joined():
         with first_goes_first():
-            cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in _DATA})
+            cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in DATA_FIELDS})
             found = audit(cases)
         print(found.short())
         if found.leaks() and not allow_leaks: raise InputError(_leaks_text(data, found.leaks()))
         others = _others(Path(out), cases, compare)
         run = fit_run(recipe, cases, out, resume)
     if rank_distrib(): return
-    preds = predictions(run.learn, 'test')
-    scores = metrics(preds)
-    bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
-    _check_served(bundle, preds)
-    about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
-    result = report(preds, run.out/'report', history=run.history, about=about, compare=others, audit=found, title=_title(run))
-    _finish(run, preds, scores, bundle, began)
+    with run.tracker.watching(): result = _judge(run, others, found, began)
     print(result)
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #137403d1
-_DATA = ('layout', 'target', 'positive', 'valid', 'test', 'seed', 'columns', 'mapping') # fields of a recipe that `load_cases` takes
+# %% ../nbs/api/70_commands.ipynb #96ecd3d4
+def _judge(run, others, found, began):
+    "Write the report and the bundle of `run`, and end its record"
+    preds = predictions(run.learn, 'test')
+    scores = metrics(preds)
+    bundle = export_bundle(run.learn, run.out/'bundle', metrics=scores, recipe=run.recipe.to_dict())
+    _check_served(bundle, preds)
+    about = _about(run) | {'Compared with': ', '.join(others) or _ALONE}
+    result = report(preds, run.out/'report', history=run.history, about=about, compare=others, audit=found, title=_title(run))
+    run.about['seconds']['all'] = round(time.monotonic()-began, 1)
+    write_run(run.out, run.about | dict(finished=now()))
+    run.tracker.call('finish', {f'test/{k}': v['value'] for k,v in scores['metrics'].items() if v['value'] is not None}, preds, bundle, run.out/'report')
+    run.tracker.close()
+    return result
 
 def _leaks_text(data, leaks):
     told = '; '.join(f'{f.summary}, first {some(f.items[0])}' for f in leaks)
@@ -132,13 +140,6 @@ def _treatment(recipe):
     return {'Augmentation': ', '.join([f'{recipe.augment}, by {recipe.augment_backend}', *chosen('mixup', 'cutmix')]),
             'Loss': ', '.join(['focal' if recipe.focal else 'cross-entropy', *chosen('focal', 'label_smoothing'), *votes]),
             'Imbalance': recipe.imbalance.replace('_', ' ') + served}
-
-def _finish(run, preds, scores, bundle, began):
-    run.tracker.call('log_predictions', preds)
-    run.tracker.call('finish', scores, bundle)
-    run.tracker.close()
-    run.about['seconds']['all'] = round(time.monotonic()-began, 1)
-    write_run(run.out, run.about | dict(finished=now()))
 
 # %% ../nbs/api/70_commands.ipynb #d61d7433
 _ALONE = ('nothing: no other finished run on these images lies beside this one. Train another tier into the same folder, or name a run with '

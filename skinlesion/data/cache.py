@@ -81,12 +81,12 @@ def _drop(p):
         return True
     return False
 
-# %% ../../nbs/api/10_data.cache.ipynb #e52feb65
+# %% ../../nbs/api/10_data.cache.ipynb #61b3feac
 def cached(
     key:str, # What identifies the content
     make, # Function that fills the folder it is given, which may hold what an interrupted attempt left there
     whole=Path.is_dir, # Function that tells whether the folder still is as `make` left it; if not, it is made again
-)->Path: # The folder; not to be written to
+)->Path: # The folder; only what asked for this key may write to it
     "The folder of `key` in the cache, filled by `make` if it is not there"
     folder = cache_dir()/_entry(key)
     with _lock(folder.name):
@@ -108,12 +108,15 @@ def is_cached(
     "Whether the cache has a folder of `key`"
     return (cache_dir()/_entry(key)).is_dir()
 
-# %% ../../nbs/api/10_data.cache.ipynb #3532c443
+# %% ../../nbs/api/10_data.cache.ipynb #43fba36a
 def remembered(
     key:str, # What identifies the value: all that it is worked out from
-    work_out, # Function without arguments that gives a value which JSON can hold
+    work_out, # Function without arguments that gives a value which JSON can hold, not `None`
 ):
     "The value of `key`, worked out if it is not in the cache"
-    return json.loads((cached(key, lambda folder: _write_value(folder, work_out())) / 'value.json').read_text(encoding='utf-8'))
+    return _value(cached(key, lambda folder: _write_value(folder, work_out()), whole=lambda folder: _value(folder) is not None))
 
 def _write_value(folder, value): (folder/'value.json').write_text(json.dumps(value), encoding='utf-8')
+
+def _value(folder):
+    with suppress(OSError, ValueError): return json.loads((folder/'value.json').read_text(encoding='utf-8'))

@@ -7,13 +7,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.clean.html.md"""
 # %% auto #0
 __all__ = ['same_pictures', 'joined_groups', 'drop_duplicates']
 
-# %% ../../nbs/api/17_data.clean.ipynb #9f6738b4
+# %% ../../nbs/api/17_data.clean.ipynb #5ab178bb
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..core import plural, replacing
+from ..core import InputError, plural, replacing
 from .duplicates import duplicate_groups, find_duplicates
 from .looks import look_at
 
@@ -34,7 +35,7 @@ def joined_groups(
     for joined in duplicate_groups(pd.DataFrame(dict(i=code[pairs.i], j=code[pairs.j]))): first[joined] = joined[0]
     return pd.Series(names[first[code]], cases.index, name='group')
 
-# %% ../../nbs/api/17_data.clean.ipynb #ccf765be
+# %% ../../nbs/api/17_data.clean.ipynb #d21eac63
 def drop_duplicates(
     cases:pd.DataFrame, # Cases, with or without a split
     pairs:pd.DataFrame=None, # From `same_pictures`, which is asked if `None`
@@ -43,19 +44,26 @@ def drop_duplicates(
     pairs = same_pictures(cases) if pairs is None else pairs
     group = joined_groups(cases, pairs)
     side = cases.split.replace('', pd.NA).groupby(group).transform('min').fillna('') # of several, test before train before valid
-    dropped = [row for s in duplicate_groups(pairs) for row in _dropped(cases.iloc[s], side)]
+    rank = _rank(cases, side)
+    dropped = [row for s in duplicate_groups(pairs) for row in _dropped(cases.iloc[sorted(s, key=rank.__getitem__)])]
     kept = ~cases.path.isin([path for path,*_ in dropped])
     moved = [(p, f'moved to {s}', f'images of its group {g} are there') for p,s,g in zip(*(o[kept & (side != cases.split)] for o in (cases.path, side, group)))]
     clean = cases.assign(group=group, split=side)[kept]
     return clean, pd.DataFrame([*dropped, *moved], columns=['path', 'what', 'why'])
 
-# %% ../../nbs/api/17_data.clean.ipynb #d629b86f
-def _dropped(part, side):
-    "Which of the images of `part`, which show one picture, are dropped, and why"
+# %% ../../nbs/api/17_data.clean.ipynb #d5fb7ec3
+def _rank(cases, side):
+    "The place of each image, where those to be kept come first"
+    facts = look_at(cases.path).table
+    pixels = facts[['width', 'height']].astype(float).prod(axis=1)
+    order = pd.DataFrame(dict(elsewhere=(cases.split != side).to_numpy(), pixels=-pixels, bytes=-facts.bytes, path=facts.path)).sort_values(['elsewhere', 'pixels', 'bytes', 'path']).index
+    return dict(zip(order, range(len(order))))
+
+def _dropped(part):
+    "Which of the images of `part`, which show one picture, are dropped, and why; the first is the best"
     if part.label.nunique() > 1:
         return [(p, 'dropped', f'one picture with the labels {" and ".join(sorted(set(part.label)))}') for p in part.path]
-    there = part.split == side[part.index]
-    keep,*others = part.assign(elsewhere=~there).sort_values(['elsewhere', 'path']).path
+    keep,*others = part.path
     return [(p, 'dropped', f'shows the same picture as {keep}') for p in others]
 
 def dropped_text(
@@ -71,6 +79,12 @@ def write_dropped(
     beside, # The csv table of what was kept
 )->Path: # The file: `clean.dropped.csv` beside `clean.csv`
     "Write what was dropped and moved, and why, to a csv table"
+    file = dropped_file(beside)
+    with replacing(file) as tmp: dropped.assign(path=dropped.path.map(os.path.abspath)).to_csv(tmp, index=False)
+    return file
+
+def dropped_file(beside)->Path:
+    "Where `write_dropped` writes to, if it can"
     file = Path(beside).with_suffix('.dropped.csv')
-    with replacing(file) as tmp: dropped.to_csv(tmp, index=False)
+    if file.is_dir(): raise InputError(f'{file}: is a folder, and the list of what is dropped is to be written there; choose another --out')
     return file

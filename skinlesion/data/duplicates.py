@@ -41,18 +41,10 @@ def _gaussian(sigma):
     g = np.exp(-((i[:,None]-i)/sigma)**2/2).astype(np.float32)
     return g/g.sum(1, keepdims=True)
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #680f8d27
+# %% ../../nbs/api/17_data.duplicates.ipynb #f5d1a28b
 _BLOCK = 256 # pictures worked on at once
 
 def _blocks(rows): return [rows[i:i+_BLOCK] for i in range(0, len(rows), _BLOCK)]
-
-def textures(
-    looks:Looks, # From `look_at`
-)->np.ndarray: # Files x `SIDE` x `SIDE`, int8
-    "The texture of each of `looks`"
-    out = np.zeros(looks.greys.shape, np.int8)
-    for rows in _blocks(np.arange(len(out))): out[rows] = texture(looks.greys[rows])
-    return out
 
 # %% ../../nbs/api/17_data.duplicates.ipynb #81005e70
 RINGS = np.linspace(0.1, 0.72, 6) # radii, as shares of half a side; further out, corners that turning leaves empty would count
@@ -180,7 +172,7 @@ def _plausible(maps):
     "Whether the map keeps between a third and 1.5 times the area"
     return np.abs(np.abs(np.linalg.det(maps[:,:,:2])) - 0.9) < 0.6
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #288eacfd
+# %% ../../nbs/api/17_data.duplicates.ipynb #9a28c254
 _AGREE = 0.75 # at the best angle, below which a pair is not registered
 _NEAREST = 10 # candidates for each part of each picture
 _BEST = 4 # of all its candidates, how many are registered
@@ -192,10 +184,10 @@ def find_duplicates(
 )->pd.DataFrame: # A row per pair: `i`, `j` (rows of `looks` and of `other`), `kind` (`exact` or `near`), `similarity`
     "Pairs of files with one content, and of images that show one picture"
     key = hashlib.sha256('\n'.join([f'{_EDITION} {similar}', *_checksums(looks), '', *(_checksums(other) if other is not None else [])]).encode())
-    found = remembered(f'duplicates {key.hexdigest()}', lambda: _search(looks, other, similar).to_dict('list'))
+    found = remembered(f'duplicates {key.hexdigest()[:40]}', lambda: _search(looks, other, similar).to_dict('list'))
     return pd.DataFrame(found).astype(dict(i=int, j=int, kind=object, similarity=float))
 
-# %% ../../nbs/api/17_data.duplicates.ipynb #2aa0ad6a
+# %% ../../nbs/api/17_data.duplicates.ipynb #c8a1c40e
 _EDITION = 1 # to be counted up when another pair is found in the same files
 
 def _checksums(looks): return looks.table.sha256.where(looks.table.reason == '', '')
@@ -231,10 +223,14 @@ class _Pictures:
 
 def _searchable(looks):
     "The first file of each content, if its picture has any texture"
-    rows = _first_of_content(looks).to_numpy(int)
-    seen = textures(looks.only(np.isin(np.arange(len(looks)), rows)))
-    keep = np.abs(seen).mean((1, 2)) > 2
-    return _Pictures(rows[keep], seen[keep])
+    rows,n = np.sort(_first_of_content(looks).to_numpy(int)),0
+    out = np.zeros((len(rows), SIDE, SIDE), np.int8)
+    for block in _blocks(rows):
+        seen = texture(looks.greys[block])
+        keep = np.abs(seen).mean((1, 2)) > 2
+        k = n + keep.sum()
+        out[n:k],rows[n:k],n = seen[keep],block[keep],k # never ahead of what is still to be read
+    return _Pictures(rows[:n], out[:n])
 
 # %% ../../nbs/api/17_data.duplicates.ipynb #772cac67
 def _matches(these, those, similar):

@@ -7,14 +7,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.shortcuts.html.md"""
 # %% auto #0
 __all__ = ['FACTS', 'ABOUT', 'ENOUGH', 'Shortcut', 'shortcut_score']
 
-# %% ../../nbs/api/18_data.shortcuts.ipynb #94938d5d
+# %% ../../nbs/api/18_data.shortcuts.ipynb #65e43f73
 import os, re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ..core import InputError
+from ..core import InputError, some
 
 # %% ../../nbs/api/18_data.shortcuts.ipynb #20f58c88
 FACTS = { # question -> fact -> columns
@@ -50,7 +50,7 @@ def _column(x):
     common = x.value_counts().index[:50]
     return x.where(x.isin(common), 'other').astype('category')
 
-# %% ../../nbs/api/18_data.shortcuts.ipynb #fa357fab
+# %% ../../nbs/api/18_data.shortcuts.ipynb #dea416fb
 ENOUGH = 10_000 # images; of larger sets as many are drawn, by group
 
 @dataclass(frozen=True)
@@ -64,12 +64,14 @@ class Shortcut:
     majority:float # What always naming the most frequent class gives
     importance:dict # Fact to the AUROC lost without it, largest first
     alone:dict # Fact to the AUROC that it reaches alone, largest first
+    examples:list # For each class, the paths of images held out that were named rightly with most certainty
 
     def __str__(self):
         lead = next(iter(self.alone))
         return (f'From {ABOUT[self.question]}, without a look at the picture, a classifier reaches AUROC {self.value:.2f} ({self.low:.2f} to {self.high:.2f}) '
                 f'and names {self.accuracy:.0%} of the images rightly (always the most frequent class: {self.majority:.0%}); '
-                f'what tells most is the {lead} (alone {self.alone[lead]:.2f})')
+                f'what tells most is the {lead} (alone {self.alone[lead]:.2f}){_UNSEEN if lead in ("name", "order") else ""}; '
+                f'AUROC lost where one is shuffled: {some([f"{k} {v:.2f}" for k,v in self.importance.items()], 4)}')
 
 def shortcut_score(
     cases:pd.DataFrame, # Cases
@@ -92,14 +94,21 @@ def shortcut_score(
     value,(low, high) = _auroc(y, p),_interval(y, p, cases.group, resamples, seed)
     lost = {k: value - _auroc(y, q) for k,q in shuffled.items()}
     alone = {k: _auroc(y, _held_out(x[cols], y, cases.group, {}, folds, seed)[0]) for k,cols in groups.items()}
-    return Shortcut(question, value, low, high, float((p.argmax(1) == y).mean()), float(np.bincount(y).max()/len(y)), _ranked(lost), _ranked(alone))
+    return Shortcut(question, value, low, high, float((p.argmax(1) == y).mean()), float(np.bincount(y).max()/len(y)), _ranked(lost), _ranked(alone), _surest(cases.path, y, p))
 
-# %% ../../nbs/api/18_data.shortcuts.ipynb #dd3308a0
+# %% ../../nbs/api/18_data.shortcuts.ipynb #79406f7e
 def _at_most(cases, n, seed):
     "At most `n` images: groups in random order, until the next one would not fit"
     if len(cases) <= n: return cases
     sizes = cases.groupby('group').size().sample(frac=1, random_state=seed)
     return cases[cases.group.isin(sizes.index[sizes.cumsum() <= n])]
+
+_UNSEEN = ', which no network sees, but which says that the classes come from different places'
+
+def _surest(paths, y, p, n=6):
+    "For each class, the `n` images named rightly with most certainty"
+    best = [np.argsort(-np.where((y == k) & (p.argmax(1) == k), p[:,k], -1), kind='stable')[:n] for k in range(p.shape[1])]
+    return [[path for i,path in zip(rows, paths.iloc[rows]) if y[i] == p[i].argmax() == k] for k,rows in enumerate(best)]
 
 def _ranked(values): return dict(sorted(values.items(), key=lambda o: -o[1]))
 

@@ -107,7 +107,7 @@ def folds(
     held = [cases.index.isin(pool.index[rows]) for _,rows in parts]
     return [cases.assign(split=cases.split.where(cases.split == 'test', np.where(h, 'valid', 'train'))) for h in held]
 
-# %% ../../nbs/api/17_data.split.ipynb #f2087a24
+# %% ../../nbs/api/17_data.split.ipynb #e64059fa
 def load_cases(
     data, # See `read_cases`
     layout:str='auto', # See `read_cases`
@@ -124,7 +124,7 @@ def load_cases(
 )->pd.DataFrame: # Cases with a split
     "Read and split `data`, and print what there is and what was left out"
     cases = read_cases(data, layout, positive, target, strict, columns, mapping, check or drop)
-    if drop: cases,dropped = drop_duplicates(cases)
+    if drop: cases,dropped = _cleaned(cases)
     names = _group_names(cases)
     joined = joined_groups(cases.assign(group=names), same_pictures(cases)) if check and not drop else names
     cases = split_cases(cases.assign(group=joined), valid, test, seed).assign(group=cases.group)
@@ -132,7 +132,14 @@ def load_cases(
     if drop: print(dropped_text(dropped)); cases.attrs['dropped'] = dropped
     return cases
 
-# %% ../../nbs/api/17_data.split.ipynb #96a1a498
+# %% ../../nbs/api/17_data.split.ipynb #d74415e4
+def _cleaned(cases):
+    clean,dropped = drop_duplicates(cases)
+    if 'train' in set(cases.split) and 'train' not in set(clean.split):
+        raise InputError(f'{cases.attrs["root"]}: each group of its train part has images in another part too, and nothing would be left to train on; '
+                         'split it anew: give a table without the column `split`')
+    return clean,dropped
+
 def _cases_text(cases, torn):
     a = cases.attrs
     lines = [f'{plural(len(cases), "image")} of {plural(cases.group.nunique(), "group")} in {a["root"]} (layout {a["layout"]}{"" if a["data_hash"] else "; not decoded"})' + (f'; the positive class is {a["positive"]}' if a['positive'] else ''),

@@ -8,8 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.run.html.md"""
 __all__ = ['check_out', 'read_run', 'write_run', 'describe_run', 'now', 'Journal', 'Checkpoint', 'TimeBudget', 'Run', 'fit_run',
            'make_learner', 'kept']
 
-# %% ../../nbs/api/33_train.run.ipynb #b4fbd2f8
-import json, os, platform, subprocess, time
+# %% ../../nbs/api/33_train.run.ipynb #11e63882
+import json, os, platform, subprocess, time, uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -60,7 +60,7 @@ def write_run(out, about:dict):
     "Write `about` as `out/run.json`"
     with replacing(Path(out)/'run.json') as tmp: tmp.write_text(json.dumps(about, indent=1), encoding='utf-8')
 
-# %% ../../nbs/api/33_train.run.ipynb #aad23d9e
+# %% ../../nbs/api/33_train.run.ipynb #5659650c
 def describe_run(
     recipe:Recipe, # The run's recipe
     cases:pd.DataFrame, # Its cases
@@ -69,7 +69,7 @@ def describe_run(
     cpu = dict(system=platform.platform(), processor=platform.processor() or platform.machine(), cores=os.cpu_count(), threads=torch.get_num_threads(), bf16=has_bf16())
     gpu = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     counts = {s: int(n) for s,n in cases.split.value_counts().items()}
-    return dict(data=cases.attrs['root'], data_hash=cases.attrs['data_hash'], images=counts, skipped=cases.attrs['skipped'], seed=recipe.seed,
+    return dict(id=uuid.uuid4().hex[:12], data=cases.attrs['root'], data_hash=cases.attrs['data_hash'], images=counts, skipped=cases.attrs['skipped'], seed=recipe.seed,
                 git_commit=_git_commit(), versions=versions(), machine=cpu | dict(gpu=gpu), started=now(), finished=None, seconds={})
 
 def now()->str: # ISO 8601, UTC
@@ -201,7 +201,7 @@ class TimeBudget(Callback):
 
 def _seconds(rows): return sum(r['seconds'] for r in rows)
 
-# %% ../../nbs/api/33_train.run.ipynb #53192bb9
+# %% ../../nbs/api/33_train.run.ipynb #72cebab8
 @dataclass
 class Run:
     "A training run and what it left"
@@ -226,8 +226,8 @@ def fit_run(
     if first and resume and _begun(out): about = _same_run(recipe, cases, about, out)
     learn,plan = make_learner(recipe, cases, num_workers)
     if first: _write_begin(recipe, cases, about, out)
-    tracker = start_tracker(recipe.track if first else 'none', out, recipe.to_dict())
-    history = _fit(learn, plan, out, tracker, recipe, cbs)
+    tracker = start_tracker(recipe.track if first else 'none', out, recipe.to_dict(), about)
+    with tracker.watching(): history = _fit(learn, plan, out, tracker, recipe, cbs)
     about['seconds']['training'] = round(float(history.seconds.sum()), 1) # over all sessions, where it was resumed
     return Run(out, recipe, learn, history, tracker, about)
 
@@ -264,13 +264,14 @@ def _write_begin(recipe, cases, about, out):
     out.mkdir(parents=True, exist_ok=True)
     write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
 
-# %% ../../nbs/api/33_train.run.ipynb #9ec8cb6a
+# %% ../../nbs/api/33_train.run.ipynb #7a720a02
 def _fit(learn, plan, out, tracker, recipe, cbs):
     keep,journal = KeepBest(recipe.patience),Journal(out, tracker, None if recipe.minutes else plan[-1][1])
     average = WeightAverage(recipe.ema) if recipe.ema else None
     checkpoint = Checkpoint(out/'checkpoints'/'last.pt', journal, keep, average)
     with sharing(learn), learn.no_logging():
         done = checkpoint.load(learn)
+        for row in journal.rows: tracker.call('log', row) # what the killed session had no time to send
         budget = TimeBudget(60*recipe.minutes, journal) if recipe.minutes else None
         with learn.added_cbs([o for o in (journal, checkpoint, average, budget, *cbs) if o]):
             fit_phases(learn, plan, keep, done, StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.feed.bf16))
