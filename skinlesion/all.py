@@ -30,6 +30,7 @@ from .models.baseline import *
 from .models.residual import *
 from .models.registry import *
 from .models.export import *
+from .train.processes import *
 from .train.losses import *
 from .train.recipe import *
 from .train.learner import *

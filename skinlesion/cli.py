@@ -333,7 +333,7 @@ def destroy(
 
 def _plain(v): return ', '.join(f'{k} {o}' for k,o in v.items()) if isinstance(v, dict) else v or '-'
 
-# %% ../nbs/api/71_cli.ipynb #87225ab1
+# %% ../nbs/api/71_cli.ipynb #9915ff7a
 def main(
     args=None, # Arguments, those of the process if `None`
 ):
@@ -365,8 +365,14 @@ def _short_warnings():
 
 def _say(what, debug, code, hint=''):
     if debug: traceback.print_exc()
-    print(f'skinlesion: {" ".join(str(what).split())}{hint}', file=sys.stderr)
+    if _first_to_tell(): print(f'skinlesion: {" ".join(str(what).split())}{hint}', file=sys.stderr)
     return code
+
+def _first_to_tell():
+    "Of several processes that share a training, one tells of an error"
+    if int(os.environ.get('WORLD_SIZE', 1)) < 2: return True
+    from skinlesion.train.processes import first_to_tell
+    return first_to_tell()
 
 def _terminated(*args): sys.exit(143) # as after Ctrl+C, what is half-written is removed on the way out
 

@@ -7,11 +7,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #6f9028f5
+# %% ../nbs/api/70_commands.ipynb #61c86a0d
 import os, shutil, sys, time
 from pathlib import Path
 
 import numpy as np
+from fastai.torch_core import rank_distrib
 
 from .answer import embedding_reference
 from .core import InputError, sha256, some
@@ -26,6 +27,7 @@ from .models.registry import check_arch, is_pretrained
 from .serve.bundle import save_bundle
 from .serve.predictor import Predictor
 from .synth import is_drawn, sample
+from .train.processes import first_goes_first, joined
 from .train.recipe import DATA_FIELDS, make_recipe
 from .train.run import check_out, fit_run, kept, now, read_run, write_run
 from .train.tracking import check_track
@@ -49,7 +51,7 @@ def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
     return np.array([int(sha256(p)[:16], 16) for p in paths], np.uint64)
 
-# %% ../nbs/api/70_commands.ipynb #16b45a2d
+# %% ../nbs/api/70_commands.ipynb #b4b50994
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
@@ -59,7 +61,7 @@ def train(
     compare:list=(), # Run folders to compare with, beside those that lie next to `out`
     allow_leaks:bool=False, # Train although images of one lesion, or copies of one image, are on two sides of the split
     **changes, # Fields of `Recipe` to set
-)->Report:
+)->Report: # `None` in all processes of a run but the first
     "Train on `data`, and write the run folder `out` with a bundle and a report"
     began = time.monotonic()
     recipe = make_recipe(recipe, **changes)
@@ -67,12 +69,15 @@ def train(
     check_track(recipe.track)
     check_out(out, resume)
     _check_inside(data, out)
-    cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in _DATA})
-    found = audit(cases)
-    print(found.short())
-    if found.leaks() and not allow_leaks: raise InputError(_leaks_text(data, found.leaks()))
-    others = _others(Path(out), cases, compare)
-    run = fit_run(recipe, cases, out, resume)
+    with joined():
+        with first_goes_first():
+            cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in DATA_FIELDS})
+            found = audit(cases)
+        print(found.short())
+        if found.leaks() and not allow_leaks: raise InputError(_leaks_text(data, found.leaks()))
+        others = _others(Path(out), cases, compare)
+        run = fit_run(recipe, cases, out, resume)
+    if rank_distrib(): return
     with run.tracker.watching(): result = _judge(run, others, found, began)
     print(result)
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')

@@ -89,7 +89,7 @@ def _no_votes_msg(cases):
     return ('soft labels need a column `agreement`, the share of the annotators who chose the label, as MHIST has; '
             f'these cases have {some(more, 6) or "no more than path and label"}: leave out soft_labels')
 
-# %% ../../nbs/api/19_data.loaders.ipynb #9ae25c3e
+# %% ../../nbs/api/19_data.loaders.ipynb #9efa9083
 class LesionDL(TfmdDL):
     "A `TfmdDL` over `Datasets` that begin with `ReadImage`, which gathers each batch as a whole"
     def __init__(self, *args, **kwargs):
@@ -102,9 +102,12 @@ class LesionDL(TfmdDL):
         images,*targets = self.dataset.tls
         self.rows,self.targets = np.array(list(images.items)),[fa_collate(list(t)) for t in targets]
 
-    def create_batches(self, samps):
+    def create_batches(self, samps): return self.read(chunked(samps, self.bs, self.drop_last))
+
+    def read(self, chunks):
+        "The batch of each of `chunks`, lists of numbers of rows"
         read,threads = self.dataset.tls[0].tfms[0],1 if get_worker_info() else None
-        ahead,now = tee(chunked(samps, self.bs, self.drop_last))
+        ahead,now = tee(chunks)
         for x,chunk in zip(read.images.batches((self.rows[c] for c in ahead), threads), now):
             yield read.as_tensor(x), *(t[chunk] for t in self.targets)
 

@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.learner.html.md"""
 __all__ = ['ADAMW', 'SCHEDULES', 'set_seed', 'rng_state', 'set_rng_state', 'auroc', 'lesion_learner', 'has_bf16', 'Feed',
            'body_and_head', 'KeepBest', 'FreezeNorm', 'WeightAverage', 'phases', 'fit_phases']
 
-# %% ../../nbs/api/31_train.learner.ipynb #84afc3a1
+# %% ../../nbs/api/31_train.learner.ipynb #ac42985b
 import copy, random, warnings
 from contextlib import ExitStack
 from functools import partial
@@ -20,6 +20,7 @@ from fastai.callback.schedule import ParamScheduler # gives Learner its fit_one_
 from fastai.learner import Learner
 from fastai.metrics import AccumMetric, accuracy
 from fastai.optimizer import OptimWrapper
+from fastai.torch_core import get_model
 from sklearn.metrics import roc_auc_score
 from timm.utils import ModelEmaV3
 
@@ -120,7 +121,7 @@ def _check_norm(model, spec):
         warnings.warn(f'the network was pretrained with mean {want.mean} and std {want.std}, but the loaders use {spec.mean} and '
                       f'{spec.std}: pass spec=InputSpec(mean=..., std=...) to lesion_dls')
 
-# %% ../../nbs/api/31_train.learner.ipynb #4504d19f
+# %% ../../nbs/api/31_train.learner.ipynb #bd295655
 class KeepBest(Callback):
     "Remember the weights with the lowest validation loss; stop after `patience` epochs without a lower one"
     order = 65 # after the recorder has the epoch's values
@@ -128,7 +129,7 @@ class KeepBest(Callback):
 
     def after_validate(self):
         loss = float(self.recorder.loss.value)
-        if loss < self.best: self.best,self.weights,self.waited = loss,copy.deepcopy(self.model.state_dict()),0
+        if loss < self.best: self.best,self.weights,self.waited = loss,copy.deepcopy(get_model(self.model).state_dict()),0
         else: self.waited += 1
 
     def after_epoch(self):
@@ -145,24 +146,24 @@ class FreezeNorm(Callback):
         for m in self.model.modules():
             if isinstance(m, torch.nn.modules.batchnorm._BatchNorm): m.eval()
 
-# %% ../../nbs/api/31_train.learner.ipynb #8d65fc69
+# %% ../../nbs/api/31_train.learner.ipynb #8265102e
 class WeightAverage(Callback):
     "Validate and keep an exponential moving average of the weights"
     order = -20 # weights are exchanged before anything looks at them
     def __init__(self, decay:float): self.decay,self.average,self.steps,self.own = decay,None,0,None
 
     def after_step(self):
-        if self.average is None: self.average = ModelEmaV3(self.model, self.decay, use_warmup=True)
+        if self.average is None: self.average = ModelEmaV3(get_model(self.model), self.decay, use_warmup=True)
         self.steps += 1
-        self.average.update(self.model, self.steps)
+        self.average.update(get_model(self.model), self.steps)
 
     def before_validate(self):
         if self.average is None: return # nothing is trained yet
-        self.own = copy.deepcopy(self.model.state_dict())
-        self.model.load_state_dict(self.average.module.state_dict())
+        self.own = copy.deepcopy(get_model(self.model).state_dict())
+        get_model(self.model).load_state_dict(self.average.module.state_dict())
 
     def after_epoch(self):
-        if self.own is not None: self.model.load_state_dict(self.own)
+        if self.own is not None: get_model(self.model).load_state_dict(self.own)
         self.own = None
 
     def state(self): return dict(steps=self.steps, weights=self.average.module.state_dict()) if self.average else None

@@ -7,18 +7,20 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.probe.html.md"""
 # %% auto #0
 __all__ = ['GRID', 'Probe', 'fit_probe', 'embed', 'StartFromProbe']
 
-# %% ../../nbs/api/29_train.probe.ipynb #ec4d6924
+# %% ../../nbs/api/29_train.probe.ipynb #33f946d3
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from fastai.callback.core import Callback, CancelTrainException
+from fastai.torch_core import get_model
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.class_weight import compute_sample_weight
 
 from ..core import Progress
+from .processes import of_all
 
 # %% ../../nbs/api/29_train.probe.ipynb #d88cf5aa
 GRID = tuple(10**(k/2) for k in range(-10, 5)) # of scikit-learn's `C`, the inverse of the penalty
@@ -71,7 +73,7 @@ def _linear(model):
     w,b = model.coef_,model.intercept_
     return (np.concatenate([-w/2, w/2]), np.concatenate([-b/2, b/2])) if len(w) == 1 else (w, b)
 
-# %% ../../nbs/api/29_train.probe.ipynb #ca760e88
+# %% ../../nbs/api/29_train.probe.ipynb #3b3e66bd
 @torch.no_grad()
 def embed(
     model, # From `build_model`
@@ -85,11 +87,11 @@ def embed(
         for x,*_ in dl:
             x = x.as_subclass(torch.Tensor).contiguous(memory_format=torch.channels_last)
             with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16): z = model.forward_head(model.forward_features(x), pre_logits=True)
-            found.append(z.float().cpu().numpy())
+            found += of_all(z.float().cpu().numpy())
             bar.update()
     return np.concatenate(found)
 
-# %% ../../nbs/api/29_train.probe.ipynb #c47eb078
+# %% ../../nbs/api/29_train.probe.ipynb #3f57d55c
 class StartFromProbe(Callback):
     "Instead of training for an epoch, make a linear probe the head of the network"
     def __init__(self,
@@ -101,7 +103,7 @@ class StartFromProbe(Callback):
     def before_train(self):
         cases,classes = self.dls.cases,list(self.dls.vocab)
         train = cases[cases.split == 'train']
-        probe = fit_probe(embed(self.model, self.dls, self.bf16), train.label.map(classes.index), train.group, self.balanced, seed=self.seed)
-        head = self.model.get_classifier()
+        probe = fit_probe(embed(get_model(self.model), self.dls, self.bf16), train.label.map(classes.index), train.group, self.balanced, seed=self.seed)
+        head = get_model(self.model).get_classifier()
         with torch.no_grad(): head.weight.copy_(torch.from_numpy(probe.weight)), head.bias.copy_(torch.from_numpy(probe.bias))
         raise CancelTrainException

@@ -8,11 +8,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.run.html.md"""
 __all__ = ['check_out', 'read_run', 'write_run', 'describe_run', 'now', 'Journal', 'Checkpoint', 'TimeBudget', 'Run', 'fit_run',
            'make_learner', 'kept']
 
-# %% ../../nbs/api/33_train.run.ipynb #5eb9a954
+# %% ../../nbs/api/33_train.run.ipynb #11e63882
 import json, os, platform, subprocess, time, uuid
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ import torch
 from fastai.callback.core import CancelFitException, CancelTrainException, Callback
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
+from fastai.torch_core import get_model, rank_distrib, to_detach
 
 from ..core import InputError, Progress, replacing, versions
 from ..data.layouts import write_cases
@@ -27,10 +29,11 @@ from ..data.loaders import lesion_dls
 from ..models.registry import build_model, is_pretrained
 from .learner import FreezeNorm, KeepBest, WeightAverage, fit_phases, has_bf16, lesion_learner, phases, rng_state, set_rng_state, set_seed
 from .probe import StartFromProbe
+from .processes import of_all, of_first, sharing
 from .recipe import Recipe, make_recipe, write_recipe
 from .tracking import Tracker, start_tracker
 
-# %% ../../nbs/api/33_train.run.ipynb #62982bf9
+# %% ../../nbs/api/33_train.run.ipynb #9aee1b6a
 def check_out(
     out, # Run folder
     resume:bool=False, # Go on with the run in it, if there is one
@@ -40,12 +43,14 @@ def check_out(
     if out.exists() and not out.is_dir(): raise InputError(f'{out}: is a file; --out needs a folder')
     place = next(p for p in (out.absolute(), *out.absolute().parents) if p.exists())
     if not os.access(place, os.W_OK): raise InputError(f'{out}: no permission to write in {place}; choose another folder for --out')
-    if not out.exists() or not any(out.iterdir()): return
+    if not out.exists() or all(_half_written(p) for p in out.iterdir()): return
     if not (out/'run.json').exists(): raise InputError(f'{out}: is not empty and holds no run; choose another folder for --out')
     finished = read_run(out)['finished']
     if finished and resume: raise InputError(f'{out}: the run in it is finished, there is nothing to resume')
     hint = '' if finished else ', or go on with that run by --resume'
     if not resume: raise InputError(f'{out}: holds another run; choose another folder for --out{hint}')
+
+def _half_written(path): return path.name.startswith('.') and path.name.endswith('.tmp') # what `replacing` leaves when it is killed
 
 def read_run(out)->dict: # The content of `run.json`
     "What `out/run.json` says"
@@ -77,7 +82,7 @@ def _git_commit():
     except (OSError, subprocess.TimeoutExpired): return None
     return done.stdout.strip() or None
 
-# %% ../../nbs/api/33_train.run.ipynb #01961928
+# %% ../../nbs/api/33_train.run.ipynb #e348325c
 class Journal(Callback):
     "Write each epoch to `out/history.csv`, to the tracker, and as a line above the progress bar"
     order = 64 # after the recorder has the epoch's values, before `KeepBest` may end the run
@@ -91,8 +96,8 @@ class Journal(Callback):
 
     def after_batch(self):
         if not self.training: return
-        n = len(self.yb[0])
-        self.seen,self.loss_sum,self.lr = self.seen+n,self.loss_sum+self.loss.item()*n,max(self.lr, self.opt.hypers[-1]['lr'])
+        n,loss = sum(of_all(len(self.yb[0]))),to_detach(self.loss).item() # fastai's `to_detach` takes the mean over all processes
+        self.seen,self.loss_sum,self.lr = self.seen+n,self.loss_sum+loss*n,max(self.lr, self.opt.hypers[-1]['lr'])
         if not np.isfinite(self.loss_sum): raise CancelFitException # fastai would wrap an error in lines of its own; `_fit` says it
         self.bar().update(int(100*self.pct_train)-self.progress.n, f'loss {self.loss_sum/self.seen:.3f}')
 
@@ -102,10 +107,13 @@ class Journal(Callback):
         if not self.judged: return
         row = dict(epoch=self.epochs()+(self.phase != 'probe'), phase=self.phase, train_loss=self.loss_sum/self.seen if self.seen else float('nan'))
         row |= dict(valid_loss=float(self.recorder.loss.value)) | {m.name: float(m.value) for m in self.recorder.metrics}
-        self.rows.append(row | dict(lr=float(self.lr), seconds=round(time.monotonic()-self.began, 1)))
-        with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
+        self.rows.append(row | dict(lr=float(self.lr), seconds=of_first(lambda: round(time.monotonic()-self.began, 1))))
+        if rank_distrib() == 0: self.write()
         self.tracker.call('log', self.rows[-1])
         self.bar().write(_epoch_line(self.rows[-1], self.total))
+
+    def write(self):
+        with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
 
     def bar(self):
         self.progress = self.progress or Progress(100, 'training, percent')
@@ -119,7 +127,7 @@ def _epoch_line(row, total):
     if row['phase'] == 'probe': return f'linear probe: {values}'
     return f'epoch {row["epoch"]}{f"/{total}" if total else ""}: train loss {row["train_loss"]:.3f}, {values}'
 
-# %% ../../nbs/api/33_train.run.ipynb #9931934f
+# %% ../../nbs/api/33_train.run.ipynb #e164f20a
 class Checkpoint(Callback):
     "Keep in `file` what is needed to go on after the last whole epoch"
     order = 66 # after `KeepBest` has seen the epoch
@@ -136,21 +144,28 @@ class Checkpoint(Callback):
 
     def save(self):
         "Write the state of the run"
-        state = dict(model=self.model.state_dict(), opt=_plain(self.opt.state_dict()), keep={k: getattr(self.keep, k) for k in ('best', 'weights', 'waited')},
-                     average=self.average.state() if self.average else None, rows=self.journal.rows, rng=rng_state(), order=self.dls.train.rng.getstate())
+        state = dict(model=get_model(self.model).state_dict(), opt=_plain(self.opt.state_dict()), keep={k: getattr(self.keep, k) for k in ('best', 'weights', 'waited')},
+                     average=self.average.state() if self.average else None, rows=self.journal.rows, rng=of_all(rng_state()), order=self.dls.train.rng.getstate())
+        if rank_distrib(): return
         with replacing(self.file) as tmp: torch.save(state, tmp)
 
     def load(self, learn:Learner)->list: # Phase of each epoch done
         "Put `learn` and the journal back to where the run was"
-        if not self.file.exists(): return []
-        state = torch.load(self.file, weights_only=True)
+        state = of_first(self.read)
+        if state is None: return []
         learn.model.load_state_dict(state['model'])
         self.opt_state = state['opt']
         for k,v in state['keep'].items(): setattr(self.keep, k, v)
         if state['average']: self.average.load(state['average'], learn.model)
-        set_rng_state(state['rng']); learn.dls.train.rng.setstate(state['order'])
+        set_rng_state(state['rng'][rank_distrib() % len(state['rng'])]); learn.dls.train.rng.setstate(state['order'])
         self.journal.rows = state['rows']
         return [r['phase'] for r in state['rows']]
+
+    def read(self)->dict: # `None` if there is nothing
+        "What `save` wrote"
+        try: return torch.load(self.file, map_location='cpu', weights_only=True) if self.file.exists() else None
+        except (RuntimeError, UnpicklingError, EOFError, OSError) as e:
+            raise InputError(f'{self.file}: is damaged ({type(e).__name__}); put back a good copy, or delete it, and --resume begins again') from None
 
 def _plain(v):
     "`v` without NumPy's kinds of number, which `torch.load` refuses"
@@ -158,7 +173,7 @@ def _plain(v):
     if isinstance(v, (list, tuple)): return type(v)(map(_plain, v))
     return v.item() if isinstance(v, np.generic) else v
 
-# %% ../../nbs/api/33_train.run.ipynb #624e405b
+# %% ../../nbs/api/33_train.run.ipynb #acdf38d4
 class TimeBudget(Callback):
     "End training `seconds` after now, with the schedule at its end"
     order = 59 # just before the schedule asks how far training is
@@ -167,7 +182,7 @@ class TimeBudget(Callback):
         journal:Journal, # Knows that
     ): self.seconds,self.journal,self.zero = seconds,journal,time.monotonic()-_seconds(journal.rows)
 
-    def spent(self): return time.monotonic()-self.zero
+    def spent(self): return of_first(lambda: time.monotonic()-self.zero) # one clock for all processes
     def share(self): return (self.spent()-self.start)/max(self.seconds-self.reserve-self.start, 1e-3)
 
     def before_fit(self): self.start,self.reserve,self.steps = _seconds(r for r in self.journal.rows if r['phase'] != self.phase),0.,[]
@@ -186,7 +201,7 @@ class TimeBudget(Callback):
 
 def _seconds(rows): return sum(r['seconds'] for r in rows)
 
-# %% ../../nbs/api/33_train.run.ipynb #0770a775
+# %% ../../nbs/api/33_train.run.ipynb #72cebab8
 @dataclass
 class Run:
     "A training run and what it left"
@@ -203,15 +218,15 @@ def fit_run(
     out, # Run folder
     resume:bool=False, # Go on with an unfinished run in `out`
     cbs:list=(), # More fastai callbacks
+    num_workers:int=0, # See `lesion_dls`; the result does not depend on it
 )->Run:
     "Train as `recipe` says on `cases`, and keep the record in `out`"
-    check_out(out, resume)
-    out,about = Path(out),describe_run(recipe, cases)
-    if resume and (out/'run.json').exists(): about = _same_run(recipe, cases, about, out)
-    learn,plan = make_learner(recipe, cases)
-    out.mkdir(parents=True, exist_ok=True)
-    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
-    tracker = start_tracker(recipe.track, out, recipe.to_dict(), about)
+    out,about,first = Path(out),describe_run(recipe, cases),rank_distrib() == 0
+    if first: check_out(out, resume)
+    if first and resume and _begun(out): about = _same_run(recipe, cases, about, out)
+    learn,plan = make_learner(recipe, cases, num_workers)
+    if first: _write_begin(recipe, cases, about, out)
+    tracker = start_tracker(recipe.track if first else 'none', out, recipe.to_dict(), about)
     with tracker.watching(): history = _fit(learn, plan, out, tracker, recipe, cbs)
     about['seconds']['training'] = round(float(history.seconds.sum()), 1) # over all sessions, where it was resumed
     return Run(out, recipe, learn, history, tracker, about)
@@ -219,6 +234,7 @@ def fit_run(
 def make_learner(
     recipe:Recipe, # Names the network, its input and the loss
     cases:pd.DataFrame, # With a split
+    num_workers:int=0, # See `lesion_dls`
 )->tuple: # `Learner`, and its phases
     "The learner and schedule of `recipe`"
     set_seed(recipe.seed)
@@ -226,7 +242,7 @@ def make_learner(
     spec = recipe.input_spec(model.input_spec)
     if getattr(model, 'pretrained_cfg', {}).get('fixed_input_size') and spec.size != model.input_spec.size:
         raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; leave out --size')
-    dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed, cache=recipe.cache, augment_backend=recipe.augment_backend,
+    dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed, num_workers, cache=recipe.cache, augment_backend=recipe.augment_backend,
                      balanced=recipe.imbalance == 'sampled', soft_labels=recipe.soft_labels)
     loss = {k: getattr(recipe, k) for k in ('imbalance', 'label_smoothing', 'focal', 'mixup', 'cutmix')}
     learn = lesion_learner(dls, model=model, wd=recipe.wd, precision=recipe.precision, **loss)
@@ -243,16 +259,22 @@ def kept(
     best = history.loc[history.valid_loss.idxmin()]
     return 'the linear probe' if best.phase == 'probe' else f'epoch {best.epoch}'
 
-# %% ../../nbs/api/33_train.run.ipynb #55721cc1
+# %% ../../nbs/api/33_train.run.ipynb #5a419817
+def _write_begin(recipe, cases, about, out):
+    out.mkdir(parents=True, exist_ok=True)
+    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
+
+# %% ../../nbs/api/33_train.run.ipynb #7a720a02
 def _fit(learn, plan, out, tracker, recipe, cbs):
     keep,journal = KeepBest(recipe.patience),Journal(out, tracker, None if recipe.minutes else plan[-1][1])
     average = WeightAverage(recipe.ema) if recipe.ema else None
     checkpoint = Checkpoint(out/'checkpoints'/'last.pt', journal, keep, average)
-    done = checkpoint.load(learn)
-    for row in journal.rows: tracker.call('log', row) # what the killed session had no time to send
-    budget = TimeBudget(60*recipe.minutes, journal) if recipe.minutes else None
-    with learn.no_logging(), learn.added_cbs([o for o in (journal, checkpoint, average, budget, *cbs) if o]):
-        fit_phases(learn, plan, keep, done, StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.feed.bf16))
+    with sharing(learn), learn.no_logging():
+        done = checkpoint.load(learn)
+        for row in journal.rows: tracker.call('log', row) # what the killed session had no time to send
+        budget = TimeBudget(60*recipe.minutes, journal) if recipe.minutes else None
+        with learn.added_cbs([o for o in (journal, checkpoint, average, budget, *cbs) if o]):
+            fit_phases(learn, plan, keep, done, StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.feed.bf16))
     if journal.progress is not None: journal.progress.close()
     if not np.isfinite(journal.loss_sum): raise RuntimeError(_not_finite(journal, plan[-1][2]))
     return journal.table()
@@ -260,6 +282,10 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
 def _not_finite(journal, lr):
     kept = f'; {journal.out}/checkpoints/last.pt is as it was before it' if journal.rows else ''
     return f'the training loss is not finite in epoch {journal.epochs()+1}; try a lower learning rate than {getattr(lr, "stop", lr):g} (lr in the recipe){kept}'
+
+def _begun(out):
+    "Whether all that is written before training is there"
+    return all((out/f).exists() for f in ('recipe.toml', 'cases.csv', 'run.json'))
 
 def _same_run(recipe, cases, about, out):
     "What `out/run.json` says, if it is of this recipe and this data"
