@@ -37,6 +37,7 @@ from .train.tracking import *
 from .train.run import *
 from .evaluate.predictions import *
 from .evaluate.metrics import *
+from .evaluate.calibration import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
