@@ -28,6 +28,7 @@ from .data.loaders import *
 from .models.pooled import *
 from .models.baseline import *
 from .models.residual import *
+from .models.ensemble import *
 from .models.registry import *
 from .models.export import *
 from .train.processes import *
@@ -36,8 +37,10 @@ from .train.recipe import *
 from .train.learner import *
 from .train.tracking import *
 from .train.run import *
+from .train.folds import *
 from .evaluate.predictions import *
 from .evaluate.metrics import *
+from .evaluate.calibration import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *

@@ -81,7 +81,7 @@ def cases(
     if out and drop: print(f'wrote {write_dropped(table.attrs["dropped"], out)}')
     elif drop: print('nothing was written: --out names a table for what is kept, and the list of what is dropped is written beside it')
 
-# %% ../nbs/api/71_cli.ipynb #3efcf94e
+# %% ../nbs/api/71_cli.ipynb #4dfad45d
 @app.command(epilog='Example: skinlesion train photos --out run --arch resnet18 --epochs 4')
 def train(
     data: Data,
@@ -95,6 +95,8 @@ def train(
     seed: Seed = None,
     positive: Positive = None,
     track: Annotated[Optional[str], typer.Option(metavar='T', help=_TRACK)] = None,
+    folds: Annotated[Optional[int], typer.Option(metavar='K', help='Train a network on each of K folds, and average them')] = None,
+    tta: Annotated[Optional[str], typer.Option(metavar='V', help='Views to average over: flip (2), dihedral (8) or none')] = None,
     compare: Annotated[Optional[list[str]], typer.Option(metavar='RUN', help='Another run to compare with in the report; may be repeated')] = None,
     columns: Columns = None,
     resume: Annotated[bool, typer.Option('--resume', help='Go on with the unfinished run in RUN')] = False,
@@ -104,7 +106,7 @@ def train(
     "Train and judge a model, into a run folder"
     from skinlesion.commands import train
     train(data, out, recipe, resume, strict, compare or (), allow_leaks, layout=layout, target=target, arch=arch, size=size, epochs=epochs,
-          seed=seed, positive=positive, track=track, columns=columns)
+          seed=seed, positive=positive, track=track, columns=columns, folds=folds, tta=tta)
 
 @app.command(epilog='Example: skinlesion sweep recipe.toml photos --out swept --n 20')
 def sweep(

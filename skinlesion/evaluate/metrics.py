@@ -134,8 +134,11 @@ def _brier_terms(y, probs, positive):
     errors = (probs - np.eye(probs.shape[1])[y])**2
     return errors.sum(1) if positive is None else errors[:,positive]
 
-def _ece_terms(y, probs):
-    "Images x bins: right minus confidence, in the column of the image's bin; bins are (lower, upper] as in the paper"
+def ece_terms(
+    y:np.ndarray, # Class numbers
+    probs:np.ndarray, # Images x classes
+)->np.ndarray: # Images x bins
+    "Right minus confidence, in the column of the image's bin; bins are (lower, upper] as in the paper"
     conf,right = probs.max(1),probs.argmax(1) == y
     bins = np.clip(np.ceil(conf*BINS).astype(int)-1, 0, BINS-1)
     return np.eye(BINS)[bins]*(right-conf)[:,None]
@@ -151,7 +154,7 @@ class _Judge:
         self.pred = self.probs.argmax(1)
         self.groups = np.unique(preds.group.astype(str), return_inverse=True)[1] # sorted: row order must not change the draw
         self.cells = np.eye(self.K**2)[self.y*self.K+self.pred]
-        self.brier,self.ece = _brier_terms(self.y, self.probs, self.pos),_ece_terms(self.y, self.probs)
+        self.brier,self.ece = _brier_terms(self.y, self.probs, self.pos),ece_terms(self.y, self.probs)
         self.ranked = range(self.K) if self.pos is None else [self.pos]
         self.rankings = [Ranking(self.y == k, self.probs[:,k]) for k in self.ranked]
 

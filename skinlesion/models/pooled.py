@@ -41,12 +41,13 @@ def init_head(
     nn.init.normal_(head.weight, std=std)
     nn.init.zeros_(head.bias)
 
-# %% ../../nbs/api/20_models.pooled.ipynb #73453b85
+# %% ../../nbs/api/20_models.pooled.ipynb #e6f991f8
 def feature_grid(
     features:torch.Tensor, # Output of `forward_features`
     model:nn.Module, # The model it comes from, with `num_features`
 )->torch.Tensor: # batch x channels x h x w
     "`features` by position, whatever the form in which `model` gives them"
+    if hasattr(model, 'by_position'): return model.by_position(features) # several networks or views as one
     if features.ndim == 3: # tokens, after the class token and its like
         tokens = features[:, getattr(model, 'num_prefix_tokens', 0):]
         side = int(tokens.shape[1]**0.5)

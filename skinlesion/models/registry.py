@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/models.registry.html.md"""
 # %% auto #0
 __all__ = ['SCRATCH', 'NO_INTERNET', 'build_model', 'is_pretrained', 'check_arch', 'default_input', 'recreate_model']
 
-# %% ../../nbs/api/23_models.registry.ipynb #47065d91
+# %% ../../nbs/api/23_models.registry.ipynb #ddd265fe
 import difflib, json, socket, urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from torch import nn
 from ..core import InputError
 from ..image import INTERPOLATIONS, InputSpec
 from .baseline import baseline
+from .ensemble import Ensemble, Views
 from .pooled import PooledClassifier, feature_grid, init_head
 from .residual import residual
 
@@ -128,11 +129,13 @@ def default_input(
 
 def _to_channels(values, channels): return tuple(values) if channels == 3 else (sum(values)/len(values),)
 
-# %% ../../nbs/api/23_models.registry.ipynb #6d758d5f
+# %% ../../nbs/api/23_models.registry.ipynb #97d14ffa
 def recreate_model(
     recreate:dict, # `recreate` of a model that `build_model` made
 )->nn.Module: # The same network with untrained weights
     "Build a network again from its description, without a download"
+    if 'views' in recreate: return Views(recreate_model({k: v for k,v in recreate.items() if k != 'views'}), recreate['views'])
+    if 'members' in recreate: return Ensemble([recreate_model(m) for m in recreate['members']])
     name,args,n,channels = (recreate[k] for k in ('name', 'args', 'num_classes', 'channels'))
     if name in SCRATCH: model = SCRATCH[name](n, channels)
     else: model = _pooled(timm.create_model(name, pretrained=False, num_classes=n, in_chans=channels, global_pool='avg', **args), n, channels)

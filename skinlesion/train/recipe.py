@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.recipe.html.md"""
 # %% auto #0
 __all__ = ['DATA_FIELDS', 'Recipe', 'shipped_recipes', 'make_recipe', 'write_recipe', 'sweep_table']
 
-# %% ../../nbs/api/30_train.recipe.ipynb #ecf612a9
+# %% ../../nbs/api/30_train.recipe.ipynb #aba7f4f2
 import sys
 from importlib.resources import files
 from pathlib import Path
@@ -20,12 +20,13 @@ from ..core import InputError, replacing
 from ..data.augment import BACKENDS, PRESETS
 from ..data.prepared import PLACES
 from ..image import INTERPOLATIONS, RESIZE_MODES, InputSpec
+from ..models.ensemble import VIEWS
 from .losses import IMBALANCE, check_together
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-# %% ../../nbs/api/30_train.recipe.ipynb #bf17d045
+# %% ../../nbs/api/30_train.recipe.ipynb #94d5aa8c
 class Recipe(BaseModel):
     "One training run"
     model_config = ConfigDict(extra='forbid', frozen=True)
@@ -72,6 +73,16 @@ class Recipe(BaseModel):
     patience:int = Field(5, ge=1) # Epochs without a better validation loss until training stops
     seed:int = Field(42, ge=0, lt=2**32)
     track:Literal['wandb', 'mlflow', 'none'] = 'wandb' # See `train.tracking`
+
+    # several networks, and several views of an image; see `models.ensemble`
+    folds:int|None = Field(None, ge=2, le=20) # Train one network on each of so many folds, and average them
+    tta:Literal[('none', *VIEWS)] = 'none' # Views to average over in the report and in the bundle; they cost their number times the time
+
+    @model_validator(mode='after')
+    def _views_were_taught(self):
+        if self.tta != 'none' and not (PRESETS[self.augment] or {}).get('flips'):
+            raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {self.augment} does not: leave out tta')
+        return self
 
     @model_validator(mode='after')
     def _leaves_train(self):

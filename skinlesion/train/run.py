@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.run.html.md"""
 
 # %% auto #0
 __all__ = ['check_out', 'read_run', 'write_run', 'describe_run', 'now', 'Journal', 'Checkpoint', 'TimeBudget', 'Run', 'fit_run',
-           'make_learner', 'kept']
+           'check_begin', 'begin_run', 'make_learner', 'kept']
 
 # %% ../../nbs/api/33_train.run.ipynb #11e63882
 import json, os, platform, subprocess, time, uuid
@@ -201,7 +201,7 @@ class TimeBudget(Callback):
 
 def _seconds(rows): return sum(r['seconds'] for r in rows)
 
-# %% ../../nbs/api/33_train.run.ipynb #72cebab8
+# %% ../../nbs/api/33_train.run.ipynb #9e7840af
 @dataclass
 class Run:
     "A training run and what it left"
@@ -221,15 +221,36 @@ def fit_run(
     num_workers:int=0, # See `lesion_dls`; the result does not depend on it
 )->Run:
     "Train as `recipe` says on `cases`, and keep the record in `out`"
-    out,about,first = Path(out),describe_run(recipe, cases),rank_distrib() == 0
-    if first: check_out(out, resume)
-    if first and resume and _begun(out): about = _same_run(recipe, cases, about, out)
+    out,first = Path(out),rank_distrib() == 0
+    about = check_begin(recipe, cases, out, resume) if first else describe_run(recipe, cases)
     learn,plan = make_learner(recipe, cases, num_workers)
-    if first: _write_begin(recipe, cases, about, out)
+    if first: begin_run(recipe, cases, out, about)
     tracker = start_tracker(recipe.track if first else 'none', out, recipe.to_dict(), about)
     with tracker.watching(): history = _fit(learn, plan, out, tracker, recipe, cbs)
     about['seconds']['training'] = round(float(history.seconds.sum()), 1) # over all sessions, where it was resumed
     return Run(out, recipe, learn, history, tracker, about)
+
+def check_begin(
+    recipe:Recipe, # What to do
+    cases:pd.DataFrame, # With a split
+    out, # Run folder
+    resume:bool=False, # Go on with an unfinished run in `out`
+)->dict: # The content of `run.json`: of the run to go on with, if there is one
+    "Refuse `out` if a run of `recipe` on `cases` can neither begin nor go on there; nothing is written"
+    check_out(out, resume)
+    out,about = Path(out),describe_run(recipe, cases)
+    return _same_run(recipe, cases, about, out) if resume and _begun(out) else about
+
+def begin_run(
+    recipe:Recipe, # What to do
+    cases:pd.DataFrame, # With a split
+    out, # Run folder
+    about:dict, # From `check_begin`
+):
+    "Write what is known of a run before it trains"
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
 
 def make_learner(
     recipe:Recipe, # Names the network, its input and the loss
@@ -258,11 +279,6 @@ def kept(
     "What of `history` the network is after training"
     best = history.loc[history.valid_loss.idxmin()]
     return 'the linear probe' if best.phase == 'probe' else f'epoch {best.epoch}'
-
-# %% ../../nbs/api/33_train.run.ipynb #5a419817
-def _write_begin(recipe, cases, about, out):
-    out.mkdir(parents=True, exist_ok=True)
-    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
 
 # %% ../../nbs/api/33_train.run.ipynb #7a720a02
 def _fit(learn, plan, out, tracker, recipe, cbs):
