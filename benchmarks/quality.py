@@ -107,16 +107,17 @@ def main():
     parser.add_argument('--binary', help='malignant_vs_benign: AUROC on its own test part')
     parser.add_argument('--classes', help='ham10000: balanced accuracy and AUROC over seven classes')
     parser.add_argument('--seeds', type=int, nargs='*', default=[0, 1, 2])
-    parser.add_argument('--epochs', type=int, help='as in the default recipe if left out')
+    parser.add_argument('--set', nargs='*', default=[], metavar='FIELD=VALUE', help='fields of the recipe, such as epochs=4 or freeze_norm=false')
     parser.add_argument('--no-fastai', action='store_true', help='only ours')
     opts = parser.parse_args()
     warnings.filterwarnings('ignore')
+    fields = dict(o.split('=', 1) for o in opts.set)
     for name in opts.archs or sorted(p.name for p in Path(opts.weights).iterdir() if (p/'config.json').exists()):
         arch = f'local-dir:{Path(opts.weights).resolve()/name}'
-        if opts.binary: summary(measure(opts.binary, arch, opts, ('auroc',), epochs=opts.epochs), ('auroc',))
+        if opts.binary: summary(measure(opts.binary, arch, opts, ('auroc',), **fields), ('auroc',))
         if opts.classes:
             names = 'balanced_accuracy', 'macro_auroc'
-            summary(measure(opts.classes, arch, opts, names, epochs=opts.epochs, imbalance='weighted'), names)
+            summary(measure(opts.classes, arch, opts, names, **(dict(imbalance='logit_adjusted') | fields)), names)
 
 
 if __name__ == '__main__': main()

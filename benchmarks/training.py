@@ -50,7 +50,7 @@ def loaders(cases, spec, bs, steps):
     targets = [TensorCategory(cases.attrs['classes'].index(c)) for c in rows.label]
     dsets = Datasets(range(len(images)), [[At(images)], [At(targets)]], splits=[range(len(images)), range(2)])
     dls = dsets.dataloaders(bs=bs, num_workers=0, after_batch=[IntToFloatTensor(), *augmentations('dermoscopy'), NormaliseBatch(spec)])
-    dls.vocab,dls.spec,dls.cases = cases.attrs['classes'],spec,cases
+    dls.vocab,dls.spec,dls.cases,dls.soft_labels = cases.attrs['classes'],spec,cases,False
     return dls
 
 class Clock(Callback):

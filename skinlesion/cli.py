@@ -81,7 +81,7 @@ def cases(
     if out and drop: print(f'wrote {write_dropped(table.attrs["dropped"], out)}')
     elif drop: print('nothing was written: --out names a table for what is kept, and the list of what is dropped is written beside it')
 
-# %% ../nbs/api/71_cli.ipynb #4dfad45d
+# %% ../nbs/api/71_cli.ipynb #c81d87aa
 @app.command(epilog='Example: skinlesion train photos --out run --arch resnet18 --epochs 4')
 def train(
     data: Data,
@@ -92,6 +92,7 @@ def train(
     arch: Annotated[Optional[str], typer.Option(metavar='A', help='baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')] = None,
     size: Annotated[Optional[int], typer.Option(metavar='S', help='Side of the model input, in pixels')] = None,
     epochs: Annotated[Optional[int], typer.Option(metavar='N', help='Epochs of the whole network')] = None,
+    minutes: Annotated[Optional[float], typer.Option(metavar='M', help='Train for so long, instead of a number of epochs')] = None,
     seed: Seed = None,
     positive: Positive = None,
     track: Annotated[Optional[str], typer.Option(metavar='T', help=_TRACK)] = None,
@@ -105,7 +106,7 @@ def train(
 ):
     "Train and judge a model, into a run folder"
     from skinlesion.commands import train
-    train(data, out, recipe, resume, strict, compare or (), allow_leaks, layout=layout, target=target, arch=arch, size=size, epochs=epochs,
+    train(data, out, recipe, resume, strict, compare or (), allow_leaks, layout=layout, target=target, arch=arch, size=size, epochs=epochs, minutes=minutes,
           seed=seed, positive=positive, track=track, columns=columns, folds=folds, tta=tta)
 
 @app.command(epilog='Example: skinlesion sweep recipe.toml photos --out swept --n 20')

@@ -172,8 +172,8 @@ class WeightAverage(Callback):
         self.steps,self.average = state['steps'],ModelEmaV3(model, self.decay, use_warmup=True)
         self.average.module.load_state_dict(state['weights'])
 
-# %% ../../nbs/api/31_train.learner.ipynb #ccec27ab
-SCHEDULES = dict(pretrained=dict(epochs=4, lr=1e-3), scratch=dict(epochs=20, lr=3e-3))
+# %% ../../nbs/api/31_train.learner.ipynb #f33ac557
+SCHEDULES = dict(pretrained=dict(epochs=6, lr=5e-4), scratch=dict(epochs=20, lr=3e-3))
 
 def phases(
     pretrained:bool, # Whether the body has learned something already

@@ -26,7 +26,7 @@ from .losses import IMBALANCE, check_together
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-# %% ../../nbs/api/30_train.recipe.ipynb #94d5aa8c
+# %% ../../nbs/api/30_train.recipe.ipynb #a17764f5
 class Recipe(BaseModel):
     "One training run"
     model_config = ConfigDict(extra='forbid', frozen=True)
@@ -64,7 +64,7 @@ class Recipe(BaseModel):
     minutes:float|None = Field(None, gt=0, le=10_000) # Train for so long, instead of a number of epochs
     lr:float|None = Field(None, gt=0, lt=1) # Highest learning rate, of the head
     body_lr:float = Field(0.1, gt=0, le=1) # Share of it for a pretrained body
-    freeze_norm:bool = False # Keep the statistics of batch normalisation as they were pretrained
+    freeze_norm:bool = True # Keep the statistics of batch normalisation of a pretrained body
     ema:float = Field(0., ge=0, lt=1) # Judge and keep an exponential moving average of the weights, with this decay; 0 for none
     precision:Literal['auto', 'full', 'bf16'] = 'auto' # Of the network's arithmetic; `auto` is bfloat16 where the processor has it
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay

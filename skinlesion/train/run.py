@@ -82,7 +82,9 @@ def _git_commit():
     except (OSError, subprocess.TimeoutExpired): return None
     return done.stdout.strip() or None
 
-# %% ../../nbs/api/33_train.run.ipynb #e348325c
+# %% ../../nbs/api/33_train.run.ipynb #2b20a647
+_clock = time.monotonic
+
 class Journal(Callback):
     "Write each epoch to `out/history.csv`, to the tracker, and as a line above the progress bar"
     order = 64 # after the recorder has the epoch's values, before `KeepBest` may end the run
@@ -92,7 +94,7 @@ class Journal(Callback):
         total:int=None, # Epochs of the whole network, where that is known
     ): self.out,self.tracker,self.total,self.rows,self.progress,self.loss_sum = Path(out),tracker,total,[],None,0.
 
-    def before_epoch(self): self.seen,self.loss_sum,self.lr,self.judged,self.began = 0,0.,0.,False,time.monotonic()
+    def before_epoch(self): self.seen,self.loss_sum,self.lr,self.judged,self.began = 0,0.,0.,False,_clock()
 
     def after_batch(self):
         if not self.training: return
@@ -107,7 +109,7 @@ class Journal(Callback):
         if not self.judged: return
         row = dict(epoch=self.epochs()+(self.phase != 'probe'), phase=self.phase, train_loss=self.loss_sum/self.seen if self.seen else float('nan'))
         row |= dict(valid_loss=float(self.recorder.loss.value)) | {m.name: float(m.value) for m in self.recorder.metrics}
-        self.rows.append(row | dict(lr=float(self.lr), seconds=of_first(lambda: round(time.monotonic()-self.began, 1))))
+        self.rows.append(row | dict(lr=float(self.lr), seconds=of_first(lambda: round(_clock()-self.began, 1))))
         if rank_distrib() == 0: self.write()
         self.tracker.call('log', self.rows[-1])
         self.bar().write(_epoch_line(self.rows[-1], self.total))
@@ -173,19 +175,21 @@ def _plain(v):
     if isinstance(v, (list, tuple)): return type(v)(map(_plain, v))
     return v.item() if isinstance(v, np.generic) else v
 
-# %% ../../nbs/api/33_train.run.ipynb #acdf38d4
+# %% ../../nbs/api/33_train.run.ipynb #60bf2451
 class TimeBudget(Callback):
     "End training `seconds` after now, with the schedule at its end"
     order = 59 # just before the schedule asks how far training is
     def __init__(self,
         seconds:float, # In all, with what was spent before the run was resumed
         journal:Journal, # Knows that
-    ): self.seconds,self.journal,self.zero = seconds,journal,time.monotonic()-_seconds(journal.rows)
+    ): self.seconds,self.journal,self.zero = seconds,journal,_clock()-_seconds(journal.rows)
 
-    def spent(self): return of_first(lambda: time.monotonic()-self.zero) # one clock for all processes
-    def share(self): return (self.spent()-self.start)/max(self.seconds-self.reserve-self.start, 1e-3)
+    def spent(self): return of_first(lambda: _clock()-self.zero) # one clock for all processes
+    def share(self): return (self.spent()-self.start)/max(self.seconds-self.start-self.reserve(), 1e-3)
 
-    def before_fit(self): self.start,self.reserve,self.steps = _seconds(r for r in self.journal.rows if r['phase'] != self.phase),0.,[]
+    def before_fit(self): self.start,self.busy,self.steps = _seconds(r for r in self.journal.rows if r['phase'] != self.phase),0.,0
+
+    def reserve(self): return self.busy/max(self.steps, 1)*len(self.dls.valid) # a validation batch is larger, but goes only forward
 
     def before_epoch(self):
         if self.journal.rows and self.share() >= 1: raise CancelFitException
@@ -195,8 +199,7 @@ class TimeBudget(Callback):
 
     def after_batch(self):
         if not self.training: return
-        self.steps.append(self.spent()-self.began)
-        self.reserve = np.median(self.steps)*len(self.dls.valid)
+        self.busy,self.steps = self.busy+self.spent()-self.began,self.steps+1
         if self.share() >= 1: raise CancelTrainException
 
 def _seconds(rows): return sum(r['seconds'] for r in rows)
