@@ -82,7 +82,7 @@ def _git_commit():
     except (OSError, subprocess.TimeoutExpired): return None
     return done.stdout.strip() or None
 
-# %% ../../nbs/api/33_train.run.ipynb #2b20a647
+# %% ../../nbs/api/33_train.run.ipynb #99aad111
 _clock = time.monotonic
 
 class Journal(Callback):
@@ -94,12 +94,12 @@ class Journal(Callback):
         total:int=None, # Epochs of the whole network, where that is known
     ): self.out,self.tracker,self.total,self.rows,self.progress,self.loss_sum = Path(out),tracker,total,[],None,0.
 
-    def before_epoch(self): self.seen,self.loss_sum,self.top_lr,self.judged,self.began = 0,0.,0.,False,_clock()
+    def before_epoch(self): self.seen,self.loss_sum,self.peak,self.judged,self.began = 0,0.,0.,False,_clock()
 
     def after_batch(self):
         if not self.training: return
         n,loss = sum(of_all(len(self.yb[0]))),to_detach(self.loss).item() # fastai's `to_detach` takes the mean over all processes
-        self.seen,self.loss_sum,self.top_lr = self.seen+n,self.loss_sum+loss*n,max(self.top_lr, self.opt.hypers[-1]['lr'])
+        self.seen,self.loss_sum,self.peak = self.seen+n,self.loss_sum+loss*n,max(self.peak, self.opt.hypers[-1]['lr'])
         if not np.isfinite(self.loss_sum): raise CancelFitException # fastai would wrap an error in lines of its own; `_fit` says it
         self.bar().update(int(100*self.pct_train)-self.progress.n, f'loss {self.loss_sum/self.seen:.3f}')
 
@@ -109,7 +109,7 @@ class Journal(Callback):
         if not self.judged: return
         row = dict(epoch=self.epochs()+(self.phase != 'probe'), phase=self.phase, train_loss=self.loss_sum/self.seen if self.seen else float('nan'))
         row |= dict(valid_loss=float(self.recorder.loss.value)) | {m.name: float(m.value) for m in self.recorder.metrics}
-        self.rows.append(row | dict(lr=float(self.top_lr), seconds=of_first(lambda: round(_clock()-self.began, 1))))
+        self.rows.append(row | dict(lr=float(self.peak), seconds=of_first(lambda: round(_clock()-self.began, 1))))
         if rank_distrib() == 0: self.write()
         self.tracker.call('log', self.rows[-1])
         self.bar().write(_epoch_line(self.rows[-1], self.total))
@@ -204,7 +204,7 @@ class TimeBudget(Callback):
 
 def _seconds(rows): return sum(r['seconds'] for r in rows)
 
-# %% ../../nbs/api/33_train.run.ipynb #9e7840af
+# %% ../../nbs/api/33_train.run.ipynb #1e72ab72
 @dataclass
 class Run:
     "A training run and what it left"
@@ -253,7 +253,8 @@ def begin_run(
     "Write what is known of a run before it trains"
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv'); write_run(out, about)
+    write_run(out, about) # first, for it tells that the folder is ours
+    write_recipe(recipe, out/'recipe.toml'); write_cases(cases, out/'cases.csv')
 
 def make_learner(
     recipe:Recipe, # Names the network, its input and the loss
