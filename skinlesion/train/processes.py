@@ -18,13 +18,17 @@ from torch import cuda, distributed
 
 from ..core import need
 
-# %% ../../nbs/api/28_train.processes.ipynb #a699c0e6
+# %% ../../nbs/api/28_train.processes.ipynb #838e656b
 @contextmanager
 def joined():
     "Join the processes of this run, if there are several; only the first of them prints"
     if num_distrib() < 2: yield; return
     need('accelerate', extra='distributed').PartialState(cpu=not cuda.is_available(), timeout=_PATIENCE)
-    with _silence() if rank_distrib() else nullcontext(): yield
+    try:
+        with _silence() if rank_distrib() else nullcontext(): yield
+    except RuntimeError as e: # what went wrong in the other process it says itself, if it still could
+        if not (isinstance(e, distributed.DistError) or 'gloo' in str(e)): raise
+        raise RuntimeError('another process of this run has ended; the same command with --resume goes on after the last whole epoch') from e
     distributed.destroy_process_group()
 
 @contextmanager

@@ -21,14 +21,17 @@ from ..core import InputError, plural
 from .learner import set_seed
 from .processes import of_all
 
-# %% ../../nbs/api/32_train.shares.ipynb #6122e1c1
+# %% ../../nbs/api/32_train.shares.ipynb #240a1f9d
 class SharedDL(DistributedDL):
     "What falls to this process of each batch of `dl`"
     def __init__(self,
         dl, # A `LesionDL` that has the same order in all processes
     ):
         super().__init__(dl)
-        self.rng,self.bs = dl.rng,1 # what `get_idxs` returns are batches
+        self.bs = 1 # what `get_idxs` returns are batches
+
+    @property
+    def rng(self): return self.dl.rng # a new one in each epoch
 
     def __len__(self): return len(self.dl)
 
