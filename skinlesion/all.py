@@ -40,7 +40,9 @@ from .train.run import *
 from .train.folds import *
 from .evaluate.predictions import *
 from .evaluate.metrics import *
+from .evaluate.section import *
 from .evaluate.calibration import *
+from .evaluate.figures import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
