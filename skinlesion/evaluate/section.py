@@ -17,7 +17,7 @@ from PIL import Image
 
 from .draw import data_uri, jpeg, svg
 
-# %% ../../nbs/api/41_evaluate.section.ipynb #cd76b8fb
+# %% ../../nbs/api/41_evaluate.section.ipynb #4e2fb022
 @dataclass
 class Plot:
     "A figure"
@@ -61,12 +61,12 @@ class Section:
 
     def plots(self): return [p for p in self.parts if isinstance(p, Plot)]
     def tables(self): return [p for p in self.parts if isinstance(p, Grid)]
-    def _repr_html_(self): return _template('section').render(s=self)
+    def _repr_html_(self): return template('section').render(s=self)
 
-# %% ../../nbs/api/41_evaluate.section.ipynb #8eac44e3
+# %% ../../nbs/api/41_evaluate.section.ipynb #e6e1f8b2
 def part_kind(part): return type(part).__name__.lower()
 
-def _template(name):
+def template(name):
     env = jinja2.Environment(loader=jinja2.PackageLoader('skinlesion', 'evaluate'), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
     env.filters |= dict(kind=part_kind, svg_uri=lambda p: data_uri(svg(p.figure), 'image/svg+xml'),

@@ -82,7 +82,7 @@ def _git_commit():
     except (OSError, subprocess.TimeoutExpired): return None
     return done.stdout.strip() or None
 
-# %% ../../nbs/api/33_train.run.ipynb #99aad111
+# %% ../../nbs/api/33_train.run.ipynb #6b533766
 _clock = time.monotonic
 
 class Journal(Callback):
@@ -121,6 +121,12 @@ class Journal(Callback):
         self.progress = self.progress or Progress(100, 'training, percent')
         return self.progress
 
+    def end(self, best)->pd.DataFrame: # The history
+        "Say which row, `best`, is what the network is now"
+        for i,r in enumerate(self.rows): r['kept'] = i == best
+        if rank_distrib() == 0: self.write()
+        return self.table()
+
     def epochs(self): return sum(r['phase'] != 'probe' for r in self.rows)
     def table(self)->pd.DataFrame: return pd.DataFrame(self.rows)
 
@@ -129,7 +135,7 @@ def _epoch_line(row, total):
     if row['phase'] == 'probe': return f'linear probe: {values}'
     return f'epoch {row["epoch"]}{f"/{total}" if total else ""}: train loss {row["train_loss"]:.3f}, {values}'
 
-# %% ../../nbs/api/33_train.run.ipynb #e164f20a
+# %% ../../nbs/api/33_train.run.ipynb #2986d7a5
 class Checkpoint(Callback):
     "Keep in `file` what is needed to go on after the last whole epoch"
     order = 66 # after `KeepBest` has seen the epoch
@@ -146,7 +152,7 @@ class Checkpoint(Callback):
 
     def save(self):
         "Write the state of the run"
-        state = dict(model=get_model(self.model).state_dict(), opt=_plain(self.opt.state_dict()), keep={k: getattr(self.keep, k) for k in ('best', 'weights', 'waited')},
+        state = dict(model=get_model(self.model).state_dict(), opt=_plain(self.opt.state_dict()), keep={k: getattr(self.keep, k) for k in ('best', 'weights', 'waited', 'seen', 'at')},
                      average=self.average.state() if self.average else None, rows=self.journal.rows, rng=of_all(rng_state()), order=self.dls.train.rng.getstate())
         if rank_distrib(): return
         with replacing(self.file) as tmp: torch.save(state, tmp)
@@ -276,15 +282,15 @@ def make_learner(
     if pretrained and recipe.freeze_norm: learn.add_cb(FreezeNorm())
     return learn, phases(pretrained, recipe.epochs, recipe.lr, recipe.body_lr, recipe.probe, recipe.minutes)
 
-# %% ../../nbs/api/33_train.run.ipynb #aaffd90a
+# %% ../../nbs/api/33_train.run.ipynb #c7dbebbd
 def kept(
     history:pd.DataFrame, # Of a run
 )->str: # Such as `epoch 3` or `the linear probe`
     "What of `history` the network is after training"
-    best = history.loc[history.valid_loss.idxmin()]
+    best = history[history.kept].iloc[0]
     return 'the linear probe' if best.phase == 'probe' else f'epoch {best.epoch}'
 
-# %% ../../nbs/api/33_train.run.ipynb #7a720a02
+# %% ../../nbs/api/33_train.run.ipynb #93580acd
 def _fit(learn, plan, out, tracker, recipe, cbs):
     keep,journal = KeepBest(recipe.patience),Journal(out, tracker, None if recipe.minutes else plan[-1][1])
     average = WeightAverage(recipe.ema) if recipe.ema else None
@@ -297,7 +303,7 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
             fit_phases(learn, plan, keep, done, StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.feed.bf16))
     if journal.progress is not None: journal.progress.close()
     if not np.isfinite(journal.loss_sum): raise RuntimeError(_not_finite(journal, plan[-1][2]))
-    return journal.table()
+    return journal.end(keep.at)
 
 def _not_finite(journal, lr):
     kept = f'; {journal.out}/checkpoints/last.pt is as it was before it' if journal.rows else ''
