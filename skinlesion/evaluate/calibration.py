@@ -249,7 +249,7 @@ def _entry(value, draws):
     low,high = np.quantile(draws, [0.025, 0.975])
     return dict(value=float(value), low=float(low), high=float(high))
 
-# %% ../../nbs/api/42_evaluate.calibration.ipynb #2d41621c
+# %% ../../nbs/api/42_evaluate.calibration.ipynb #3b32fbdd
 def calibration_section(
     preds:pd.DataFrame, # Predictions of test images
     calibration:dict|Calibration|None=None, # `calibration` in the bundle's config.json
@@ -263,12 +263,14 @@ def calibration_section(
     before = uncalibrated(preds, t) if t != 1 and not c.get('vector') else None
     tables = {'after': preds} if before is None else {'before': before, 'after': preds}
     found = {k: calibration_scores(o, even, resamples, seed) for k,o in tables.items()}
-    rows = [{'Probabilities': dict(before='before calibration', after='as served')[k], **{_NAMES[n]: interval_text(o[n], 3) for n in _NAMES}} for k,o in found.items()]
+    if even: found['as_they_come'] = calibration_scores(preds, False, resamples, seed)
+    rows = [{'Probabilities': _ROWS[k], **{_NAMES[n]: interval_text(o[n], 3) for n in _NAMES}} for k,o in found.items()]
     parts = [Plot('reliability', 'Reliability', plot_reliability(preds, positive, before), _HOW, f'Calibration error {interval_text(found["after"]["ece"], 3)}, {len(preds)} images'),
-             Grid('Calibration error and log loss', pd.DataFrame(rows), _GRID_HOW + (' Each class counts the same.' if even else ''))]
+             Grid('Calibration error and log loss', pd.DataFrame(rows), _GRID_HOW + (' Each class counts the same, but in the last row.' if even else ''))]
     return Section('calibration', 'Calibration', _text(found, c), parts, dict(calibration=c or None, **found))
 
-# %% ../../nbs/api/42_evaluate.calibration.ipynb #a900e818
+# %% ../../nbs/api/42_evaluate.calibration.ipynb #fc1a7f8a
+_ROWS = dict(before='before calibration', after='as served', as_they_come='as served, images as they come')
 _NAMES = dict(ece='Calibration error', log_loss='Log loss')
 _HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% intervals, taking images as independent; '
         'the lower panel says how many images stand behind each point.')
@@ -278,7 +280,7 @@ _GRID_HOW = ('The calibration error is the mean gap between confidence and accur
 def _text(found, c):
     "One to three sentences"
     gap = interval_text({k: v if v is None or k == 'reason' else 100*v for k,v in found['after']['ece'].items()}, 1)
-    lines = [f'Confidence and accuracy differ by {gap} percentage points on average.']
+    lines = [f'Confidence and accuracy differ by {gap} percentage points on average{", if each class counts the same" if c.get("equally_common") else ""}.']
     if 'before' in found:
         b,a = (found[k]['ece']['value'] for k in ('before', 'after'))
         lines.append(f'The temperature, {c["temperature"]:.2f}, was fitted on {plural(c["images"], "validation image")} and {"lowers" if a < b else "raises"} the calibration error here '

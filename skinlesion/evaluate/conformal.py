@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.conformal.html.md"""
 __all__ = ['fit_sets', 'judge_sets', 'sets_table', 'plot_sets', 'sets_section', 'risk_coverage', 'plot_risk_coverage',
            'fit_referral', 'judge_referral', 'referral_table', 'referral_section']
 
-# %% ../../nbs/api/42_evaluate.conformal.ipynb #d0f18950
+# %% ../../nbs/api/42_evaluate.conformal.ipynb #1496fa91
 import math
 
 import numpy as np
@@ -21,7 +21,7 @@ from ..core import InputError, prob_column, some
 from .draw import COLOURS, GREY, axes, labels, literal
 from .metrics import check_predictions, interval_text
 from .section import Grid, Plot, Section
-from .shares import group_mean
+from .shares import falls_short, group_mean
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #651383dc
 def fit_sets(
@@ -130,7 +130,7 @@ def sets_section(
                   'In brackets are 95% intervals from drawing lesions.')]
     return Section(**about, text=_sets_text(found, fitted), parts=parts, data=dict(fitted=fitted, **found))
 
-# %% ../../nbs/api/42_evaluate.conformal.ipynb #6025abc9
+# %% ../../nbs/api/42_evaluate.conformal.ipynb #48770ea5
 _NO_VALID = ('The {} chosen on validation images: judge a bundle, or give predictions with rows whose split is valid, '
              'of images that the model was not trained on.')
 _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should reach the dotted line, '
@@ -139,13 +139,14 @@ _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the tru
 def _sets_text(found, fitted):
     "One to three sentences"
     e,target = found['coverage'],found['target']
-    short = e['high'] is not None and e['high'] < target
+    short = falls_short(e, target, sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0])
     lines = [f'The sets promise to hold the truth for {target:.0%} of the images{" of each class" if fitted["by_class"] else ""}; on these images '
               f'they hold it for {interval_text(e, 3)}, with {found["size"]["value"]:.2f} classes in a set on average'
               + (', which is less than promised: these images differ from the validation images.' if short else '.')]
-    low = [c for c,o in found['by_class'].items() if o['coverage']['high'] is not None and o['coverage']['high'] < target]
+    low = [c for (c,o),n in zip(found['by_class'].items(), fitted['lesions']) if falls_short(o['coverage'], target, n, len(fitted['classes']))]
     if low and not short: lines.append(f'Below the promise by more than chance: {", ".join(low)}.')
-    lines.append(f'{found["one"]["value"]:.0%} of the sets name a single class, and {found["empty"]["value"]:.1%} are empty, since no class is usual enough.')
+    none = found['empty']['value']
+    lines.append(f'{found["one"]["value"]:.0%} of the sets name a single class' + (f', and {none:.1%} are empty, since no class is usual enough.' if none else '.'))
     unlimited = [c for c,q in zip(fitted['classes'], fitted['quantiles']) if q is None]
     if unlimited: lines.append(f'Too few validation lesions for a limit: {", ".join(unlimited)}, and so in every set.')
     return ' '.join(lines)
@@ -249,7 +250,7 @@ def _referral_rows(found):
     return pd.DataFrame([{'Images of': c, 'Images': o['images'], 'Answered': interval_text(o['answered'], 3), 'Errors among those answered': interval_text(o['error'], 3)}
                          for c,o in _with_all(found).items()])
 
-# %% ../../nbs/api/42_evaluate.conformal.ipynb #f82b6060
+# %% ../../nbs/api/42_evaluate.conformal.ipynb #452b0a15
 def referral_section(
     preds:pd.DataFrame, # Predictions of test images
     rule:dict|None, # From `fit_referral`, on validation images
@@ -260,7 +261,7 @@ def referral_section(
     usable = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
     found = judge_referral(preds, rule if usable else dict(threshold=0.), resamples, seed)
     parts = [Plot('risk_coverage', 'Errors among the images answered', plot_risk_coverage(preds, rule), _RISK_HOW, f'AURC {found["aurc"]:.3f}, {len(preds)} images')]
-    if usable: parts.append(Grid('What is answered, by class', _referral_rows(found), 'Of the images of each class, those that are confident enough to be answered, and the errors among them. '
+    if usable and not rule['refer_all']: parts.append(Grid('What is answered, by class', _referral_rows(found), 'Of the images of each class, those that are confident enough to be answered, and the errors among them. '
                                  'In brackets are 95% intervals from drawing lesions.'))
     data = dict(rule=rule, **found) if usable else dict(rule=None, n=found['n'], error_all=found['error_all'], aurc=found['aurc'])
     return Section('referral', 'Which answers to leave to a person', _referral_text(found, rule, usable), parts, data)

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.operating.html.md"""
 # %% auto #0
 __all__ = ['choose', 'judge_points', 'operating_table', 'net_benefit', 'plot_decision_curve', 'operating_section']
 
-# %% ../../nbs/api/43_evaluate.operating.ipynb #7216c2ad
+# %% ../../nbs/api/43_evaluate.operating.ipynb #9a65c8cd
 import math
 
 import numpy as np
@@ -19,7 +19,7 @@ from .conformal import fit_referral, fit_sets
 from .draw import COLOURS, GREY, axes, labels, literal
 from .metrics import check_predictions, interval_text, positive_class
 from .section import Grid, Plot, Section
-from .shares import group_mean
+from .shares import falls_short, group_mean
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #95202b46
 def _cuts(y, p):
@@ -170,7 +170,7 @@ def operating_section(
     text = ' '.join([*_points_text(found, chosen), *([_curve_text(b, one)] if one else [])])
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=b.round(6).to_dict('list') if one else None))
 
-# %% ../../nbs/api/43_evaluate.operating.ipynb #649a17d1
+# %% ../../nbs/api/43_evaluate.operating.ipynb #07bdac17
 _MISSING = ('No thresholds were chosen on validation images: judge a bundle, or give predictions with rows whose split is valid, '
             'of images that the model was not trained on.')
 _POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% intervals from drawing lesions. PPV and NPV, the shares of positive '
@@ -184,16 +184,16 @@ def _points_text(found, chosen):
     lines,(name,o) = [],next(iter(found.items()), ('', None))
     if len({p['positive'] for p in chosen.values()}) > 1: lines.append(f'Each class against the others, at the threshold that found {next(iter(chosen.values()))["target"]:.0%} of it on validation.')
     elif o: lines.append(f'At the threshold chosen for {name}, {o["threshold"]:.3f}, it finds {interval_text(o["sensitivity"], 3)} of the {o["positive"]} images, and {interval_text(o["specificity"], 3)} of the others are cleared.')
-    off = [n for n,o in found.items() if _off(o, chosen[n])]
+    off = [n for n,o in found.items() if _off(o, chosen[n], len(found))]
     if off: lines.append(f'Below what was chosen by more than chance: {", ".join(off)}.')
     noted = [n for n,p in chosen.items() if p['note']]
     if noted: lines.append(f'Too few validation images to choose well: {", ".join(noted)}.')
     return lines
 
-def _off(found, point):
-    "Whether the interval of what was asked for lies below it"
-    high = found[point['kind']]['high'] if point['kind'] in found else None
-    return high is not None and high < point['target']
+def _off(found, point, among):
+    "Whether what was asked for is not given"
+    kind,k = point['kind'],point['positives']
+    return kind != 'cost' and falls_short(found[kind], point['target'], k if kind == 'sensitivity' else point['n']-k, among)
 
 def _curve_text(b, c):
     helps = b.threshold[b.model > b[['all', 'none']].max(1) + 1e-9]
