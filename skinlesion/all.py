@@ -41,7 +41,10 @@ from .train.folds import *
 from .evaluate.predictions import *
 from .evaluate.metrics import *
 from .evaluate.section import *
+from .evaluate.shares import *
 from .evaluate.calibration import *
+from .evaluate.conformal import *
+from .evaluate.operating import *
 from .evaluate.figures import *
 from .evaluate.checklist import *
 from .evaluate.report import *

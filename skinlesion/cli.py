@@ -180,7 +180,7 @@ def audit(
     if out: print(f'wrote {out}/audit.html and {out}/audit.json')
     if strict and found.counts()['severe']: raise typer.Exit(1)
 
-# %% ../nbs/api/71_cli.ipynb #33cfbd9c
+# %% ../nbs/api/71_cli.ipynb #adc30dbd
 @app.command(epilog='Example: skinlesion predict run/bundle lesion.jpg --json')
 def predict(
     bundle: Bundle,
@@ -210,8 +210,13 @@ def demo(
 
 def _answer_line(answer):
     others = ', '.join(f'{c} {p:.3f}' for c,p in sorted(answer.probabilities.items(), key=lambda o: -o[1]))
-    unusual = '; unlike the training images' if answer.unlike else ''
-    return f'{answer.path}: {answer.pred} ({others}{unusual})'
+    return '; '.join([f'{answer.path}: {answer.pred} ({others})', *_follows(answer)])
+
+def _follows(answer):
+    "What follows from an answer, by what was chosen on validation"
+    if answer.coverage: yield f'{answer.coverage:.0%} set: {", ".join(answer.classes_in_set) or "empty, no class is usual enough"}'
+    if reached := [name for name,yes in answer.operating.items() if yes]: yield f'positive at {", ".join(reached)}'
+    if answer.reasons: yield f'refer to a person: {", ".join(answer.reasons)}'
 
 # %% ../nbs/api/71_cli.ipynb #c631ad93
 @app.command(epilog='Example: skinlesion fetch ham10000 ham')

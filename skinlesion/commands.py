@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'Trained', 'look', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #e9250fe7
+# %% ../nbs/api/70_commands.ipynb #b5d79fd7
 import os, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,14 +17,15 @@ import numpy as np
 import pandas as pd
 from fastai.torch_core import num_distrib, rank_distrib
 
-from .answer import embedding_reference, probabilities
+from .answer import embedding_reference
 from .core import SPLITS, InputError, sha256, some
 from .data.audit import audit
 from .data.files import TABLE_SUFFIXES
 from .data.layouts import read_cases, write_cases
 from .data.split import load_cases
-from .evaluate.calibration import calibrate
+from .evaluate.calibration import Calibration, calibrate
 from .evaluate.metrics import METRICS, interval_text, metrics
+from .evaluate.operating import choose
 from .evaluate.predictions import check_labels, predictions_table, read_predictions, run_model
 from .evaluate.report import Report, check_report_out, report
 from .image import InputSpec
@@ -39,7 +40,7 @@ from .train.recipe import DATA_FIELDS, make_recipe
 from .train.run import Run, begin_run, check_begin, check_out, fit_run, kept, now, read_run, write_run
 from .train.tracking import check_track, start_tracker
 
-# %% ../nbs/api/70_commands.ipynb #8f0aed5d
+# %% ../nbs/api/70_commands.ipynb #9c2e7bbe
 @dataclass
 class Trained:
     "A network, and what it says of the images of its cases"
@@ -51,12 +52,12 @@ class Trained:
 
     def targets(self, split): return pd.Categorical(self.held[split][0].label, self.cases.attrs['classes']).codes
 
-    def table(self, split, temperature)->pd.DataFrame: # Predictions
+    def table(self, split, calibration)->pd.DataFrame: # Predictions
         rows,logits = self.held[split]
-        return predictions_table(rows, probabilities(logits, temperature), self.cases.attrs['classes'], self.cases.attrs['positive'])
+        return predictions_table(rows, calibration.probabilities(logits), self.cases.attrs['classes'], self.cases.attrs['positive'])
 
     def calibrated(self, equally_common)->tuple: # `Calibration`, and what it changes by split
-        found = calibrate(self.held['valid'][1], self.targets('valid'), equally_common)
+        found = calibrate(self.held['valid'][1], self.targets('valid'), equally_common, self.held['valid'][0].group)
         return found, {s: found.scores(logits, self.targets(s)) for s,(_,logits) in self.held.items()}
 
 def look(
@@ -81,12 +82,13 @@ def export_bundle(
     trained = look(learn)
     return _save(trained, *trained.calibrated(equally_common), out, **about)
 
-# %% ../nbs/api/70_commands.ipynb #e7723871
+# %% ../nbs/api/70_commands.ipynb #f99d5a0e
 def _save(trained, calibration, changed, out, **about):
     cases = trained.cases
     reference = trained.reference | {f'seen_{s}': _prints(cases.path[cases.split == s]) for s in ('train', 'valid')}
+    about |= choose(trained.table('valid', calibration)) | dict(temperature=calibration.temperature, vector=calibration.vector)
     return save_bundle(trained.model, out, cases.attrs['classes'], trained.spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
-                       synthetic=is_drawn(cases.path.iloc[0]), temperature=calibration.temperature, calibration=calibration.to_dict() | changed, **about)
+                       synthetic=is_drawn(cases.path.iloc[0]), calibration=calibration.to_dict() | changed, **about)
 
 def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
@@ -124,16 +126,16 @@ def train(
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #abd1c6b3
+# %% ../nbs/api/70_commands.ipynb #e889ad1e
 def _judge(run, trained, others, found, began):
     "Write the report and the bundle of `run`, and end its record"
     recipe,(calibration,changed) = run.recipe,trained.calibrated(run.recipe.imbalance != 'none')
-    preds = trained.table('test', calibration.temperature)
+    preds = trained.table('test', calibration)
     scores = metrics(preds)
     bundle = _save(trained, calibration, changed, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
     _check_served(bundle, preds)
     about = _about(run, trained) | _calibrated_text(calibration, changed) | {'Compared with': ', '.join(others) or _ALONE}
-    if recipe.folds: about |= _folds_text(run, trained.table('valid', calibration.temperature))
+    if recipe.folds: about |= _folds_text(run, trained.table('valid', calibration))
     history = None if recipe.folds else run.history # each fold has its own
     result = report(preds, run.out/'report', history=history, about=about, compare=others, audit=found, title=_title(recipe, trained))
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
@@ -227,7 +229,7 @@ def _names(folders):
     short = [f.name for f in folders]
     return [f'{f.parent.name}/{f.name}' if short.count(f.name) > 1 else f.name for f in folders]
 
-# %% ../nbs/api/70_commands.ipynb #a3a7c9a1
+# %% ../nbs/api/70_commands.ipynb #9097c7bf
 def _fit_folds(recipe, cases, out, resume):
     "A network for each fold, and a function that gives all of them as one"
     if num_distrib(): raise InputError('folds are trained by one process, one after another; leave out torchrun')
@@ -243,7 +245,7 @@ def _fit_folds(recipe, cases, out, resume):
     history.to_csv(out/'history.csv', index=False)
     about['seconds']['training'] = round(sum(r.about['seconds']['training'] for r in runs), 1)
     trained = _together(parts, cases)
-    write_cases(trained.table('valid', 1.), out/'held_out.csv')
+    write_cases(trained.table('valid', Calibration(1., 0)), out/'held_out.csv')
     return Run(out, recipe, None, history, start_tracker(recipe.track, out, recipe.to_dict(), about), about),lambda: trained
 
 def _together(parts, cases):

@@ -104,7 +104,7 @@ def _metrics_lines(config):
 def _num(v): return 'undefined' if v is None else f'{v:.3f}'
 def _usage(): return '```\nskinlesion predict BUNDLE image.jpg\nskinlesion serve BUNDLE\n```'
 
-# %% ../../nbs/api/50_serve.bundle.ipynb #637e00de
+# %% ../../nbs/api/50_serve.bundle.ipynb #e5224551
 def save_bundle(
     model, # A trained network from `build_model`
     out, # Folder to write
@@ -120,8 +120,8 @@ def save_bundle(
         onnx = Path(tmp)/'model.onnx'
         export.export_onnx(model, spec, onnx)
         checks = _check_graph(export, model, spec, onnx)
-        config = dict(architecture=model.recreate, classes=list(classes), positive=positive, input=spec.to_dict(), temperature=1.,
-                      thresholds={}, conformal=None, metrics=None, intended_use=INTENDED_USE, versions=versions(), **checks)
+        config = dict(architecture=model.recreate, classes=list(classes), positive=positive, input=spec.to_dict(), temperature=1., vector=None,
+                      thresholds={}, conformal=None, refer=None, metrics=None, intended_use=INTENDED_USE, versions=versions(), **checks)
         write_bundle(out, config | about, {'model.onnx': partial(shutil.copyfile, onnx), 'reference.npz': partial(_save_npz, reference),
                                            'model.safetensors': partial(export.save_weights, model)})
     return Path(out)

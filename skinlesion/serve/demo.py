@@ -39,7 +39,7 @@ def _measured(config):
     interval = f' (95% interval {v["low"]:.2f} to {v["high"]:.2f})' if v['low'] is not None else '' # of one group there is none
     return about + f'On {found["n"]} {html.escape(found["split"])} images it had {_SCORES[key]} of {v["value"]:.2f}{interval}{chance}.'
 
-# %% ../../nbs/api/54_serve.demo.ipynb #28e24508
+# %% ../../nbs/api/54_serve.demo.ipynb #96c487e7
 def _percent(p):
     "Never 100% or 0%: no network is that sure"
     return '> 99.9%' if p > 0.999 else '< 0.1%' if p < 0.001 else f'{100*p:.1f}%'
@@ -50,6 +50,17 @@ def _familiar(score):
     word = 'Like' if score < 0.9 else 'Hardly like'
     return f'<p class="sl-note">{word} the training images: {100*(1-score):.0f}% of the validation images are farther from them than this picture.</p>'
 
+def _follows(answer):
+    "What the answer is worth, by what was chosen on validation, as HTML"
+    warn = f'<p class="sl-warn"><b>Ask a person</b>: {html.escape(answer.doubt)}.</p>' if answer.doubt else ''
+    if answer.coverage is None: return warn
+    inside = ' or '.join(f'<b>{html.escape(c)}</b>' for c in answer.classes_in_set) or 'none of the classes, for none is usual enough'
+    return f'{warn}<p class="sl-note">Within {answer.coverage:.0%} certainty: {inside}.{_counted(answer.operating)}</p>'
+
+def _counted(operating):
+    reached = [name for name,yes in operating.items() if yes]
+    return f' Counts as positive at {html.escape(", ".join(reached))}.' if reached else ' Counts as positive at no operating point.' if operating else ''
+
 def _bar(label, p, top):
     return (f'<div class="sl-bar{" sl-top" if top else ""}"><span>{html.escape(label)}</span><span>{_percent(p)}</span>'
             f'<div><div style="width:{100*p:.1f}%"></div></div></div>')
@@ -58,7 +69,7 @@ def _answer_html(answer):
     ranked = sorted(answer.probabilities.items(), key=lambda o: -o[1])
     bars = ''.join(_bar(c, p, c == answer.pred) for c,p in ranked)
     head = f'<div class="sl-head"><b>{html.escape(answer.pred)}</b> <span>{_percent(answer.probabilities[answer.pred])}</span></div>'
-    return f'<div class="sl-answer" role="status">{head}{bars}{_familiar(answer.ood_score)}</div>'
+    return f'<div class="sl-answer" role="status">{head}{bars}{_follows(answer)}{_familiar(answer.ood_score)}</div>'
 
 # %% ../../nbs/api/54_serve.demo.ipynb #1bd1a1d6
 def _reading(config, answer):

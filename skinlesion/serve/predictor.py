@@ -7,20 +7,20 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.predictor.html.md"""
 # %% auto #0
 __all__ = ['UNLIKE', 'Answer', 'Predictor', 'predict']
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #8de987a8
+# %% ../../nbs/api/51_serve.predictor.ipynb #67102306
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from ..answer import evidence, ood_score, overlay, probabilities
+from ..answer import doubt, evidence, ood_score, overlay, points_reached, prediction_sets, probabilities
 from ..core import InputError, Progress
 from ..data.storage import local
 from ..image import InputSpec, open_image, prepare
 from .bundle import load_reference, open_bundle
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #66e5c7f1
+# %% ../../nbs/api/51_serve.predictor.ipynb #47804bda
 UNLIKE = 0.99 # one in a hundred validation images is farther out
 
 @dataclass
@@ -31,17 +31,27 @@ class Answer:
     probabilities:dict # Class to probability, 0..1
     ood_score:float # Share of the validation images that look more like the training images, 0..1
     heat:np.ndarray = field(repr=False) # h x w over the model's square, in logits: what speaks for `pred`
+    classes_in_set:list|None = None # Those in the prediction set; `None` in a bundle without its limits
+    coverage:float|None = None # How often such a set holds the truth, 0..1
+    operating:dict = field(default_factory=dict) # Operating point to whether the image counts as positive there
+    doubt:str = '' # Why the confidence is too low, if it is
 
     @property
     def unlike(self)->bool:
         "Whether the image is so unlike the training images that the answer should not be relied on"
         return self.ood_score >= UNLIKE
 
+    @property
+    def reasons(self)->list:
+        "Why to ask a person; empty if the answer may stand"
+        return [self.doubt]*bool(self.doubt) + ['unlike the training images']*self.unlike
+
     def to_dict(self)->dict:
         "What JSON can hold of it"
-        return dict(path=self.path, pred=self.pred, probabilities=self.probabilities, ood_score=self.ood_score)
+        return dict(path=self.path, pred=self.pred, probabilities=self.probabilities, ood_score=self.ood_score, operating=self.operating,
+                    refer=bool(self.reasons), reasons=self.reasons) | {'set': self.classes_in_set, 'coverage': self.coverage}
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #d1f311ee
+# %% ../../nbs/api/51_serve.predictor.ipynb #cb8c8a6b
 class Predictor:
     "Answers from the bundle `folder`"
     def __init__(self,
@@ -66,11 +76,17 @@ class Predictor:
     )->Answer:
         "What the model says of one image"
         logits,cam,embedding = self.run(prepare(source, self.spec)[None])
-        probs = probabilities(logits, self.config['temperature'])[0]
-        k = int(probs.argmax())
+        probs = self._probabilities(logits)[0]
+        k,said = int(probs.argmax()),{c: float(p) for c,p in zip(self.classes, probs)}
         path = str(source) if isinstance(source, (str, Path)) else ''
-        return Answer(path, self.classes[k], {c: float(p) for c,p in zip(self.classes, probs)},
-                      float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k))
+        return Answer(path, self.classes[k], said, float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k), **self._set(probs),
+                      operating=points_reached(said, self.config['thresholds']), doubt=doubt(float(probs[k]), self.config.get('refer')))
+
+    def _probabilities(self, logits): return probabilities(logits, self.config['temperature'], self.config.get('vector'))
+
+    def _set(self, probs):
+        if not (fitted := self.config['conformal']): return {}
+        return dict(classes_in_set=[c for c,there in zip(self.classes, prediction_sets(probs, fitted)) if there], coverage=1-fitted['alpha'])
 
     def heat_map(self,
         source, # As for `predict`
@@ -89,7 +105,7 @@ class Predictor:
         with Progress(len(paths), 'predicting') as bar:
             for k in range(0, len(paths), bs):
                 logits,*_ = self.run(np.stack([prepare(p, self.spec) for p in paths[k:k+bs]]))
-                out.append(probabilities(logits, self.config['temperature'])); bar.update(len(logits))
+                out.append(self._probabilities(logits)); bar.update(len(logits))
         return np.concatenate(out)
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #58c9e5fe
