@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'Trained', 'look', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #e9250fe7
+# %% ../nbs/api/70_commands.ipynb #6efde2b5
 import os, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from fastai.torch_core import num_distrib, rank_distrib
 
-from .answer import embedding_reference, probabilities
+from .answer import distance, embedding_reference, fit_ood, probabilities
 from .core import SPLITS, InputError, sha256, some
 from .data.audit import audit
 from .data.files import TABLE_SUFFIXES
@@ -39,7 +39,7 @@ from .train.recipe import DATA_FIELDS, make_recipe
 from .train.run import Run, begin_run, check_begin, check_out, fit_run, kept, now, read_run, write_run
 from .train.tracking import check_track, start_tracker
 
-# %% ../nbs/api/70_commands.ipynb #8f0aed5d
+# %% ../nbs/api/70_commands.ipynb #1694671f
 @dataclass
 class Trained:
     "A network, and what it says of the images of its cases"
@@ -48,6 +48,7 @@ class Trained:
     cases:pd.DataFrame # With their split
     held:dict # `valid` and, if there are any, `test`: rows of cases, and their logits
     reference:dict # From `answer.embedding_reference`
+    ood:dict # From `answer.fit_ood`
 
     def targets(self, split): return pd.Categorical(self.held[split][0].label, self.cases.attrs['classes']).codes
 
@@ -69,7 +70,8 @@ def look(
     # the training images only say where a class lies: one view of each will do
     seen = {s: run_model(learn.model if s == 'train' else model, learn.dls.prepared.take(r), spec, desc=f'reading {s} images') for s,r in rows.items()}
     reference = embedding_reference(seen['train'][1], cases.label.iloc[rows['train']], seen['valid'][1])
-    return Trained(model, spec, cases, {s: (cases.iloc[rows[s]], seen[s][0]) for s in rows if s != 'train'}, reference)
+    return Trained(model, spec, cases, {s: (cases.iloc[rows[s]], seen[s][0]) for s in rows if s != 'train'}, reference,
+                   fit_ood(distance(seen['valid'][1], reference)))
 
 def export_bundle(
     learn, # A trained `Learner` from `lesion_learner`
@@ -81,12 +83,12 @@ def export_bundle(
     trained = look(learn)
     return _save(trained, *trained.calibrated(equally_common), out, **about)
 
-# %% ../nbs/api/70_commands.ipynb #e7723871
+# %% ../nbs/api/70_commands.ipynb #0da915f3
 def _save(trained, calibration, changed, out, **about):
     cases = trained.cases
     reference = trained.reference | {f'seen_{s}': _prints(cases.path[cases.split == s]) for s in ('train', 'valid')}
     return save_bundle(trained.model, out, cases.attrs['classes'], trained.spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
-                       synthetic=is_drawn(cases.path.iloc[0]), temperature=calibration.temperature, calibration=calibration.to_dict() | changed, **about)
+                       synthetic=is_drawn(cases.path.iloc[0]), temperature=calibration.temperature, calibration=calibration.to_dict() | changed, ood=trained.ood, **about)
 
 def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
@@ -227,7 +229,7 @@ def _names(folders):
     short = [f.name for f in folders]
     return [f'{f.parent.name}/{f.name}' if short.count(f.name) > 1 else f.name for f in folders]
 
-# %% ../nbs/api/70_commands.ipynb #a3a7c9a1
+# %% ../nbs/api/70_commands.ipynb #f08156b1
 def _fit_folds(recipe, cases, out, resume):
     "A network for each fold, and a function that gives all of them as one"
     if num_distrib(): raise InputError('folds are trained by one process, one after another; leave out torchrun')
@@ -251,8 +253,9 @@ def _together(parts, cases):
     def joined(split, how): return how([p.held[split][1] for p in parts])
     held = dict(valid=(pd.concat([p.held['valid'][0] for p in parts]), joined('valid', np.concatenate)),
                 test=(parts[0].held['test'][0], joined('test', partial(np.mean, axis=0))))
-    ways = dict(class_means=np.hstack, std=np.hstack, quantiles=partial(np.mean, axis=0))
-    return Trained(Ensemble([p.model for p in parts]), parts[0].spec, cases, held, {k: f([p.reference[k] for p in parts]) for k,f in ways.items()})
+    ways = dict(class_means=np.hstack, std=np.hstack, widths=np.hstack, quantiles=partial(np.mean, axis=0))
+    return Trained(Ensemble([p.model for p in parts]), parts[0].spec, cases, held, {k: f([p.reference[k] for p in parts]) for k,f in ways.items()},
+                   parts[0].ood | {k: f([p.ood[k] for p in parts]) for k,f in dict(threshold=lambda o: float(np.mean(o)), images=sum).items()})
 
 def _folds_text(run, held_out):
     "What the images held out say of single networks"

@@ -7,21 +7,21 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.predictor.html.md"""
 # %% auto #0
 __all__ = ['UNLIKE', 'Answer', 'Predictor', 'predict']
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #8de987a8
+# %% ../../nbs/api/51_serve.predictor.ipynb #024d62b2
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from ..answer import evidence, ood_score, overlay, probabilities
+from ..answer import evidence, ood_limit, ood_score, overlay, probabilities
 from ..core import InputError, Progress
 from ..data.storage import local
 from ..image import InputSpec, open_image, prepare
 from .bundle import load_reference, open_bundle
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #66e5c7f1
-UNLIKE = 0.99 # one in a hundred validation images is farther out
+# %% ../../nbs/api/51_serve.predictor.ipynb #368cf63b
+UNLIKE = 0.99 # one in a hundred validation images is farther out; for bundles that name no limit
 
 @dataclass
 class Answer:
@@ -31,17 +31,18 @@ class Answer:
     probabilities:dict # Class to probability, 0..1
     ood_score:float # Share of the validation images that look more like the training images, 0..1
     heat:np.ndarray = field(repr=False) # h x w over the model's square, in logits: what speaks for `pred`
+    limit:float = UNLIKE # Of `ood_score`, from which on an image is unlike the training images
 
     @property
     def unlike(self)->bool:
         "Whether the image is so unlike the training images that the answer should not be relied on"
-        return self.ood_score >= UNLIKE
+        return self.ood_score >= self.limit
 
     def to_dict(self)->dict:
         "What JSON can hold of it"
         return dict(path=self.path, pred=self.pred, probabilities=self.probabilities, ood_score=self.ood_score)
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #d1f311ee
+# %% ../../nbs/api/51_serve.predictor.ipynb #6136f50f
 class Predictor:
     "Answers from the bundle `folder`"
     def __init__(self,
@@ -51,6 +52,7 @@ class Predictor:
         self.config,self.reference = open_bundle(folder),load_reference(folder)
         self.folder,self.classes,self.positive = Path(folder),self.config['classes'],self.config['positive']
         self.spec = InputSpec(**self.config['input'])
+        self.limit = ood_limit(self.config.get('ood'), self.reference) or UNLIKE
         self.session = ort.InferenceSession(str(self.folder/'model.onnx'), providers=['CPUExecutionProvider'])
 
     def __repr__(self): return f'Predictor({self.config["architecture"]["name"]}: {", ".join(self.classes)})'
@@ -70,7 +72,7 @@ class Predictor:
         k = int(probs.argmax())
         path = str(source) if isinstance(source, (str, Path)) else ''
         return Answer(path, self.classes[k], {c: float(p) for c,p in zip(self.classes, probs)},
-                      float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k))
+                      float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k), self.limit)
 
     def heat_map(self,
         source, # As for `predict`
