@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'Trained', 'look', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #b5d79fd7
+# %% ../nbs/api/70_commands.ipynb #84281e55
 import os, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from fastai.torch_core import num_distrib, rank_distrib
 
-from .answer import embedding_reference
+from .answer import distance, embedding_reference, fit_ood
 from .core import SPLITS, InputError, sha256, some
 from .data.audit import audit
 from .data.files import TABLE_SUFFIXES
@@ -40,7 +40,7 @@ from .train.recipe import DATA_FIELDS, make_recipe
 from .train.run import Run, begin_run, check_begin, check_out, fit_run, kept, now, read_run, write_run
 from .train.tracking import check_track, start_tracker
 
-# %% ../nbs/api/70_commands.ipynb #9c2e7bbe
+# %% ../nbs/api/70_commands.ipynb #beac0ab2
 @dataclass
 class Trained:
     "A network, and what it says of the images of its cases"
@@ -49,6 +49,7 @@ class Trained:
     cases:pd.DataFrame # With their split
     held:dict # `valid` and, if there are any, `test`: rows of cases, and their logits
     reference:dict # From `answer.embedding_reference`
+    ood:dict # From `answer.fit_ood`
 
     def targets(self, split): return pd.Categorical(self.held[split][0].label, self.cases.attrs['classes']).codes
 
@@ -70,7 +71,8 @@ def look(
     # the training images only say where a class lies: one view of each will do
     seen = {s: run_model(learn.model if s == 'train' else model, learn.dls.prepared.take(r), spec, desc=f'reading {s} images') for s,r in rows.items()}
     reference = embedding_reference(seen['train'][1], cases.label.iloc[rows['train']], seen['valid'][1])
-    return Trained(model, spec, cases, {s: (cases.iloc[rows[s]], seen[s][0]) for s in rows if s != 'train'}, reference)
+    return Trained(model, spec, cases, {s: (cases.iloc[rows[s]], seen[s][0]) for s in rows if s != 'train'}, reference,
+                   fit_ood(distance(seen['valid'][1], reference)))
 
 def export_bundle(
     learn, # A trained `Learner` from `lesion_learner`
@@ -82,13 +84,13 @@ def export_bundle(
     trained = look(learn)
     return _save(trained, *trained.calibrated(equally_common), out, **about)
 
-# %% ../nbs/api/70_commands.ipynb #f99d5a0e
+# %% ../nbs/api/70_commands.ipynb #0282ea36
 def _save(trained, calibration, changed, out, **about):
     cases = trained.cases
     reference = trained.reference | {f'seen_{s}': _prints(cases.path[cases.split == s]) for s in ('train', 'valid')}
     about |= choose(trained.table('valid', calibration)) | dict(temperature=calibration.temperature, vector=calibration.vector)
     return save_bundle(trained.model, out, cases.attrs['classes'], trained.spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
-                       synthetic=is_drawn(cases.path.iloc[0]), calibration=calibration.to_dict() | changed, **about)
+                       synthetic=is_drawn(cases.path.iloc[0]), calibration=calibration.to_dict() | changed, ood=trained.ood, **about)
 
 def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
@@ -229,7 +231,7 @@ def _names(folders):
     short = [f.name for f in folders]
     return [f'{f.parent.name}/{f.name}' if short.count(f.name) > 1 else f.name for f in folders]
 
-# %% ../nbs/api/70_commands.ipynb #9097c7bf
+# %% ../nbs/api/70_commands.ipynb #d90305cc
 def _fit_folds(recipe, cases, out, resume):
     "A network for each fold, and a function that gives all of them as one"
     if num_distrib(): raise InputError('folds are trained by one process, one after another; leave out torchrun')
@@ -253,8 +255,9 @@ def _together(parts, cases):
     def joined(split, how): return how([p.held[split][1] for p in parts])
     held = dict(valid=(pd.concat([p.held['valid'][0] for p in parts]), joined('valid', np.concatenate)),
                 test=(parts[0].held['test'][0], joined('test', partial(np.mean, axis=0))))
-    ways = dict(class_means=np.hstack, std=np.hstack, quantiles=partial(np.mean, axis=0))
-    return Trained(Ensemble([p.model for p in parts]), parts[0].spec, cases, held, {k: f([p.reference[k] for p in parts]) for k,f in ways.items()})
+    ways = dict(class_means=np.hstack, std=np.hstack, widths=np.hstack, quantiles=partial(np.mean, axis=0))
+    return Trained(Ensemble([p.model for p in parts]), parts[0].spec, cases, held, {k: f([p.reference[k] for p in parts]) for k,f in ways.items()},
+                   parts[0].ood | {k: f([p.ood[k] for p in parts]) for k,f in dict(threshold=lambda o: float(np.mean(o)), images=sum).items()})
 
 def _folds_text(run, held_out):
     "What the images held out say of single networks"

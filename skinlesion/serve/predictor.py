@@ -7,21 +7,21 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.predictor.html.md"""
 # %% auto #0
 __all__ = ['UNLIKE', 'Answer', 'Predictor', 'predict']
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #67102306
+# %% ../../nbs/api/51_serve.predictor.ipynb #17eb6a05
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 
-from ..answer import doubt, evidence, ood_score, overlay, points_reached, prediction_sets, probabilities
+from ..answer import doubt, evidence, ood_limit, ood_score, overlay, points_reached, prediction_sets, probabilities
 from ..core import InputError, Progress
 from ..data.storage import local
 from ..image import InputSpec, open_image, prepare
 from .bundle import load_reference, open_bundle
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #47804bda
-UNLIKE = 0.99 # one in a hundred validation images is farther out
+# %% ../../nbs/api/51_serve.predictor.ipynb #05e1f265
+UNLIKE = 0.99 # one in a hundred validation images is farther out; for bundles that name no limit
 
 @dataclass
 class Answer:
@@ -31,6 +31,7 @@ class Answer:
     probabilities:dict # Class to probability, 0..1
     ood_score:float # Share of the validation images that look more like the training images, 0..1
     heat:np.ndarray = field(repr=False) # h x w over the model's square, in logits: what speaks for `pred`
+    limit:float = UNLIKE # Of `ood_score`, from which on an image is unlike the training images
     classes_in_set:list|None = None # Those in the prediction set; `None` in a bundle without its limits
     coverage:float|None = None # How often such a set holds the truth, 0..1
     operating:dict = field(default_factory=dict) # Operating point to whether the image counts as positive there
@@ -39,7 +40,7 @@ class Answer:
     @property
     def unlike(self)->bool:
         "Whether the image is so unlike the training images that the answer should not be relied on"
-        return self.ood_score >= UNLIKE
+        return self.ood_score >= self.limit
 
     @property
     def reasons(self)->list:
@@ -51,7 +52,7 @@ class Answer:
         return dict(path=self.path, pred=self.pred, probabilities=self.probabilities, ood_score=self.ood_score, operating=self.operating,
                     refer=bool(self.reasons), reasons=self.reasons) | {'set': self.classes_in_set, 'coverage': self.coverage}
 
-# %% ../../nbs/api/51_serve.predictor.ipynb #cb8c8a6b
+# %% ../../nbs/api/51_serve.predictor.ipynb #94eab21b
 class Predictor:
     "Answers from the bundle `folder`"
     def __init__(self,
@@ -61,6 +62,7 @@ class Predictor:
         self.config,self.reference = open_bundle(folder),load_reference(folder)
         self.folder,self.classes,self.positive = Path(folder),self.config['classes'],self.config['positive']
         self.spec = InputSpec(**self.config['input'])
+        self.limit = ood_limit(self.config.get('ood'), self.reference) or UNLIKE
         self.session = ort.InferenceSession(str(self.folder/'model.onnx'), providers=['CPUExecutionProvider'])
 
     def __repr__(self): return f'Predictor({self.config["architecture"]["name"]}: {", ".join(self.classes)})'
@@ -79,7 +81,7 @@ class Predictor:
         probs = self._probabilities(logits)[0]
         k,said = int(probs.argmax()),{c: float(p) for c,p in zip(self.classes, probs)}
         path = str(source) if isinstance(source, (str, Path)) else ''
-        return Answer(path, self.classes[k], said, float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k), **self._set(probs),
+        return Answer(path, self.classes[k], said, float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k), self.limit, **self._set(probs),
                       operating=points_reached(said, self.config['thresholds']), doubt=doubt(float(probs[k]), self.config.get('refer')))
 
     def _probabilities(self, logits): return probabilities(logits, self.config['temperature'], self.config.get('vector'))
