@@ -40,7 +40,6 @@ from .train.run import *
 from .train.folds import *
 from .evaluate.predictions import *
 from .evaluate.scores import *
-from .evaluate.intervals import *
 from .evaluate.metrics import *
 from .evaluate.section import *
 from .evaluate.calibration import *
