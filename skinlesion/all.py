@@ -39,6 +39,7 @@ from .train.tracking import *
 from .train.run import *
 from .train.folds import *
 from .evaluate.predictions import *
+from .evaluate.scores import *
 from .evaluate.metrics import *
 from .evaluate.section import *
 from .evaluate.shares import *
