@@ -43,6 +43,8 @@ from .evaluate.metrics import *
 from .evaluate.section import *
 from .evaluate.calibration import *
 from .evaluate.figures import *
+from .evaluate.traits import *
+from .evaluate.subgroups import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
