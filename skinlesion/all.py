@@ -47,7 +47,12 @@ from .evaluate.calibration import *
 from .evaluate.conformal import *
 from .evaluate.operating import *
 from .evaluate.figures import *
+<<<<<<< HEAD
 from .evaluate.checklist import *
+=======
+from .evaluate.traits import *
+from .evaluate.subgroups import *
+>>>>>>> 31a591af8c9366fa1ee13a469cbb9ae4f51337d6
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
