@@ -41,18 +41,20 @@ from .train.folds import *
 from .evaluate.predictions import *
 from .evaluate.scores import *
 from .evaluate.metrics import *
-from .evaluate.section import *
 from .evaluate.shares import *
+from .evaluate.section import *
+from .evaluate.figures import *
 from .evaluate.calibration import *
 from .evaluate.conformal import *
 from .evaluate.operating import *
-from .evaluate.figures import *
-<<<<<<< HEAD
-from .evaluate.checklist import *
-=======
 from .evaluate.traits import *
 from .evaluate.subgroups import *
->>>>>>> 31a591af8c9366fa1ee13a469cbb9ae4f51337d6
+from .evaluate.seen import *
+from .evaluate.errors import *
+from .evaluate.robustness import *
+from .evaluate.attention import *
+from .evaluate.ood import *
+from .evaluate.checklist import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
