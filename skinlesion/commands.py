@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/commands.html.md"""
 # %% auto #0
 __all__ = ['DEMO_RECIPE', 'Trained', 'look', 'export_bundle', 'train', 'evaluate', 'report_file', 'demo']
 
-# %% ../nbs/api/70_commands.ipynb #84281e55
+# %% ../nbs/api/70_commands.ipynb #813f277e
 import os, shutil, sys, time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -31,7 +31,7 @@ from .evaluate.report import Report, check_report_out, report
 from .image import InputSpec
 from .models.ensemble import Ensemble, with_views
 from .models.registry import check_arch, is_pretrained
-from .serve.bundle import save_bundle
+from .serve.bundle import add_to_bundle, save_bundle
 from .serve.predictor import Predictor
 from .synth import is_drawn, sample
 from .train.folds import fit_fold, fold_cases
@@ -40,7 +40,7 @@ from .train.recipe import DATA_FIELDS, make_recipe
 from .train.run import Run, begin_run, check_begin, check_out, fit_run, kept, now, read_run, write_run
 from .train.tracking import check_track, start_tracker
 
-# %% ../nbs/api/70_commands.ipynb #beac0ab2
+# %% ../nbs/api/70_commands.ipynb #231f7a43
 @dataclass
 class Trained:
     "A network, and what it says of the images of its cases"
@@ -50,6 +50,7 @@ class Trained:
     held:dict # `valid` and, if there are any, `test`: rows of cases, and their logits
     reference:dict # From `answer.embedding_reference`
     ood:dict # From `answer.fit_ood`
+    train_embeddings:np.ndarray|None = None # Of its training images, images x features
 
     def targets(self, split): return pd.Categorical(self.held[split][0].label, self.cases.attrs['classes']).codes
 
@@ -72,7 +73,7 @@ def look(
     seen = {s: run_model(learn.model if s == 'train' else model, learn.dls.prepared.take(r), spec, desc=f'reading {s} images') for s,r in rows.items()}
     reference = embedding_reference(seen['train'][1], cases.label.iloc[rows['train']], seen['valid'][1])
     return Trained(model, spec, cases, {s: (cases.iloc[rows[s]], seen[s][0]) for s in rows if s != 'train'}, reference,
-                   fit_ood(distance(seen['valid'][1], reference)))
+                   fit_ood(distance(seen['valid'][1], reference)), seen['train'][1])
 
 def export_bundle(
     learn, # A trained `Learner` from `lesion_learner`
@@ -128,7 +129,7 @@ def train(
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #e889ad1e
+# %% ../nbs/api/70_commands.ipynb #90bd75fe
 def _judge(run, trained, others, found, began):
     "Write the report and the bundle of `run`, and end its record"
     recipe,(calibration,changed) = run.recipe,trained.calibrated(run.recipe.imbalance != 'none')
@@ -136,15 +137,24 @@ def _judge(run, trained, others, found, began):
     scores = metrics(preds)
     bundle = _save(trained, calibration, changed, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
     _check_served(bundle, preds)
+    predictor = Predictor(bundle)
     about = _about(run, trained) | _calibrated_text(calibration, changed) | {'Compared with': ', '.join(others) or _ALONE}
     if recipe.folds: about |= _folds_text(run, trained.table('valid', calibration))
     history = None if recipe.folds else run.history # each fold has its own
-    result = report(preds, run.out/'report', history=history, about=about, compare=others, audit=found, title=_title(recipe, trained))
+    near = {} if trained.train_embeddings is None else dict(train=trained.cases[trained.cases.split == 'train'], train_embeddings=trained.train_embeddings)
+    result = report(preds, run.out/'report', history=history, about=about, compare=others, audit=found, title=_title(recipe, trained),
+                    predictor=predictor, **_chosen(predictor), **near)
+    add_to_bundle(bundle, findings=result.findings())
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=now()))
     run.tracker.call('finish', {f'test/{k}': v['value'] for k,v in scores['metrics'].items() if v['value'] is not None}, preds, bundle, run.out/'report')
     run.tracker.close()
     return result
+
+def _chosen(predictor):
+    "What a bundle was calibrated to and what was chosen for it on validation, as `report` takes it"
+    config = predictor.config
+    return dict(calibration=config.get('calibration'), choices={k: config.get(k) for k in ('thresholds', 'conformal', 'refer')} if config.get('conformal') else None)
 
 def _leaks_text(data, leaks):
     told = '; '.join(f'{f.summary}, first {some(f.items[0])}' for f in leaks)
@@ -267,7 +277,7 @@ def _folds_text(run, held_out):
     return {'Epochs': ', '.join(f'{n} in fold {k}' for k,n in epochs.items()),
             'Folds': f'{run.recipe.folds}, grouped; {told} on {m["n"]} images, each judged by the one network that had it held out'}
 
-# %% ../nbs/api/70_commands.ipynb #812bec63
+# %% ../nbs/api/70_commands.ipynb #789c17da
 def evaluate(
     bundle, # A bundle
     data, # A folder of images or a csv table
@@ -276,6 +286,7 @@ def evaluate(
     split:str=None, # Judge this part alone; `test` where the source fixes one, else all, if `None`
     strict:bool=False, # Refuse data with files that are no usable images
     columns=None, # See `read_cases`
+    pdf:bool=False, # Print the report as report.pdf too
 )->Report:
     "Judge `bundle` on `data`, and write the report to `out`"
     predictor = Predictor(bundle)
@@ -286,11 +297,12 @@ def evaluate(
     preds = predictions_table(part, predictor.probabilities(part.path), predictor.classes, predictor.positive)
     about = {'Bundle': str(bundle), 'Data': str(data), 'Split': ', '.join(s or 'not split' for s in sorted(part.split.unique())),
              'Files left out': str(len(cases.attrs['skipped'])), 'Data hash': cases.attrs['data_hash']}
-    result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(cases)}')
+    result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(cases)}',
+                    predictor=predictor, train=_some_of(cases[cases.split == 'train']), pdf=pdf, **_chosen(predictor))
     print(result)
     return result
 
-# %% ../nbs/api/70_commands.ipynb #339268c3
+# %% ../nbs/api/70_commands.ipynb #5ec63ef2
 def _labelled(predictor, data, layout, strict, columns):
     "The cases of `data`; with the classes of the recipe, unless they are those of the model already"
     recipe = predictor.config.get('recipe') or {}
@@ -312,6 +324,10 @@ def _report_out(out):
     "Refuse a folder whose content would be lost; the report of a run is part of it"
     if (check_report_out(out).parent/'run.json').exists(): raise InputError(f'{out}: belongs to the run beside it; choose another folder')
 
+def _some_of(train, most=3000):
+    "Training images to look for the nearest of a mistake in, if there are any"
+    return None if not len(train) else train if len(train) <= most else train.sample(most, random_state=42)
+
 def _part(cases, split):
     has = sorted(set(cases.split) - {''})
     if split is None: split = 'test' if 'test' in has else 'all'
@@ -319,17 +335,30 @@ def _part(cases, split):
     if not len(part): raise InputError(f'{cases.attrs["root"]}: no images in the split {split!r}; use {", ".join([*has, "all"])}')
     return part
 
-# %% ../nbs/api/70_commands.ipynb #b577fe42
+# %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(
     predictions, # A csv with `path`, `label` and `p_<class>` columns
     out, # Folder for the report
     positive:str=None, # The positive class; see `pick_positive`
+    pdf:bool=False, # Print the report as report.pdf too
 )->Report:
-    "Judge the predictions in a csv table, and write the report to `out`"
+    "Judge the predictions in a csv table, and write the report to `out`; rows whose split is `valid` are what thresholds are chosen on"
     _report_out(out)
-    result = report(read_predictions(predictions, positive), out, about={'Predictions': str(predictions)}, title=Path(predictions).stem)
+    table = read_predictions(predictions, positive)
+    parts = {s: rows for s in ('valid', 'test') if len(rows := table[table.split == s])}
+    preds,valid = (parts['test'], parts['valid']) if len(parts) == 2 else (table, None)
+    result = report(preds, out, valid=valid, about={'Predictions': str(predictions)} | _unused(table, preds, valid), title=Path(predictions).stem, pdf=pdf)
     print(result)
+    for title,why in result.missing().items(): print(f'Not in the report: {title}. {why}')
     return result
+
+# %% ../nbs/api/70_commands.ipynb #6028fb44
+def _unused(table, preds, valid):
+    "What the page should say of rows that are not judged"
+    rest = len(table) - len(preds)
+    if valid is None: return {}
+    return {'Judged': f'{len(preds):,} rows whose split is test; {len(valid):,} validation rows chose the thresholds'
+            + (f', {rest-len(valid):,} others are left out' if rest > len(valid) else '')}
 
 # %% ../nbs/api/70_commands.ipynb #588a6e7b
 DEMO_RECIPE = dict(arch='residual', size=96, epochs=12, bs=16, track='none')

@@ -185,7 +185,7 @@ class Report:
 
 _WIDTH = max(len(t) for t,*_ in METRICS.values())
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #670b5cce
+# %% ../../nbs/api/46_evaluate.report.ipynb #717f2ab1
 def report(
     preds:pd.DataFrame, # Predictions; every row is judged, so pass the test split alone
     out=None, # Folder to write; nothing is written if `None`
@@ -195,6 +195,7 @@ def report(
     calibration:dict|None=None, # Of the bundle's `config.json`: what the temperature is and rests on
     predictor=None, # A `Predictor`, the one that made `preds`, to look at their images again
     train:pd.DataFrame|None=None, # Images that it was trained on (`path`, `label`), to find those nearest to a mistake
+    train_embeddings:np.ndarray|None=None, # Of `train`, where they are known already
     history:pd.DataFrame|None=None, # One row per epoch: epoch, phase, train_loss, valid_loss, auroc, ...
     about:dict|None=None, # What else the page should say of the run: name -> text
     compare:dict|None=None, # Name of another model -> its predictions on the same images
@@ -210,13 +211,13 @@ def report(
     m = metrics(preds, positive, resamples, seed)
     versus = {k: compare_models(preds, o, positive, resamples, seed) for k,o in (compare or {}).items()}
     if choices is None and valid is not None: choices = choose(valid, m['positive'])
-    parts = [*_judged(preds, m, choices, calibration, resamples, seed), *_looked(preds, predictor, train, audit), history_section(history)]
+    parts = [*_judged(preds, m, choices, calibration, resamples, seed), *_looked(preds, predictor, train, train_embeddings, audit), history_section(history)]
     m['sections'] = {s.name: dict(missing=s.missing) if s.missing else s.data for s in parts}
     res = Report(m, parts, None if out is None else Path(out)/'report.html', versus)
     if out is not None: _write(res, preds, Path(os.path.abspath(out)), about or {}, audit, title or 'Evaluation report', pdf)
     return res
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #64296e4b
+# %% ../../nbs/api/46_evaluate.report.ipynb #f8d7b3f4
 def _judged(preds, m, choices, calibration, resamples, seed):
     "What the table alone tells"
     pos,draws,chosen = m['positive'],dict(resamples=resamples, seed=seed),choices or {}
@@ -244,14 +245,14 @@ def _traits(preds):
     "What can be measured of the images, if they are here and not too many"
     if len(preds) <= IMAGES and Path(str(preds.path.iloc[0])).is_file(): return image_traits(preds.path)
 
-def _looked(preds, predictor, train, audit):
+def _looked(preds, predictor, train, train_embeddings, audit):
     "What the images tell"
     if predictor is None:
         yield errors_section(preds)
         why = 'It takes the model and its images, and here is a table of predictions alone: judge a bundle with skinlesion evaluate BUNDLE DATA.'
         yield from (Section(name, title, missing=why) for name,title in LOOKED.items())
         return
-    seen = see(preds, predictor, train)
+    seen = see(preds, predictor, train, train_embeddings)
     yield errors_section(preds, seen)
     yield robustness_section(preds, predictor)
     yield attention_section(seen, _shortcut(audit))

@@ -87,7 +87,7 @@ class ColourRule:
         cam = np.einsum('kf,nfhw->nkhw', self.weights, cells/self.scale)
         return cam.mean((2, 3)) + self.bias, cam, self.embed(cells)
 
-# %% ../../nbs/api/44_evaluate.seen.ipynb #8c02b1b0
+# %% ../../nbs/api/44_evaluate.seen.ipynb #80661035
 @dataclass
 class Seen:
     "What a network saw in images; by image, in the order of `preds`"
@@ -121,6 +121,7 @@ def see(
     preds:pd.DataFrame, # Predictions; `pred`, or the highest probability, is the answer that heat maps speak for
     predictor, # A `Predictor`, or what has its parts; the one that made `preds`
     train:pd.DataFrame|None=None, # Images that it was trained on (`path`, `label`), to find the nearest of them
+    train_embeddings:np.ndarray|None=None, # Of `train`, where they are known already
 )->Seen:
     "Run the images of `preds` once through `predictor`"
     classes,probs = check_predictions(preds)
@@ -132,7 +133,8 @@ def see(
     rows = preds[there].reset_index(drop=True)
     rows.attrs = preds.attrs
     seen = Seen(rows, embeddings, heat, distance(embeddings, predictor.reference), preds.path[~there].tolist(), predictor.spec)
-    if train is not None:
+    if train_embeddings is not None: seen.train,seen.train_embeddings = train,np.asarray(train_embeddings, np.float32)
+    elif train is not None:
         at,_,seen.train_embeddings = _looked(train.path, predictor, [0]*len(train), 'looking at training images')
         seen.train = train[['path', 'label']].iloc[at].reset_index(drop=True)
     return seen
