@@ -43,6 +43,11 @@ from .evaluate.metrics import *
 from .evaluate.section import *
 from .evaluate.calibration import *
 from .evaluate.figures import *
+from .evaluate.seen import *
+from .evaluate.errors import *
+from .evaluate.robustness import *
+from .evaluate.attention import *
+from .evaluate.ood import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
