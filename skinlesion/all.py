@@ -41,8 +41,8 @@ from .train.folds import *
 from .evaluate.predictions import *
 from .evaluate.scores import *
 from .evaluate.metrics import *
-from .evaluate.shares import *
 from .evaluate.section import *
+from .evaluate.shares import *
 from .evaluate.figures import *
 from .evaluate.calibration import *
 from .evaluate.conformal import *
