@@ -11,7 +11,7 @@ __all__ = []
 import numpy as np
 from scipy.stats import norm, t
 
-# %% ../../nbs/api/40_evaluate.intervals.ipynb #7cdd10ec
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #5e748c35
 CHUNK = 1<<19 # weights held at a time: 4 MB, which stays in the processor's cache
 
 def draw_groups(
@@ -20,9 +20,11 @@ def draw_groups(
     seed:int, # Fixes them
 ):
     "Chunks of weights (resamples x images): how often the group of each image was drawn"
-    G,step = groups.max()+1,max(1, CHUNK//len(groups))
+    rng,G,step = np.random.default_rng(seed),groups.max()+1,max(1, CHUNK//len(groups))
     for i in range(0, resamples, step):
-        yield np.stack([_counts(G, seed, r)[groups] for r in range(i, min(i+step, resamples))])
+        n = min(step, resamples-i)
+        drawn = rng.integers(G, size=(n, G)) + G*np.arange(n)[:,None]
+        yield np.bincount(drawn.ravel(), minlength=n*G).reshape(n, G).astype(float)[:,groups]
 
 def resample(
     score, # Function of weights (resamples x images) to name -> one value per resample
@@ -33,10 +35,6 @@ def resample(
     "The scores of each draw of the groups"
     found = [score(W) for W in draw_groups(groups, resamples, seed)]
     return {k: np.concatenate([f[k] for f in found]) for k in found[0]} if found else {}
-
-# %% ../../nbs/api/40_evaluate.intervals.ipynb #3f2e0e2c
-def _counts(G, seed, r):
-    return np.bincount(np.random.default_rng([seed, r]).integers(G, size=G), minlength=G).astype(float)
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fb926b58
 def expanded(

@@ -104,7 +104,7 @@ AREAS = ('auroc', 'average_precision', 'partial_auroc') # as `Ranking` gives the
 SHARES = {k: 1. for k in ('accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv', 'auroc', 'macro_auroc',
                           'micro_sensitivity', 'micro_precision', 'micro_f1')} | {'partial_auroc': 0.2} # name: its best value
 
-# %% ../../nbs/api/41_evaluate.metrics.ipynb #371613ef
+# %% ../../nbs/api/41_evaluate.metrics.ipynb #87cc5959
 STEPS = 1<<14
 
 class _Judge:
@@ -115,9 +115,11 @@ class _Judge:
         self.K,self.pos = len(self.classes),None if self.positive is None else self.classes.index(self.positive)
         self.y = pd.Categorical(preds.label.astype(str), self.classes).codes.astype(int)
         self.pred = self.probs.argmax(1)
+        self.cells = self.y*self.K+self.pred # of the confusion matrix
         self.groups = pd.factorize(preds.group.astype(str), sort=True)[0] # sorted: row order must not change the draw
         self.ranked = list(range(self.K)) if self.pos is None else [self.pos]
-        self.brier,(self.of_truth,self.log_loss) = brier_terms(self.y, self.probs),log_loss_terms(self.y, self.probs)
+        self.of_truth,loss = log_loss_terms(self.y, self.probs)
+        self.squared,self.loss = (o[:,self.ranked] for o in (brier_terms(self.y, self.probs), loss))
         self.bins,self.gaps = ece_bins(self.y, self.probs)
 
     def rankings(self, steps=None):
@@ -125,13 +127,13 @@ class _Judge:
         each = [Ranking(self.y == k, self.probs[:,k], steps) for k in self.ranked]
         return each if self.pos is not None else [*each, Ranking(np.eye(self.K, dtype=bool)[self.y], self.probs, steps)]
 
-    def confusion(self, W): return weighted_counts(self.y*self.K+self.pred, W, self.K**2).reshape(-1, self.K, self.K)
+    def confusion(self, W): return weighted_counts(self.cells, W, self.K**2).reshape(-1, self.K, self.K)
 
     def by_class(self, W, found, areas, total):
         "Name -> resamples x classes (the positive one alone, with two)"
         each = {k: v[:,self.ranked] for k,v in found.items()}
         each |= {k: np.stack([a[i] for a in areas[:len(self.ranked)]], 1) for i,k in enumerate(AREAS)}
-        return each | {k: W@terms[:,self.ranked]/total[:,None] for k,terms in dict(brier=self.brier, log_loss=self.log_loss).items()}
+        return each | {k: W@terms/total[:,None] for k,terms in dict(brier=self.squared, log_loss=self.loss).items()}
 
     def score(self, W, rankings):
         "Name, or (class, name), -> one value per row of `W`"
