@@ -206,8 +206,8 @@ def step_down(
     out[order] = np.maximum.accumulate(p)
     return out
 
-# %% ../../nbs/api/44_evaluate.subgroups.ipynb #0be60692
-_BUDGET = 2e8 # images that are exchanged, over all shuffles
+# %% ../../nbs/api/44_evaluate.subgroups.ipynb #d4430a67
+_BUDGET = 1e8 # images that are exchanged, over all shuffles
 _LEAST_SHUFFLES = 100
 
 def _alike(y, groups, K):
@@ -344,7 +344,7 @@ def plot_subgroups(
         if not i: _name_lines(ax, lines)
     return literal(fig)
 
-# %% ../../nbs/api/44_evaluate.subgroups.ipynb #b72f3e6a
+# %% ../../nbs/api/44_evaluate.subgroups.ipynb #5114b852
 def _lines(parts):
     "(attribute, subgroup or '', images) from top to bottom; a heading before the subgroups of each attribute"
     counts = parts.drop_duplicates(['attribute', 'subgroup'])
@@ -359,9 +359,12 @@ def _forest(ax, t, whole, lines):
         o = t.beyond_chance.to_numpy() == beyond
         ax.hlines(y[o], t.low[o], t.high[o], color=color, lw=1.5)
         ax.plot(t.value[o], y[o], marker, ms=5, color=color, mfc=color if beyond else 'white', mew=1.4)
-    for row in y[t.value.isna()]: ax.text(0.02, row, 'too little to say', transform=ax.get_yaxis_transform(), va='center', fontsize=7.5, color=GREY)
+    for row,why in zip(y[t.value.isna()], t.reason[t.value.isna()]):
+        ax.text(0.02, row, _short(why), transform=ax.get_yaxis_transform(), va='center', fontsize=7.5, color=GREY)
     ax.grid(axis='y', visible=False)
     ax.tick_params(axis='y', length=0)
+
+def _short(reason): return 'too few images' if 'fewer than' in reason else 'undefined'
 
 def _name_lines(ax, lines):
     ax.set_yticks(range(len(lines)), [f'{s} ({n})' if s else a.capitalize() for a,s,n in lines])
@@ -404,11 +407,11 @@ def subgroups_section(
     if found.beyond_chance.any(): parts.append(Grid('Gaps larger than chance', _gaps_table(found), _GAPS))
     return Section('subgroups', title, _say(found), [*parts, Grid('All subgroups', _wide_table(found), _TABLE)], subgroup_data(found))
 
-# %% ../../nbs/api/44_evaluate.subgroups.ipynb #af740176
-_HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images) and its 95% interval from resampling groups. Filled diamonds '
+# %% ../../nbs/api/44_evaluate.subgroups.ipynb #e7eecd1c
+_HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% interval from resampling groups. Filled diamonds '
         'differ from all images by more than chance: attributes were exchanged between groups with the same labels, and the largest of {comparisons} gaps was rarely as large.')
 _GAPS = 'The gap is to all images. p is the chance of a gap as large anywhere among all comparisons, if the attributes said nothing of the answers.'
-_TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance.'
+_TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class.'
 
 def _title(row): return METRICS[row.metric][0] + (f' for {row["class"]}' if row['class'] else '')
 
@@ -419,7 +422,8 @@ def _gaps_table(found):
 
 def _text(row):
     none = lambda v: None if pd.isna(v) else v
-    return interval_text(dict(value=none(row.value), low=none(row.low), high=none(row.high), reason=row.reason)) + ('*' if row.beyond_chance else '')
+    if pd.isna(row.value): return _short(row.reason)
+    return interval_text(dict(value=row.value, low=none(row.low), high=none(row.high))) + ('*' if row.beyond_chance else '')
 
 def _wide_table(found):
     t = found[found['class'] == '']
