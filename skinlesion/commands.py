@@ -302,7 +302,7 @@ def evaluate(
     print(result)
     return result
 
-# %% ../nbs/api/70_commands.ipynb #5ec63ef2
+# %% ../nbs/api/70_commands.ipynb #0682e8da
 def _labelled(predictor, data, layout, strict, columns):
     "The cases of `data`; with the classes of the recipe, unless they are those of the model already"
     recipe = predictor.config.get('recipe') or {}
@@ -322,7 +322,8 @@ def _as_trained(cases, reference):
 
 def _report_out(out):
     "Refuse a folder whose content would be lost; the report of a run is part of it"
-    if (check_report_out(out).parent/'run.json').exists(): raise InputError(f'{out}: belongs to the run beside it; choose another folder')
+    check_report_out(out)
+    if (Path(os.path.abspath(out)).parent/'run.json').exists(): raise InputError(f'{out}: belongs to the run beside it; choose another folder')
 
 def _some_of(train, most=3000):
     "Training images to look for the nearest of a mistake in, if there are any"

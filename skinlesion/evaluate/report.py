@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.report.html.md"""
 __all__ = ['CONTENTS', 'IMAGES', 'comparison_text', 'summary', 'Report', 'report', 'check_report_out', 'find_browser',
            'print_pdf']
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #77e73b7f
+# %% ../../nbs/api/46_evaluate.report.ipynb #668e0bea
 import json, os, shutil, subprocess, tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,6 @@ from .calibration import calibration_section
 from .attention import attention_section
 from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
-from .draw import svg
 from .errors import errors_section
 from .figures import curves_section, history_section
 from .metrics import BY_CLASS, COMPARED, METRICS, interval_text, metrics, predictive_table, predictive_values
@@ -291,13 +290,13 @@ def print_pdf(
                               capture_output=True, text=True, timeout=300)
     if done.returncode or not Path(out).is_file(): raise RuntimeError(f'{out} could not be printed: {done.stderr.strip()[-300:]}')
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #5951a23b
+# %% ../../nbs/api/46_evaluate.report.ipynb #0827888d
 def _write(res, preds, out, about, audit, title, pdf):
     "All files of a report"
     with replacing(out) as tmp:
         _write_tables(tmp, preds, res)
         (tmp/'figures').mkdir()
-        for p in (p for s in res.sections for p in s.plots()): (tmp/'figures'/f'{p.name}.svg').write_text(svg(p.figure), encoding='utf8')
+        for p in (p for s in res.sections for p in s.plots()): (tmp/'figures'/f'{p.name}.svg').write_text(p.svg, encoding='utf8')
         if audit: write_audit(audit, tmp)
         (tmp/'report.html').write_text(_html(res, about, title, audit), encoding='utf8')
         (tmp/'checklist.html').write_text(_checklist(res, about, title, audit), encoding='utf8')

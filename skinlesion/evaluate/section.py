@@ -7,8 +7,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.section.html.md"""
 # %% auto #0
 __all__ = ['Plot', 'Grid', 'Card', 'Gallery', 'Section']
 
-# %% ../../nbs/api/41_evaluate.section.ipynb #fa8ecf34
+# %% ../../nbs/api/41_evaluate.section.ipynb #83e30f6e
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import jinja2
 import pandas as pd
@@ -17,7 +18,7 @@ from PIL import Image
 
 from .draw import data_uri, jpeg, svg
 
-# %% ../../nbs/api/41_evaluate.section.ipynb #4e2fb022
+# %% ../../nbs/api/41_evaluate.section.ipynb #c76b5226
 @dataclass
 class Plot:
     "A figure"
@@ -27,6 +28,11 @@ class Plot:
     how:str # A sentence or two on how to read it
     alt:str # What it shows, for those who cannot see it
     wide:bool=False # Whether it takes the width of two
+
+    @cached_property
+    def svg(self)->str:
+        "The figure as text"
+        return svg(self.figure)
 
 @dataclass
 class Grid:
@@ -63,12 +69,12 @@ class Section:
     def tables(self): return [p for p in self.parts if isinstance(p, Grid)]
     def _repr_html_(self): return template('section').render(s=self)
 
-# %% ../../nbs/api/41_evaluate.section.ipynb #e6e1f8b2
+# %% ../../nbs/api/41_evaluate.section.ipynb #b461eaee
 def part_kind(part): return type(part).__name__.lower()
 
 def template(name):
     env = jinja2.Environment(loader=jinja2.PackageLoader('skinlesion', 'evaluate'), autoescape=True, undefined=jinja2.StrictUndefined,
                              trim_blocks=True, lstrip_blocks=True)
-    env.filters |= dict(kind=part_kind, svg_uri=lambda p: data_uri(svg(p.figure), 'image/svg+xml'),
+    env.filters |= dict(kind=part_kind, svg_uri=lambda p: data_uri(p.svg, 'image/svg+xml'),
                         jpeg_uri=lambda i: data_uri(jpeg(i.convert('RGB')), 'image/jpeg'))
     return env.get_template(f'{name}.html.j2')
