@@ -6,11 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.report.html.md"""
 
 # %% auto #0
 __all__ = ['CONTENTS', 'IMAGES', 'comparison_text', 'summary', 'Report', 'report', 'check_report_out', 'find_browser',
-           'print_pdf']
+           'print_pdf', 'metrics_schema']
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #668e0bea
+# %% ../../nbs/api/46_evaluate.report.ipynb #a7e1eb23
 import json, os, shutil, subprocess, tempfile
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -312,3 +313,8 @@ def _write_tables(folder, preds, res):
 def _checklist(res, about, title, audit):
     table = checklist(res.metrics, res.sections, about, audit)
     return template('page').render(title=f'Checklists: {title}', sections=checklist_sections(table), notice=NOTICE)
+
+# %% ../../nbs/api/46_evaluate.report.ipynb #443f9d72
+def metrics_schema()->dict:
+    "The JSON Schema (2020-12) of `metrics.json`"
+    return json.loads(resources.files('skinlesion.evaluate').joinpath('metrics.schema.json').read_text(encoding='utf8'))
