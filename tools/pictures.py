@@ -14,10 +14,14 @@ ARGS = '--no-sandbox --disable-gpu --disable-background-networking --disable-com
 
 
 def picture_report(browser, demo):
-    "The first screens of the report"
-    page = browser.new_page(viewport={'width': 1000, 'height': 1000})
-    page.goto((demo/'run/report/report.html').resolve().as_uri())
-    page.screenshot(path=IMAGES/'report.png')
+    "The first screens of the report, and some of its sections, on a desk and on a phone"
+    for name,width,sections in (('report', 1000, ('operating', 'errors')), ('report_phone', 390, ('operating',))):
+        page = browser.new_page(viewport={'width': width, 'height': 1000})
+        page.goto((demo/'run/report/report.html').resolve().as_uri())
+        page.screenshot(path=IMAGES/f'{name}.png')
+        for s in sections:
+            page.evaluate(f'document.getElementById("{s}").scrollIntoView()')
+            page.screenshot(path=IMAGES/f'{name}_{s}.png')
 
 def picture_demo(browser, demo):
     "The demo, with the answer for one of its examples"
