@@ -30,11 +30,11 @@ AGES = {0: '0 to 29', 30: '30 to 49', 50: '50 to 69', 70: '70 and over'} # band 
 MOST = 12 # values of a column that are told apart
 UNKNOWN = 'unknown'
 
-# %% ../../nbs/api/44_evaluate.subgroups.ipynb #4d7fe7f3
+# %% ../../nbs/api/44_evaluate.subgroups.ipynb #e25f7697
 _MISSING = ('', 'unknown', 'nan', 'none', 'na', 'n/a')
 
 def _names(x):
-    "The values of `x` as stripped text, `None` for missing ones, and the number of each row"
+    "The values of `x` as stripped text, with nothing where they are missing"
     codes,values = pd.factorize(x)
     names = pd.Series(values).astype(str).str.strip()
     names = names.mask(names.str.casefold().isin(_MISSING)).astype(object)
