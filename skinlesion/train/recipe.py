@@ -68,7 +68,7 @@ class Recipe(BaseModel):
     ema:float = Field(0., ge=0, lt=1) # Judge and keep an exponential moving average of the weights, with this decay; 0 for none
     precision:Literal['auto', 'full', 'bf16'] = 'auto' # Of the network's arithmetic; `auto` is bfloat16 where the processor has it
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
-    bs:int = Field(32, ge=2, le=4096) # Images in a training batch
+    bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, for where data are few the steps count
     cache:Literal[PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
     patience:int = Field(5, ge=1) # Epochs without a better validation loss until training stops
     seed:int = Field(42, ge=0, lt=2**32)
