@@ -274,8 +274,8 @@ def predictive_table(
     found:list, # From `predictive_values`
 )->pd.DataFrame: # One row per prevalence, as text with intervals
     "Predictive values, to be read"
-    return pd.DataFrame([{'Prevalence': f"{100*o['prevalence']:g}%", 'Positive predictive value': interval_text(o['ppv']),
-                          'Negative predictive value': interval_text(o['npv'])} for o in found])
+    return pd.DataFrame([{'Prevalence': f"{100*o['prevalence']:g}%", 'Positive predictive value': interval_text(o['ppv'], 3),
+                          'Negative predictive value': interval_text(o['npv'], 3)} for o in found])
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #9d648ba9
 def _bayes(rates, prevalence):

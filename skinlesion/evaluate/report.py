@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.report.html.md"""
 __all__ = ['CONTENTS', 'comparison_text', 'summary', 'Report', 'report', 'check_report_out', 'find_browser', 'print_pdf',
            'metrics_schema']
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #a7e1eb23
+# %% ../../nbs/api/46_evaluate.report.ipynb #09d9d009
 import json, os, shutil, subprocess, tempfile
 from dataclasses import dataclass, field
 from importlib import resources
@@ -26,7 +26,7 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import BY_CLASS, COMPARED, METRICS, interval_text, metrics, predictive_table, predictive_values
+from .metrics import COMPARED, METRICS, interval_text, metrics, predictive_table, predictive_values
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import choose, operating_section
@@ -106,7 +106,9 @@ def summary(
     lines += [f'It {comparison_text(k, c)}.' for k,c in (comparisons or {}).items()]
     return ' '.join(lines)
 
-# %% ../../nbs/api/46_evaluate.report.ipynb #1a010d06
+# %% ../../nbs/api/46_evaluate.report.ipynb #aa4fbc75
+SHOWN_BY_CLASS = ('sensitivity', 'specificity', 'precision', 'npv', 'f1', 'auroc', 'average_precision') # the others are in metrics.json
+
 def _bar(entry, top):
     "Where the interval bar of a score lies, in percent of the track"
     at = {k: None if entry[k] is None else 100*min(max(entry[k]/top, 0), 1) for k in ('value', 'low', 'high')}
@@ -136,7 +138,7 @@ def _html(res, about, title, audit):
     return template('report').render(
         title=title, m=m, text=summary(m, versus), tiles=_tiles(m), rows=_score_rows(m), sections=res.sections,
         comparisons=_comparison_rows(versus), about={str(k): str(v) for k,v in about.items()}, audit=audit,
-        class_titles=[METRICS[k][0] for k in BY_CLASS], sample=_sample(m), notice=NOTICE, interval_text=interval_text)
+        by_class={k: METRICS[k][0] for k in SHOWN_BY_CLASS}, sample=_sample(m), notice=NOTICE, interval_text=interval_text)
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #38439019
 IMAGES = 20_000 # above so many, images are not measured for the subgroups
