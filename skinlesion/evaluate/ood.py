@@ -121,7 +121,7 @@ def _auroc(own, other):
     table = pd.DataFrame(dict(path=range(len(both)), label=np.where(both.kind == _OWN, 'own', 'other'), group=both.group, p_own=1-p, p_other=p))
     return metrics(table, 'other', resamples=500)['metrics']['auroc']
 
-# %% ../../nbs/api/45_evaluate.ood.ipynb #8fca974a
+# %% ../../nbs/api/45_evaluate.ood.ipynb #739ad1bf
 def plot_ood(
     distances:pd.DataFrame, # From `ood_distances`
     threshold:float, # From `ood_threshold`
@@ -139,7 +139,7 @@ def plot_ood(
     ax.xaxis.set_major_formatter('{x:g}')
     ax.xaxis.set_minor_formatter('{x:.2g}')
     ax.tick_params(axis='x', which='minor', labelsize=7.5)
-    labels(ax, 'Distance to the training images', 'distance (about 1 for images like them)', 'share of the images')
+    labels(ax, f'Distance to the training images, {len(d):,} pictures', 'distance (about 1 for images like them)', 'share of the images')
     legend(ax)
     return literal(fig)
 
