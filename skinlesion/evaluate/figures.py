@@ -15,7 +15,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..core import InputError, some
 from .draw import COLOURS, GREY, axes, labels, legend, legend_name, literal, unit_square
-from .metrics import METRICS, Ranking, check_predictions, interval_text, positive_class
+from .metrics import check_predictions, interval_text, positive_class
+from .scores import Ranking
 from .section import Plot, Section
 
 # %% ../../nbs/api/43_evaluate.figures.ipynb #990cb622
