@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.figures.html.md"""
 # %% auto #0
 __all__ = ['plot_roc', 'plot_precision_recall', 'plot_confusion', 'plot_history', 'curves_section', 'history_section']
 
-# %% ../../nbs/api/43_evaluate.figures.ipynb #b64fbaf1
+# %% ../../nbs/api/43_evaluate.figures.ipynb #6c1702d7
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
