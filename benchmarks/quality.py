@@ -1,7 +1,7 @@
 """How good a model the same minutes give: our default recipe beside stock fastai's `vision_learner` and `fine_tune`.
 
     python benchmarks/quality.py --weights WEIGHTS_FOLDER --binary MALIGNANT_VS_BENIGN_FOLDER --classes HAM10000_FOLDER
-    python benchmarks/quality.py --weights W --classes HAM10000_FOLDER --archs resnet18.tv_hybrid_in1k --seeds 0 1 2 3 4
+    python benchmarks/quality.py --weights W --classes HAM10000_FOLDER --archs resnet18.tv_hybrid_in1k --size 128 --seeds 0 1 2 3 4
 
 WEIGHTS_FOLDER holds a folder for each network, as timm's `local-dir:` takes it. For each seed ours is trained first, and
 fastai gets as many epochs as fit into the minutes that took: its speed is measured before. Both see the same training,
@@ -41,11 +41,11 @@ def ours(arch, cases, seed, **recipe):
     print(f'  kept is {kept(run.history)}; the probe took {probe:.0f} s', flush=True)
     return predictions(run.learn, 'test'),run.history.seconds.sum()
 
-def fastai(arch, cases, seed, limit):
+def fastai(arch, cases, seed, limit, size):
     "The same from stock fastai, with as many epochs as fit into `limit` seconds; one at least"
     set_seed(seed)
-    n = max(1, int((limit - epoch_seconds(arch, cases, frozen=True))/epoch_seconds(arch, cases)))
-    learn = stock(arch, cases)
+    n = max(1, int((limit - epoch_seconds(arch, cases, size, frozen=True))/epoch_seconds(arch, cases, size)))
+    learn = stock(arch, cases, size)
     began = time.monotonic()
     with learn.no_logging(): learn.fine_tune(n)
     took = time.monotonic()-began
@@ -54,17 +54,17 @@ def fastai(arch, cases, seed, limit):
     probs,_ = learn.get_preds(dl=learn.dls.test_dl(test.path.tolist()))
     return predictions_table(test, probs.numpy(), classes, cases.attrs['positive']),took
 
-def stock(arch, cases):
+def stock(arch, cases, size):
     table = cases[cases.split != 'test'].assign(held=lambda t: t.split == 'valid')
-    dls = ImageDataLoaders.from_df(table, path='/', fn_col='path', label_col='label', valid_col='held', item_tfms=Resize(224),
+    dls = ImageDataLoaders.from_df(table, path='/', fn_col='path', label_col='label', valid_col='held', item_tfms=Resize(size),
                                    batch_tfms=aug_transforms(flip_vert=True), bs=32, num_workers=0)
     learn = vision_learner(dls, arch, metrics=accuracy)
     learn.remove_cb(ProgressCallback)
     return learn
 
-def epoch_seconds(arch, cases, frozen=False, share=0.15):
+def epoch_seconds(arch, cases, size, frozen=False, share=0.15):
     "Of an epoch of fastai with its validation, from a part of one"
-    learn = stock(arch, cases)
+    learn = stock(arch, cases, size)
     if not frozen: learn.unfreeze()
     with learn.no_logging():
         began = time.monotonic(); learn.fit(1, 1e-6, cbs=ShortEpochCallback(share, short_valid=False)); part = time.monotonic()-began
@@ -80,10 +80,10 @@ def measure(data, arch, opts, names, **recipe):
     for seed in opts.seeds:
         with contextlib.redirect_stdout(io.StringIO()): cases = load_cases(data, seed=seed)
         print(f'{Path(data).name}, {Path(arch).name}, seed {seed}', flush=True)
-        preds,took = ours(arch, cases, seed, **recipe)
+        preds,took = ours(arch, cases, seed, size=opts.size, **recipe)
         found = dict(ours=(scores(preds, names), took))
         if not opts.no_fastai:
-            preds,its = fastai(arch, cases, seed, took)
+            preds,its = fastai(arch, cases, seed, took, opts.size)
             found['fastai'] = scores(preds, names),its
         for who,(values,spent) in found.items():
             print(f'  {who:7}' + ', '.join(f'{n} {v:.3f} ({low:.3f} to {high:.3f})' for n,(v,low,high) in values.items()) + f', {spent/60:.1f} minutes', flush=True)
@@ -107,6 +107,7 @@ def main():
     parser.add_argument('--binary', help='malignant_vs_benign: AUROC on its own test part')
     parser.add_argument('--classes', help='ham10000: balanced accuracy and AUROC over seven classes')
     parser.add_argument('--seeds', type=int, nargs='*', default=[0, 1, 2])
+    parser.add_argument('--size', type=int, default=224, help='side of the images, pixels')
     parser.add_argument('--set', nargs='*', default=[], metavar='FIELD=VALUE', help='fields of the recipe, such as epochs=4 or freeze_norm=false')
     parser.add_argument('--no-fastai', action='store_true', help='only ours')
     opts = parser.parse_args()

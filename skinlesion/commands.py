@@ -131,25 +131,30 @@ def train(
 
 # %% ../nbs/api/70_commands.ipynb #90bd75fe
 def _judge(run, trained, others, found, began):
-    "Write the report and the bundle of `run`, and end its record"
-    recipe,(calibration,changed) = run.recipe,trained.calibrated(run.recipe.imbalance != 'none')
+    "Write the bundle and the report of `run`, and end its record"
+    calibration,changed = trained.calibrated(run.recipe.imbalance != 'none')
     preds = trained.table('test', calibration)
     scores = metrics(preds)
-    bundle = _save(trained, calibration, changed, run.out/'bundle', metrics=scores, recipe=recipe.to_dict())
-    _check_served(bundle, preds)
-    predictor = Predictor(bundle)
+    bundle = _save(trained, calibration, changed, run.out/'bundle', metrics=scores, recipe=run.recipe.to_dict())
     about = _about(run, trained) | _calibrated_text(calibration, changed) | {'Compared with': ', '.join(others) or _ALONE}
-    if recipe.folds: about |= _folds_text(run, trained.table('valid', calibration))
-    history = None if recipe.folds else run.history # each fold has its own
-    near = {} if trained.train_embeddings is None else dict(train=trained.cases[trained.cases.split == 'train'], train_embeddings=trained.train_embeddings)
-    result = report(preds, run.out/'report', history=history, about=about, compare=others, audit=found, title=_title(recipe, trained),
-                    predictor=predictor, **_chosen(predictor), **near)
+    if run.recipe.folds: about |= _folds_text(run, trained.table('valid', calibration))
+    result = _report(run, trained, preds, _served(bundle, preds), about, others, found)
     add_to_bundle(bundle, findings=result.findings())
+    _end(run, preds, scores, began)
+    return result
+
+def _report(run, trained, preds, predictor, about, others, found):
+    history = None if run.recipe.folds else run.history # each fold has its own
+    near = {} if trained.train_embeddings is None else dict(train=trained.cases[trained.cases.split == 'train'], train_embeddings=trained.train_embeddings)
+    return report(preds, run.out/'report', history=history, about=about, compare=others, audit=found, title=_title(run.recipe, trained),
+                  predictor=predictor, **_chosen(predictor), **near)
+
+def _end(run, preds, scores, began):
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=now()))
-    run.tracker.call('finish', {f'test/{k}': v['value'] for k,v in scores['metrics'].items() if v['value'] is not None}, preds, bundle, run.out/'report')
+    known = {f'test/{k}': v['value'] for k,v in scores['metrics'].items() if v['value'] is not None}
+    run.tracker.call('finish', known, preds, run.out/'bundle', run.out/'report')
     run.tracker.close()
-    return result
 
 def _chosen(predictor):
     "What a bundle was calibrated to and what was chosen for it on validation, as `report` takes it"
@@ -161,13 +166,13 @@ def _leaks_text(data, leaks):
     return (f'{data}: {told}. The scores would be those of a memory: train on a cleaned table (skinlesion cases {data} --drop-duplicates --out clean.csv), '
             'or go on with --allow-leaks')
 
-def _check_served(bundle, preds, n=8):
-    "The bundle has to give the probabilities of the report"
+def _served(bundle, preds, n=8):
+    "The predictor of `bundle`, which has to give the probabilities of the report"
     some_rows = preds.iloc[::max(len(preds)//n, 1)][:n]
     predictor = Predictor(bundle)
-    served = predictor.probabilities(some_rows.path)
-    gap = abs(served - some_rows[[f'p_{c}' for c in predictor.classes]].to_numpy()).max()
+    gap = abs(predictor.probabilities(some_rows.path) - some_rows[[f'p_{c}' for c in predictor.classes]].to_numpy()).max()
     if gap > 1e-4: raise RuntimeError(f'{bundle}: its answers differ from the network by {gap:.1e} in probability')
+    return predictor
 
 def _fit_one(recipe, cases, out, resume):
     "A finished run, and a function that looks at its images"

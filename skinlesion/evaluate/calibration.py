@@ -21,7 +21,8 @@ from scipy.special import log_softmax, softmax
 from ..answer import probabilities
 from ..core import plural, prob_column
 from .draw import COLOURS, GREY, labels, literal, quiet
-from .metrics import check_predictions, ece_terms, interval_text, positive_class
+from .metrics import check_predictions, interval_text, positive_class
+from .scores import ece_terms
 from .section import Grid, Plot, Section
 from .shares import drawn_sums
 

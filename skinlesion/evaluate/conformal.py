@@ -130,7 +130,7 @@ def sets_section(
                   'In brackets are 95% intervals from drawing lesions.')]
     return Section(**about, text=_sets_text(found, fitted), parts=parts, data=dict(fitted=fitted, **found))
 
-# %% ../../nbs/api/42_evaluate.conformal.ipynb #48770ea5
+# %% ../../nbs/api/42_evaluate.conformal.ipynb #cc078487
 _NO_VALID = ('The {} chosen on validation images: judge a bundle, or give predictions with rows whose split is valid, '
              'of images that the model was not trained on.')
 _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should reach the dotted line, '
@@ -142,7 +142,7 @@ def _sets_text(found, fitted):
     short = falls_short(e, target, sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0])
     lines = [f'The sets promise to hold the truth for {target:.0%} of the images{" of each class" if fitted["by_class"] else ""}; on these images '
               f'they hold it for {interval_text(e, 3)}, with {found["size"]["value"]:.2f} classes in a set on average'
-              + (', which is less than promised: these images differ from the validation images.' if short else '.')]
+              + (', which is less than promised, and by more than chance: these images differ from the validation images.' if short else '.')]
     low = [c for (c,o),n in zip(found['by_class'].items(), fitted['lesions']) if falls_short(o['coverage'], target, n, len(fitted['classes']))]
     if low and not short: lines.append(f'Below the promise by more than chance: {", ".join(low)}.')
     none = found['empty']['value']

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.figures.html.md"""
 # %% auto #0
 __all__ = ['plot_roc', 'plot_precision_recall', 'plot_confusion', 'plot_history', 'curves_section', 'history_section']
 
-# %% ../../nbs/api/43_evaluate.figures.ipynb #b64fbaf1
+# %% ../../nbs/api/43_evaluate.figures.ipynb #6c1702d7
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,7 +15,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..core import InputError, some
 from .draw import COLOURS, GREY, axes, labels, legend, legend_name, literal, unit_square
-from .metrics import METRICS, Ranking, check_predictions, interval_text, positive_class
+from .metrics import check_predictions, interval_text, positive_class
+from .scores import Ranking
 from .section import Plot, Section
 
 # %% ../../nbs/api/43_evaluate.figures.ipynb #990cb622

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..core import InputError, prob_column, some
 from .intervals import draws_p, interval_entry, resample
-from .scores import (BINS, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins, ece_terms,
+from .scores import (BINS, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins,
                                         log_loss_terms, ratio, weighted_counts)
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #a94d8806

@@ -32,7 +32,7 @@ def _cuts(y, p):
     P,N = max(tp[-1], 1),max(len(y)-tp[-1], 1)
     return pd.DataFrame(dict(threshold=t, sensitivity=tp/P, specificity=1-(n-tp)/N, missed=tp[-1]-tp, alarms=n-tp))
 
-# %% ../../nbs/api/43_evaluate.operating.ipynb #015153ea
+# %% ../../nbs/api/43_evaluate.operating.ipynb #8fb5ca1a
 def choose(
     valid:pd.DataFrame, # Predictions of validation images
     positive:str|None=None, # The positive class; `valid.attrs['positive']` if `None`
@@ -41,7 +41,7 @@ def choose(
     cost:tuple=(10,), # False alarms that a missed positive image costs
     alpha:float=0.1, # Share of prediction sets that may miss the truth
     max_error:float=0.05, # Errors among the images that are answered
-)->dict: # JSON: `thresholds` (name -> positive, kind, target, threshold, what it gave, n, positives, note), `conformal`, `refer`
+)->dict: # JSON: `thresholds` (name -> positive, kind, target, threshold, what it gave, n, positives, lesions, note), `conformal`, `refer`
     "The operating points, prediction sets and rule to refer that a bundle keeps, from validation images alone"
     goals = dict(sensitivity=sensitivity, specificity=specificity, cost=cost)
     bad = [f'{k} {v}' for k,vs in goals.items() for v in vs if not (v > 0 if k == 'cost' else 0 < v < 1)]
@@ -53,7 +53,7 @@ def choose(
              for (k,v),point in _points(valid, c, [(k, v) for k,vs in goals.items() for v in vs])}
     return dict(thresholds=found, conformal=fit_sets(valid, alpha), refer=fit_referral(valid, max_error))
 
-# %% ../../nbs/api/43_evaluate.operating.ipynb #1121a528
+# %% ../../nbs/api/43_evaluate.operating.ipynb #4d99f7ec
 def _named(preds, positive):
     "The positive class; `None` if there is none among several"
     return positive_class(preds, positive) or positive or preds.attrs.get('positive')
@@ -66,8 +66,10 @@ def _points(valid, c, goals):
     "Goal and what reaches it for class `c`, by goal"
     y,p = _against_rest(valid, c)
     cuts,found = _cuts(y, p),dict(positive=c, n=len(y), positives=int(y.sum()))
+    lesions = {side: valid.group[which].nunique() for side,which in ((True, y), (False, ~y))}
     for kind,target in goals:
-        point = found | dict(kind=kind, target=target, threshold=None, note=_note(kind, target, c, y))
+        k = lesions[kind != 'specificity'] # that the goal is measured on
+        point = found | dict(kind=kind, target=target, threshold=None, lesions=k, note=_note(kind, target, c, k))
         if 0 < y.sum() < len(y): point |= {k: float(v) for k,v in cuts.loc[_best(cuts, kind, target), ['threshold', 'sensitivity', 'specificity']].items()}
         yield (kind, target),point
 
@@ -77,11 +79,11 @@ def _best(cuts, kind, target):
     if kind == 'specificity': return len(cuts)-1-(cuts.specificity >= target - 1e-12)[::-1].argmax()
     return (target*cuts.missed + cuts.alarms).idxmin()
 
-def _note(kind, target, c, y):
-    "Whether so few images can tell of the goal"
-    k,what = (int((~y).sum()), f'not {c}') if kind == 'specificity' else (int(y.sum()), c)
+def _note(kind, target, c, k):
+    "Whether so few lesions can tell of the goal"
     least = 20 if kind == 'cost' else math.ceil(1/(1-target) - 1e-9)
-    return '' if k >= least else f'{plural(k, "validation image")} of what is {what}, fewer than {least}: the threshold is hardly more than a guess'
+    what = f'{"not " if kind == "specificity" else ""}{c}'
+    return '' if k >= least else f'{plural(k, "validation lesion")} of what is {what}, fewer than {least}: the threshold is hardly more than a guess'
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #09a2b34e
 def judge_points(
@@ -170,7 +172,7 @@ def operating_section(
     text = ' '.join([*_points_text(found, chosen), *([_curve_text(b, one)] if one else [])])
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=b.round(6).to_dict('list') if one else None))
 
-# %% ../../nbs/api/43_evaluate.operating.ipynb #07bdac17
+# %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
 _MISSING = ('No thresholds were chosen on validation images: judge a bundle, or give predictions with rows whose split is valid, '
             'of images that the model was not trained on.')
 _POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% intervals from drawing lesions. PPV and NPV, the shares of positive '
@@ -192,8 +194,7 @@ def _points_text(found, chosen):
 
 def _off(found, point, among):
     "Whether what was asked for is not given"
-    kind,k = point['kind'],point['positives']
-    return kind != 'cost' and falls_short(found[kind], point['target'], k if kind == 'sensitivity' else point['n']-k, among)
+    return point['kind'] != 'cost' and falls_short(found[point['kind']], point['target'], point['lesions'], among)
 
 def _curve_text(b, c):
     helps = b.threshold[b.model > b[['all', 'none']].max(1) + 1e-9]
