@@ -105,13 +105,13 @@ def _shares(seen, i, path):
     corners = sum(fine[r,c].sum() for r in (slice(k), slice(-k, None)) for c in (slice(k), slice(-k, None)))
     return [fine[~mask].sum()/fine.sum(), (~mask).mean(), corners/fine.sum()]
 
-# %% ../../nbs/api/45_evaluate.attention.ipynb #818e3370
+# %% ../../nbs/api/45_evaluate.attention.ipynb #6268f912
 def attention_table(
     found:pd.DataFrame, # From `attention`
 )->pd.DataFrame: # of, images, outside, low, high, area_outside, corners
-    "Mean shares for all images, each class, and right and wrong answers"
+    "Mean shares for all images, each answer, and right and wrong answers"
     seen = found[found.outside.notna()]
-    parts = {'all images': seen} | {f'labelled {c}': seen[seen.label == c] for c in sorted(seen.label.unique())}
+    parts = {'all images': seen} | {f'answer {c}': seen[seen.answer == c] for c in sorted(seen.answer.unique())}
     parts |= {'answered rightly': seen[seen.right], 'answered wrongly': seen[~seen.right]}
     rows = []
     for name,part in parts.items():
