@@ -116,7 +116,7 @@ def _parts(preds, column):
 
 def _share(entry): return dict(share=entry['value'], low=entry['low'], high=entry['high'])
 
-# %% ../../nbs/api/45_evaluate.errors.ipynb #e12a39fb
+# %% ../../nbs/api/45_evaluate.errors.ipynb #0448b8ab
 def plot_error_rates(
     preds:pd.DataFrame, # Predictions
     column:str='dx', # As for `errors_by_diagnosis`
@@ -132,7 +132,7 @@ def plot_error_rates(
     ax.set_yticks(rates.index, [f'{v}{f", {l}" if t else ""} ({n:,})' for v,l,n,t in zip(rates[column], rates.label, rates.of, two)])
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(rates)-0.4))
     labels(ax, f'Wrong answers by {column}, {len(preds):,} images', 'share answered wrongly', '')
-    if column != 'label': ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.45/ax.figure.get_figheight()), ncols=3)
+    if column != 'label': ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.55/ax.figure.get_figheight()), ncols=3)
     return literal(fig)
 
 # %% ../../nbs/api/45_evaluate.errors.ipynb #405a33a8
@@ -242,9 +242,9 @@ def errors_section(
                 mistakes=_records(mistakes), least_certain=_records(unsure), label_noise=dict(n=len(noise), first=_records(noise.head(n))), clusters=clusters)
     return Section('errors', 'Errors', ' '.join(_told(preds, a, wrong, tables, noise)), parts, data)
 
-# %% ../../nbs/api/45_evaluate.errors.ipynb #97a4dec6
+# %% ../../nbs/api/45_evaluate.errors.ipynb #8371dc3e
 _HOW = dict(
-    rates='Each dot is the share of a diagnosis that is answered wrongly, with its 95% interval, which takes images of a lesion as related. Numbers of '
+    rates='Each dot is the share of the images of a row that is answered wrongly, with its 95% interval, which takes images of a lesion as related. Numbers of '
           'images are in brackets, the colour is the true class. Wide intervals overlap easily: small groups say little.',
     confusions='Rows of the confusion matrix that cost most: how many images of a class were given another answer.',
     mistakes='Wrong answers with the highest probability. Yellow to red is what spoke for the answer that was given: does it lie on the lesion?',
