@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.attention.html.md"""
 # %% auto #0
 __all__ = ['MASK_SIDE', 'lesion_mask', 'attention', 'attention_table', 'plot_attention', 'attention_section']
 
-# %% ../../nbs/api/45_evaluate.attention.ipynb #b4cf686a
+# %% ../../nbs/api/45_evaluate.attention.ipynb #e0e8e2f0
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -15,7 +15,7 @@ from PIL import Image, ImageFilter
 from scipy import ndimage
 
 from ..answer import overlay
-from ..core import InputError, Progress, plural
+from ..core import InputError, Progress, plural, some
 from .draw import COLOURS, axes, labels, literal
 from .errors import answers, grouped_share
 from .metrics import interval_text, metrics
@@ -105,13 +105,13 @@ def _shares(seen, i, path):
     corners = sum(fine[r,c].sum() for r in (slice(k), slice(-k, None)) for c in (slice(k), slice(-k, None)))
     return [fine[~mask].sum()/fine.sum(), (~mask).mean(), corners/fine.sum()]
 
-# %% ../../nbs/api/45_evaluate.attention.ipynb #818e3370
+# %% ../../nbs/api/45_evaluate.attention.ipynb #6268f912
 def attention_table(
     found:pd.DataFrame, # From `attention`
 )->pd.DataFrame: # of, images, outside, low, high, area_outside, corners
-    "Mean shares for all images, each class, and right and wrong answers"
+    "Mean shares for all images, each answer, and right and wrong answers"
     seen = found[found.outside.notna()]
-    parts = {'all images': seen} | {f'labelled {c}': seen[seen.label == c] for c in sorted(seen.label.unique())}
+    parts = {'all images': seen} | {f'answer {c}': seen[seen.answer == c] for c in sorted(seen.answer.unique())}
     parts |= {'answered rightly': seen[seen.right], 'answered wrongly': seen[~seen.right]}
     rows = []
     for name,part in parts.items():
@@ -138,7 +138,7 @@ def plot_attention(
     ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.22), ncols=2)
     return literal(fig)
 
-# %% ../../nbs/api/45_evaluate.attention.ipynb #26d4b3e3
+# %% ../../nbs/api/45_evaluate.attention.ipynb #4e09f323
 _LEAST = 0.5 # share of the images in which a lesion has to be found
 
 def attention_section(
@@ -161,16 +161,19 @@ def attention_section(
     if own: parts.insert(1, Grid('Shortcut and model', pd.DataFrame({'score of': ['technical facts of the file alone', 'this model'], 'AUROC (95% interval)': [interval_text(audit_score), interval_text(own)]}),
                                  'What can be told without looking at the lesion (from the audit of the data), and what this model tells.'))
     data = dict(images=len(found), with_lesion=there, groups=[{k: None if v != v else v for k,v in r.items()} for r in table.to_dict('records')], shortcut=audit_score, model=own)
-    return Section(name, title, ' '.join(_told(found, table.iloc[0], there, audit_score, own)), parts, data)
+    return Section(name, title, ' '.join(_told(found, table, there, audit_score, own)), parts, data)
 
-# %% ../../nbs/api/45_evaluate.attention.ipynb #3d3dd329
+# %% ../../nbs/api/45_evaluate.attention.ipynb #b4a33114
 _HOW = ('Dots are the mean share of the heat map that lies outside the lesion, with 95% intervals; the upright line is the share of the area outside, which a map without regard '
         'for the lesion would have. Further left of the line is better. The cells of a map are coarse and reach over the rim, so a share of 0 is not to be expected.')
 
-def _told(found, row, there, audit_score, own):
+def _told(found, table, there, audit_score, own):
+    row = table.iloc[0]
     yield (f'{1-row.outside:.0%} of the heat map lies on the lesion, which takes {1-row.area_outside:.0%} of the area '
            f'(means over the {there:,} of {len(found):,} images in which a lesion was found).')
     if row.high is not None and row.high >= row.area_outside: yield 'That is not more than a map without regard for the lesion would have: look at the pictures below.'
+    beside = table[table.of.str.startswith('answer ') & (table.low.astype(float) > table.area_outside)].of.str.removeprefix('answer ')
+    if len(beside): yield f'For the answer {some(beside)} it lies beside the lesion more than the area does, beyond chance.'
     if own and None not in (own['value'], audit_score['low']):
         yield (f'Technical facts of the files alone reach an AUROC of {interval_text(audit_score)}, the model {interval_text(own)}'
                + (': a shortcut could explain part of it.' if audit_score['low'] > 0.5 else '.'))

@@ -9,7 +9,7 @@ __all__ = ['grouped_share', 'answers', 'most_confident_mistakes', 'least_certain
            'confusions', 'plot_error_rates', 'label_noise', 'error_clusters', 'cluster_table', 'nearest_training',
            'errors_section']
 
-# %% ../../nbs/api/45_evaluate.errors.ipynb #be52ee2a
+# %% ../../nbs/api/45_evaluate.errors.ipynb #132cdb61
 import json
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy.stats import fisher_exact
 
 from ..core import InputError, plural, some
 from .calibration import wilson
-from .draw import COLOURS, axes, labels, legend, legend_name, literal
+from .draw import COLOURS, axes, labels, legend_name, literal
 from .metrics import check_predictions
 from .section import Gallery, Grid, Plot, Section
 from .seen import Seen, image_card
@@ -116,14 +116,14 @@ def _parts(preds, column):
 
 def _share(entry): return dict(share=entry['value'], low=entry['low'], high=entry['high'])
 
-# %% ../../nbs/api/45_evaluate.errors.ipynb #bf213b2e
+# %% ../../nbs/api/45_evaluate.errors.ipynb #0448b8ab
 def plot_error_rates(
     preds:pd.DataFrame, # Predictions
     column:str='dx', # As for `errors_by_diagnosis`
 )->Figure:
     "The share of each diagnosis that was answered wrongly, with 95% intervals; colours are the classes"
     rates = error_rates(preds, column)[::-1].reset_index(drop=True)
-    fig,ax = axes(4.8, 1.3 + 0.27*len(rates))
+    fig,ax = axes(4.8, 1.5 + 0.27*len(rates))
     for i,label in enumerate(sorted(rates.label.unique())):
         r,color = rates[rates.label == label],COLOURS[i%len(COLOURS)]
         ax.hlines(r.index, *r[['low', 'high']].astype(float).to_numpy().T, color=color, lw=2.2, alpha=0.6)
@@ -132,7 +132,7 @@ def plot_error_rates(
     ax.set_yticks(rates.index, [f'{v}{f", {l}" if t else ""} ({n:,})' for v,l,n,t in zip(rates[column], rates.label, rates.of, two)])
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(rates)-0.4))
     labels(ax, f'Wrong answers by {column}, {len(preds):,} images', 'share answered wrongly', '')
-    if column != 'label': legend(ax)
+    if column != 'label': ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.55/ax.figure.get_figheight()), ncols=3)
     return literal(fig)
 
 # %% ../../nbs/api/45_evaluate.errors.ipynb #405a33a8
@@ -221,7 +221,7 @@ def nearest_training(
     return pd.DataFrame(dict(path=np.repeat(np.array(paths, object), near.shape[1]), near=seen.train.path.to_numpy()[flat],
                              near_label=seen.train.label.to_numpy()[flat], similarity=np.take_along_axis(alike, near, 1).ravel()))
 
-# %% ../../nbs/api/45_evaluate.errors.ipynb #7cf0a2d1
+# %% ../../nbs/api/45_evaluate.errors.ipynb #5208d71f
 def errors_section(
     preds:pd.DataFrame, # Predictions
     seen:Seen|None=None, # From `see`: heat maps, clusters, and nearest training images
@@ -235,22 +235,22 @@ def errors_section(
              for c in tables]
     parts += [Grid('Most frequent confusions', _readable(confusions(preds)), _HOW['confusions'])] if len(a.label.unique()) > 2 else []
     parts += [_pictures('The most confident mistakes', mistakes, 'mistakes', seen), _pictures('The least certain answers', unsure, 'unsure', seen),
-              _pictures('Labels to doubt', noise.head(n), 'noise', seen)]
+              _pictures('More labels to doubt', noise[~noise.path.isin(mistakes.path)].head(n), 'noise', seen)]
     clusters,more = _clusters(seen) if seen is not None else (None, [])
     parts = [p for p in [*parts, *more, *_neighbours(seen, mistakes.head(3))] if p is not None]
     data = dict(n=len(preds), wrong=int((~a.right).sum()), error_rate=wrong, by={c: _records(errors_by_diagnosis(preds, c)) for c in ('label', *tables)},
                 mistakes=_records(mistakes), least_certain=_records(unsure), label_noise=dict(n=len(noise), first=_records(noise.head(n))), clusters=clusters)
     return Section('errors', 'Errors', ' '.join(_told(preds, a, wrong, tables, noise)), parts, data)
 
-# %% ../../nbs/api/45_evaluate.errors.ipynb #65ee8c18
+# %% ../../nbs/api/45_evaluate.errors.ipynb #8371dc3e
 _HOW = dict(
-    rates='Each dot is the share of a diagnosis that is answered wrongly, with its 95% interval, which takes images of a lesion as related. Numbers of '
+    rates='Each dot is the share of the images of a row that is answered wrongly, with its 95% interval, which takes images of a lesion as related. Numbers of '
           'images are in brackets, the colour is the true class. Wide intervals overlap easily: small groups say little.',
     confusions='Rows of the confusion matrix that cost most: how many images of a class were given another answer.',
     mistakes='Wrong answers with the highest probability. Yellow to red is what spoke for the answer that was given: does it lie on the lesion?',
     unsure='Images between two answers, where a small change would have changed the answer.',
     noise='The model contradicts these labels more surely than it usually affirms the other class (confident learning). Some may be labelled wrongly, in others '
-          'the model errs: a person has to look.',
+          'the model errs: a person has to look. Those that are among the mistakes above are not shown again.',
     clusters='Mistakes that look alike to the network. The error rate is that of all images in the neighbourhood; the last column names what is more common among the '
              'mistakes of a cluster than among other mistakes, beyond chance (Fisher, Bonferroni).',
     centre='The mistakes nearest to the middle of each cluster.',
@@ -273,9 +273,9 @@ def _told(preds, a, wrong, tables, noise):
     top = confusions(preds, 1).iloc[0]
     yield f'Most often {top.label} is taken for {top.answer}: {top.images:,} of {top.of:,} images.'
     rates = error_rates(preds, 'dx') if 'dx' in tables else None
-    if rates is not None and len(rates := rates[rates.of >= 10]) > 1:
+    if rates is not None and len(rates := rates[rates.of >= 20]) > 1:
         worst = rates.iloc[0]
-        yield f'Of the diagnoses with at least 10 images, {worst.dx} ({worst.label}) is answered wrongly most often, {_percent(dict(value=worst.share, low=worst.low, high=worst.high))} of {worst.of:,} images.'
+        yield f'Of the diagnoses with at least 20 images, {worst.dx} ({worst.label}) is answered wrongly most often, {_percent(dict(value=worst.share, low=worst.low, high=worst.high))} of {worst.of:,} images.'
     if len(noise): yield f'{plural(len(noise), "image")} {"contradicts its" if len(noise) == 1 else "contradict their"} label so surely that the label is worth a second look.'
 
 def _pictures(title, table, how, seen):

@@ -162,7 +162,7 @@ def ood_section(
     data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=[{k: None if v != v else v for k,v in r.items()} for r in table.to_dict('records')])
     return Section('ood', 'Unlike the training images', _told(table), parts, data)
 
-# %% ../../nbs/api/45_evaluate.ood.ipynb #e5c92b38
+# %% ../../nbs/api/45_evaluate.ood.ipynb #3f2ab056
 _HOW = ('The further right, the less a picture looks like the training images to the network. Right of the dashed line the answer comes with a warning. '
         'The filled part should lie left of it, all else right of it.')
 
@@ -173,8 +173,9 @@ def _told(table):
     first = f'{_percent(own.unlike, own.unlike_low, own.unlike_high)} of these images lie beyond the limit that the bundle sets.'
     if not len(rest): return first
     worst = rest.loc[rest.auroc.idxmin()]
-    return (f'{first} Of pictures that show something else, {rest.unlike.min():.0%} to {rest.unlike.max():.0%} do, by kind; hardest to tell are {worst.kind}, '
-            f'with an AUROC of {interval_text(dict(value=worst.auroc, low=worst.low, high=worst.high), 3)}. Photographs of skin with another camera or another disease are harder to tell than any of these.')
+    shares = 'all' if rest.unlike.min() == 1 else f'{rest.unlike.min():.0%} to {rest.unlike.max():.0%}, by kind,'
+    return (f'{first} Of pictures that show something else, {shares} do; the lowest AUROC is that of {worst.kind}, '
+            f'{interval_text(dict(value=worst.auroc, low=worst.low, high=worst.high), 3)}. Photographs of skin with another camera or another disease are harder to tell than any of these.')
 
 def _readable(table):
     def auroc(o): return '' if np.isnan(o.auroc) else interval_text(dict(value=o.auroc, low=None if np.isnan(o.low) else o.low, high=o.high), 3)
