@@ -183,7 +183,7 @@ def audit(
     if out: print(f'wrote {out}/audit.html and {out}/audit.json')
     if strict and found.counts()['severe']: raise typer.Exit(1)
 
-# %% ../nbs/api/71_cli.ipynb #adc30dbd
+# %% ../nbs/api/71_cli.ipynb #417daa03
 @app.command(epilog='Example: skinlesion predict run/bundle lesion.jpg --json')
 def predict(
     bundle: Bundle,
@@ -218,7 +218,8 @@ def _answer_line(answer):
 def _follows(answer):
     "What follows from an answer, by what was chosen on validation"
     if answer.coverage: yield f'{answer.coverage:.0%} set: {", ".join(answer.classes_in_set) or "empty, no class is usual enough"}'
-    if reached := [name for name,yes in answer.operating.items() if yes]: yield f'positive at {", ".join(reached)}'
+    reached = [name for name,yes in answer.operating.items() if yes]
+    if reached and len(answer.probabilities) == 2: yield f'positive at {", ".join(reached)}'
     if answer.reasons: yield f'refer to a person: {", ".join(answer.reasons)}'
 
 # %% ../nbs/api/71_cli.ipynb #c631ad93

@@ -39,7 +39,7 @@ def _measured(config):
     interval = f' (95% interval {v["low"]:.2f} to {v["high"]:.2f})' if v['low'] is not None else '' # of one group there is none
     return about + f'On {found["n"]} {html.escape(found["split"])} images it had {_SCORES[key]} of {v["value"]:.2f}{interval}{chance}.'
 
-# %% ../../nbs/api/54_serve.demo.ipynb #96c487e7
+# %% ../../nbs/api/54_serve.demo.ipynb #6f73174b
 def _percent(p):
     "Never 100% or 0%: no network is that sure"
     return '> 99.9%' if p > 0.999 else '< 0.1%' if p < 0.001 else f'{100*p:.1f}%'
@@ -55,7 +55,7 @@ def _follows(answer):
     warn = f'<p class="sl-warn"><b>Ask a person</b>: {html.escape(answer.doubt)}.</p>' if answer.doubt else ''
     if answer.coverage is None: return warn
     inside = ' or '.join(f'<b>{html.escape(c)}</b>' for c in answer.classes_in_set) or 'none of the classes, for none is usual enough'
-    return f'{warn}<p class="sl-note">Within {answer.coverage:.0%} certainty: {inside}.{_counted(answer.operating)}</p>'
+    return f'{warn}<p class="sl-note">Within {answer.coverage:.0%} certainty: {inside}.{_counted(answer.operating) if len(answer.probabilities) == 2 else ""}</p>'
 
 def _counted(operating):
     reached = [name for name,yes in operating.items() if yes]
