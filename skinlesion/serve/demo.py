@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from ..core import NOTICE, InputError
 from ..image import MIN_SIDE, open_image
-from .predictor import UNLIKE, Predictor
+from .predictor import Predictor
 from ..synth import draw_lesions, is_drawn
 
 # %% ../../nbs/api/54_serve.demo.ipynb #2fec43fc
@@ -44,9 +44,9 @@ def _percent(p):
     "Never 100% or 0%: no network is that sure"
     return '> 99.9%' if p > 0.999 else '< 0.1%' if p < 0.001 else f'{100*p:.1f}%'
 
-def _familiar(score):
+def _familiar(score, unlike):
     "Whether the picture is of the kind that the model knows, as HTML"
-    if score >= UNLIKE: return '<p class="sl-warn"><b>Unlike the training images: do not rely on the answer.</b></p>'
+    if unlike: return '<p class="sl-warn"><b>Unlike the training images: do not rely on the answer.</b></p>'
     word = 'Like' if score < 0.9 else 'Hardly like'
     return f'<p class="sl-note">{word} the training images: {100*(1-score):.0f}% of the validation images are farther from them than this picture.</p>'
 
@@ -69,7 +69,7 @@ def _answer_html(answer):
     ranked = sorted(answer.probabilities.items(), key=lambda o: -o[1])
     bars = ''.join(_bar(c, p, c == answer.pred) for c,p in ranked)
     head = f'<div class="sl-head"><b>{html.escape(answer.pred)}</b> <span>{_percent(answer.probabilities[answer.pred])}</span></div>'
-    return f'<div class="sl-answer" role="status">{head}{bars}{_follows(answer)}{_familiar(answer.ood_score)}</div>'
+    return f'<div class="sl-answer" role="status">{head}{bars}{_follows(answer)}{_familiar(answer.ood_score, answer.unlike)}</div>'
 
 # %% ../../nbs/api/54_serve.demo.ipynb #1bd1a1d6
 def _reading(config, answer):
