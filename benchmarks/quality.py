@@ -78,7 +78,7 @@ def scores(preds, names):
 def measure(data, arch, opts, names, **recipe):
     rows = []
     for seed in opts.seeds:
-        with contextlib.redirect_stdout(io.StringIO()): cases = load_cases(data, seed=seed)
+        with contextlib.redirect_stdout(io.StringIO()): cases = load_cases(Path(data).resolve(), seed=seed) # fastai joins paths to a folder
         print(f'{Path(data).name}, {Path(arch).name}, seed {seed}', flush=True)
         preds,took = ours(arch, cases, seed, size=opts.size, **recipe)
         found = dict(ours=(scores(preds, names), took))
