@@ -130,5 +130,5 @@ def doubt(
     "Why an answer of this `confidence` is one to ask a person about"
     if rule and rule['refer_all']: return f'no confidence was shown to err in at most {100*rule["max_error"]:g}%'
     if not rule or rule['threshold'] is None or confidence >= rule['threshold']: return ''
-    digits = next(d for d in range(2, 17) if round(confidence, d) < round(rule['threshold'], d)) # so that the smaller looks smaller
+    digits = next((d for d in range(2, 17) if round(confidence, d) < round(rule['threshold'], d)), 17) # so that the smaller looks smaller
     return f'confidence {confidence:.{digits}f} is below {rule["threshold"]:.{digits}f}'

@@ -280,7 +280,8 @@ def _folds_text(run, held_out):
     told = ', '.join(f'{METRICS[k][0]} {interval_text(m["metrics"][k], 3)}' for k in ('auroc', 'balanced_accuracy'))
     epochs = run.history.groupby('fold').epoch.max()
     return {'Epochs': ', '.join(f'{n} in fold {k}' for k,n in epochs.items()),
-            'Folds': f'{run.recipe.folds}, grouped; {told} on {m["n"]} images, each judged by the one network that had it held out'}
+            'Folds': f'{run.recipe.folds}, grouped; {told} on {m["n"]} images, each judged by the one network that had it held out',
+            'Thresholds and sets': 'chosen for these single answers, not for their mean, which is surer; what they give on test is what counts'}
 
 # %% ../nbs/api/70_commands.ipynb #789c17da
 def evaluate(
@@ -350,21 +351,33 @@ def report_file(
 )->Report:
     "Judge the predictions in a csv table, and write the report to `out`; rows whose split is `valid` are what thresholds are chosen on"
     _report_out(out)
+    if Path(predictions).resolve().is_relative_to(Path(out).resolve()): raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another folder for --out')
     table = read_predictions(predictions, positive)
-    parts = {s: rows for s in ('valid', 'test') if len(rows := table[table.split == s])}
-    preds,valid = (parts['test'], parts['valid']) if len(parts) == 2 else (table, None)
-    result = report(preds, out, valid=valid, about={'Predictions': str(predictions)} | _unused(table, preds, valid), title=Path(predictions).stem, pdf=pdf)
+    preds,valid = _judged_rows(table, predictions)
+    told = _rows_text(table, preds, valid)
+    for name,text in told.items(): print(f'{name}: {text}')
+    result = report(preds, out, valid=valid, about={'Predictions': str(predictions)} | told, title=Path(predictions).stem, pdf=pdf)
     print(result)
     for title,why in result.missing().items(): print(f'Not in the report: {title}. {why}')
     return result
 
 # %% ../nbs/api/70_commands.ipynb #6028fb44
-def _unused(table, preds, valid):
-    "What the page should say of rows that are not judged"
-    rest = len(table) - len(preds)
-    if valid is None: return {}
-    return {'Judged': f'{len(preds):,} rows whose split is test; {len(valid):,} validation rows chose the thresholds'
-            + (f', {rest-len(valid):,} others are left out' if rest > len(valid) else '')}
+def _judged_rows(table, file):
+    "The rows to judge, never those that were trained on; and the validation rows that may choose for them, if there are any"
+    there = [s for s in ('test', '', 'valid') if (table.split == s).any()]
+    if not there: raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores would be those of a memory; give predictions of others')
+    preds,valid = (table[table.split == s] for s in (there[0], 'valid'))
+    valid = valid[~valid.group.isin(preds.group)]
+    return preds, valid if there[0] == 'test' and len(valid) else None
+
+def _rows_text(table, preds, valid):
+    "What became of rows that are not judged, and of lesions that are on two sides"
+    rest,seen = len(table) - len(preds),preds.group.isin(table.group[table.split == 'train'])
+    if not rest: return {}
+    chose = 0 if valid is None else len(valid)
+    told = {'Judged': f'{len(preds):,} rows ({preds.split.iloc[0] or "without a split"}); {chose:,} validation rows chose the thresholds; {rest-chose:,} others are left out'}
+    return told | ({'Leak': f'{seen.sum():,} of the rows judged are of lesions or patients that were trained on: their scores may be those of a memory'} if seen.any() else {})
+
 
 # %% ../nbs/api/70_commands.ipynb #588a6e7b
 DEMO_RECIPE = dict(arch='residual', size=96, epochs=12, bs=16, track='none')

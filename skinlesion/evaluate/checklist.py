@@ -47,7 +47,7 @@ def _facts(m, sections, about, audit):
         metrics=', '.join(METRICS[k][0] for k in m['metrics']) + '.',
         uncertainty=f"{100*m['confidence']:g}% intervals by resampling groups {m['resamples']:,} times (seed {m['seed']}).",
         performance='; '.join(f"{METRICS[k][0]} {interval_text(m['metrics'][k])}" for k in scores) + '.',
-        output=told.get('calibration', ''), missing=_joined(about, 'Files left out'), characteristics=_characteristics(sections),
+        output=told.get('calibration', ''), characteristics=_characteristics(sections),
         limits='; '.join(t for t in (told.get('subgroups'), told.get('ood'), told.get('attention')) if t),
         **{k: told.get(k, '') for k in ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood', 'referral')})
 
@@ -58,8 +58,8 @@ def _audited(audit):
             ('; '.join(f.summary for f in leaks) if leaks else 'the audit found no group and no copy of an image on two sides') + '.')
 
 def _characteristics(sections):
-    found = [g.title for s in sections if s.name == 'subgroups' and not s.missing for g in s.tables()]
-    return f"Counts by {', '.join(found)} are in the section on subgroups; of the training images they are in cases.csv." if found else ''
+    found = any(s.name == 'subgroups' and not s.missing for s in sections)
+    return 'Counts of the images judged are in the section on subgroups; those of the other partitions are to be added.' if found else ''
 
 # %% ../../nbs/api/45_evaluate.checklist.ipynb #179c536e
 def checklist(

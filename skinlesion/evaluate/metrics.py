@@ -52,7 +52,8 @@ def _row_problems(preds, probs, classes):
     "Which rows are wrong, and how; later ones rely on earlier ones"
     yield ~np.isfinite(probs).all(1), 'have a probability that is missing or infinite'
     yield ((probs < 0) | (probs > 1)).any(1), 'have a probability outside 0..1'
-    yield abs(probs.sum(1)-1) > TOLERANCE, f'have probabilities that do not sum to 1 (within {TOLERANCE})'
+    within = TOLERANCE*max(1, len(classes)/2) # each may be rounded to three decimals
+    yield abs(probs.sum(1)-1) > within + 1e-9, f'have probabilities that do not sum to 1 (within {within:g})'
     yield ~preds.label.astype(str).isin(classes).to_numpy(), f'have a label that is none of the classes {some(classes, 8)}'
     yield preds.group.isna().to_numpy(), 'have no `group`: give the lesion or patient, or the path where it is unknown'
     yield preds.path.duplicated().to_numpy(), 'repeat the path of an earlier row: keep one row per image'

@@ -175,7 +175,7 @@ def _told(table):
     worst = rest.loc[rest.auroc.idxmin()]
     shares = 'all' if rest.unlike.min() == 1 else f'{rest.unlike.min():.0%} to {rest.unlike.max():.0%}, by kind,'
     return (f'{first} Of pictures that show something else, {shares} do; the lowest AUROC is that of {worst.kind}, '
-            f'{interval_text(dict(value=worst.auroc, low=worst.low, high=worst.high), 3)}. Photographs of skin with another camera or another disease are harder to tell than any of these.')
+            f'{interval_text(dict(value=worst.auroc, low=worst.low, high=worst.high), 3)}. How photographs of skin with another camera or another disease fare was not measured.')
 
 def _readable(table):
     def auroc(o): return '' if np.isnan(o.auroc) else interval_text(dict(value=o.auroc, low=None if np.isnan(o.low) else o.low, high=o.high), 3)

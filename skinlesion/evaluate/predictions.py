@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..answer import probabilities
-from ..core import InputError, Progress, prob_column
+from ..core import SPLITS, InputError, Progress, prob_column, some
 from ..data.files import read_table
 from ..data.layouts import pick_positive
 from ..data.prepared import Prepared
@@ -115,10 +115,30 @@ def read_predictions(
     "Predictions from the csv table `file`"
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
     table = read_table(file)
+    _complement(table)
     classes = [c.removeprefix('p_') for c in table if c.startswith('p_')]
     missing = [c for c in ('path', 'label') if c not in table] + ([] if len(classes) > 1 else ['p_<class> for each of two or more classes'])
     if missing: raise InputError(f'{file}: no column {missing[0]}; it has {", ".join(table.columns[:8])}')
-    table['group'] = table.group.where(table.group != '', table.path) if 'group' in table else table.path
-    if 'split' not in table: table['split'] = ''
-    probs = table[[prob_column(c) for c in classes]].to_numpy()
+    known = next((table[c] for c in ('group', 'lesion_id', 'patient_id') if c in table), table.path).astype(str)
+    table['group'] = known.where(known != '', table.path)
+    table['split'] = _splits(table, file)
+    probs = table[[prob_column(c) for c in classes]].apply(pd.to_numeric, errors='coerce').to_numpy(float)
+    if (bad := ~np.isfinite(probs).all(1)).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have a probability that is missing or no number; first: {table.path[bad].iloc[0]}')
     return predictions_table(table, probs, classes, pick_positive(sorted(classes), positive))
+
+# %% ../../nbs/api/40_evaluate.predictions.ipynb #5b1c0d2e
+SPLIT_NAMES = dict(val='valid', validation='valid', dev='valid', training='train', testing='test') | {s: s for s in ('', *SPLITS)}
+
+def _splits(table, file):
+    "The split of each row of `table`, however it is spelled"
+    if 'split' not in table: return ''
+    found = table.split.astype(str).str.strip().str.lower()
+    odd = sorted({*found} - {*SPLIT_NAMES})
+    if odd: raise InputError(f'{file}: the column split holds {some(odd)}; it takes {some([*SPLITS], 3)}, or nothing')
+    return found.map(SPLIT_NAMES)
+
+def _complement(table):
+    "Where a table has the probability of one of two classes alone, add that of the other"
+    given,labels = [c for c in table if c.startswith('p_')],set(table.label.astype(str)) if 'label' in table else set()
+    other = labels - {given[0].removeprefix('p_')} if len(given) == 1 else set()
+    if len(other) == 1: table[prob_column(other.pop())] = 1 - pd.to_numeric(table[given[0]], errors='coerce')

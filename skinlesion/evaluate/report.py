@@ -26,7 +26,7 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import COMPARED, METRICS, interval_text, metrics, predictive_table, predictive_values
+from .metrics import COMPARED, LOWER_IS_BETTER, METRICS, interval_text, metrics, predictive_table, predictive_values
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import choose, operating_section
@@ -100,9 +100,6 @@ def summary(
 )->str: # One paragraph
     "What the scores `m` say, in plain words"
     lines = list(_more_classes(m) if m['positive'] is None else _two_classes(m))
-    gap = m['metrics']['ece']['value']
-    points = 'percentage point' if f'{100*gap:.0f}' == '1' else 'percentage points'
-    lines.append(f'Its confidence and its accuracy differ by {100*gap:.0f} {points} on average.')
     lines += [f'It {comparison_text(k, c)}.' for k,c in (comparisons or {}).items()]
     return ' '.join(lines)
 
@@ -122,7 +119,8 @@ def _score_rows(m):
             for k,v in _shown(m).items()]
 
 def _comparison_rows(comparisons):
-    rows = [dict(model=name, metric=METRICS[k][0], difference=c[k]['value'], **{o: c[k].get(o) for o in ('low', 'high', 'p', 'this', 'other')})
+    def title(k): return METRICS[k][0] + ' (lower is better)'*(k in LOWER_IS_BETTER)
+    rows = [dict(model=name, metric=title(k), difference=c[k]['value'], **{o: c[k].get(o) for o in ('low', 'high', 'p', 'this', 'other')})
             for name,c in comparisons.items() for k in COMPARED]
     delong = [dict(model=name, metric='AUROC (DeLong)', difference=d['value'], **{o: d.get(o) for o in ('low', 'high', 'p')}, this=c['auroc']['this'], other=c['auroc']['other'])
               for name,c in comparisons.items() if (d := c['delong'])['value'] is not None]
@@ -212,6 +210,7 @@ def report(
     "Judge `preds`, and write figures, tables and one self-contained `report.html` to `out`"
     if out is not None: check_report_out(out)
     if pdf: find_browser()
+    preds = preds.reset_index(drop=True)
     m = metrics(preds, positive, resamples, seed)
     versus = {k: compare_models(preds, o, positive, resamples, seed) for k,o in (compare or {}).items()}
     if choices is None and valid is not None: choices = choose(valid, m['positive'])
@@ -228,7 +227,7 @@ def _judged(preds, m, choices, calibration, resamples, seed):
     yield curves_section(preds, m)
     yield _prevalence(preds, m, draws)
     yield calibration_section(preds, calibration, pos, **draws)
-    yield operating_section(preds, choices, pos, **draws)
+    yield operating_section(preds, choices, pos, **draws, equally_common=bool((calibration or {}).get('equally_common')))
     yield sets_section(preds, chosen.get('conformal'), **draws)
     yield referral_section(preds, chosen.get('refer'), **draws)
     yield subgroups_section(preds, None, _traits(preds), pos, **draws)
@@ -274,7 +273,8 @@ def check_report_out(out):
     "Refuse `out` if something would be lost by replacing it"
     out = Path(os.path.abspath(out))
     if out.exists() and not out.is_dir(): raise InputError(f'{out} is a file; the report needs a folder')
-    other = sorted(o.name for o in out.iterdir() if o.name not in CONTENTS) if out.exists() else []
+    there = sorted(o.name for o in out.iterdir()) if out.exists() else []
+    other = [o for o in there if o not in CONTENTS] or (there if not {'report.html', 'metrics.json'} <= {*there} else [])
     if other: raise InputError(f'{out} holds what is no report ({some(other)}); choose a new folder, since this one would be replaced')
 
 def find_browser()->str:

@@ -106,7 +106,7 @@ def robustness(
     jobs = [('none', 0, i) for i in range(len(kept))] + [(c, level, i) for c in CORRUPTIONS for level in range(1, 6) for i in range(len(kept))]
     read = partial(_spoilt, images=images, seed=seed, spec=predictor.spec)
     logits = np.concatenate([o[1] for o in run_images(jobs, predictor, read, desc='looking at worse copies')])
-    probs = probabilities(logits, predictor.config['temperature']).reshape(-1, len(kept), len(predictor.classes))
+    probs = probabilities(logits, predictor.config['temperature'], predictor.config.get('vector')).reshape(-1, len(kept), len(predictor.classes))
     tables = [predictions_table(kept, p, predictor.classes, preds.attrs.get('positive')) for p in probs]
     rows = [_row(t, tables[0], *job[:2], resamples) for t,job in zip(tables, jobs[::len(kept)])]
     res = pd.DataFrame(rows)

@@ -261,9 +261,9 @@ def _slim(preds, images):
     return table
 
 def _testable(counts, names):
-    "Which scores of which subgroups rest on enough groups: subgroups x scores"
+    "Which scores of which subgroups are tested: those that rest on enough groups, but no AUROC (as a sum over images it is another than that within a subgroup)"
     pos,neg = counts[:, 1::2] >= FEW,counts[:, 2::2] >= FEW
-    enough = np.concatenate([counts[:, :1] >= FEW, np.stack([pos, neg, pos & neg], -1).reshape(len(counts), -1)], 1)
+    enough = np.concatenate([counts[:, :1] >= FEW, np.stack([pos, neg, np.zeros_like(pos)], -1).reshape(len(counts), -1)], 1)
     return enough & np.array([a != ALL[0] and s != UNKNOWN for a,s in names])[:, None]
 
 def _scored(images):

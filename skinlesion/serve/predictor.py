@@ -36,6 +36,7 @@ class Answer:
     coverage:float|None = None # How often such a set holds the truth, 0..1
     operating:dict = field(default_factory=dict) # Operating point to whether the image counts as positive there
     doubt:str = '' # Why the confidence is too low, if it is
+    ruled:bool = True # Whether the bundle has a rule for which confidence is too low
 
     @property
     def unlike(self)->bool:
@@ -50,7 +51,7 @@ class Answer:
     def to_dict(self)->dict:
         "What JSON can hold of it"
         return dict(path=self.path, pred=self.pred, probabilities=self.probabilities, ood_score=self.ood_score, operating=self.operating,
-                    refer=bool(self.reasons), reasons=self.reasons) | {'set': self.classes_in_set, 'coverage': self.coverage}
+                    refer=True if self.reasons else False if self.ruled else None, reasons=self.reasons) | {'set': self.classes_in_set, 'coverage': self.coverage}
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #94eab21b
 class Predictor:
@@ -82,7 +83,8 @@ class Predictor:
         k,said = int(probs.argmax()),{c: float(p) for c,p in zip(self.classes, probs)}
         path = str(source) if isinstance(source, (str, Path)) else ''
         return Answer(path, self.classes[k], said, float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k), self.limit, **self._set(probs),
-                      operating=points_reached(said, self.config['thresholds']), doubt=doubt(float(probs[k]), self.config.get('refer')))
+                      operating=points_reached(said, self.config['thresholds']), doubt=doubt(float(probs[k]), rule := self.config.get('refer')),
+                      ruled=bool(rule and (rule['refer_all'] or rule['threshold'] is not None)))
 
     def _probabilities(self, logits): return probabilities(logits, self.config['temperature'], self.config.get('vector'))
 
