@@ -55,7 +55,7 @@ class Gallery:
     cards:list # Of `Card`
     how:str=''
 
-@dataclass
+@dataclass(repr=False)
 class Section:
     "A part of the report; shows itself in a notebook"
     name:str # Its key in `metrics.json`, such as `operating`
@@ -67,6 +67,7 @@ class Section:
 
     def plots(self): return [p for p in self.parts if isinstance(p, Plot)]
     def tables(self): return [p for p in self.parts if isinstance(p, Grid)]
+    def __repr__(self): return f'Section({self.name}: {self.title})'
     def _repr_html_(self): return template('section').render(s=self)
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #b461eaee
