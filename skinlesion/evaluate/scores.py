@@ -14,7 +14,7 @@ from scipy.stats import norm, rankdata
 # %% ../../nbs/api/40_evaluate.scores.ipynb #019dfca1
 def ratio(a, b):
     "`a/b`, NaN where `b` is 0"
-    return np.divide(a, b, out=np.full(np.shape(a), np.nan), where=b > 0)
+    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
 
 def weighted_counts(
     code:np.ndarray, # Images, int: what is counted

@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.sparse import csr_array
-from scipy.stats import binomtest, rankdata
+from scipy.stats import binomtest
 
 from ..core import InputError, need, plural, prob_column, some
 from .draw import COLOURS, GREY, labels, literal, quiet
 from .metrics import METRICS, check_predictions, interval_text, metrics, positive_class
+from .scores import placements, ratio
 from .section import Grid, Plot, Section
 from .traits import TONES
 
@@ -117,15 +118,6 @@ def _points(table, positive, codes):
     return list(found.by_group),found.overall
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #bb5a6fc3
-def _placements(pos, score):
-    "For each image, the share of images on the other side of the class that it is on the right side of"
-    out,n = np.zeros(len(pos)),pos.sum()
-    if not 0 < n < len(pos): return out
-    rank = rankdata(score)
-    out[pos] = (rank[pos]-rankdata(score[pos]))/(len(pos)-n)
-    out[~pos] = 1-(rank[~pos]-rankdata(score[~pos]))/n
-    return out
-
 class _Images:
     "What is asked of each image of a checked predictions table"
     def __init__(self, preds, positive):
@@ -143,23 +135,21 @@ class _Images:
         members = [np.flatnonzero(within == s) for s in range(within.max()+1)]
         for k in self.judged:
             pos,place = self.y == k,np.zeros(len(self.y))
-            for rows in members: place[rows] = _placements(pos[rows], self.probs[rows, k])
+            for rows in members: place[rows] = placements(pos[rows], self.probs[rows, k]) if 0 < pos[rows].sum() < len(pos[rows]) else 0.
             yield from (pos, pos & (self.pred == k), pos*place, ~pos, ~pos & (self.pred != k), ~pos*place)
-
-def _ratio(a, b): return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
 
 def _by_class(sums): return np.moveaxis(sums[..., 2:].reshape(*sums.shape[:-1], sums.shape[-1]//6, 6), -1, 0) # columns x ... x classes
 
 def _scores(sums, area):
     "From ... x columns: ... x scores, which are accuracy, then sensitivity, specificity and AUROC of each class"
     pos,found,above,neg,cleared,below = _by_class(sums)
-    auroc = np.clip(_ratio(above, pos) + _ratio(below, neg) - area, 0, 1)
-    by = np.stack([_ratio(found, pos), _ratio(cleared, neg), auroc], -1)
-    return np.concatenate([_ratio(sums[..., 1:2], sums[..., :1]), by.reshape(*sums.shape[:-1], 3*by.shape[-2])], -1)
+    auroc = np.clip(ratio(above, pos) + ratio(below, neg) - area, 0, 1)
+    by = np.stack([ratio(found, pos), ratio(cleared, neg), auroc], -1)
+    return np.concatenate([ratio(sums[..., 1:2], sums[..., :1]), by.reshape(*sums.shape[:-1], 3*by.shape[-2])], -1)
 
 def _area(sums):
     pos,_,above,*_ = _by_class(sums)
-    return _ratio(above, pos)
+    return ratio(above, pos)
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #783b04b9
 _BUNDLES = 10_000
