@@ -48,7 +48,7 @@ def _facts(m, sections, about, audit):
         uncertainty=f"{100*m['confidence']:g}% intervals by resampling groups {m['resamples']:,} times (seed {m['seed']}).",
         performance='; '.join(f"{METRICS[k][0]} {interval_text(m['metrics'][k])}" for k in scores) + '.',
         output=told.get('calibration', ''), characteristics=_characteristics(sections),
-        limits='; '.join(t for t in (told.get('subgroups'), told.get('ood'), told.get('attention')) if t),
+        limits=' '.join(t for t in (told.get('subgroups'), told.get('ood'), told.get('attention')) if t),
         **{k: told.get(k, '') for k in ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood', 'referral')})
 
 def _audited(audit):
