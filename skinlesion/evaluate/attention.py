@@ -17,10 +17,11 @@ from scipy import ndimage
 from ..answer import overlay
 from ..core import InputError, Progress, plural, some
 from .draw import COLOURS, axes, labels, literal
-from .errors import answers, grouped_share
+from .errors import answers
 from .metrics import interval_text, metrics
 from .section import Card, Gallery, Grid, Plot, Section
 from .seen import Seen
+from .shares import group_mean
 from ..image import square
 
 # %% ../../nbs/api/45_evaluate.attention.ipynb #da7ab42a
@@ -116,7 +117,7 @@ def attention_table(
     rows = []
     for name,part in parts.items():
         if not len(part): continue
-        e = grouped_share(part.outside, part.group)
+        e = group_mean(part.outside, part.group)
         rows.append({'of': name, 'images': len(part), 'outside': e['value'], 'low': e['low'], 'high': e['high'],
                      'area_outside': part.area_outside.mean(), 'corners': part.corners.mean()})
     return pd.DataFrame(rows)

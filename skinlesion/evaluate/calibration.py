@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.calibration.html.md""
 
 # %% auto #0
 __all__ = ['LIMITS', 'log_loss', 'calibration_error', 'fit_temperature', 'fit_vector', 'compare_scaling', 'Calibration',
-           'calibrate', 'wilson', 'reliability_table', 'plot_reliability', 'uncalibrated', 'calibration_scores',
+           'calibrate', 'reliability_table', 'plot_reliability', 'uncalibrated', 'calibration_scores',
            'calibration_section']
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #629c0ed5
@@ -21,10 +21,11 @@ from scipy.special import log_softmax, softmax
 from ..answer import probabilities
 from ..core import plural, prob_column
 from .draw import COLOURS, GREY, labels, literal, quiet
+from .intervals import interval_entry
 from .metrics import check_predictions, interval_text, positive_class
 from .scores import ece_terms
 from .section import Grid, Plot, Section
-from .shares import drawn_sums
+from .shares import drawn_sums, group_mean
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #74d87294
 def log_loss(
@@ -166,30 +167,23 @@ def _too_little(targets, classes):
     if not n.all(): return f'{plural(int((n == 0).sum()), "class")} without a validation image'
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #afca5be6
-def wilson(
-    k:np.ndarray, # Successes
-    n:np.ndarray, # Of how many, at least 1
-    z:float=1.96, # 1.96 for 95%
-)->tuple: # Low and high, 0..1
-    "Wilson's interval of the share `k` of `n`"
-    mid,half = (k+z**2/2)/(n+z**2),z/(n+z**2)*np.sqrt(k*(n-k)/n+z**2/4)
-    return mid-half,mid+half
-
 def reliability_table(
     preds:pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
     bins:int=10, # Of equal width
-)->pd.DataFrame: # One row per bin that holds images: images, predicted (mean), observed (share), low, high
+)->pd.DataFrame: # One row per bin that holds images: images, predicted (mean), observed (share), low, high (NaN for a single group)
     "What was predicted and what was observed, by bin of the probability"
     classes,probs = check_predictions(preds)
     positive = positive_class(preds, positive)
     p = probs.max(1) if positive is None else probs[:,classes.index(positive)]
     hit = preds.label.astype(str).to_numpy() == (np.array(classes)[probs.argmax(1)] if positive is None else positive)
     where = np.clip(np.ceil(p*bins).astype(int)-1, 0, bins-1)
-    by = pd.DataFrame(dict(p=p, hit=hit)).groupby(where)
-    res = pd.DataFrame(dict(images=by.size(), predicted=by.p.mean(), observed=by.hit.mean()))
-    low,high = wilson(by.hit.sum(), res.images)
-    return res.assign(low=low, high=high).rename_axis('bin')
+    groups,rows = pd.factorize(preds.group.astype(str))[0],{}
+    for b in np.unique(where):
+        inside = where == b
+        e = group_mean(hit[inside], groups[inside])
+        rows[b] = dict(images=int(inside.sum()), predicted=p[inside].mean(), observed=e['value'], low=e['low'], high=e['high'])
+    return pd.DataFrame.from_dict(rows, orient='index').rename_axis('bin').astype(dict(low=float, high=float))
 
 def plot_reliability(
     preds:pd.DataFrame, # Predictions
@@ -242,14 +236,9 @@ def calibration_scores(
     w = _equal(y) if equally_common else np.ones(len(y))
     loss = -np.log(np.clip(probs[np.arange(len(y)), y], 1e-15, None)) # as scikit-learn clips
     sums = w[:,None]*np.c_[ece_terms(y, probs), loss, np.ones(len(y))]
-    value,draws = sums.sum(0),drawn_sums(sums, preds.group, resamples, seed)
-    return {k: _entry(f(value[None])[0], f(draws)) for k,f in dict(ece=lambda s: abs(s[:,:-2]).sum(1)/s[:,-1], log_loss=lambda s: s[:,-2]/s[:,-1]).items()}
-
-# %% ../../nbs/api/42_evaluate.calibration.ipynb #7f0bcaa5
-def _entry(value, draws):
-    if not len(draws): return dict(value=float(value), low=None, high=None, reason='one group only: no interval')
-    low,high = np.quantile(draws, [0.025, 0.975])
-    return dict(value=float(value), low=float(low), high=float(high))
+    value,draws,groups = sums.sum(0)[None],drawn_sums(sums, preds.group, resamples, seed),preds.group.nunique()
+    of = dict(ece=lambda s: abs(s[:,:-2]).sum(1)/s[:,-1], log_loss=lambda s: s[:,-2]/s[:,-1])
+    return {k: interval_entry(f(value)[0], f(draws), groups, upward=k == 'ece') for k,f in of.items()}
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #3b32fbdd
 def calibration_section(

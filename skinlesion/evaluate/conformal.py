@@ -66,11 +66,11 @@ def judge_sets(
 )->dict: # `coverage`, `size`, `one`, `empty` with intervals; `coverage_by_lesion`, in which each lesion counts the same; and `by_class`
     "How often the sets of `preds` hold the truth, and how large they are"
     holds,sets,y = _holds(preds, fitted)
-    groups,size = pd.factorize(preds.group.astype(str))[0],sets.sum(1)
+    groups,size,K = pd.factorize(preds.group.astype(str))[0],sets.sum(1),sets.shape[1]
     def mean(x, of=None, **kw): return group_mean(x, groups, of, resamples=resamples, seed=seed, **kw)
-    def both(k, c): return {n: mean(x, y == k, absent=f'no image of {c}') for n,x in dict(coverage=holds, size=size).items()}
+    def both(k, c): return {n: mean(x, y == k, absent=f'no image of {c}', ends=(0, e)) for n,x,e in (('coverage', holds, 1), ('size', size, K))}
     by = {c: dict(images=int((y == k).sum())) | both(k, c) for k,c in enumerate(fitted['classes'])}
-    return dict(n=len(preds), target=1-fitted['alpha'], coverage=mean(holds), coverage_by_lesion=mean(holds, each_group=True), size=mean(size),
+    return dict(n=len(preds), target=1-fitted['alpha'], coverage=mean(holds), coverage_by_lesion=mean(holds, each_group=True), size=mean(size, ends=(0, K)),
                 one=mean(size == 1), empty=mean(size == 0), by_class=by)
 
 def sets_table(

@@ -36,6 +36,28 @@ def resample(
     found = [score(W) for W in draw_groups(groups, resamples, seed)]
     return {k: np.concatenate([f[k] for f in found]) for k in found[0]} if found else {}
 
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #c59251b2
+def wilson(
+    p:np.ndarray, # Observed shares
+    n:np.ndarray, # Of how many independent cases
+    z:float=1.96, # Of the confidence, 1.96 for 95%
+)->tuple: # Low and high, 0..1
+    "Wilson's interval of a share"
+    mid,half = (p+z**2/(2*n))/(1+z**2/n),z/(1+z**2/n)*np.sqrt(p*(1-p)/n+z**2/(4*n**2))
+    return mid-half,mid+half
+
+def between_ends(
+    value:float, # The score, not at an end
+    draws:np.ndarray, # Values of the resamples
+    groups:float, # How many groups the score rests on
+    ends:tuple, # The least and the largest value that it can have
+    confidence:float=0.95,
+)->tuple: # Low and high
+    "Wilson's interval, with as many independent cases as the spread of `draws` is worth"
+    length = ends[1]-ends[0]
+    p,spread = (value-ends[0])/length,draws.std()/length*np.sqrt(groups/(groups-1))
+    return tuple(ends[0] + length*o for o in wilson(p, p*(1-p)/spread**2, t.ppf((1+confidence)/2, groups-1)))
+
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fb926b58
 def expanded(
     groups:float, # How many groups the score rests on
@@ -61,7 +83,9 @@ def interval_entry(
     support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
-    best:float|None=None, # The largest value of a share or an area, 1 for most; `None` for other scores
+    ends:tuple|None=None, # The least and the largest value that the score can have; `None`: it has no two
+    exact:bool=False, # Whether `share_bound` holds for it at its ends: it is a share, an area, or a mean of such
+    upward:bool=False, # Whether chance alone makes the draws larger than the value, as with a calibration error
 )->dict: # `value`, `low`, `high`; where not from the draws, `method`; where null, `reason`
     "A score with its interval, as it stands in `metrics.json`"
     if np.isnan(value): return dict(value=None, low=None, high=None, reason=reason)
@@ -69,18 +93,20 @@ def interval_entry(
     without = lambda why: dict(value=value, low=None, high=None, reason=why)
     if not len(draws): return without('not resampled')
     if support.min() < 2: return without('rests on one group only: no interval')
-    if np.ptp(draws) < 1e-12: return _same_everywhere(value, support, confidence, best) or without('the same in every resample: no interval')
-    share = expanded(len(support)/(1/support).sum(), confidence)
-    low,high = np.quantile(draws, [(1-share)/2, (1+share)/2])
+    if np.ptp(draws) < 1e-12: return exact and ends and _same_everywhere(value, support, confidence, ends) or without('the same in every resample: no interval')
+    groups = len(support)/(1/support).sum()
+    if ends and ends[0] < value < ends[1]: low,high = between_ends(value, draws, groups, ends, confidence)
+    else: low,high = np.quantile(draws, 0.5 + expanded(groups, confidence)*np.array([-0.5, 0.5]))
+    if upward: low,high = max(0, 2*value-high),max(value, 2*value-low)
     return dict(value=value, low=float(low), high=float(high))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #a89cac40
-def _same_everywhere(value, support, confidence, best):
-    "The bound of a share at one of its ends, if that is what it is"
-    if best is None or min(abs(value), abs(value-best)) > 1e-12: return None
-    miss = 1-share_bound(support, confidence)
-    ends = (0., min(best, miss)) if value < best/2 else (max(0., best-miss), best)
-    return dict(value=value, low=ends[0], high=ends[1], method='Clopper-Pearson, ' + ' and '.join(f'{n:,}' for n in support) + ' groups')
+def _same_everywhere(value, support, confidence, ends):
+    "The bound of a share at one of its ends, if that is where it is"
+    if min(abs(value-o) for o in ends) > 1e-12: return None
+    miss,(least,best) = 1-share_bound(support, confidence),ends
+    low,high = (least, min(best, least+miss)) if value < (least+best)/2 else (max(least, best-miss), best)
+    return dict(value=value, low=float(low), high=float(high), method='Clopper-Pearson, ' + ' and '.join(f'{n:,}' for n in support) + ' groups')
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #54a4a165
 def draws_p(

@@ -72,8 +72,9 @@ def positive_class(
     return positive
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #20b1b3cb
-SHARES = {k: 1. for k in ('accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv', 'auroc', 'macro_auroc',
-                          'micro_sensitivity', 'micro_precision', 'micro_f1')} | {'partial_auroc': 0.2} # name: its best value
+SHARES = ('accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv', 'auroc', 'macro_auroc', 'partial_auroc',
+          'micro_sensitivity', 'micro_precision', 'micro_f1') # shares and areas, and means of such
+ENDS = dict(partial_auroc=(0, 0.2), mcc=(-1, 1), kappa=(-1, 1), brier=None, log_loss=None, ece=None) # (0, 1) for the others
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #ac8399ab
 METRICS = { # name: (title, meaning with two classes, meaning with more)
@@ -191,14 +192,17 @@ def metrics(
     _check_draws(resamples, confidence)
     j = _Judge(preds, positive)
     draws,support,conf = j.draws(resamples, seed),_support(j),j.confusion(np.ones((1, len(preds))))[0].astype(int)
-    found = {k: interval_entry(v, draws.get(k, np.array([])), support[k], confidence, _reason(k, conf, j),
-                               SHARES.get(k[1] if isinstance(k, tuple) else k)) for k,v in j.value().items()}
+    found = {k: _entry(k, v, draws.get(k, np.array([])), support[k], confidence, _reason(k, conf, j)) for k,v in j.value().items()}
     res = dict(n=len(preds), groups=int(j.groups.max()+1), split=_only_split(preds), positive=j.positive, classes=j.classes,
                metrics={k: v for k,v in found.items() if isinstance(k, str)}, confusion=conf.tolist())
     if j.pos is None: res['per_class'] = {c: {n: found[c,n] for n in BY_CLASS} for c in j.classes}
     return res | dict(confidence=confidence, resamples=resamples, seed=seed)
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #dccb4943
+def _entry(key, value, draws, support, confidence, reason):
+    name = key[1] if isinstance(key, tuple) else key
+    return interval_entry(value, draws, support, confidence, reason, ENDS.get(name, (0, 1)), name in SHARES, name == 'ece')
+
 def _check_draws(resamples, confidence):
     if resamples < 0: raise InputError(f'resamples is {resamples}, but cannot be negative')
     if not 0 < confidence < 1: raise InputError(f'confidence is {confidence}, but must lie between 0 and 1, such as 0.95')
@@ -287,9 +291,9 @@ def _bayes(rates, prevalence):
 def _at_prevalence(value, draws, held, prevalence, confidence, reason):
     "The two entries"
     at,moved = _bayes(value, prevalence),_bayes(draws or dict.fromkeys(value, np.array([])), prevalence)
-    res = {k: interval_entry(at[k][0], moved[k], min(held), confidence, reason) for k in at}
+    res = {k: interval_entry(at[k][0], moved[k], min(held), confidence, reason, (0, 1)) for k in at}
     if not draws or min(held) < 2 or not any(v[0] in (0, 1) for v in value.values()): return res
-    rates = {k: interval_entry(v[0], draws[k], n, (1+confidence)/2, best=1) for (k,v),n in zip(value.items(), held)}
+    rates = {k: interval_entry(v[0], draws[k], n, (1+confidence)/2, '', (0, 1), True) for (k,v),n in zip(value.items(), held)}
     low,high = (_bayes({k: [o[end]] for k,o in rates.items()}, prevalence) for end in ('low', 'high')) # both grow with either rate
     return {k: o if o['value'] is None else dict(value=o['value'], low=float(low[k][0]), high=float(high[k][0]),
             method='from the intervals of sensitivity and specificity') for k,o in res.items()}

@@ -19,10 +19,10 @@ from ..core import InputError, some
 from ..draw.tissue import draw_tissue
 from ..draw.xray import FINDINGS, draw_xray
 from .draw import COLOURS, GREY, axes, labels, legend, legend_name, literal
-from .errors import grouped_share
 from .metrics import interval_text, metrics
 from .section import Gallery, Grid, Plot, Section
 from .seen import Seen, image_card, run_images
+from .shares import group_mean
 
 # %% ../../nbs/api/45_evaluate.ood.ipynb #cf923173
 def draw_scene(
@@ -95,7 +95,7 @@ def ood_table(
     rows = []
     for kind,part in distances.groupby('kind', sort=False):
         auroc = dict.fromkeys(('value', 'low', 'high')) if kind == _OWN else _auroc(distances[distances.kind == _OWN], part)
-        unlike = grouped_share(part.distance >= threshold, part.group)
+        unlike = group_mean(part.distance >= threshold, part.group)
         rows.append(dict(kind=kind, images=len(part), auroc=auroc['value'], low=auroc['low'], high=auroc['high'],
                          unlike=unlike['value'], unlike_low=unlike['low'], unlike_high=unlike['high']))
     return pd.DataFrame(rows).astype({k: float for k in ('auroc', 'low', 'high', 'unlike_low', 'unlike_high')})

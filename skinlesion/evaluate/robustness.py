@@ -20,11 +20,11 @@ from ..answer import probabilities
 from ..core import InputError, plural, some
 from ..draw.paint import contact_sheet
 from .draw import COLOURS, GREY, literal, quiet
-from .errors import grouped_share
 from .metrics import check_predictions, metrics
 from .predictions import predictions_table
 from .section import Card, Gallery, Grid, Plot, Section
 from .seen import run_images
+from .shares import group_mean
 from ..image import open_image, square
 
 # %% ../../nbs/api/45_evaluate.robustness.ipynb #8c860a60
@@ -141,7 +141,7 @@ def _spoilt(job, images, seed, spec):
 def _row(table, clean, name, level, resamples):
     "Scores of `table`, and the share of its answers that are not those of `clean`"
     m = metrics(table, resamples=resamples)['metrics']
-    entries = {k: m[k] for k in _SCORES} | dict(changed=grouped_share((table.pred != clean.pred).to_numpy(), table.group))
+    entries = {k: m[k] for k in _SCORES} | dict(changed=group_mean((table.pred != clean.pred).to_numpy(), table.group))
     flat = {f'{k}{end}': np.nan if e[o] is None else e[o] for k,e in entries.items() for end,o in (('', 'value'), ('_low', 'low'), ('_high', 'high'))}
     return dict(corruption=name, level=level, strength=CORRUPTIONS[name][1][level-1] if level else np.nan, images=len(table), **flat)
 

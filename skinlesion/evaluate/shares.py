@@ -12,26 +12,29 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
+from .intervals import interval_entry
+
 # %% ../../nbs/api/41_evaluate.shares.ipynb #51b3238f
 def group_kinds(
     groups, # Group of each image
-    *columns:np.ndarray, # Whole numbers, one per image
+    *columns:np.ndarray, # Numbers, one per image; few different ones, if there are many images
 )->tuple: # Sums of the columns by kind of group (kinds x columns), and how many groups are of each kind
     "The different sums that a group can have, and how many groups have them"
     codes,names = pd.factorize(np.asarray(groups))
-    sums = np.stack([np.bincount(codes, c, len(names)) for c in columns], 1).astype(np.int64)
+    sums = np.stack([np.bincount(codes, c, len(names)) for c in columns], 1)
     kind = np.zeros(len(names), np.int64)
-    for c in sums.T: kind = pd.factorize(kind*(c.max()+1) + c)[0]
+    for c in sums.T: kind = pd.factorize(kind*len(names) + pd.factorize(c)[0])[0]
     _,first,times = np.unique(kind, return_index=True, return_counts=True)
     order = np.lexsort(sums[first].T) # the order of rows must not change the draw
     return sums[first][order],times[order]
 
 # %% ../../nbs/api/41_evaluate.shares.ipynb #6290eabf
 def group_mean(
-    x:np.ndarray, # What to average: bool for a share, or whole numbers
+    x:np.ndarray, # What to average, one number per image
     groups, # Group of each image
     of:np.ndarray=None, # Which images count, all if `None`
     each_group:bool=False, # Whether each group counts the same, instead of each image
+    ends:tuple|None=(0, 1), # The least and the largest value that `x` can have, `None` if it has no two
     absent:str='no such image', # Why there is no value, if no image counts
     resamples:int=1000, # Draws of the groups
     seed:int=42, # Fixes the draws
@@ -39,25 +42,13 @@ def group_mean(
 )->dict: # `value`, `low`, `high`, and `reason` where one of them is `None`
     "Mean of `x` over the images `of`, with its interval"
     of = np.ones(len(x), bool) if of is None else of
+    if not of.any(): return interval_entry(np.nan, of, 0, reason=absent)
     kinds,times = group_kinds(groups, np.where(of, x, 0), of)
-    if not kinds[:,1].any(): return dict(value=None, low=None, high=None, reason=absent)
     if each_group: kinds = np.stack([kinds[:,0]/np.maximum(kinds[:,1], 1), kinds[:,1] > 0], 1)
-    value,n = times@kinds[:,0]/(times@kinds[:,1]),int(times[kinds[:,1] > 0].sum())
-    if n == 1: return dict(value=float(value), low=None, high=None, reason='one group only: no interval')
-    if np.asarray(x).dtype == bool and value in (0, 1): low,high = _certain(value, n, confidence)
-    else: low,high = _drawn(kinds, times, resamples, seed, confidence)
-    return dict(value=float(value), low=float(low), high=float(high))
-
-# %% ../../nbs/api/41_evaluate.shares.ipynb #939f5b38
-def _certain(value, n, confidence):
-    "Interval of a share of 0 or 1 in `n` groups"
-    end = ((1-confidence)/2)**(1/n)
-    return (end, 1.) if value else (0., 1-end)
-
-def _drawn(kinds, times, resamples, seed, confidence):
     draws = np.random.default_rng(seed).multinomial(times.sum(), times/times.sum(), size=resamples)@kinds
-    draws = draws[draws[:,1] > 0]
-    return np.quantile(draws[:,0]/draws[:,1], [(1-confidence)/2, (1+confidence)/2])
+    hits,n = times@kinds
+    with np.errstate(invalid='ignore'): shares = draws[:,0]/draws[:,1]
+    return interval_entry(hits/n, shares, times[kinds[:,1] > 0].sum(), confidence, '', ends, True)
 
 # %% ../../nbs/api/41_evaluate.shares.ipynb #307541d6
 def falls_short(

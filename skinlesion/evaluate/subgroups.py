@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from scipy.sparse import csr_array
-from scipy.stats import binomtest
 
 from ..core import InputError, need, plural, prob_column, some
 from .draw import COLOURS, GREY, labels, literal, quiet
+from .intervals import interval_entry
 from .metrics import METRICS, check_predictions, interval_text, metrics, positive_class
 from .scores import placements, ratio
 from .section import Grid, Plot, Section
@@ -173,15 +173,9 @@ def _group_counts(images, codes):
     def count(w): return (np.bincount(key, w, (images.groups.max()+1)*S).reshape(-1, S) > 0).sum(0)
     return np.stack([count(w) for w in (None, *(side for k in images.judged for side in (images.y == k, images.y != k)))], 1)
 
-def _interval(value, draws, groups, cases):
-    "`low` and `high`, or why not; `cases` are the groups that a rate is a share of"
-    draws,none = draws[~np.isnan(draws)],dict(low=None, high=None)
-    if groups < 2: return none | dict(reason='one group only: no interval')
-    if not len(draws): return none | dict(reason='not resampled')
-    low,high = np.quantile(draws, [0.025, 0.975])
-    if low == high and cases is None: return none | dict(reason='the same in every draw: no interval')
-    if low == high: low,high = binomtest(round(value*cases), int(cases)).proportion_ci(method='wilson')
-    return dict(low=float(low), high=float(high))
+def _interval(value, draws, support):
+    "`low` and `high`, and why not if there is none"
+    return {k: v for k,v in interval_entry(value, draws, support, ends=(0, 1), exact=True).items() if k in ('low', 'high', 'reason')}
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #25b5501d
 ALPHA = 0.05 # chance of any false alarm
@@ -262,14 +256,14 @@ def _scored(images):
     return [('', 'accuracy')] + [(c, k) for c in classes for k in ('sensitivity', 'specificity', 'auroc')]
 
 def _draws_of(images, draws, counts):
-    "(class, name) -> resampled values in a subgroup, its groups, and those that a rate is a share of (`None` for what is no rate)"
-    keys,sides = _scored(images),counts[1:].reshape(-1, 2)
-    cases = [counts[0], *(c for pos,neg in sides for c in (pos, neg, None))]
-    found = {k: (draws[:, i], counts[0], c) for i,(k,c) in enumerate(zip(keys, cases))}
-    mean = {name: draws[:, i::3].mean(1) for i,name in enumerate(('sensitivity', 'specificity', 'auroc'), 1)}
-    if images.positive is None: found |= {('', k): (v, counts[0], None) for k,v in (mean | dict(macro_auroc=mean['auroc'])).items()}
-    balanced = mean['sensitivity'] if images.positive is None else (mean['sensitivity']+mean['specificity'])/2
-    return found | {('', 'balanced_accuracy'): (balanced, counts[0], None)}
+    "(class, name) -> resampled values in a subgroup, and the numbers of groups behind them, one for each class that is averaged"
+    pos,neg = counts[1::2],counts[2::2]
+    rests = dict(sensitivity=pos, specificity=neg, auroc=np.minimum(pos, neg))
+    cases = [counts[0], *(rests[k][i] for i in range(len(pos)) for k in rests)]
+    found = {k: (draws[:, i], c) for i,(k,c) in enumerate(zip(_scored(images), cases))}
+    mean = {name: draws[:, i::3].mean(1) for i,name in enumerate(rests, 1)}
+    if images.positive: return found | {('', 'balanced_accuracy'): ((mean['sensitivity']+mean['specificity'])/2, np.append(pos, neg))}
+    return found | {('', k): (mean[n], rests[n]) for k,n in dict(zip(rests, rests), macro_auroc='auroc', balanced_accuracy='sensitivity').items()}
 
 def _entries(m): return {('', k): v for k,v in m['metrics'].items()} | {(c, k): v for c,by in m.get('per_class', {}).items() for k,v in by.items()}
 
