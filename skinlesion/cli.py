@@ -157,12 +157,13 @@ def evaluate(
 def report(
     predictions: Annotated[str, typer.Argument(metavar='PREDICTIONS.csv', help='A csv with path, label and p_CLASS columns')],
     out: Annotated[str, typer.Option(metavar='DIR', help='Folder for the report')],
-    positive: Annotated[Optional[str], typer.Option(metavar='CLASS', help='The class to find, of two')] = None,
+    positive: Annotated[Optional[str], typer.Option(metavar='CLASS', help='The class to find, of two; of more, the one that thresholds are for')] = None,
+    columns: Columns = None,
     pdf: Pdf = False,
 ):
     "Judge the predictions of any model; rows whose split is valid are what thresholds are chosen on"
     from skinlesion.commands import report_file
-    report_file(predictions, out, positive, pdf)
+    report_file(predictions, out, positive, columns, pdf)
 
 # %% ../nbs/api/71_cli.ipynb #499cf3ae
 @app.command(epilog='Example: skinlesion audit photos --out audited')

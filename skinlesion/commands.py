@@ -88,7 +88,9 @@ def export_bundle(
 # %% ../nbs/api/70_commands.ipynb #0282ea36
 def _save(trained, calibration, changed, out, **about):
     cases = trained.cases
-    reference = trained.reference | {f'seen_{s}': _prints(cases.path[cases.split == s]) for s in ('train', 'valid')}
+    seen = cases[cases.split != 'test']
+    reference = trained.reference | {f'seen_{s}': _prints(seen.path[seen.split == s]) for s in ('train', 'valid')}
+    reference |= dict(seen_groups=_group_prints(seen.group[seen.group != seen.path].unique()))
     about |= choose(trained.table('valid', calibration)) | dict(temperature=calibration.temperature, vector=calibration.vector)
     return save_bundle(trained.model, out, cases.attrs['classes'], trained.spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
                        synthetic=is_drawn(cases.path.iloc[0]), calibration=calibration.to_dict() | changed, ood=trained.ood, **about)
@@ -96,6 +98,10 @@ def _save(trained, calibration, changed, out, **about):
 def _prints(paths):
     "64 bits of the checksum of each file: enough to know it again"
     return np.array([int(sha256(p)[:16], 16) for p in paths], np.uint64)
+
+def _group_prints(groups):
+    "64 bits for the name of each lesion or patient"
+    return pd.util.hash_array(np.asarray(groups, dtype=object).astype(str).astype(object))
 
 # %% ../nbs/api/70_commands.ipynb #05f09eb5
 def train(
@@ -318,13 +324,16 @@ def _labelled(predictor, data, layout, strict, columns):
     return read_cases(data, layout, strict=strict, columns=columns, **({} if there <= set(predictor.classes) else classes))
 
 def _as_trained(cases, reference):
-    "Images that the model was trained on get the split that they had then, whatever their file is called now"
+    "Images that the model was trained on get the split that they had then, whatever their file is called now; others of their lesions count as train"
     prints = _prints(cases.path)
     seen = {s: np.isin(prints, reference.get(f'seen_{s}', [])) for s in ('train', 'valid')}
-    n = int(sum(s.sum() for s in seen.values()))
+    known,n = (cases.group != cases.path) & np.isin(_group_prints(cases.group), reference.get('seen_groups', [])),int(sum(s.sum() for s in seen.values()))
+    if not n and known.any(): print(f'{known.sum()} of these {len(cases)} images have a lesion or patient of a name that the training data has, too: if it is the same one, they should not be judged')
     if not n: return cases
-    print(f'The model was trained on {n} of these {len(cases)} images, train and valid; they are judged only if --split asks for them')
-    return cases.assign(split=np.select(list(seen.values()), list(seen), 'test'))
+    more = (known & ~np.any(list(seen.values()), 0)).sum()
+    print(f'The model was trained on {n} of these {len(cases)} images, train and valid' + (f', and {more} more are of the same lesions or patients' if more else '')
+          + '; they are judged only if --split asks for them')
+    return cases.assign(split=np.select([*seen.values(), known], [*seen, 'train'], 'test'))
 
 def _report_out(out):
     "Refuse a folder whose content would be lost; the report of a run is part of it"
@@ -347,14 +356,15 @@ def report_file(
     predictions, # A csv with `path`, `label` and `p_<class>` columns
     out, # Folder for the report
     positive:str=None, # The positive class; see `pick_positive`
+    columns=None, # See `read_predictions`
     pdf:bool=False, # Print the report as report.pdf too
 )->Report:
     "Judge the predictions in a csv table, and write the report to `out`; rows whose split is `valid` are what thresholds are chosen on"
     _report_out(out)
     if Path(predictions).resolve().is_relative_to(Path(out).resolve()): raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another folder for --out')
-    table = read_predictions(predictions, positive)
+    table = read_predictions(predictions, positive, columns)
     preds,valid = _judged_rows(table, predictions)
-    told = _rows_text(table, preds, valid)
+    told = _rows_text(table, preds, valid) | {'Read so' if len(table.attrs['notes']) == 1 else f'Read so, {k}': n for k,n in enumerate(table.attrs['notes'], 1)}
     for name,text in told.items(): print(f'{name}: {text}')
     result = report(preds, out, valid=valid, about={'Predictions': str(predictions)} | told, title=Path(predictions).stem, pdf=pdf)
     print(result)

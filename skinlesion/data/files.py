@@ -102,6 +102,7 @@ def read_table(
     try:
         read = dict(encoding='utf-8-sig', sep=_delimiter(file), skipinitialspace=True)
         names = pd.read_csv(file, nrows=0, **read).columns
+        if twice := _twice(file, read): raise InputError(f'{file}: the column {twice} stands there twice; rename or remove one')
         if len(names) == 1: raise InputError(f'{file}: {_one_column(names[0])}')
         missing = {c: _MISSING for c in names if c not in text}
         return pd.read_csv(file, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=missing, index_col=False, **read)
@@ -122,6 +123,11 @@ def _delimiter(file):
     "What is most often between the names in the first line of `file`, outside quotes"
     line = re.sub('"[^"]*"', '', first_line(file))
     return max(',;\t|', key=line.count)
+
+def _twice(file, read):
+    "A name of the first line that it has already, '' if there is none"
+    names = pd.read_csv(file, nrows=1, header=None, dtype=str, keep_default_na=False, **read).iloc[0]
+    return next(iter(names[names.duplicated() & (names != '')]), '')
 
 def _one_column(name):
     between = max(' :^~', key=name.count)

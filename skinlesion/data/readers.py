@@ -85,12 +85,12 @@ def read_csv(
     columns=None, # Names in the table of our columns, such as `{'path': 'file', 'label': 'dx'}` or `'path=file,label=dx'`
 )->Found:
     "Rows of the csv table in `files`"
-    columns = _mapping(columns)
+    columns = column_names(columns)
     tables = _csv_tables(files)
     if len(files) > 1: tables = [p for p in tables if _has_columns(p, columns)] # a single file says itself what it misses
     if len(tables) != 1: raise InputError(f'{plural(len(tables), "csv table")} with a path and a label among {plural(len(files), "file")}; name the table itself')
     file = tables[0]
-    table = _named(file, columns)
+    table = named_table(file, columns)
     for column in ('path', 'label'): _refuse(file, table[column] == '', f'no `{column}`')
     table['path'] = _beside(file, table.path)
     table['split'] = _splits(file, table.split) if 'split' in table else ''
@@ -120,7 +120,7 @@ def _csv_tables(files): return [p for f,p in files.items() if f.lower().endswith
 def _has_columns(file, columns):
     return {columns.get(c, c) for c in ('path', 'label')} <= {c.strip(' "\r\n') for c in re.split(r'[,;\t|]', first_line(file))}
 
-def _mapping(columns):
+def column_names(columns):
     "`columns` as a dictionary"
     if not isinstance(columns, str): pairs = list((columns or {}).items())
     else: pairs = [p.split('=') for p in columns.split(',')]
@@ -130,7 +130,7 @@ def _mapping(columns):
     if odd: raise InputError(f'columns names {some(sorted(odd))}; it can name {", ".join(CASE_COLUMNS)}, and all others keep their own names')
     return found
 
-def _named(file, columns):
+def named_table(file, columns):
     "The table with our column names; a column that has one of these by chance gives way"
     table = read_table(file, [*TEXT_COLUMNS, *columns.values()])
     for ours,theirs in ({'path': 'path', 'label': 'label'} | columns).items():

@@ -150,7 +150,7 @@ def attention_section(
 )->Section: # Named `attention`
     "Whether the heat maps lie on the lesions, in words, figures and pictures"
     found = attention(seen, n)
-    name,title,there = 'attention','Where the model looks',int(found.outside.notna().sum())
+    name,title,there = 'attention','Shortcuts: where the model looks',int(found.outside.notna().sum())
     if there < _LEAST*len(found):
         return Section(name, title, missing=f'A single lesion could be told from skin in {there:,} of {plural(len(found), "image")} only, so it cannot be said what share '
                                             'of a heat map lies on it. This is meant for photographs of skin, not for X-rays or stained tissue.')

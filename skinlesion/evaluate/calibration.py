@@ -262,11 +262,16 @@ def calibration_section(
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #fc1a7f8a
 _ROWS = dict(before='before calibration', after='as served', as_they_come='as served, images as they come')
-_NAMES = dict(ece='Calibration error', log_loss='Log loss')
-_HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% intervals, taking images as independent; '
+_NAMES = dict(ece='Calibration error (ECE)', log_loss='Log loss')
+_HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% intervals from drawing lesions; '
         'the lower panel says how many images stand behind each point.')
-_GRID_HOW = ('The calibration error is the mean gap between confidence and accuracy, the log loss the mean surprise in nats at the truth; 0 is best for both. In brackets are 95% intervals from drawing lesions; '
-             'that of the calibration error never holds 0, for chance alone makes it larger.')
+_GRID_HOW = ('The expected calibration error is the mean gap between the probability of the answer and how often such answers are right (with two classes the figure shows the probability of the positive '
+             'class instead); the log loss is the mean surprise in nats at the truth. 0 is best for both. In brackets are 95% intervals from drawing lesions; '
+             'chance alone makes the error larger, so its interval lies mostly below the value.')
+
+def _by(compared):
+    "What the choice of a vector rests on"
+    return f': a log loss of {compared["vector"]:.3f} against {compared["temperature"]:.3f}, each on images that it was not fitted on' if compared else ''
 
 def _text(found, c):
     "One to three sentences"
@@ -276,7 +281,7 @@ def _text(found, c):
         b,a = (found[k]['ece']['value'] for k in ('before', 'after'))
         lines.append(f'The temperature, {c["temperature"]:.2f}, was fitted on {plural(c["images"], "validation image")} and {"lowers" if a < b else "raises"} the calibration error here '
                      f'from {100*b:.1f} to {100*a:.1f} points.')
-    elif c.get('vector'): lines.append(f'A factor and a shift for each class were fitted on {plural(c["images"], "validation image")}, where they did better than one temperature.')
+    elif c.get('vector'): lines.append(f'A factor and a shift for each class were fitted on {plural(c["images"], "validation image")}, where they did better than one temperature{_by(c.get("compared"))}.')
     elif c.get('why'): lines.append(f'The temperature is 1: {c["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')
     if c.get('equally_common'): lines.append('It was trained to give the probabilities of equally common classes: where one is rarer, as the figure shows, its probabilities are too high.')

@@ -19,7 +19,7 @@ from scipy.stats import beta
 from ..answer import prediction_sets
 from ..core import InputError, prob_column, some
 from .draw import COLOURS, GREY, axes, labels, literal
-from .metrics import check_predictions, interval_text
+from .metrics import check_predictions, interval_text, threshold_text
 from .section import Grid, Plot, Section
 from .shares import falls_short, group_mean
 
@@ -83,7 +83,7 @@ def sets_table(
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #49bcad11
 def _sets_rows(found, fitted):
-    limits = dict(all='') | {c: 'always' if q is None else f'{1-q:.3f}' for c,q in zip(fitted['classes'], fitted['quantiles'])}
+    limits = dict(all='') | {c: 'always' if q is None else threshold_text(1-q) for c,q in zip(fitted['classes'], fitted['quantiles'])}
     return pd.DataFrame([{'Images of': c, 'Images': o['images'], 'In the set from a probability of': limits[c],
                           'Sets that hold the truth': interval_text(o['coverage'], 3), 'Classes in a set': interval_text(o['size'])} for c,o in _with_all(found).items()])
 
@@ -122,7 +122,7 @@ def sets_section(
     seed:int=42, # Fixes the draws
 )->Section:
     "Prediction sets: whether they keep their promise, and what they cost"
-    about = dict(name='sets', title='Prediction sets')
+    about = dict(name='sets', title='Prediction sets (conformal)')
     if not fitted: return Section(**about, missing=_NO_VALID.format('limits of prediction sets are'))
     found = judge_sets(preds, fitted, resamples, seed)
     parts = [Plot('sets', 'Sets that hold the truth', _draw_sets(found), _SETS_HOW, f'{interval_text(found["coverage"])} of all sets hold the truth'),
@@ -131,17 +131,18 @@ def sets_section(
     return Section(**about, text=_sets_text(found, fitted), parts=parts, data=dict(fitted=fitted, **found))
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #cc078487
-_NO_VALID = ('The {} chosen on validation images: judge a bundle, or give predictions with rows whose split is valid, '
+_NO_VALID = ('The {} chosen on validation images: judge a bundle that has them (those trained with validation images do), or give predictions with rows whose split is valid, '
              'of images that the model was not trained on.')
 _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should reach the dotted line, '
              'the promise; a class whose line stays to the left of it is missed more often than promised.')
 
 def _sets_text(found, fitted):
     "One to three sentences"
-    e,target = found['coverage'],found['target']
-    short = falls_short(e, target, sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0])
-    lines = [f'The sets promise to hold the truth for {target:.0%} of the images{" of each class" if fitted["by_class"] else ""}; on these images '
-              f'they hold it for {interval_text(e, 3)}, with {found["size"]["value"]:.2f} classes in a set on average'
+    e,each,target = found['coverage'],found['coverage_by_lesion'],found['target']
+    short = falls_short(each, target, sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0])
+    lesions = '' if each == e else f' ({interval_text(each, 3)} with each lesion counted once, as the promise has it)'
+    lines = [f'The sets promise to hold the truth for {target:.0%} of the lesions{" of each class" if fitted["by_class"] else ""}; on these images '
+              f'they hold it for {interval_text(e, 3)}{lesions}, with {found["size"]["value"]:.2f} classes in a set on average'
               + (', which is less than promised, and by more than chance: these images differ from the validation images.' if short else '.')]
     low = [c for (c,o),n in zip(found['by_class'].items(), fitted['lesions']) if falls_short(o['coverage'], target, n, len(fitted['classes']))]
     if low and not short: lines.append(f'Below the promise by more than chance: {", ".join(low)}.')
@@ -264,7 +265,7 @@ def referral_section(
     if usable and not rule['refer_all']: parts.append(Grid('What is answered, by class', _referral_rows(found), 'Of the images of each class, those that are confident enough to be answered, and the errors among them. '
                                  'In brackets are 95% intervals from drawing lesions.'))
     data = dict(rule=rule, **found) if usable else dict(rule=None, n=found['n'], error_all=found['error_all'], aurc=found['aurc'])
-    return Section('referral', 'Which answers to leave to a person', _referral_text(found, rule, usable), parts, data)
+    return Section('referral', 'Abstention: which answers to leave to a person', _referral_text(found, rule, usable), parts, data)
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #80eb4b05
 _RISK_HOW = ('From the surest answer (left) to all of them (right): the share of errors among the images answered so far. The further down the curve, the better the '
@@ -278,8 +279,8 @@ def _referral_text(found, rule, usable):
     aim = f'at most {100*rule["max_error"]:g}% of the answers are wrong'
     if rule['refer_all']: return f'{half} A person would have to be asked about every image: on validation there is {rule["why"]}.'
     e = found['error']
-    if e['value'] is None: return f'{half} The rule answers from a confidence of {rule["threshold"]:.3f}, so that {aim}; none of these images reaches that.'
+    if e['value'] is None: return f'{half} The rule answers from a confidence of {threshold_text(rule["threshold"])}, so that {aim}; none of these images reaches that.'
     kept = ('which is more than stated: these images differ from the validation images' if e['low'] is not None and e['low'] > rule['max_error']
             else 'as stated' if e['value'] <= rule['max_error'] else 'which chance alone can explain')
-    return (f'{half} The rule answers from a confidence of {rule["threshold"]:.3f} and refers the others to a person, so that {aim}: it answers '
+    return (f'{half} The rule answers from a confidence of {threshold_text(rule["threshold"])} and refers the others to a person, so that {aim}: it answers '
             f'{interval_text(found["answered"], 3)} of the images, and {interval_text(e, 3)} of those answers are wrong, {kept}.')

@@ -9,8 +9,6 @@ __all__ = ['answers', 'most_confident_mistakes', 'least_certain', 'errors_by_dia
            'plot_error_rates', 'label_noise', 'error_clusters', 'cluster_table', 'nearest_training', 'errors_section']
 
 # %% ../../nbs/api/45_evaluate.errors.ipynb #132cdb61
-import json
-
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,8 +16,8 @@ from scipy.stats import fisher_exact
 
 from ..core import InputError, plural, some
 from .draw import COLOURS, axes, labels, legend_name, literal
-from .metrics import check_predictions
-from .section import Gallery, Grid, Plot, Section
+from .metrics import check_predictions, percent_text
+from .section import Gallery, Grid, Plot, Section, records
 from .seen import Seen, image_card
 from .shares import group_mean
 
@@ -213,7 +211,8 @@ def errors_section(
 )->Section: # Named `errors`
     "Where a model is wrong, in words, tables and pictures"
     a,tables = answers(preds),_tables(preds)
-    wrong,noise = group_mean(~a.right, a.group),label_noise(preds)
+    wrong,able = group_mean(~a.right, a.group),_able(preds)
+    noise = label_noise(preds) if able else label_noise(preds)[:0]
     mistakes,unsure = most_confident_mistakes(preds, n),least_certain(preds, n)
     parts = [Plot(f'errors_{c}', f'Wrong answers by {c}', plot_error_rates(preds, c), _HOW['rates'], f'share of wrong answers by {c}, {len(preds)} images')
              for c in tables]
@@ -222,9 +221,9 @@ def errors_section(
               _pictures('More labels to doubt', noise[~noise.path.isin(mistakes.path)].head(n), 'noise', seen)]
     clusters,more = _clusters(seen) if seen is not None else (None, [])
     parts = [p for p in [*parts, *more, *_neighbours(seen, mistakes.head(3))] if p is not None]
-    data = dict(n=len(preds), wrong=int((~a.right).sum()), error_rate=wrong, by={c: _records(errors_by_diagnosis(preds, c)) for c in ('label', *tables)},
-                mistakes=_records(mistakes), least_certain=_records(unsure), label_noise=dict(n=len(noise), first=_records(noise.head(n))), clusters=clusters)
-    return Section('errors', 'Errors', ' '.join(_told(preds, a, wrong, tables, noise)), parts, data)
+    data = dict(n=len(preds), wrong=int((~a.right).sum()), error_rate=wrong, by={c: records(errors_by_diagnosis(preds, c)) for c in ('label', *tables)},
+                mistakes=records(mistakes), least_certain=records(unsure), label_noise=dict(n=len(noise), first=records(noise.head(n))), clusters=clusters)
+    return Section('errors', 'Errors', ' '.join(_told(preds, a, wrong, tables, noise)) + ('' if able else _UNABLE), parts, data)
 
 # %% ../../nbs/api/45_evaluate.errors.ipynb #8371dc3e
 _HOW = dict(
@@ -240,26 +239,31 @@ _HOW = dict(
     centre='The mistakes nearest to the middle of each cluster.',
     near='A mistake, and the training images that look most like it to the network.')
 
+_UNABLE = ' Its answers are too near to guessing to doubt a label by.'
+
+def _able(preds):
+    "Whether answers are a quarter of the way from guessing to perfect, by balanced accuracy over the classes that are there"
+    a = answers(preds)
+    return a.right.groupby(a.label).mean().mean() > 0.25 + 0.75/a.label.nunique()
+
 def _tables(preds): return [c for c in ('dx', 'dx_type') if c in preds and preds[c].nunique() > 1 and not (preds[c].astype(str) == preds.label.astype(str)).all()]
-def _records(table): return json.loads(table.to_json(orient='records')) # no NaN, no NumPy
-def _percent(e): return f"{e['value']:.0%}" if e['low'] is None else f"{e['value']:.0%} ({e['low']:.0%} to {e['high']:.0%})"
 
 def _readable(table):
     "Shares with their interval as text"
-    shares = [_percent(dict(value=o.share, low=None if pd.isna(o.low) else o.low, high=o.high)) for o in table.itertuples()]
+    shares = [percent_text(dict(value=o.share, low=o.low, high=o.high)) for o in table.itertuples()]
     return table.drop(columns=['share', 'low', 'high']).assign(**{'share (95% interval)': shares})
 
 def _told(preds, a, wrong, tables, noise):
     if a.right.all():
         yield f'None of the {len(a):,} images is answered wrongly.'
         return
-    yield f'{(~a.right).sum():,} of {len(a):,} images are answered wrongly, {_percent(wrong)}.'
+    yield f'{(~a.right).sum():,} of {len(a):,} images are answered wrongly, {percent_text(wrong)}.'
     top = confusions(preds, 1).iloc[0]
     yield f'Most often {top.label} is taken for {top.answer}: {top.images:,} of {top.of:,} images.'
     rates = error_rates(preds, 'dx') if 'dx' in tables else None
     if rates is not None and len(rates := rates[rates.of >= 20]) > 1:
         worst = rates.iloc[0]
-        yield f'Of the diagnoses with at least 20 images, {worst.dx} ({worst.label}) is answered wrongly most often, {_percent(dict(value=worst.share, low=worst.low, high=worst.high))} of {worst.of:,} images.'
+        yield f'Of the diagnoses with at least 20 images, {worst.dx} ({worst.label}) is answered wrongly most often, {percent_text(dict(value=worst.share, low=worst.low, high=worst.high))} of {worst.of:,} images.'
     if len(noise): yield f'{plural(len(noise), "image")} {"contradicts its" if len(noise) == 1 else "contradict their"} label so surely that the label is worth a second look.'
 
 def _pictures(title, table, how, seen):
@@ -279,7 +283,7 @@ def _clusters(seen, pictures=4):
     loose = ' They are not well apart (silhouette below 0.25), so take them as a way to look through the mistakes.' if found.attrs['silhouette'] < 0.25 else ''
     shown = _readable(table.rename(columns=dict(error_rate='share'))).rename(columns={'share (95% interval)': 'error rate (95% interval)', 'stands_out': 'stands out'})
     shown['elsewhere'] = [f'{v:.0%}' for v in table.elsewhere]
-    return (dict(silhouette=found.attrs['silhouette'], clusters=_records(table)),
+    return (dict(silhouette=found.attrs['silhouette'], clusters=records(table)),
             [Grid('Clusters of mistakes', shown, _HOW['clusters'] + loose), Gallery('In the middle of each cluster', cards, _HOW['centre'])])
 
 def _neighbours(seen, mistakes):

@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.metrics.html.md"""
 
 # %% auto #0
 __all__ = ['TOLERANCE', 'METRICS', 'LOWER_IS_BETTER', 'BY_CLASS', 'AREAS', 'COMPARED', 'check_predictions', 'positive_class',
-           'metrics', 'interval_text', 'metrics_table', 'class_table', 'predictive_values', 'predictive_table',
-           'compare']
+           'metrics', 'interval_text', 'percent_text', 'threshold_text', 'metrics_table', 'class_table',
+           'predictive_values', 'predictive_table', 'compare']
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #1abecad2
 import os
@@ -93,7 +93,7 @@ METRICS = { # name: (title, meaning with two classes, meaning with more)
     'brier': ('Brier score', 'mean squared error of the probability; 0 is best', 'squared error summed over classes, 0 to 2; 0 is best'),
     'log_loss': ('Log loss', 'minus the mean logarithm of the probability of the truth; 0 is best',
                  'minus the mean logarithm of the probability of the truth; 0 is best'),
-    'ece': ('Calibration error', 'mean gap between confidence and accuracy; 0 is best',
+    'ece': ('Calibration error (ECE)', 'mean gap between confidence and accuracy; 0 is best',
             'mean gap between confidence and accuracy; 0 is best'),
     'macro_f1': ('Macro F1', '', 'mean F1 over the classes'),
     'macro_auroc': ('Macro AUROC', '', 'each class against the rest, mean'),
@@ -234,6 +234,20 @@ def interval_text(
     if entry['value'] is None: return f"undefined: {entry['reason']}"
     value,low,high = (None if entry[k] is None else f'{entry[k]:.{digits}f}' for k in ('value', 'low', 'high'))
     return value if low is None else f'{value} ({low} to {high})'
+
+def percent_text(
+    entry:dict, # `value`, `low`, `high`; an interval that is `None` or NaN is left out
+    digits:int=0, # Decimals
+)->str: # Such as `'91% (86% to 95%)'`
+    "The share `entry` and its interval in percent"
+    value,low,high = (None if entry[k] is None or entry[k] != entry[k] else f'{entry[k]:.{digits}%}' for k in ('value', 'low', 'high'))
+    return 'an undefined share' if value is None else value if low is None else f'{value} ({low} to {high})'
+
+def threshold_text(
+    p:float, # A probability
+)->str: # Such as '0.313', or '0.00021'
+    "A threshold in words, never rounded to 0"
+    return f'{p:.3f}' if p >= 0.001 or p == 0 else f'{p:.2g}'
 
 def metrics_table(
     m:dict, # From `metrics`

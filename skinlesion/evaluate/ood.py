@@ -19,8 +19,8 @@ from ..core import InputError, some
 from ..draw.tissue import draw_tissue
 from ..draw.xray import FINDINGS, draw_xray
 from .draw import COLOURS, GREY, axes, labels, legend, legend_name, literal
-from .metrics import interval_text, metrics
-from .section import Gallery, Grid, Plot, Section
+from .metrics import interval_text, metrics, percent_text
+from .section import Gallery, Grid, Plot, Section, records
 from .seen import Seen, image_card, run_images
 from .shares import group_mean
 
@@ -159,18 +159,18 @@ def ood_section(
     parts = [Plot('ood', 'Distance to the training images', plot_ood(d, threshold), _HOW, f'histograms of distances, {len(seen)} images and {len(d)-len(seen)} pictures of something else'),
              Grid('By kind', _readable(table), 'AUROC is the chance that a picture of the kind lies farther out than one of these images.'),
              Gallery('The farthest of these images', cards, 'Images of the test set that look least like the training images to the network.')]
-    data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=[{k: None if v != v else v for k,v in r.items()} for r in table.to_dict('records')])
-    return Section('ood', 'Unlike the training images', _told(table), parts, data)
+    data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
+    return Section('ood', 'Out of distribution', _told(table), parts, data)
 
 # %% ../../nbs/api/45_evaluate.ood.ipynb #3f2ab056
 _HOW = ('The further right, the less a picture looks like the training images to the network. Right of the dashed line the answer comes with a warning. '
         'The filled part should lie left of it, all else right of it.')
 
-def _percent(v, low, high): return f'{v:.0%}' if np.isnan(low) else f'{v:.1%} ({low:.1%} to {high:.1%})'
+def _unlike(row): return percent_text(dict(value=row.unlike, low=row.unlike_low, high=row.unlike_high), 1)
 
 def _told(table):
     own,rest = table.iloc[0],table.iloc[1:]
-    first = f'{_percent(own.unlike, own.unlike_low, own.unlike_high)} of these images lie beyond the limit that the bundle sets.'
+    first = f'{_unlike(own)} of these images lie beyond the limit that the bundle sets.'
     if not len(rest): return first
     worst = rest.loc[rest.auroc.idxmin()]
     shares = 'all' if rest.unlike.min() == 1 else f'{rest.unlike.min():.0%} to {rest.unlike.max():.0%}, by kind,'
@@ -180,4 +180,4 @@ def _told(table):
 def _readable(table):
     def auroc(o): return '' if np.isnan(o.auroc) else interval_text(dict(value=o.auroc, low=None if np.isnan(o.low) else o.low, high=o.high), 3)
     return pd.DataFrame({'pictures': table.kind, 'number': table.images, 'AUROC (95% interval)': [auroc(o) for o in table.itertuples()],
-                         'beyond the limit (95% interval)': [_percent(o.unlike, o.unlike_low, o.unlike_high) for o in table.itertuples()]})
+                         'beyond the limit (95% interval)': [_unlike(o) for o in table.itertuples()]})

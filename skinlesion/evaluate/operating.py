@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from ..core import InputError, plural, prob_column, some
 from .conformal import fit_referral, fit_sets
 from .draw import COLOURS, GREY, axes, labels, literal
-from .metrics import check_predictions, interval_text, positive_class
+from .metrics import check_predictions, interval_text, positive_class, threshold_text
 from .section import Grid, Plot, Section
 from .shares import falls_short, group_mean
 
@@ -118,7 +118,7 @@ def _judged(preds, point, groups, resamples, seed):
         k: group_mean(x, groups, which, absent=why, resamples=resamples, seed=seed) for k,(x,which,why) in of.items()}
 
 def _points_rows(found):
-    return pd.DataFrame([{'Chosen for': name, 'Positive from': f'{o["threshold"]:.3f}', 'Sensitivity': interval_text(o['sensitivity'], 3), 'Specificity': interval_text(o['specificity'], 3),
+    return pd.DataFrame([{'Chosen for': name, 'Positive from': threshold_text(o['threshold']), 'Sensitivity': interval_text(o['sensitivity'], 3), 'Specificity': interval_text(o['specificity'], 3),
                           'PPV': interval_text(o['ppv'], 3), 'NPV': interval_text(o['npv'], 3), 'Count as positive': f'{o["flagged"]:,} of {o["n"]:,}'} for name,o in found.items()])
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #6a638ee9
@@ -190,7 +190,7 @@ def operating_section(
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=b.round(6).to_dict('list') if one else None))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
-_MISSING = ('No thresholds were chosen on validation images: judge a bundle, or give predictions with rows whose split is valid, '
+_MISSING = ('No thresholds were chosen on validation images: judge a bundle that has them (those trained with validation images do), or give predictions with rows whose split is valid, '
             'of images that the model was not trained on.')
 _POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% intervals from drawing lesions. PPV and NPV, the shares of positive '
                'and of negative answers that are right, also depend on how frequent the class is, and are those of this test set.')
@@ -202,7 +202,7 @@ def _points_text(found, chosen):
     if not chosen: return [_MISSING]
     lines,(name,o) = [],next(iter(found.items()), ('', None))
     if len({p['positive'] for p in chosen.values()}) > 1: lines.append(f'Each class against the others, at the threshold that found {next(iter(chosen.values()))["target"]:.0%} of it on validation.')
-    elif o: lines.append(f'At the threshold chosen for {name}, {o["threshold"]:.3f}, it finds {interval_text(o["sensitivity"], 3)} of the {o["positive"]} images, and {interval_text(o["specificity"], 3)} of the others are cleared.')
+    elif o: lines.append(f'At the threshold chosen for {name}, {threshold_text(o["threshold"])}, it finds {interval_text(o["sensitivity"], 3)} of the {o["positive"]} images, and {interval_text(o["specificity"], 3)} of the others are cleared.')
     off = [n for n,o in found.items() if _off(o, chosen[n], len(found))]
     if off: lines.append(f'Below what was chosen by more than chance: {", ".join(off)}.')
     noted = [n for n,p in chosen.items() if p['note']]

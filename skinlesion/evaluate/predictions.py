@@ -8,6 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.predictions.html.md""
 __all__ = ['check_labels', 'predictions_table', 'run_model', 'predictions', 'simulate', 'read_predictions']
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #4b07b828
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,9 +17,9 @@ import pandas as pd
 
 from ..answer import probabilities
 from ..core import SPLITS, InputError, Progress, prob_column, some
-from ..data.files import read_table
 from ..data.layouts import pick_positive
 from ..data.prepared import Prepared
+from ..data.readers import column_names, named_table
 from ..image import InputSpec, from_square
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #0e11044d
@@ -109,22 +110,22 @@ def simulate(
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #62a33491
 def read_predictions(
-    file, # A csv with `path`, `label` and `p_<class>` columns
+    file, # A csv with `path`, `label` and `p_<class>` columns; a relative path is looked for beside it, too
     positive:str=None, # The positive class; see `pick_positive`
-)->pd.DataFrame: # Predictions table
+    columns=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
+)->pd.DataFrame: # Predictions table; `attrs['notes']` says how it was understood
     "Predictions from the csv table `file`"
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
-    table = read_table(file)
+    table = named_table(file, column_names(columns))
+    if (bad := table.label.eq('')).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have no label; first: {table.path[bad].iloc[0]}')
     _complement(table)
     classes = [c.removeprefix('p_') for c in table if c.startswith('p_')]
-    missing = [c for c in ('path', 'label') if c not in table] + ([] if len(classes) > 1 else ['p_<class> for each of two or more classes'])
-    if missing: raise InputError(f'{file}: no column {missing[0]}; it has {", ".join(table.columns[:8])}')
+    if len(classes) < 2: raise InputError(f'{file}: no column p_<class> for each of two or more classes; it has {some(table.columns, 8)}')
     known = next((table[c] for c in ('group', 'lesion_id', 'patient_id') if c in table), table.path).astype(str)
-    table['group'] = known.where(known != '', table.path)
-    table['split'] = _splits(table, file)
-    probs = table[[prob_column(c) for c in classes]].apply(pd.to_numeric, errors='coerce').to_numpy(float)
-    if (bad := ~np.isfinite(probs).all(1)).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have a probability that is missing or no number; first: {table.path[bad].iloc[0]}')
-    return predictions_table(table, probs, classes, pick_positive(sorted(classes), positive))
+    table = table.assign(group=known.where(known != '', table.path), split=_splits(table, file), path=_found(table.path, file))
+    found = predictions_table(table, _numbers(table, classes, file), classes, pick_positive(sorted(classes), positive))
+    found.attrs['notes'] = list(_notes(table, found, positive))
+    return found
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #5b1c0d2e
 SPLIT_NAMES = dict(val='valid', validation='valid', dev='valid', training='train', testing='test') | {s: s for s in ('', *SPLITS)}
@@ -137,8 +138,30 @@ def _splits(table, file):
     if odd: raise InputError(f'{file}: the column split holds {some(odd)}; it takes {some([*SPLITS], 3)}, or nothing')
     return found.map(SPLIT_NAMES)
 
+def _numbers(table, classes, file):
+    "The probabilities in `table`"
+    probs = table[[prob_column(c) for c in classes]].apply(pd.to_numeric, errors='coerce').to_numpy(float)
+    if (bad := ~np.isfinite(probs).all(1)).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have a probability that is missing or no number; first: {table.path[bad].iloc[0]}')
+    absent = [c for c in classes if c not in set(table.label)]
+    if absent and (abs(probs.sum(1)-1) > 0.05).any():
+        raise InputError(f'{file}: the probabilities of {some(map(prob_column, classes), 8)} do not sum to 1, and no image is of {some(absent)}: if that is no class, rename its column')
+    return probs
+
+def _found(paths, file):
+    "`paths`, from the folder of `file` where an image is there and not here"
+    folder = os.path.dirname(file)
+    return [b if not os.path.isfile(p) and os.path.isfile(b := os.path.join(folder, p)) else p for p in paths]
+
+def _notes(table, found, positive):
+    "What a reader should know of how the table was understood"
+    pos = found.attrs['positive']
+    if pos and not positive: yield f'{pos} is taken as the positive class; name another one if that is wrong'
+    if 'pred' not in table: return
+    differ = (table.pred.astype(str) != found.pred).sum()
+    if differ: yield f'{differ} of {len(found)} answers in the column pred are not the most probable class; the most probable class is judged'
+
 def _complement(table):
     "Where a table has the probability of one of two classes alone, add that of the other"
-    given,labels = [c for c in table if c.startswith('p_')],set(table.label.astype(str)) if 'label' in table else set()
+    given,labels = [c for c in table if c.startswith('p_')],set(table.label.astype(str))
     other = labels - {given[0].removeprefix('p_')} if len(given) == 1 else set()
     if len(other) == 1: table[prob_column(other.pop())] = 1 - pd.to_numeric(table[given[0]], errors='coerce')

@@ -26,7 +26,7 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import COMPARED, LOWER_IS_BETTER, METRICS, interval_text, metrics, predictive_table, predictive_values
+from .metrics import COMPARED, LOWER_IS_BETTER, METRICS, interval_text, metrics, percent_text, predictive_table, predictive_values
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import choose, operating_section
@@ -37,12 +37,8 @@ from .subgroups import subgroups_section
 from .traits import image_traits
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #49415609
-def _percent(entry):
-    if entry['value'] is None: return 'an undefined share'
-    v,low,high = (None if entry[k] is None else f'{100*entry[k]:.0f}%' for k in ('value', 'low', 'high'))
-    return v if low is None else f'{v} ({low} to {high})'
-
 def _with_interval(entry, m):
+    if entry['value'] is None: return f'nothing that can be stated ({entry["reason"]})'
     text = interval_text(entry)
     return text if entry['low'] is None else text.replace('(', f'({100*m["confidence"]:g}% interval ')
 
@@ -64,8 +60,8 @@ def _two_classes(m):
            f"with an AUROC of {_with_interval(s['auroc'], m)}"
            + ('.' if s['auroc']['value'] is None else
               f": shown one image of each, it gives the {pos} one the higher score in about {100*s['auroc']['value']:.0f} of 100 pairs."))
-    yield (f"Answering with the more probable class, it finds {_percent(s['sensitivity'])} of the {pos} images and clears "
-           f"{_percent(s['specificity'])} of the {rest} ones. Of its {pos} answers, {_percent(s['precision'])} are right here, where "
+    yield (f"Answering with the more probable class, it finds {percent_text(s['sensitivity'])} of the {pos} images and clears "
+           f"{percent_text(s['specificity'])} of the {rest} ones. Of its {pos} answers, {percent_text(s['precision'])} are right here, where "
            f"{count/m['n']:.0%} of the images are {pos}; where that is rarer, more of them will be false alarms.")
 
 def _more_classes(m):
@@ -75,7 +71,7 @@ def _more_classes(m):
            f"is {_with_interval(s['macro_auroc'], m)}.")
     if len(found) > 1:
         worst,best = min(found, key=lambda c: found[c]['value']),max(found, key=lambda c: found[c]['value'])
-        yield f"It finds {best} most often, {_percent(found[best])} of its images, and {worst} least often, {_percent(found[worst])}."
+        yield f"It finds {best} most often, {percent_text(found[best])} of its images, and {worst} least often, {percent_text(found[worst])}."
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #d8a61e27
 def comparison_text(
@@ -191,7 +187,7 @@ _WIDTH = max(len(t) for t,*_ in METRICS.values())
 def report(
     preds:pd.DataFrame, # Predictions; every row is judged, so pass the test split alone
     out=None, # Folder to write; nothing is written if `None`
-    positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
+    positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`; of more, the one that predictive values and thresholds are for
     valid:pd.DataFrame|None=None, # Predictions of validation images by the same model, to choose thresholds on
     choices:dict|None=None, # From `choose`, instead of `valid`; a bundle's `config.json` has them
     calibration:dict|None=None, # Of the bundle's `config.json`: what the temperature is and rests on
@@ -213,40 +209,41 @@ def report(
     preds = preds.reset_index(drop=True)
     m = metrics(preds, positive, resamples, seed)
     versus = {k: compare_models(preds, o, positive, resamples, seed) for k,o in (compare or {}).items()}
-    if choices is None and valid is not None: choices = choose(valid, m['positive'])
-    parts = [*_judged(preds, m, choices, calibration, resamples, seed), *_looked(preds, predictor, train, train_embeddings, audit), history_section(history)]
+    if choices is None and valid is not None: choices = choose(valid, m['positive'] or positive or preds.attrs.get('positive'))
+    parts = [*_judged(preds, m, positive, choices, calibration, resamples, seed), *_looked(preds, predictor, train, train_embeddings, audit), history_section(history)]
     m['sections'] = {s.name: dict(missing=s.missing) if s.missing else s.data for s in parts}
     res = Report(m, parts, None if out is None else Path(out)/'report.html', versus)
     if out is not None: _write(res, preds, Path(os.path.abspath(out)), about or {}, audit, title or 'Evaluation report', pdf)
     return res
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #f8d7b3f4
-def _judged(preds, m, choices, calibration, resamples, seed):
+def _judged(preds, m, positive, choices, calibration, resamples, seed):
     "What the table alone tells"
-    pos,draws,chosen = m['positive'],dict(resamples=resamples, seed=seed),choices or {}
+    pos,draws,chosen = m['positive'] or positive or preds.attrs.get('positive'),dict(resamples=resamples, seed=seed),choices or {}
     yield curves_section(preds, m)
-    yield _prevalence(preds, m, draws)
+    yield _prevalence(preds, m, pos, draws)
     yield calibration_section(preds, calibration, pos, **draws)
     yield operating_section(preds, choices, pos, **draws, equally_common=bool((calibration or {}).get('equally_common')))
     yield sets_section(preds, chosen.get('conformal'), **draws)
     yield referral_section(preds, chosen.get('refer'), **draws)
     yield subgroups_section(preds, None, _traits(preds), pos, **draws)
 
-def _prevalence(preds, m, draws):
+def _prevalence(preds, m, pos, draws):
     "What a positive and a negative answer are worth where positives are rarer"
-    name,title,pos = 'prevalence','Where the positive class is rarer',m['positive']
-    if pos is None: return Section(name, title, missing='It takes two classes, one of them positive; with more, predictive_values(preds, positive=CLASS) tells it for one.')
+    name,title = 'prevalence','Predictive values where the positive class is rarer'
+    if pos is None: return Section(name, title, missing='With more than two classes it takes the name of one: positive=CLASS, or --positive CLASS.')
     found = predictive_values(preds, (0.01, 0.05, 0.1, 0.2, 0.5), pos, **draws)
     here = sum(m['confusion'][m['classes'].index(pos)])/m['n']
     rare = found[0]['ppv']
     text = f'{here:.0%} of these images are {pos}. ' + ('' if rare['value'] is None else
-        f'Where 1% are, {_percent(rare)} of the {pos} answers would be right, if sensitivity and specificity stayed as they are here.')
+        f'Where 1% are, {percent_text(rare)} of the {pos} answers would be right, if sensitivity and specificity stayed as they are here.')
     how = "By Bayes' rule from sensitivity and specificity; the answer is the more probable class. Other thresholds are below."
     return Section(name, title, text, [Grid('Predictive values by prevalence', predictive_table(found), how)], dict(points=found))
 
 def _traits(preds):
-    "What can be measured of the images, if they are here and not too many"
-    if len(preds) <= IMAGES and Path(str(preds.path.iloc[0])).is_file(): return image_traits(preds.path)
+    "What can be measured of the images that are here, if they are not too many"
+    here = [p for p in preds.path if os.path.isfile(str(p))] if len(preds) <= IMAGES else []
+    return image_traits(here) if here else None
 
 def _looked(preds, predictor, train, train_embeddings, audit):
     "What the images tell"
@@ -261,7 +258,7 @@ def _looked(preds, predictor, train, train_embeddings, audit):
     yield attention_section(seen, _shortcut(audit))
     yield ood_section(seen, predictor)
 
-LOOKED = dict(robustness='Worse pictures', attention='Where the model looks', ood='Unlike the training images')
+LOOKED = dict(robustness='Robustness to worse pictures', attention='Shortcuts: where the model looks', ood='Out of distribution')
 
 def _shortcut(audit):
     "AUROC of the audit's shortcut model, if there is one"

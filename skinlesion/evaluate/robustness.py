@@ -20,9 +20,9 @@ from ..answer import probabilities
 from ..core import InputError, plural, some
 from ..draw.paint import contact_sheet
 from .draw import COLOURS, GREY, literal, quiet
-from .metrics import check_predictions, metrics
+from .metrics import check_predictions, compare, metrics
 from .predictions import predictions_table
-from .section import Card, Gallery, Grid, Plot, Section
+from .section import Card, Gallery, Grid, Plot, Section, records
 from .seen import run_images
 from .shares import group_mean
 from ..image import open_image, square
@@ -100,7 +100,7 @@ def robustness(
     n:int=100, # Images at most
     seed:int=42, # Fixes which images, and what is random in a corruption
     resamples:int=1000, # Draws of the groups, for the intervals of scores
-)->pd.DataFrame: # corruption, level (0 for none), strength, images; auroc, balanced_accuracy, changed (answers), each with _low and _high
+)->pd.DataFrame: # corruption, level (0 for none), strength, images; auroc, balanced_accuracy, how far each fell (_fall), and changed (answers), each with _low and _high
     "How the scores of `predictor` fall on worse copies of some images of `preds`"
     kept,images = _decoded(_sampled(preds, n, seed), predictor.spec)
     jobs = [('none', 0, i) for i in range(len(kept))] + [(c, level, i) for c in CORRUPTIONS for level in range(1, 6) for i in range(len(kept))]
@@ -140,8 +140,8 @@ def _spoilt(job, images, seed, spec):
 
 def _row(table, clean, name, level, resamples):
     "Scores of `table`, and the share of its answers that are not those of `clean`"
-    m = metrics(table, resamples=resamples)['metrics']
-    entries = {k: m[k] for k in _SCORES} | dict(changed=group_mean((table.pred != clean.pred).to_numpy(), table.group))
+    m,fall = metrics(table, resamples=resamples)['metrics'],compare(clean, table, resamples=resamples)
+    entries = {k: m[k] for k in _SCORES} | {f'{k}_fall': fall[k] for k in _SCORES} | dict(changed=group_mean((table.pred != clean.pred).to_numpy(), table.group))
     flat = {f'{k}{end}': np.nan if e[o] is None else e[o] for k,e in entries.items() for end,o in (('', 'value'), ('_low', 'low'), ('_high', 'high'))}
     return dict(corruption=name, level=level, strength=CORRUPTIONS[name][1][level-1] if level else np.nan, images=len(table), **flat)
 
@@ -177,18 +177,17 @@ def robustness_section(
 )->Section: # Named `robustness`
     "How far worse pictures lower the scores, in words, figures and pictures"
     try: found = robustness(preds, predictor, n, seed)
-    except InputError as e: return Section('robustness', 'Worse pictures', missing=str(e))
+    except InputError as e: return Section('robustness', 'Robustness to worse pictures', missing=str(e))
     score = 'balanced_accuracy' if found.auroc.isna().all() else 'auroc'
     parts = [Plot('robustness', 'Scores on worse pictures', plot_robustness(found, score), _HOW, f'{score} by corruption and strength, {found.images[0]} images', wide=True),
              Gallery('What was done to them', _copies(found.attrs['path']), 'One picture, and each corruption at strength 3 and 5.'),
              Grid('Strengths', _strengths(), 'Lengths are shares of the short side of the picture.')]
-    return Section('robustness', 'Worse pictures', _told(found, score), parts, dict(images=int(found.images[0]), seed=seed, rows=_records(found)))
+    return Section('robustness', 'Robustness to worse pictures', _told(found, score), parts, dict(images=int(found.images[0]), seed=seed, rows=records(found)))
 
 # %% ../../nbs/api/45_evaluate.robustness.ipynb #2f0eb282
 _HOW = ('Blue is the score with its 95% interval, orange the share of images whose answer is no longer the one of the unchanged picture; the dotted line is the score without '
         'corruption. The classes are as equally common here as the images allow. A steep blue line means that pictures of that kind should be refused or trained on.')
 
-def _records(found): return [{k: None if v != v else v for k,v in r.items()} for r in found.to_dict('records')]
 def _strengths(): return pd.DataFrame([{'corruption': k, **{str(i+1): f'{s:g}' for i,s in enumerate(v)}, 'strength is': unit} for k,(_,v,unit) in CORRUPTIONS.items()])
 
 def _copies(path):
@@ -201,7 +200,10 @@ def _told(found, score):
     clean,mid = found.iloc[0],found[found.level == 3]
     if np.isnan(clean[score]): return f'Scores are undefined on these {clean.images} images. At the middle one of five strengths, at most {mid.changed.max():.0%} of the answers change.'
     title = score.replace('_', ' ').replace('auroc', 'AUROC')
-    worst,swayed,hold = mid.loc[mid[score].idxmin()],mid.loc[mid.changed.idxmax()],mid[mid[score] >= clean[score]-0.02].corruption
-    kept = f' It holds within 0.02 under {", ".join(hold)}.' if len(hold) else ''
-    return (f'On {clean.images} images, at the middle one of five strengths, {worst.corruption} lowers the {title} most, from {clean[score]:.2f} to {worst[score]:.2f} '
-            f'({worst[f"{score}_low"]:.2f} to {worst[f"{score}_high"]:.2f}).{kept} {swayed.corruption[0].upper() + swayed.corruption[1:]} changes most answers, {swayed.changed:.0%} of them.')
+    worst,swayed = mid.loc[mid[score].idxmin()],mid.loc[mid.changed.idxmax()]
+    sure,value,low,high = (mid[mid[f'{score}_fall_low'] > 0],*(worst[f'{score}_fall{end}'] for end in ('', '_low', '_high')))
+    most = (f'{worst.corruption} lowers the {title} most, by {value:.2f} ({low:.2f} to {high:.2f}) from {clean[score]:.2f}' if low > 0 else
+            f'no corruption lowers the {title} of {clean[score]:.2f} by more than chance, which so few images say little of')
+    more = [c for c in sure.corruption if c != worst.corruption] if low > 0 else []
+    also = f' Beyond chance it also falls under {", ".join(more)}.' if more else ''
+    return (f'On {clean.images} images, at the middle one of five strengths, {most}.{also} {swayed.corruption[0].upper() + swayed.corruption[1:]} changes most answers, {swayed.changed:.0%} of them.')

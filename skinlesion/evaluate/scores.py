@@ -35,8 +35,8 @@ def confusion_scores(
     rest,other = total-true,total-answered
     tn,excess = rest-answered+tp,total*tp-true*answered # excess over independence; tp tn - fp fn
     return dict(sensitivity=ratio(tp, true), specificity=ratio(tn, rest), precision=ratio(tp, answered), npv=ratio(tn, other),
-                f1=ratio(2*tp, true+answered), mcc=ratio(excess, np.sqrt(true*answered*rest*other)),
-                kappa=ratio(2*excess, true*other+answered*rest))
+                f1=ratio(2*tp, (true+answered)*(true > 0)), mcc=ratio(excess, np.sqrt(true*answered*rest*other)),
+                kappa=ratio(2*excess, (true*other+answered*rest)*(true*rest > 0)))
 
 def agreement(
     confusion:np.ndarray, # ... x classes x classes
@@ -46,7 +46,7 @@ def agreement(
     total,chance = true.sum(-1),(true*answered).sum(-1)
     spread = [total**2-(o**2).sum(-1) for o in (true, answered)]
     return dict(accuracy=ratio(right, total), mcc=ratio(right*total-chance, np.sqrt(spread[0]*spread[1])),
-                kappa=ratio(right*total-chance, total**2-chance))
+                kappa=ratio(right*total-chance, (total**2-chance)*(spread[0] > 0)))
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #7bc8d67b
 MIN_SENSITIVITY = 0.8 # from which the partial area counts

@@ -8,6 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.section.html.md"""
 __all__ = ['Plot', 'Grid', 'Card', 'Gallery', 'Section']
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #83e30f6e
+import json
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -47,6 +48,7 @@ class Card:
     image:Image.Image|None # Small; `None` where it could not be read
     lines:list # Text below it, one line each
     alt:str
+    plain:Image.Image|None = None # The picture itself, where `image` has something laid over it
 
 @dataclass
 class Gallery:
@@ -79,3 +81,8 @@ def template(name):
     env.filters |= dict(kind=part_kind, svg_uri=lambda p: data_uri(p.svg, 'image/svg+xml'),
                         jpeg_uri=lambda i: data_uri(jpeg(i.convert('RGB')), 'image/jpeg'))
     return env.get_template(f'{name}.html.j2')
+
+# %% ../../nbs/api/41_evaluate.section.ipynb #825384d5
+def records(table:pd.DataFrame)->list: # Of dictionaries
+    "The rows of `table`, as JSON takes them"
+    return json.loads(table.to_json(orient='records'))

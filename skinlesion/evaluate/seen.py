@@ -158,4 +158,6 @@ def image_card(
     "The picture `path` with what is to be said of it"
     name = os.path.basename(path)
     short = name if len(name) < 27 else f'…{name[-25:]}'
-    return Card(thumbnail(path) if seen is None else seen.picture(path), [*lines, short], f'{name}: {"; ".join(lines)}')
+    alt,plain = f'{name}: {"; ".join(lines)}',thumbnail(path)
+    if plain is None or seen is None or path not in seen.where: return Card(plain, [*lines, short], alt)
+    return Card(seen.picture(path), [*lines, short], f'{alt}; with its heat map', plain)

@@ -27,8 +27,9 @@ MOST = 12 # values of a column that are told apart
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #bd2c0ca1
 ATTRIBUTES = { # name: columns, of which the first that is there counts
-    'age': ['age'], 'sex': ['sex'], 'site': ['site', 'localization'], 'diagnosis type': ['dx_type'],
-    'source': ['source', 'dataset', 'institution'], 'skin tone': ['skin_tone'], 'sharpness': ['sharpness'], 'brightness': ['brightness'],
+    'age': ['age', 'age_approx'], 'sex': ['sex'], 'site': ['site', 'localization', 'anatom_site_general', 'anatom_site_general_challenge'],
+    'diagnosis type': ['dx_type', 'diagnosis_confirm_type'], 'source': ['source', 'dataset', 'institution', 'attribution'],
+    'estimated skin tone': ['skin_tone'], 'sharpness': ['sharpness'], 'brightness': ['brightness'],
 }
 AGES = {0: '0 to 29', 30: '30 to 49', 50: '50 to 69', 70: '70 and over'} # band by its first year
 UNKNOWN = 'unknown'
@@ -390,7 +391,8 @@ def subgroups_section(
     if (found.attribute == ALL[0]).all():
         names = some(sorted({c for cols in ATTRIBUTES.values() for c in cols}), 99)
         return Section('subgroups', title, missing=f'The predictions have no column to make subgroups of: add one or more of {names}, or name others with columns=.{lacking}')
-    parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(found), _HOW.format(comparisons=found.attrs['comparisons'])+lacking,
+    toned = _TONE if 'estimated skin tone' in set(found.attribute) else ''
+    parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(found), _HOW.format(comparisons=found.attrs['comparisons'])+toned+lacking,
                   f'scores with intervals of each value of {some(found.attribute[found.attribute != ALL[0]].unique(), 9)}', wide=True)]
     if found.beyond_chance.any(): parts.append(Grid('Gaps larger than chance', _gaps_table(found), _GAPS))
     return Section('subgroups', title, _say(found), [*parts, Grid('All subgroups', _wide_table(found), _TABLE)], subgroup_data(found))
@@ -398,6 +400,8 @@ def subgroups_section(
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #e7eecd1c
 _HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% interval from resampling groups. Filled diamonds '
         'differ from all images by more than chance: attributes were exchanged between groups with the same labels, and the largest of {comparisons} gaps was rarely as large.')
+_TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion that reaches the border shift it; it is not the skin '
+         'type of the patient.')
 _GAPS = 'The gap is to all images. p is the chance of a gap as large anywhere among all comparisons, if the attributes said nothing of the answers.'
 _TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class.'
 
