@@ -102,7 +102,7 @@ def summary(table, names):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--weights', required=True, help='folder with a folder for each network')
+    parser.add_argument('--weights', help='folder with a folder for each network')
     parser.add_argument('--archs', nargs='*', help='some of them; all if left out')
     parser.add_argument('--binary', help='malignant_vs_benign: AUROC on its own test part')
     parser.add_argument('--classes', help='ham10000: balanced accuracy and AUROC over seven classes')
@@ -111,6 +111,7 @@ def main():
     parser.add_argument('--set', nargs='*', default=[], metavar='FIELD=VALUE', help='fields of the recipe, such as epochs=4 or freeze_norm=false')
     parser.add_argument('--no-fastai', action='store_true', help='only ours')
     opts = parser.parse_args()
+    if not opts.weights: return print('Left out: it takes images and weights, see --help')
     warnings.filterwarnings('ignore')
     fields = dict(o.split('=', 1) for o in opts.set)
     for name in opts.archs or sorted(p.name for p in Path(opts.weights).iterdir() if (p/'config.json').exists()):

@@ -92,7 +92,8 @@ def _some(x, p):
 # %% ../../nbs/api/18_data.augment.ipynb #96c5a913
 PRESETS = {
     'none': None,
-    'dermoscopy': dict(flips=True, turn=180., zoom=(1., 1.15), light=0.08, contrast=0.15, tint=0.06, hair=0.2, patch=0.2),
+    # quarter turns resample nothing; any other turn blurs a picture as no test image is, so that only some are turned so
+    'dermoscopy': dict(flips=True, quarters=True, turn=180., zoom=(1., 1.15), askew=0.4, light=0.08, contrast=0.15, tint=0.06, hair=0.1, patch=0.1),
     # a heart on the right would be a rare disease: no flip, and only as askew as a patient may stand
     'xray': dict(turn=7., zoom=(0.95, 1.1), light=0.1, contrast=0.2),
     # a section is scanned along the axes of the glass, and a quarter turn resamples nothing
@@ -120,10 +121,10 @@ class TrainOnly(Transform):
         return y
 
 # %% ../../nbs/api/18_data.augment.ipynb #62a2625e
-def _with_fastai(flips=False, quarters=False, turn=0., zoom=None, light=0., contrast=0., tint=0., **rest):
+def _with_fastai(flips=False, quarters=False, turn=0., zoom=None, askew=1., light=0., contrast=0., tint=0., **rest):
     moves = [Dihedral(p=1.)] if quarters else [Flip()] if flips else []
-    if turn: moves.append(Rotate(turn, p=1.))
-    if zoom: moves.append(Zoom(*zoom, p=1.))
+    if turn: moves.append(Rotate(turn, p=askew))
+    if zoom: moves.append(Zoom(*zoom, p=askew))
     move = Pipeline(setup_aug_tfms(moves), split_idx=0)
     colour = [partial(jitter, light=light, contrast=contrast, tint=tint)] if light or contrast or tint else []
     return [lambda x: move(TensorImage(x)).as_subclass(torch.Tensor), *colour, *_ours(**rest)]
@@ -134,11 +135,11 @@ def _ours(stain=0., hair=0., patch=0.):
     return [partial(f, **kw) for f,kw in chosen.items() if any(kw.values())]
 
 # %% ../../nbs/api/18_data.augment.ipynb #74442879
-def _with_kornia(flips=False, quarters=False, turn=0., zoom=None, light=0., contrast=0., tint=0., patch=0., **rest):
+def _with_kornia(flips=False, quarters=False, turn=0., zoom=None, askew=1., light=0., contrast=0., tint=0., patch=0., **rest):
     K = need('kornia.augmentation', extra='kornia')
     steps = [K.RandomHorizontalFlip(), K.RandomVerticalFlip()] if flips else []
     if quarters: steps.append(K.RandomRotation90((0, 3), p=1.))
-    if turn or zoom: steps.append(K.RandomAffine(turn, scale=zoom, padding_mode='reflection', p=1.))
+    if turn or zoom: steps.append(K.RandomAffine(turn, scale=zoom, padding_mode='reflection', p=askew))
     if light: steps.append(K.RandomBrightness((1-light, 1+light), p=1.))
     if contrast: steps.append(K.RandomContrast((1-contrast, 1+contrast), p=1.))
     if patch: steps.append(K.RandomErasing(scale=(0.02, 0.09), ratio=(0.5, 2.), value=0.5, p=patch))

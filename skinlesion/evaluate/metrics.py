@@ -218,9 +218,9 @@ def _reason(key, confusion, j):
     wanted,total = j.classes if cls is None else [cls],confusion.sum()
     true,answered = (dict(zip(j.classes, confusion.sum(ax))) for ax in (1, 0))
     every,never = ([c for c in wanted if answered[c] == n] for n in (total, 0))
-    if name == 'precision': return f'no image was answered as {some(never)}'
+    if name == 'precision' and min(true[c] for c in wanted): return f'no image was answered as {some(never)}'
     varied = max(true[c] for c in wanted) < total and (cls is None or true[cls] > 0)
-    if name == 'npv' or name in ('mcc', 'kappa') and varied:
+    if name in ('npv', 'mcc', 'kappa') and varied:
         return f'every image was answered as {some(every)}' if every else f'no image was answered as {some(never)}'
     absent = [cls] if cls is not None and not true[cls] else [c for c in j.classes if not true[c]]
     return f'no image of {some(absent)}' if absent else f'every image is of {some(wanted)}'

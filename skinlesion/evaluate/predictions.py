@@ -28,8 +28,9 @@ def check_labels(
     classes:list, # The classes of a model
 ):
     "Refuse `cases` with labels that are none of `classes`"
-    unknown = sorted(set(cases.label) - set(classes))
-    if unknown: raise InputError(f'the data has labels that the model does not know: {", ".join(unknown)}; it knows {", ".join(classes)}')
+    unknown = ~cases.label.isin(classes)
+    if unknown.any(): raise InputError(f'{unknown.sum()} of {len(cases)} images have labels that the model does not know: {some(sorted(set(cases.label[unknown])))}; '
+                                       f'it knows {some(classes, 10)}; first: {cases.path[unknown].iloc[0]}')
 
 def predictions_table(
     cases:pd.DataFrame, # Cases, one row per image

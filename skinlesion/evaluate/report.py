@@ -165,14 +165,14 @@ class Report:
     def __str__(self):
         m = self.metrics
         head = f'{_sample(m)}; ' + (f"positive: {m['positive']}" if m['positive'] else f"{len(m['classes'])} classes, macro averages")
-        rows = [f'  {METRICS[k][0]:<{_WIDTH}} {interval_text(v, 3)}' for k,v in _shown(m).items()]
+        rows = [f'  {METRICS[k][0]:<{_WIDTH}} {_entry_text(v)}' for k,v in _shown(m).items()]
         versus = [f'It {comparison_text(k, c)}.' for k,c in self.comparisons.items()]
         return '\n'.join([head, *rows, *versus, *([f'  page: {self.path}'] if self.path else []), NOTICE])
     __repr__ = __str__
 
     def _repr_markdown_(self):
         m = self.metrics
-        rows = [f'| {METRICS[k][0]} | {interval_text(v, 3)} |' for k,v in _shown(m).items()]
+        rows = [f'| {METRICS[k][0]} | {_entry_text(v)} |' for k,v in _shown(m).items()]
         versus = [f'It {comparison_text(k, c)}.\n' for k,c in self.comparisons.items()]
         head = f"| {_sample(m)} | value ({100*m['confidence']:g}% interval) |"
         return '\n'.join([head, '|:--|:--|', *rows, '', *versus, *(f'- {k}: {t}' for k,t in self.findings().items()), '', f'*{NOTICE}*'])
@@ -180,6 +180,10 @@ class Report:
     def comparison_table(self)->pd.DataFrame:
         "One row per other model and score: this, other, difference, low, high, p"
         return pd.DataFrame(_comparison_rows(self.comparisons))
+
+def _entry_text(entry):
+    "The score, its interval, or why it has none"
+    return interval_text(entry, 3) + (f' ({entry["reason"]})' if entry['low'] is None and entry['value'] is not None else '')
 
 _WIDTH = max(len(t) for t,*_ in METRICS.values())
 

@@ -34,7 +34,7 @@ def confusion_scores(
     total = true.sum(-1, keepdims=True)
     rest,other = total-true,total-answered
     tn,excess = rest-answered+tp,total*tp-true*answered # excess over independence; tp tn - fp fn
-    return dict(sensitivity=ratio(tp, true), specificity=ratio(tn, rest), precision=ratio(tp, answered), npv=ratio(tn, other),
+    return dict(sensitivity=ratio(tp, true), specificity=ratio(tn, rest), precision=ratio(tp, answered*(true > 0)), npv=ratio(tn, other*(rest > 0)),
                 f1=ratio(2*tp, (true+answered)*(true > 0)), mcc=ratio(excess, np.sqrt(true*answered*rest*other)),
                 kappa=ratio(2*excess, (true*other+answered*rest)*(true*rest > 0)))
 
