@@ -92,8 +92,8 @@ def _some(x, p):
 # %% ../../nbs/api/18_data.augment.ipynb #96c5a913
 PRESETS = {
     'none': None,
-    # quarter turns resample nothing; any other turn blurs a picture as no test image is, so that only some are turned so
-    'dermoscopy': dict(flips=True, quarters=True, turn=180., zoom=(1., 1.15), askew=0.4, light=0.08, contrast=0.15, tint=0.06, hair=0.1, patch=0.1),
+    # quarter turns resample nothing; any other turn blurs a picture as no test image is, so that few are turned so
+    'dermoscopy': dict(flips=True, quarters=True, turn=180., zoom=(1., 1.15), askew=0.1, light=0.08, contrast=0.15, tint=0.06, hair=0.1, patch=0.1),
     # a heart on the right would be a rare disease: no flip, and only as askew as a patient may stand
     'xray': dict(turn=7., zoom=(0.95, 1.1), light=0.1, contrast=0.2),
     # a section is scanned along the axes of the glass, and a quarter turn resamples nothing

@@ -202,7 +202,7 @@ def _told(found, score):
     title = score.replace('_', ' ').replace('auroc', 'AUROC')
     worst,swayed = mid.loc[mid[score].idxmin()],mid.loc[mid.changed.idxmax()]
     sure,value,low,high = (mid[mid[f'{score}_fall_low'] > 0],*(worst[f'{score}_fall{end}'] for end in ('', '_low', '_high')))
-    most = (f'{worst.corruption} lowers the {title} most, by {value:.2f} ({low:.2f} to {high:.2f}) from {clean[score]:.2f}' if low > 0 else
+    most = (f'{worst.corruption} lowers the {title} most, by {value:.3f} ({low:.3f} to {high:.3f}) from {clean[score]:.3f}' if low > 0 else
             f'no corruption lowers the {title} of {clean[score]:.2f} by more than chance, which so few images say little of')
     more = [c for c in sure.corruption if c != worst.corruption] if low > 0 else []
     also = f' Beyond chance it also falls under {", ".join(more)}.' if more else ''
