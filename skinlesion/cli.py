@@ -100,6 +100,7 @@ def train(
     folds: Annotated[Optional[int], typer.Option(metavar='K', help='Train a network on each of K folds, and average them')] = None,
     tta: Annotated[Optional[str], typer.Option(metavar='V', help='Views to average over: flip (2), dihedral (8) or none')] = None,
     compare: Annotated[Optional[list[str]], typer.Option(metavar='RUN', help='Another run to compare with in the report; may be repeated')] = None,
+    fields: Annotated[Optional[list[str]], typer.Option('--set', metavar='FIELD=VALUE', help='Any field of a recipe, such as mixup=0.4 or lr=0.001; may be repeated')] = None,
     columns: Columns = None,
     resume: Annotated[bool, typer.Option('--resume', help='Go on with the unfinished run in RUN')] = False,
     strict: Strict = False,
@@ -107,8 +108,8 @@ def train(
 ):
     "Train and judge a model, into a run folder"
     from skinlesion.commands import train
-    train(data, out, recipe, resume, strict, compare or (), allow_leaks, layout=layout, target=target, arch=arch, size=size, epochs=epochs, minutes=minutes,
-          seed=seed, positive=positive, track=track, columns=columns, folds=folds, tta=tta)
+    named = dict(layout=layout, target=target, arch=arch, size=size, epochs=epochs, minutes=minutes, seed=seed, positive=positive, track=track, columns=columns, folds=folds, tta=tta)
+    train(data, out, recipe, resume, strict, compare or (), allow_leaks, **(named | _fields(fields)))
 
 @app.command(epilog='Example: skinlesion sweep recipe.toml photos --out swept --n 20')
 def sweep(
@@ -164,6 +165,12 @@ def report(
     "Judge the predictions of any model; rows whose split is valid are what thresholds are chosen on"
     from skinlesion.commands import report_file
     report_file(predictions, out, positive, columns, pdf)
+
+def _fields(given):
+    "`FIELD=VALUE` as keywords; values are text, which the recipe reads"
+    pairs = [o.split('=', 1) for o in given or ()]
+    if bad := [o for o,p in zip(given or (), pairs) if len(p) != 2 or not all(p)]: raise InputError(f'--set takes FIELD=VALUE, such as mixup=0.4, and not {bad[0]!r}')
+    return dict(pairs)
 
 # %% ../nbs/api/71_cli.ipynb #499cf3ae
 @app.command(epilog='Example: skinlesion audit photos --out audited')

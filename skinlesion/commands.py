@@ -24,10 +24,10 @@ from .data.files import TABLE_SUFFIXES
 from .data.layouts import read_cases, write_cases
 from .data.split import load_cases
 from .evaluate.calibration import Calibration, calibrate
-from .evaluate.metrics import METRICS, interval_text, metrics
+from .evaluate.metrics import METRICS, check_predictions, interval_text, metrics
 from .evaluate.operating import choose
 from .evaluate.predictions import check_labels, predictions_table, read_predictions, run_model
-from .evaluate.report import Report, check_report_out, report
+from .evaluate.report import Report, check_report_out, report, shortcut_score
 from .image import InputSpec
 from .models.ensemble import Ensemble, with_views
 from .models.registry import check_arch, is_pretrained
@@ -145,9 +145,11 @@ def _judge(run, trained, others, found, began):
     about = _about(run, trained) | _calibrated_text(calibration, changed) | {'Compared with': ', '.join(others) or _ALONE}
     if run.recipe.folds: about |= _folds_text(run, trained.table('valid', calibration))
     result = _report(run, trained, preds, _served(bundle, preds), about, others, found)
-    add_to_bundle(bundle, findings=result.findings())
+    add_to_bundle(bundle, findings=result.findings(), about={k: v for k,v in about.items() if k in _LASTING}, shortcut=shortcut_score(found))
     _end(run, preds, scores, began)
     return result
+
+_LASTING = ('Images', 'Architecture', 'Input', 'Augmentation', 'Imbalance', 'Loss', 'Epochs', 'Seed', 'Training time', 'Versions', 'Temperature', 'Folds') # of a run, for later reports
 
 def _report(run, trained, preds, predictor, about, others, found):
     history = None if run.recipe.folds else run.history # each fold has its own
@@ -269,7 +271,14 @@ def _fit_folds(recipe, cases, out, resume):
     about['seconds']['training'] = round(sum(r.about['seconds']['training'] for r in runs), 1)
     trained = _together(parts, cases)
     write_cases(trained.table('valid', Calibration(1., 0)), out/'held_out.csv')
-    return Run(out, recipe, None, history, start_tracker(recipe.track, out, recipe.to_dict(), about), about),lambda: trained
+    tracker = start_tracker(recipe.track, out, recipe.to_dict(), about)
+    for row in _by_epoch(history): tracker.call('log', row)
+    return Run(out, recipe, None, history, tracker, about),lambda: trained
+
+def _by_epoch(history):
+    "A row for each epoch, with the values of all folds"
+    for epoch,part in history.groupby('epoch'):
+        yield dict(epoch=int(epoch)) | {f'fold-{r["fold"]}/{k}': v for r in part.to_dict('records') for k,v in r.items() if k not in ('epoch', 'fold', 'phase', 'kept')}
 
 def _together(parts, cases):
     "The mean of the networks of all folds"
@@ -305,12 +314,14 @@ def evaluate(
     _report_out(out)
     cases = _as_trained(_labelled(predictor, data, layout, strict, columns), predictor.reference)
     check_labels(cases, predictor.classes)
-    part = _part(cases, split)
-    preds = predictions_table(part, predictor.probabilities(part.path), predictor.classes, predictor.positive)
-    about = {'Bundle': str(bundle), 'Data': str(data), 'Split': ', '.join(s or 'not split' for s in sorted(part.split.unique())),
+    part,chosen = _part(cases, split),_chosen(predictor)
+    def judged(rows): return predictions_table(rows, predictor.probabilities(rows.path), predictor.classes, predictor.positive)
+    preds,held = judged(part),cases[(cases.split == 'valid') & ~cases.group.isin(part.group)]
+    if chosen['choices'] is None and len(held): chosen['valid'] = judged(held) # a bundle without thresholds, and its validation images
+    about = (predictor.config.get('about') or {}) | {'Bundle': str(bundle), 'Data': str(data), 'Split': ', '.join(s or 'not split' for s in sorted(part.split.unique())),
              'Files left out': str(len(cases.attrs['skipped'])), 'Data hash': cases.attrs['data_hash']}
     result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(cases)}',
-                    predictor=predictor, train=_some_of(cases[cases.split == 'train']), pdf=pdf, **_chosen(predictor))
+                    predictor=predictor, train=_some_of(cases[cases.split == 'train']), pdf=pdf, **chosen)
     print(result)
     return result
 
@@ -364,6 +375,8 @@ def report_file(
     if Path(predictions).resolve().is_relative_to(Path(out).resolve()): raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another folder for --out')
     table = read_predictions(predictions, positive, columns)
     preds,valid = _judged_rows(table, predictions)
+    try: check_predictions(preds)
+    except InputError as e: raise InputError(f'{predictions}: {e}') from None
     told = _rows_text(table, preds, valid) | {'Read so' if len(table.attrs['notes']) == 1 else f'Read so, {k}': n for k,n in enumerate(table.attrs['notes'], 1)}
     for name,text in told.items(): print(f'{name}: {text}')
     result = report(preds, out, valid=valid, about={'Predictions': str(predictions)} | told, title=Path(predictions).stem, pdf=pdf)
@@ -378,7 +391,7 @@ def _judged_rows(table, file):
     if not there: raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores would be those of a memory; give predictions of others')
     preds,valid = (table[table.split == s] for s in (there[0], 'valid'))
     valid = valid[~valid.group.isin(preds.group)]
-    return preds, valid if there[0] == 'test' and len(valid) else None
+    return preds, valid if there[0] != 'valid' and len(valid) else None
 
 def _rows_text(table, preds, valid):
     "What became of rows that are not judged, and of lesions that are on two sides"

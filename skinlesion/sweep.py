@@ -41,6 +41,7 @@ def sweep_space(
 
 # %% ../nbs/api/70_sweep.ipynb #d1e7e314
 def _check_field(where, field, values, recipe):
+    if field in ('folds', 'tta'): raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, for the training with the best')
     if field in (*DATA_FIELDS, 'track'): raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in the recipe')
     choices = _ends(where, values) if isinstance(values, dict) else values
     if not isinstance(choices, list) or not choices: raise InputError(f'{where}: needs a list of choices or {{low = .., high = ..}}, not {values!r}')
@@ -185,18 +186,18 @@ def _trials(study, space, n, seed):
 def _try(study, trial, base, space, cases, out, n):
     "Run `trial`, and tell the `study` what came of it"
     changes,folder = {k: _suggest(trial, k, v) for k,v in space.items()},out/f'trial-{trial.number:03d}'
-    value,state,said = _outcome(trial, _changed(base, changes), cases, folder)
+    value,state,said = _outcome(trial, base, changes, cases, folder)
     remove(folder/'checkpoints')
     study.tell(trial, value, state)
     print(f'{folder.name} of {n}: {said}; {", ".join(f"{k} {v:.3g}" if isinstance(v, float) else f"{k} {v}" for k,v in changes.items())}', flush=True)
     _write_trials(study, out)
 
-def _outcome(trial, recipe, cases, folder):
+def _outcome(trial, base, changes, cases, folder):
     "What `trial` is worth, its state where it is worth nothing, and what to say of it"
     optuna = need('optuna')
-    try: value = run_trial(recipe, cases, folder, resume=True, cbs=[Prune(trial)])
+    try: value = run_trial(_changed(base, changes), cases, folder, resume=True, cbs=[Prune(trial)])
     except optuna.TrialPruned: return None,optuna.trial.TrialState.PRUNED,'ended early, others were better'
-    except RuntimeError as e: return None,optuna.trial.TrialState.FAIL,f'failed ({e})' # such as a loss that is not finite; the next may do better
+    except (RuntimeError, InputError) as e: return None,optuna.trial.TrialState.FAIL,f'failed ({e})' # such as a loss that is not finite; the next may do better
     return value,None,f'AUROC {value:.3f} on validation'
 
 def _write_trials(study, out):

@@ -21,7 +21,7 @@ import pandas as pd
 import PIL
 from PIL import features
 
-from ..core import InputError
+from ..core import InputError, sha256
 from .cache import cache_dir, cache_limit, cached, is_cached
 from ..image import InputSpec, square
 
@@ -127,7 +127,7 @@ def pick_place(
     if cache != 'auto' and nbytes > room[cache]:
         raise InputError(f'the prepared images take {nbytes/1e9:.2f} GB, but {cache} has room for {room[cache]/1e9:.2f} GB: {_ADVICE[cache]}')
     if cache != 'auto': return cache
-    if nbytes <= _MEMORY_SHARE*room['memory']: return 'memory'
+    if nbytes*int(os.environ.get('LOCAL_WORLD_SIZE', 1)) <= _MEMORY_SHARE*room['memory']: return 'memory' # each process of torchrun keeps its own
     return 'disk' if nbytes <= min(_DISK_SHARE*free_disk(), cache_limit()) else 'none'
 
 # %% ../../nbs/api/18_data.prepared.ipynb #505f2e5b
@@ -167,7 +167,7 @@ def content_keys(
 )->list: # A text for each
     "What identifies the content of each image"
     if 'sha256' in cases: return cases.sha256.tolist()
-    return [_stat_key(p) for p in cases.path]
+    with ThreadPoolExecutor() as pool: return list(pool.map(_content_key, cases.path))
 
 def prepared(
     cases:pd.DataFrame, # Cases
@@ -184,11 +184,9 @@ def prepared(
     return Prepared(cases.path, spec, Rows(buffer, len(keys), shape), slots, place)
 
 # %% ../../nbs/api/18_data.prepared.ipynb #69ec71f7
-def _stat_key(path):
+def _content_key(path):
     "Of a file that is missing, its path: whoever opens it will say so"
-    with suppress(OSError):
-        s = os.stat(path)
-        return f'{os.path.realpath(path)} {s.st_size} {s.st_mtime_ns} {s.st_ctime_ns}'
+    with suppress(OSError): return sha256(path)
     return os.path.abspath(path)
 
 def _entry(keys, spec):

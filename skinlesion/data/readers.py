@@ -126,8 +126,8 @@ def column_names(columns):
     else: pairs = [p.split('=') for p in columns.split(',')]
     if any(len(p) != 2 or not all(p) for p in pairs): raise InputError(f'columns is {columns!r}; write them as path=file,label=dx,group=patient')
     found = {ours.strip(): theirs.strip() for ours,theirs in pairs}
-    odd = set(found) - set(CASE_COLUMNS)
-    if odd: raise InputError(f'columns names {some(sorted(odd))}; it can name {", ".join(CASE_COLUMNS)}, and all others keep their own names')
+    odd = {c for c in found if c not in CASE_COLUMNS and not c.startswith('p_')}
+    if odd: raise InputError(f'columns names {some(sorted(odd))}; it can name {", ".join(CASE_COLUMNS)}, and p_CLASS of predictions; all others keep their own names')
     return found
 
 def named_table(file, columns):

@@ -166,18 +166,22 @@ def attention_section(
 
 # %% ../../nbs/api/45_evaluate.attention.ipynb #b4a33114
 _HOW = ('Dots are the mean share of the heat map that lies outside the lesion, with 95% intervals; the upright line is the share of the area outside, which a map without regard '
-        'for the lesion would have. Further left of the line is better. The cells of a map are coarse and reach over the rim, so a share of 0 is not to be expected.')
+        'for the lesion would have. Further left of the line is better. The cells of a map are coarse and reach over the rim, so a share of 0 is not to be expected. Rulers and hairs are not told apart from other skin.')
 
 def _told(found, table, there, audit_score, own):
     row = table.iloc[0]
     yield (f'{1-row.outside:.0%} of the heat map lies on the lesion, which takes {1-row.area_outside:.0%} of the area '
            f'(means over the {there:,} of {len(found):,} images in which a lesion was found).')
-    if row.high is not None and row.high >= row.area_outside: yield 'That is not more than a map without regard for the lesion would have: look at the pictures below.'
+    seen = found[found.outside.notna()]
+    more = group_mean(seen.area_outside-seen.outside, seen.group, ends=None)
+    if more['low'] is not None and more['low'] <= 0: yield 'That is not more, beyond chance, than a map without regard for the lesion would have: look at the pictures below.'
+    elif more['value'] < 0.1: yield 'That is little more than a map without regard for the lesion would have: look at the pictures below.'
     beside = table[table.of.str.startswith('answer ') & (table.low.astype(float) > table.area_outside)].of.str.removeprefix('answer ')
     if len(beside): yield f'For the answer {some(beside)} it lies beside the lesion more than the area does, beyond chance.'
     if own and None not in (own['value'], audit_score['low']):
         yield (f'Technical facts of the files alone reach an AUROC of {interval_text(audit_score)}, the model {interval_text(own)}'
                + (': a shortcut could explain part of it.' if audit_score['low'] > 0.5 else '.'))
+    if not audit_score: yield 'How far technical facts of the files alone would get is not known here: skinlesion audit tells it.'
 
 def _readable(table):
     shares = [f'{o.outside:.0%}' if pd.isna(o.low) else f'{o.outside:.0%} ({o.low:.0%} to {o.high:.0%})' for o in table.itertuples()]

@@ -267,7 +267,7 @@ _HOW = ('On the dotted line a probability means what it says. A point below it w
         'the lower panel says how many images stand behind each point.')
 _GRID_HOW = ('The expected calibration error is the mean gap between the probability of the answer and how often such answers are right (with two classes the figure shows the probability of the positive '
              'class instead); the log loss is the mean surprise in nats at the truth. 0 is best for both. In brackets are 95% intervals from drawing lesions; '
-             'chance alone makes the error larger, so its interval lies mostly below the value.')
+             'chance alone makes the error larger, so its interval is made wide.')
 
 def _by(compared):
     "What the choice of a vector rests on"
@@ -279,8 +279,8 @@ def _text(found, c):
     lines = [f'Confidence and accuracy differ by {gap} percentage points on average{", if each class counts the same" if c.get("equally_common") else ""}.']
     if 'before' in found:
         b,a = (found[k]['ece']['value'] for k in ('before', 'after'))
-        lines.append(f'The temperature, {c["temperature"]:.2f}, was fitted on {plural(c["images"], "validation image")} and {"lowers" if a < b else "raises"} the calibration error here '
-                     f'from {100*b:.1f} to {100*a:.1f} points.')
+        lines.append(f'The temperature, {c["temperature"]:.2f}, was fitted on {plural(c["images"], "validation image")}; here '
+                     f'the calibration error is {100*b:.1f} points without it and {100*a:.1f} with it.')
     elif c.get('vector'): lines.append(f'A factor and a shift for each class were fitted on {plural(c["images"], "validation image")}, where they did better than one temperature{_by(c.get("compared"))}.')
     elif c.get('why'): lines.append(f'The temperature is 1: {c["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')

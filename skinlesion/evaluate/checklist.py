@@ -33,6 +33,8 @@ def _joined(about, *names):
 def _facts(m, sections, about, audit):
     "Name of a fact -> what is known of it, or nothing"
     told = {s.name: s.text for s in sections if not s.missing}
+    known = {s.name: s.data for s in sections if not s.missing}
+    if not known.get('operating', {}).get('chosen'): told.pop('operating', None) # its text says that nothing was chosen
     counts = ', '.join(f'{sum(row):,} {c}' for c,row in zip(m['classes'], m['confusion']))
     groups = 'each image taken as independent' if m['groups'] == m['n'] else f"{m['groups']:,} groups (lesions or patients)"
     scores = [k for k in ('auroc', 'macro_auroc', 'balanced_accuracy', 'sensitivity', 'specificity') if k in m['metrics']]
@@ -47,19 +49,15 @@ def _facts(m, sections, about, audit):
         metrics=', '.join(METRICS[k][0] for k in m['metrics']) + '.',
         uncertainty=f"{100*m['confidence']:g}% intervals by resampling groups {m['resamples']:,} times (seed {m['seed']}).",
         performance='; '.join(f"{METRICS[k][0]} {interval_text(m['metrics'][k])}" for k in scores) + '.',
-        output=told.get('calibration', ''), characteristics=_characteristics(sections),
+        output='The softmax of the logits of the network.' + (f" {_joined(about, 'Temperature')}." if 'Temperature' in about else '') if 'Architecture' in about else '',
         limits=' '.join(t for t in (told.get('subgroups'), told.get('ood'), told.get('attention')) if t),
-        **{k: told.get(k, '') for k in ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood', 'referral')})
+        **{k: told.get(k, '') for k in ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')})
 
 def _audited(audit):
     if audit is None: return ''
     leaks = audit.leaks()
     return ('By lesion or patient where that is known, else by image; ' +
             ('; '.join(f.summary for f in leaks) if leaks else 'the audit found no group and no copy of an image on two sides') + '.')
-
-def _characteristics(sections):
-    found = any(s.name == 'subgroups' and not s.missing for s in sections)
-    return 'Counts of the images judged are in the section on subgroups; those of the other partitions are to be added.' if found else ''
 
 # %% ../../nbs/api/45_evaluate.checklist.ipynb #179c536e
 def checklist(
@@ -83,5 +81,5 @@ def _standard(title, name, rows):
     person = rows.answer == PERSON
     def grid(part, title): return Grid(title, part[['item', 'topic', 'answer']].rename(columns=str.capitalize))
     text = (f'{(~person).sum()} of {len(rows)} items have an answer from the run, which is a draft to be checked; {person.sum()} '
-            'are about people, clinics, ethics or intentions and need a person.')
+            'need a person: they are about people, clinics, ethics or intentions, or what they ask for is not known here.')
     return Section(name, title, text, [grid(rows[~person], 'From the run'), Grid('For a person', rows[person][['item', 'topic']].rename(columns=str.capitalize))])

@@ -131,7 +131,7 @@ def sets_section(
     return Section(**about, text=_sets_text(found, fitted), parts=parts, data=dict(fitted=fitted, **found))
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #cc078487
-_NO_VALID = ('The {} chosen on validation images: judge a bundle that has them (those trained with validation images do), or give predictions with rows whose split is valid, '
+_NO_VALID = ('The {} chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give predictions with rows whose split is valid, '
              'of images that the model was not trained on.')
 _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should reach the dotted line, '
              'the promise; a class whose line stays to the left of it is missed more often than promised.')

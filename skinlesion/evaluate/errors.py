@@ -244,7 +244,8 @@ _UNABLE = ' Its answers are too near to guessing to doubt a label by.'
 def _able(preds):
     "Whether answers are a quarter of the way from guessing to perfect, by balanced accuracy over the classes that are there"
     a = answers(preds)
-    return a.right.groupby(a.label).mean().mean() > 0.25 + 0.75/a.label.nunique()
+    found = a.right.groupby(a.label).mean()
+    return len(found) < 2 or found.mean() > 0.25 + 0.75/len(found)
 
 def _tables(preds): return [c for c in ('dx', 'dx_type') if c in preds and preds[c].nunique() > 1 and not (preds[c].astype(str) == preds.label.astype(str)).all()]
 

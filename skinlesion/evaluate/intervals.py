@@ -97,7 +97,7 @@ def interval_entry(
     groups = len(support)/(1/support).sum()
     if ends and ends[0] < value < ends[1]: low,high = between_ends(value, draws, groups, ends, confidence)
     else: low,high = np.quantile(draws, 0.5 + expanded(groups, confidence)*np.array([-0.5, 0.5]))
-    if upward: low,high = max(0, 2*value-high),max(value, 2*value-low)
+    if upward: low = max(0, 2*value - high - max(0, draws.mean()-value))
     return dict(value=value, low=float(low), high=float(high))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #a89cac40
@@ -111,7 +111,9 @@ def _same_everywhere(value, support, confidence, ends):
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #54a4a165
 def draws_p(
     draws:np.ndarray, # Resampled differences
-)->float: # Two-sided; at least 2/(resamples+1)
+    groups:float, # How many groups they rest on, 2 or more
+)->float: # Two-sided
     "How likely differences like these are if there is none"
     draws = draws[~np.isnan(draws)]
-    return float(min(1, 2*(1+min((draws <= 0).sum(), (draws >= 0).sum()))/(len(draws)+1)))
+    beyond = min(0.5, (1+min((draws <= 0).sum(), (draws >= 0).sum()))/(len(draws)+1))
+    return float(2*t.cdf(norm.ppf(beyond)*np.sqrt((groups-1)/groups), groups-1))

@@ -51,7 +51,7 @@ def _classes(preds):
 def _row_problems(preds, probs, classes):
     "Which rows are wrong, and how; later ones rely on earlier ones"
     yield ~np.isfinite(probs).all(1), 'have a probability that is missing or infinite'
-    yield ((probs < 0) | (probs > 1)).any(1), 'have a probability outside 0..1'
+    yield ((probs < 0) | (probs > 1)).any(1), 'have a probability outside 0..1 (percent and logits have to be made probabilities first)'
     within = TOLERANCE*max(1, len(classes)/2) # each may be rounded to three decimals
     yield abs(probs.sum(1)-1) > within + 1e-9, f'have probabilities that do not sum to 1 (within {within:g})'
     yield ~preds.label.astype(str).isin(classes).to_numpy(), f'have a label that is none of the classes {some(classes, 8)}'
@@ -347,7 +347,7 @@ def _difference(this, other, draws, support, confidence, reason):
     "An entry with the two scores; two models that answer alike everywhere differ by 0, surely"
     res = interval_entry(this-other, draws, support, confidence, reason)
     if res['value'] == 0 and len(draws) and not np.nan_to_num(draws).any(): res = dict(value=0., low=0., high=0.)
-    p = {} if res['low'] is None else dict(p=draws_p(draws))
+    p = {} if res['low'] is None else dict(p=draws_p(draws, len(np.atleast_1d(support))/(1/np.atleast_1d(support)).sum()))
     return res | p | {k: None if np.isnan(v) else v for k,v in dict(this=this, other=other).items()}
 
 def _delong_entry(a, b, confidence, reason):

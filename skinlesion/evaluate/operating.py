@@ -28,7 +28,7 @@ def _cuts(y, p):
     order = np.argsort(-p, kind='stable')
     s,tp = p[order],np.cumsum(y[order])
     ends = np.flatnonzero(np.append(s[1:] != s[:-1], True))
-    t = np.concatenate([[(1+s[0])/2 if s[0] < 1 else np.inf], (s[ends[:-1]]+s[ends[:-1]+1])/2, [0.]])
+    t = np.concatenate([[(1+s[0])/2 if s[0] < 1 else np.nextafter(1, 2)], (s[ends[:-1]]+s[ends[:-1]+1])/2, [0.]])
     tp,n = np.append(0, tp[ends]),np.append(0, ends+1)
     P,N = max(tp[-1], 1),max(len(y)-tp[-1], 1)
     return pd.DataFrame(dict(threshold=t, sensitivity=tp/P, specificity=1-(n-tp)/N, missed=tp[-1]-tp, alarms=n-tp))
@@ -190,7 +190,7 @@ def operating_section(
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=b.round(6).to_dict('list') if one else None))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
-_MISSING = ('No thresholds were chosen on validation images: judge a bundle that has them (those trained with validation images do), or give predictions with rows whose split is valid, '
+_MISSING = ('No thresholds were chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give predictions with rows whose split is valid, '
             'of images that the model was not trained on.')
 _POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% intervals from drawing lesions. PPV and NPV, the shares of positive '
                'and of negative answers that are right, also depend on how frequent the class is, and are those of this test set.')
@@ -214,6 +214,8 @@ def _off(found, point, among):
     return point['kind'] != 'cost' and falls_short(found[point['kind']], point['target'], point['lesions'], among)
 
 def _curve_text(b, c):
+    if b['all'].iloc[0] in (1., -b.threshold.iloc[0]/(1-b.threshold.iloc[0])): return f'Net benefit takes images of {c} and others.'
     helps = b.threshold[b.model > b[['all', 'none']].max(1) + 1e-9]
-    if not len(helps): return f'By net benefit, acting on the model as {c} helps at no threshold.'
-    return f'By net benefit, acting on it helps at {"all" if len(helps) == len(b) else f"{len(helps)} of {len(b)}"} thresholds, from {helps.min():.2f} to {helps.max():.2f}.'
+    if not len(helps): return f'On these images, acting on the model as {c} has more net benefit than acting on all or on none at no threshold.'
+    return (f'On these images, acting on it has more net benefit than acting on all or on none at {"all" if len(helps) == len(b) else f"{len(helps)} of {len(b)}"} thresholds between '
+            f'{helps.min():.2f} and {helps.max():.2f}; how sure that is, the curve does not say.')

@@ -119,13 +119,13 @@ def read_predictions(
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
     table = named_table(file, column_names(columns))
     if (bad := table.label.eq('')).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have no label; first: {table.path[bad].iloc[0]}')
-    _complement(table)
+    made = _complement(table)
     classes = [c.removeprefix('p_') for c in table if c.startswith('p_')]
     if len(classes) < 2: raise InputError(f'{file}: no column p_<class> for each of two or more classes; it has {some(table.columns, 8)}')
-    known = next((table[c] for c in ('group', 'lesion_id', 'patient_id') if c in table), table.path).astype(str)
+    known = next((table[c] for c in ('group', 'patient_id', 'lesion_id') if c in table), table.path).astype(str)
     table = table.assign(group=known.where(known != '', table.path), split=_splits(table, file), path=_found(table.path, file))
     found = predictions_table(table, _numbers(table, classes, file), classes, pick_positive(sorted(classes), positive))
-    found.attrs['notes'] = list(_notes(table, found, positive))
+    found.attrs['notes'] = list(_notes(table, found, positive, made))
     return found
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #5b1c0d2e
@@ -153,16 +153,20 @@ def _found(paths, file):
     folder = os.path.dirname(file)
     return [b if not os.path.isfile(p) and os.path.isfile(b := os.path.join(folder, p)) else p for p in paths]
 
-def _notes(table, found, positive):
+def _notes(table, found, positive, made):
     "What a reader should know of how the table was understood"
+    if made: yield f'the probability of {made} is what the other one leaves of 1'
     pos = found.attrs['positive']
     if pos and not positive: yield f'{pos} is taken as the positive class; name another one if that is wrong'
-    if 'pred' not in table: return
+    if 'pred' not in table or not set(table.pred.astype(str)) <= set(found.attrs['classes']): return
     differ = (table.pred.astype(str) != found.pred).sum()
     if differ: yield f'{differ} of {len(found)} answers in the column pred are not the most probable class; the most probable class is judged'
 
 def _complement(table):
-    "Where a table has the probability of one of two classes alone, add that of the other"
+    "Where a table has the probability of one of two classes alone, add that of the other, and return its name"
     given,labels = [c for c in table if c.startswith('p_')],set(table.label.astype(str))
     other = labels - {given[0].removeprefix('p_')} if len(given) == 1 else set()
-    if len(other) == 1: table[prob_column(other.pop())] = 1 - pd.to_numeric(table[given[0]], errors='coerce')
+    if len(other) != 1: return ''
+    name = other.pop()
+    table[prob_column(name)] = 1 - pd.to_numeric(table[given[0]], errors='coerce')
+    return name

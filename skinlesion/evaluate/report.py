@@ -40,7 +40,7 @@ from .traits import image_traits
 def _with_interval(entry, m):
     if entry['value'] is None: return f'nothing that can be stated ({entry["reason"]})'
     text = interval_text(entry)
-    return text if entry['low'] is None else text.replace('(', f'({100*m["confidence"]:g}% interval ')
+    return f'{text} ({entry["reason"]})' if entry['low'] is None else text.replace('(', f'({100*m["confidence"]:g}% interval ')
 
 def _shown(m):
     "The scores without those that a macro score repeats"
@@ -58,11 +58,11 @@ def _two_classes(m):
     count = sum(m['confusion'][m['classes'].index(pos)])
     yield (f"On {_sample(m)}, this model tells {pos} (the positive class, {count:,} images) from {rest} "
            f"with an AUROC of {_with_interval(s['auroc'], m)}"
-           + ('.' if s['auroc']['value'] is None else
+           + ('.' if s['auroc']['low'] is None else
               f": shown one image of each, it gives the {pos} one the higher score in about {100*s['auroc']['value']:.0f} of 100 pairs."))
     yield (f"Answering with the more probable class, it finds {percent_text(s['sensitivity'])} of the {pos} images and clears "
-           f"{percent_text(s['specificity'])} of the {rest} ones. Of its {pos} answers, {percent_text(s['precision'])} are right here, where "
-           f"{count/m['n']:.0%} of the images are {pos}; where that is rarer, more of them will be false alarms.")
+           f"{percent_text(s['specificity'])} of the {rest} ones." + ('' if s['precision']['value'] is None else
+           f" Of its {pos} answers, {percent_text(s['precision'])} are right here, where {count/m['n']:.0%} of the images are {pos}; where that is rarer, more of them will be false alarms."))
 
 def _more_classes(m):
     s,found = m['metrics'],{c: v['sensitivity'] for c,v in m['per_class'].items() if v['sensitivity']['value'] is not None}
@@ -239,8 +239,8 @@ def _prevalence(preds, m, pos, draws):
     found = predictive_values(preds, (0.01, 0.05, 0.1, 0.2, 0.5), pos, **draws)
     here = sum(m['confusion'][m['classes'].index(pos)])/m['n']
     rare = found[0]['ppv']
-    text = f'{here:.0%} of these images are {pos}. ' + ('' if rare['value'] is None else
-        f'Where 1% are, {percent_text(rare)} of the {pos} answers would be right, if sensitivity and specificity stayed as they are here.')
+    text = f'{here:.0%} of these images are {pos}. ' + ('' if rare['low'] is None else
+        f'Where 1% are, {percent_text(rare, 1)} of the {pos} answers would be right, if sensitivity and specificity stayed as they are here.')
     how = "By Bayes' rule from sensitivity and specificity; the answer is the more probable class. Other thresholds are below."
     return Section(name, title, text, [Grid('Predictive values by prevalence', predictive_table(found), how)], dict(points=found))
 
@@ -259,12 +259,12 @@ def _looked(preds, predictor, train, train_embeddings, audit):
     seen = see(preds, predictor, train, train_embeddings)
     yield errors_section(preds, seen)
     yield robustness_section(preds, predictor)
-    yield attention_section(seen, _shortcut(audit))
+    yield attention_section(seen, shortcut_score(audit) or predictor.config.get('shortcut'))
     yield ood_section(seen, predictor)
 
 LOOKED = dict(robustness='Robustness to worse pictures', attention='Shortcuts: where the model looks', ood='Out of distribution')
 
-def _shortcut(audit):
+def shortcut_score(audit):
     "AUROC of the audit's shortcut model, if there is one"
     found = [f for f in (audit.findings if audit else []) if f.kind == 'shortcut' and f.value is not None]
     return max((dict(value=f.value, low=f.low, high=f.high) for f in found), key=lambda e: e['value'], default=None)

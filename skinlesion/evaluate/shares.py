@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from .intervals import interval_entry
+from .intervals import draw_groups, interval_entry
 
 # %% ../../nbs/api/41_evaluate.shares.ipynb #51b3238f
 def group_kinds(
@@ -63,7 +63,7 @@ def falls_short(
     return bool(entry['value'] + norm.ppf(1-0.025/among)*error < target)
 
 # %% ../../nbs/api/41_evaluate.shares.ipynb #2c5a9ddc
-BLOCKS = 4000
+BLOCKS = 20_000
 
 def drawn_sums(
     columns:np.ndarray, # Images x sums
@@ -72,9 +72,9 @@ def drawn_sums(
     seed:int=42, # Fixes the draws
 )->np.ndarray: # Resamples x sums
     "Sums of `columns` under draws of the groups; with one group, no draws"
-    codes,names = pd.factorize(np.asarray(groups).astype(str))
-    block = pd.util.hash_array(names) % BLOCKS if len(names) > BLOCKS else np.argsort(np.argsort(names)) # the order of rows must not change the draw
-    codes,B = block[codes].astype(np.int64),min(len(names), BLOCKS)
+    codes,names = pd.factorize(np.asarray(groups).astype(str), sort=True) # the order of rows must not change the draw
+    B = min(len(names), BLOCKS)
+    if len(names) > BLOCKS: codes = (pd.util.hash_array(names) % BLOCKS).astype(np.int64)[codes]
     sums = np.stack([np.bincount(codes, c, B) for c in columns.T], 1)
-    draws = np.random.default_rng(seed).multinomial(B, np.full(B, 1/B), size=resamples if len(names) > 1 else 0)
-    return draws@sums
+    if len(names) < 2: return np.zeros((0, sums.shape[1]))
+    return np.concatenate([W@sums for W in draw_groups(np.arange(B), resamples, seed)])

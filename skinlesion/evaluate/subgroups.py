@@ -108,12 +108,12 @@ def _numbered(sides):
         names += [(a, s) for s in sides[a].cat.categories]
     return np.stack(columns, 1),names
 
-def _points(table, positive, codes):
+def _points(table, positive, codes, **draws):
     "What `metrics` says of each subgroup of `codes` (a list; text where there are too few images), and of all images"
     def judge(subs, _):
         rows = np.flatnonzero(np.isin(codes, subs).any(1))
         if len(rows) < min(FEW, len(table)): return f'{plural(len(rows), "image")}, fewer than {FEW}'
-        return metrics(table.iloc[rows], positive, resamples=0)
+        return metrics(table.iloc[rows], positive, **draws)
     each = np.arange(codes.max()+1)
     found = need('fairlearn.metrics').MetricFrame(metrics=judge, y_true=each, y_pred=each, sensitive_features=dict(subgroup=each))
     return list(found.by_group),found.overall
@@ -154,6 +154,7 @@ def _area(sums):
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #783b04b9
 _BUNDLES = 10_000
+ALL_SCORES = 10_000 # images up to which all scores of subgroups have intervals; beyond, those that sums tell
 
 def _draws(groups, resamples, seed):
     "Weights (resamples x bundles), and the bundle of each image"
@@ -240,7 +241,7 @@ def _tests(images, codes, tested, shuffles, seed):
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #dad773a2
 def _slim(preds, images):
     "All that point values rest on"
-    table = pd.DataFrame(dict(path=np.arange(len(preds)), label=preds.label.to_numpy(), group=''))
+    table = pd.DataFrame(dict(path=np.arange(len(preds)), label=preds.label.to_numpy(), group=images.groups))
     table[[prob_column(c) for c in images.classes]] = images.probs
     table.attrs = dict(classes=images.classes, positive=images.positive)
     return table
@@ -274,8 +275,8 @@ def _rows(m, overall, draws, p):
     for key,whole in _entries(overall).items():
         entry = mine[key] if mine else dict(value=None, reason=m)
         row = {'class': key[0], 'metric': key[1], 'value': entry['value'], 'low': None, 'high': None, 'gap': None, 'p': p.get(key), 'reason': ''}
-        if entry['value'] is None: row['reason'] = entry['reason']
-        elif key in draws: row |= _interval(entry['value'], *draws[key])
+        fast = entry['value'] is not None and entry.get('reason') == 'not resampled' and key in draws
+        row |= _interval(entry['value'], *draws[key]) if fast else {k: entry[k] for k in ('low', 'high', 'reason') if k in entry}
         if None not in (entry['value'], whole['value']): row['gap'] = entry['value']-whole['value']
         yield row
 
@@ -302,7 +303,7 @@ def subgroups(
     draws = np.concatenate([_resampled(images, c, W, bundles) for c in each], 1)
     shuffles = int(min(resamples, max(_LEAST_SHUFFLES, _BUDGET//len(preds))))
     p = _tests(images, codes, _testable(counts, names), shuffles, seed)
-    points,overall = _points(_slim(preds, images), images.positive, codes)
+    points,overall = _points(_slim(preds, images), images.positive, codes, resamples=resamples if len(preds) <= ALL_SCORES else 0, seed=seed)
     found = pd.DataFrame([dict(attribute=a, subgroup=sub, images=n, groups=int(counts[s][0])) | row
         for s,((a, sub), n) in enumerate(zip(names, np.bincount(codes.ravel()).tolist()))
         for row in _rows(points[s], overall, _draws_of(images, draws[:, s], counts[s]), dict(zip(_scored(images), p[s])))])
@@ -399,7 +400,7 @@ def subgroups_section(
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #e7eecd1c
 _HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% interval from resampling groups. Filled diamonds '
-        'differ from all images by more than chance: attributes were exchanged between groups with the same labels, and the largest of {comparisons} gaps was rarely as large.')
+        'differ from all images by more than chance: attributes were exchanged between groups with the same labels, and the largest of {comparisons} gaps was rarely as large. Tested are accuracy, sensitivity and specificity; gaps of AUROC are not.')
 _TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion that reaches the border shift it; it is not the skin '
          'type of the patient.')
 _GAPS = 'The gap is to all images. p is the chance of a gap as large anywhere among all comparisons, if the attributes said nothing of the answers.'

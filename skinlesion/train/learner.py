@@ -40,7 +40,7 @@ def set_seed(
 def rng_state()->dict:
     "State of the generators that `set_seed` fixes, as numbers and tensors"
     name,keys,*rest = np.random.get_state()
-    return dict(python=random.getstate(), numpy=[name, torch.from_numpy(keys.astype(np.int64)), *rest], torch=torch.get_rng_state())
+    return dict(python=random.getstate(), numpy=[name, torch.from_numpy(keys.astype(np.int64)), *rest], torch=torch.get_rng_state(), cuda=torch.cuda.get_rng_state_all())
 
 def set_rng_state(
     state:dict, # From `rng_state`
@@ -48,6 +48,7 @@ def set_rng_state(
     "Put the generators back to `state`"
     name,keys,*rest = state['numpy']
     random.setstate(state['python']); np.random.set_state((name, keys.numpy().astype(np.uint32), *rest)); torch.set_rng_state(state['torch'])
+    if len(state.get('cuda', [])) == torch.cuda.device_count(): torch.cuda.set_rng_state_all(state.get('cuda', []))
 
 # %% ../../nbs/api/31_train.learner.ipynb #b5c59798
 def auroc(
@@ -56,6 +57,7 @@ def auroc(
 )->float: # Area under the ROC curve, averaged over classes against the rest; NaN where a class is absent
     "AUROC of a validation pass"
     probs,targets = probabilities(logits),np.asarray(targets)
+    if not np.isfinite(probs).all(): return float('nan')
     if len(np.unique(targets)) < probs.shape[1]: return float('nan')
     return roc_auc_score(targets, probs[:, 1] if probs.shape[1] == 2 else probs, multi_class='ovr')
 
@@ -64,11 +66,14 @@ class ThinStrides(TorchFunctionMode):
     "Within it, a depthwise convolution with a stride is one without, of which rows and columns are left out"
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func is not torch.conv2d or not _strided_depthwise(*args, **(kwargs or {})): return func(*args, **(kwargs or {}))
-        x,weight,bias,(down,right),*rest = args
-        return torch.conv2d(x, weight, bias, 1, *rest)[:, :, ::down, ::right].contiguous(memory_format=torch.channels_last)
+        asked = dict(zip(_CONV, args)) | (kwargs or {})
+        down,right = asked.pop('stride')
+        return torch.conv2d(**asked)[:, :, ::down, ::right].contiguous(memory_format=torch.channels_last)
 
-def _strided_depthwise(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    return groups == x.shape[1] > 1 and isinstance(stride, tuple) and max(stride) > 1
+_CONV = 'input', 'weight', 'bias', 'stride', 'padding', 'dilation', 'groups' # what `torch.conv2d` calls what it takes
+
+def _strided_depthwise(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    return groups == input.shape[1] > 1 and isinstance(stride, tuple) and max(stride) > 1
 
 # %% ../../nbs/api/31_train.learner.ipynb #7ae7bbfb
 def lesion_learner(
@@ -144,12 +149,12 @@ class KeepBest(Callback):
 
     def after_validate(self):
         self.seen += 1
-        if self.phase != 'probe' and self.pct_train < LATE+1e-6: return
+        counts = self.phase == 'probe' or self.pct_train >= LATE+1e-6
         area,loss = next(m.value for m in self.recorder.metrics if m.name == 'auroc'),float(self.recorder.loss.value)
-        score = [0. if np.isnan(area) else float(area), -loss] # the loss alone where a class is absent
+        score = [0. if np.isnan(area) else float(area), -loss] if counts else [-1., self.seen] # the loss alone where a class is absent; an early epoch only until there is a better
         if self.best is None or score > self.best:
             self.best,self.weights,self.waited,self.at = score,copy.deepcopy(get_model(self.model).state_dict()),0,self.seen-1
-        else: self.waited += 1
+        else: self.waited += counts
 
     def after_epoch(self):
         if self.waited >= self.patience: raise CancelFitException
@@ -192,7 +197,7 @@ class WeightAverage(Callback):
         self.average.module.load_state_dict(state['weights'])
 
 # %% ../../nbs/api/31_train.learner.ipynb #f33ac557
-SCHEDULES = dict(pretrained=dict(epochs=6, lr=5e-4), scratch=dict(epochs=20, lr=3e-3))
+SCHEDULES = dict(pretrained=dict(epochs=8, lr=5e-4), scratch=dict(epochs=20, lr=3e-3))
 
 def phases(
     pretrained:bool, # Whether the body has learned something already

@@ -70,7 +70,7 @@ class Recipe(BaseModel):
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, for where data are few the steps count
     cache:Literal[PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
-    patience:int = Field(5, ge=1) # Epochs without a better validation loss until training stops
+    patience:int = Field(5, ge=1) # Epochs of the last third without a better validation AUROC until training stops
     seed:int = Field(42, ge=0, lt=2**32)
     track:Literal['wandb', 'mlflow', 'none'] = 'wandb' # See `train.tracking`
 

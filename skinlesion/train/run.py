@@ -103,7 +103,11 @@ class Journal(Callback):
         if not np.isfinite(self.loss_sum): raise CancelFitException # fastai would wrap an error in lines of its own; `_fit` says it
         self.bar().update(int(100*self.pct_train)-self.progress.n, f'loss {self.loss_sum/self.seen:.3f}')
 
-    def after_validate(self): self.judged = True # an epoch that is skipped is not
+    def after_validate(self):
+        self.judged = True # an epoch that is skipped is not
+        if np.isfinite(self.recorder.loss.value): return
+        self.loss_sum = float('nan') # the last step of the epoch went astray
+        raise CancelFitException
 
     def after_epoch(self):
         if not self.judged: return
@@ -201,12 +205,12 @@ class TimeBudget(Callback):
         if self.journal.rows and self.share() >= 1: raise CancelFitException
 
     def before_batch(self):
-        if self.training: self.learn.pct_train,self.began = min(self.share(), 1.),self.spent()
+        if not self.training: return
+        if self.steps and self.share() >= 1: raise CancelTrainException # here, after all else has seen the batch before
+        self.learn.pct_train,self.began = min(self.share(), 1.),self.spent()
 
     def after_batch(self):
-        if not self.training: return
-        self.busy,self.steps = self.busy+self.spent()-self.began,self.steps+1
-        if self.share() >= 1: raise CancelTrainException
+        if self.training: self.busy,self.steps = self.busy+self.spent()-self.began,self.steps+1
 
 def _seconds(rows): return sum(r['seconds'] for r in rows)
 
@@ -307,7 +311,7 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
 
 def _not_finite(journal, lr):
     kept = f'; {journal.out}/checkpoints/last.pt is as it was before it' if journal.rows else ''
-    return f'the training loss is not finite in epoch {journal.epochs()+1}; try a lower learning rate than {getattr(lr, "stop", lr):g} (lr in the recipe){kept}'
+    return f'the loss is not finite in epoch {journal.epochs()+1}; try a lower learning rate than {getattr(lr, "stop", lr):g} (lr in the recipe){kept}'
 
 def _begun(out):
     "Whether all that is written before training is there"
