@@ -122,11 +122,7 @@ def train(
     check_out(out, resume)
     _check_inside(data, out)
     with joined():
-        with first_goes_first():
-            cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in DATA_FIELDS})
-            found = audit(cases)
-        print(found.short())
-        if found.leaks() and not allow_leaks: raise InputError(_leaks_text(data, found.leaks()))
+        cases,found = _audited(data, recipe, strict, allow_leaks)
         others = _others(Path(out), cases, compare)
         run,looked = (_fit_folds if recipe.folds else _fit_one)(recipe, cases, out, resume)
     if rank_distrib(): return
@@ -168,6 +164,15 @@ def _chosen(predictor):
     "What a bundle was calibrated to and what was chosen for it on validation, as `report` takes it"
     config = predictor.config
     return dict(calibration=config.get('calibration'), choices={k: config.get(k) for k in ('thresholds', 'conformal', 'refer')} if config.get('conformal') else None)
+
+def _audited(data, recipe, strict, allow_leaks):
+    "The cases of `data` and their audit, or an `InputError` if they would judge a memory"
+    with first_goes_first():
+        cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in DATA_FIELDS})
+        found = audit(cases)
+    print(found.short())
+    if found.leaks() and not allow_leaks: raise InputError(_leaks_text(data, found.leaks()))
+    return cases,found
 
 def _leaks_text(data, leaks):
     told = '; '.join(f'{f.summary}, first {some(f.items[0])}' for f in leaks)
