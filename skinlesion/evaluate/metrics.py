@@ -18,7 +18,7 @@ import pandas as pd
 from ..core import InputError, prob_column, some
 from .intervals import draws_p, interval_entry, resample
 from .scores import (BINS, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins,
-                                        log_loss_terms, ratio, weighted_counts)
+                                        log_loss_terms, ratio, weighted_counts, Without)
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #a94d8806
 TOLERANCE = 1e-3 # by which the probabilities of a row may miss a sum of 1
@@ -109,9 +109,10 @@ BY_CLASS = ('sensitivity', 'specificity', 'precision', 'npv', 'f1', 'mcc', 'kapp
 AREAS = ('auroc', 'average_precision', 'partial_auroc') # as `Ranking` gives them
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #87cc5959
-STEPS = 1<<14
+STEPS,FEWER_STEPS = 1<<14,1<<10 # of a ranking, where scores are drawn, and where bundles are left out
+BUNDLES = 200
 
-class _Judge:
+class Judge:
     "Scores of a checked predictions table under any weights of its images"
     def __init__(self, preds, positive=None):
         self.classes,self.probs = check_predictions(preds)
@@ -132,6 +133,7 @@ class _Judge:
         return each if self.pos is not None else [*each, Ranking(np.eye(self.K, dtype=bool)[self.y], self.probs, steps)]
 
     def confusion(self, W): return weighted_counts(self.cells, W, self.K**2).reshape(-1, self.K, self.K)
+    def table(self): return self.confusion(np.ones((1, len(self.y))))[0].astype(int)
 
     def by_class(self, W, found, areas, total):
         "Name -> resamples x classes (the positive one alone, with two)"
@@ -141,12 +143,13 @@ class _Judge:
 
     def score(self, W, rankings):
         "Name, or (class, name), -> one value per row of `W`"
-        conf,total,areas = self.confusion(W),W.sum(1),[r(W) for r in rankings]
+        conf,areas = self.confusion(W),[r(W) for r in rankings]
+        total = conf.sum((1, 2))
         found = confusion_scores(conf)
         by = self.by_class(W, found, areas, total)
         plain = {k: v.mean(1) for k,v in by.items()} # a macro average needs every class
         plain |= agreement(conf) | dict(balanced_accuracy=found['sensitivity'].mean(1), log_loss=W@self.of_truth/total,
-                                        ece=abs(weighted_counts(self.bins, W*self.gaps, BINS)).sum(1)/total)
+                                        ece=abs(weighted_counts(self.bins, W, BINS, self.gaps)).sum(1)/total)
         if self.pos is None: plain |= self.averages(by, plain, areas[-1])
         scores = {k: plain[k] for k in METRICS if k in plain}
         if self.pos is None: scores |= {(c,n): by[n][:,k] for k,c in enumerate(self.classes) for n in BY_CLASS}
@@ -164,8 +167,16 @@ class _Judge:
         rankings = self.rankings(STEPS)
         return resample(lambda W: self.score(W, rankings), self.groups, resamples, seed)
 
+    def left_out(self, seed):
+        "Values as spread out as `draws`, from leaving out one bundle of groups after another"
+        G = self.groups.max()+1
+        B = min(G, BUNDLES)
+        bundle = np.random.default_rng(seed).permutation(G)[self.groups] % B
+        found = self.score(Without(bundle, B), self.rankings(FEWER_STEPS))
+        return {k: np.nanmean(v) + (v-np.nanmean(v))*np.sqrt(B-1) for k,v in found.items() if not np.isnan(v).all()}
+
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #7514ff8c
-def _support(j):
+def support(j):
     "Name, or (class, name), -> numbers of groups behind the score, one for each class that is averaged"
     held = lambda mask: np.count_nonzero(np.bincount(j.groups[mask]))
     true,answered = (np.array([held(o == k) for k in range(j.K)]) for o in (j.y, j.pred))
@@ -190,15 +201,19 @@ def metrics(
 )->dict: # What `metrics.json` holds
     "Every score of `preds` with its interval, and the confusion matrix"
     _check_draws(resamples, confidence)
-    j = _Judge(preds, positive)
-    draws,support,conf = j.draws(resamples, seed),_support(j),j.confusion(np.ones((1, len(preds))))[0].astype(int)
-    found = {k: _entry(k, v, draws.get(k, np.array([])), support[k], confidence, _reason(k, conf, j)) for k,v in j.value().items()}
+    j = Judge(preds, positive)
+    found = entries(j, j.draws(resamples, seed), confidence)
     res = dict(n=len(preds), groups=int(j.groups.max()+1), split=_only_split(preds), positive=j.positive, classes=j.classes,
-               metrics={k: v for k,v in found.items() if isinstance(k, str)}, confusion=conf.tolist())
+               metrics={k: v for k,v in found.items() if isinstance(k, str)}, confusion=j.table().tolist())
     if j.pos is None: res['per_class'] = {c: {n: found[c,n] for n in BY_CLASS} for c in j.classes}
     return res | dict(confidence=confidence, resamples=resamples, seed=seed)
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #dccb4943
+def entries(j, draws, confidence=0.95):
+    "Name, or (class, name), -> the score of the judge `j` with its interval from `draws`"
+    rests,conf = support(j),j.table()
+    return {k: _entry(k, v, draws.get(k, np.array([])), rests[k], confidence, _reason(k, conf, j)) for k,v in j.value().items()}
+
 def _entry(key, value, draws, support, confidence, reason):
     name = key[1] if isinstance(key, tuple) else key
     return interval_entry(value, draws, support, confidence, reason, ENDS.get(name, (0, 1)), name in SHARES, name == 'ece')
@@ -280,7 +295,7 @@ def predictive_values(
     _check_draws(resamples, confidence)
     shares = [float(o) for o in np.atleast_1d(prevalence)]
     if not all(0 < o < 1 for o in shares): raise InputError(f'prevalence is {some(shares)}, but must lie between 0 and 1, such as 0.05')
-    j,cls = _Judge(preds, positive),positive_class(preds, positive) or positive
+    j,cls = Judge(preds, positive),positive_class(preds, positive) or positive
     if cls is None: raise InputError(f'Predictive values of which class? Name one of {some(preds.attrs.get("classes", []), 8)} with positive=')
     k = j.classes.index(cls)
     score = lambda W: {n: confusion_scores(j.confusion(W))[n][:,k] for n in ('sensitivity', 'specificity')}
@@ -325,12 +340,12 @@ def compare(
 )->dict: # `n`, `groups`; for each of `COMPARED` the difference (`value`, `low`, `high`, `p`), `this` and `other`; `delong`
     "How much better `preds` is than `other` on the same images, with the interval of the difference"
     _check_draws(resamples, confidence)
-    a = _Judge(preds, positive)
-    b = _Judge(_matched(preds, other, a.classes), a.positive)
-    support,conf = _support(a),a.confusion(np.ones((1, len(preds))))[0]
+    a = Judge(preds, positive)
+    b = Judge(_matched(preds, other, a.classes), a.positive)
+    rests,conf = support(a),a.table()
     this,that = a.value(),b.value()
     draws = _paired_draws(a, b, resamples, seed)
-    res = {k: _difference(this[k], that[k], draws.get(k, np.array([])), support[k], confidence, _reason(k, conf, a)) for k in COMPARED}
+    res = {k: _difference(this[k], that[k], draws.get(k, np.array([])), rests[k], confidence, _reason(k, conf, a)) for k in COMPARED}
     return dict(n=len(preds), groups=int(a.groups.max()+1), **res, delong=_delong_entry(a, b, confidence, _reason('auroc', conf, a)),
                 confidence=confidence, resamples=resamples, seed=seed)
 

@@ -9,6 +9,7 @@ __all__ = ['MIN_SENSITIVITY', 'confusion_scores', 'agreement', 'Ranking', 'delon
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #3813288f
 import numpy as np
+from scipy.sparse import csr_array
 from scipy.stats import norm, rankdata
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #019dfca1
@@ -16,13 +17,36 @@ def ratio(a, b):
     "`a/b`, NaN where `b` is 0"
     return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
 
+class Parts:
+    "Weights whose rows are parts of the images, made of the numbers of the parts (images, or images x several)"
+    def __init__(self, codes, n):
+        codes = codes.reshape(len(codes), -1).astype(np.int32)
+        self.columns,self.n = codes.T,n
+        ends = np.arange(len(codes)+1, dtype=np.int32)*codes.shape[1]
+        self.members = csr_array((np.ones(codes.size), codes.ravel(), ends), shape=(len(codes), n)).T
+
+    def counts(self, code, n, x): return sum(np.bincount(c*n+code, x, self.n*n) for c in self.columns).reshape(self.n, n).astype(float)
+    def __matmul__(self, x): return self.members@x
+
+class Without(Parts):
+    "Weights whose rows are all images but those of each part; an image is in one part"
+    def counts(self, code, n, x):
+        each = super().counts(code, n, x)
+        return each.sum(0)-each
+
+    def __matmul__(self, x):
+        each = super().__matmul__(x)
+        return each.sum(0)-each
+
 def weighted_counts(
     code:np.ndarray, # Images, int: what is counted
-    W:np.ndarray, # Resamples x images, weight of each image
+    W:np.ndarray|Parts, # Resamples x images, weight of each image
     n:int, # How many codes there are
+    x:np.ndarray=None, # Images: what to sum in place of counting
 )->np.ndarray: # Resamples x n
     "Total weight of each code under each row of `W`"
-    return np.stack([np.bincount(code, w, n) for w in W])
+    if isinstance(W, Parts): return W.counts(code, n, x)
+    return np.stack([np.bincount(code, w if x is None else w*x, n) for w in W])
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #200c173f
 def confusion_scores(
@@ -71,7 +95,7 @@ class Ranking:
         W:np.ndarray, # Resamples x images, weight of each image
     )->tuple: # AUROC, average precision, partial AUROC: one value per resample each; NaN where one class has no weight
         "The areas under each row of the weights `W`"
-        counts = sum(weighted_counts(c, W, 3*self.steps) for c in self.code).reshape(len(W), -1, 3)
+        counts = sum(weighted_counts(c, W, 3*self.steps) for c in self.code).reshape(-1, self.steps, 3)
         pos,tied,above = (counts[...,i] for i in range(3))
         tp,fp = np.cumsum(pos, 1),np.cumsum(tied+above, 1)
         P,N = tp[:,-1],fp[:,-1]
