@@ -236,7 +236,7 @@ def calibration_scores(
     w = _equal(y) if equally_common else np.ones(len(y))
     loss = -np.log(np.clip(probs[np.arange(len(y)), y], 1e-15, None)) # as scikit-learn clips
     sums = w[:,None]*np.c_[ece_terms(y, probs), loss, np.ones(len(y))]
-    value,draws,groups = sums.sum(0)[None],drawn_sums(sums, preds.group, resamples, seed),preds.group.nunique()
+    value,draws,groups = sums.sum(0)[None],drawn_sums(sums.T, preds.group, resamples, seed),preds.group.nunique()
     of = dict(ece=lambda s: abs(s[:,:-2]).sum(1)/s[:,-1], log_loss=lambda s: s[:,-2]/s[:,-1])
     return {k: interval_entry(f(value)[0], f(draws), groups, upward=k == 'ece') for k,f in of.items()}
 

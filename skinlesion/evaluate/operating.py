@@ -9,6 +9,7 @@ __all__ = ['choose', 'judge_points', 'operating_table', 'net_benefit', 'plot_dec
            'operating_section']
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #9a65c8cd
+import itertools
 import math
 
 import numpy as np
@@ -18,9 +19,10 @@ from matplotlib.figure import Figure
 from ..core import InputError, plural, prob_column, some
 from .conformal import fit_referral, fit_sets
 from .draw import COLOURS, GREY, axes, labels, literal
+from .intervals import interval_entry
 from .metrics import check_predictions, interval_text, positive_class, threshold_text
 from .section import Grid, Plot, Section
-from .shares import falls_short, group_mean
+from .shares import drawn_sums, falls_short, group_mean
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #95202b46
 def _cuts(y, p):
@@ -126,27 +128,40 @@ def net_benefit(
     preds:pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class, `preds.attrs['positive']` if `None`
     at=None, # Thresholds, 0..1; 0.01, 0.02, ... to 0.99 if `None`
-)->pd.DataFrame: # threshold, model, all, none
+    resamples:int=1000, # Draws of the groups
+    seed:int=42, # Fixes the draws
+)->pd.DataFrame: # threshold, model with low and high, all, none, helps (whether the model is above both others by more than chance)
     "Net benefit of acting on the images from each threshold on, on all of them, and on none"
     c = _named(preds, positive)
     if c is None: raise InputError(f'A decision curve is of one class against the others; name one of {some(check_predictions(preds)[0], 8)} with positive=')
     check_predictions(preds)
     (y,p),t = _against_rest(preds, c),np.linspace(0.01, 0.99, 99) if at is None else np.asarray(at, float)
     if ((t < 0) | (t >= 1)).any(): raise InputError('a threshold of a decision curve lies from 0 to below 1')
-    above = lambda s: len(s) - np.searchsorted(np.sort(s), t)
-    share = y.mean()
-    return pd.DataFrame(dict(threshold=t, model=(above(p[y]) - above(p[~y])*t/(1-t))/len(y), all=share - (1-share)*t/(1-t), none=0.))
+    price,groups = t/(1-t),preds.group.astype(str)
+    found = lambda: itertools.chain([np.ones(len(y)), y], ((p >= o)*np.where(y, 1, -w) for o,w in zip(t, price)))
+    (model,),(every,) = _benefits(np.array([[c.sum() for c in found()]]), price)
+    drawn,of_all = _benefits(drawn_sums(found(), groups, resamples, seed), price)
+    of_model,gain = ([interval_entry(v, d, groups.nunique()) for v,d in zip(*o)] for o in ((model, drawn.T), (model-every, (drawn-of_all).T)))
+    ends = {k: np.array([e[k] for e in of_model], float) for k in ('low', 'high')}
+    return pd.DataFrame(dict(threshold=t, model=model, **ends, all=every, none=0., helps=(ends['low'] > 0) & (np.array([e['low'] for e in gain], float) > 0)))
+
+def _benefits(sums, price):
+    "Of acting on the model and on all, from sums of images, positive ones, and what each threshold gains"
+    share = sums[:,1:2]/sums[:,:1]
+    return sums[:,2:]/sums[:,:1],share - (1-share)*price
 
 def plot_decision_curve(
     preds:pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class, `preds.attrs['positive']` if `None`
+    curve:pd.DataFrame|None=None, # From `net_benefit`, which is called if `None`
 )->Figure:
-    "Net benefit against the threshold, beside acting on all images and on none"
-    b,c = net_benefit(preds, positive),_named(preds, positive)
+    "Net benefit with its interval against the threshold, beside acting on all images and on none"
+    b,c = net_benefit(preds, positive) if curve is None else curve,_named(preds, positive)
     y = preds.label.astype(str).eq(c)
     fig,ax = axes(4.8, 4.2)
     ax.axhline(0, color=GREY, lw=1.2, label='act on none')
     ax.plot(b.threshold, b['all'], color=COLOURS[1], lw=1.4, ls='--', label='act on all')
+    ax.fill_between(b.threshold, b.low, b.high, color=COLOURS[0], alpha=0.18, lw=0)
     ax.plot(b.threshold, b.model, color=COLOURS[0], lw=1.9, label='act on the model')
     top = max(y.mean(), b.model.max(), 0.01)
     ax.set(xlim=(0, 1), ylim=(-0.15*top, 1.08*top))
@@ -183,11 +198,11 @@ def operating_section(
     found = judge_points(preds, dict(thresholds=chosen), resamples, seed)
     parts = [Grid('Thresholds chosen on validation', _points_rows(found), _POINTS_HOW)] if found else []
     here = as_common_here(preds, one) if one and equally_common else preds
-    b = net_benefit(here, one) if one else None
+    b = net_benefit(here, one, None, resamples, seed) if one else None
     how = _CURVE_HOW.format(c=one) + (' The model takes all classes to be equally common; for this curve its probabilities were brought to the share of the class here.' if equally_common else '')
-    if one: parts.append(Plot('decision_curve', 'Decision curve', plot_decision_curve(here, one), how, f'Net benefit of acting on {one}, {len(preds)} images'))
+    if one: parts.append(Plot('decision_curve', 'Decision curve', plot_decision_curve(here, one, b), how, f'Net benefit of acting on {one}, {len(preds)} images'))
     text = ' '.join([*_points_text(found, chosen), *([_curve_text(b, one)] if one else [])])
-    return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=b.round(6).to_dict('list') if one else None))
+    return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=_columns(b) if one else None))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
 _MISSING = ('No thresholds were chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give predictions with rows whose split is valid, '
@@ -195,7 +210,7 @@ _MISSING = ('No thresholds were chosen on validation images: judge a bundle that
 _POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% intervals from drawing lesions. PPV and NPV, the shares of positive '
                'and of negative answers that are right, also depend on how frequent the class is, and are those of this test set.')
 _CURVE_HOW = ('The further right, the more certain one wants to be before acting on an image as {c}. Acting on the model helps where its curve is above both others: the height is how many '
-              'cases are found per image, less the false alarms at the price that the threshold states.')
+              'cases are found per image, less the false alarms at the price that the threshold states. The band is its 95% interval from drawing lesions, at each threshold by itself.')
 
 def _points_text(found, chosen):
     "A sentence on the first point, one on what failed, one on what rests on little"
@@ -217,5 +232,9 @@ def _curve_text(b, c):
     if b['all'].iloc[0] in (1., -b.threshold.iloc[0]/(1-b.threshold.iloc[0])): return f'Net benefit takes images of {c} and others.'
     helps = b.threshold[b.model > b[['all', 'none']].max(1) + 1e-9]
     if not len(helps): return f'On these images, acting on the model as {c} has more net benefit than acting on all or on none at no threshold.'
+    sure = b.threshold[b.helps]
+    known = f'; by more than chance, each threshold by itself, at {len(sure)}, between {sure.min():.2f} and {sure.max():.2f}' if len(sure) else '' if b.low.isna().all() else '; by more than chance at none'
     return (f'On these images, acting on it has more net benefit than acting on all or on none at {"all" if len(helps) == len(b) else f"{len(helps)} of {len(b)}"} thresholds between '
-            f'{helps.min():.2f} and {helps.max():.2f}; how sure that is, the curve does not say.')
+            f'{helps.min():.2f} and {helps.max():.2f}{known}.')
+
+def _columns(b): return {k: [None if v != v else round(v, 6) if k != 'helps' else v for v in x] for k,x in b.to_dict('list').items()}

@@ -66,15 +66,15 @@ def falls_short(
 BLOCKS = 20_000
 
 def drawn_sums(
-    columns:np.ndarray, # Images x sums
+    columns, # What to sum: arrays with one number per image
     groups, # Group of each image
     resamples:int=1000, # Draws of the groups
     seed:int=42, # Fixes the draws
 )->np.ndarray: # Resamples x sums
-    "Sums of `columns` under draws of the groups; with one group, no draws"
+    "Sums of `columns` under draws of the groups; with one group, or no `resamples`, no draws"
     codes,names = pd.factorize(np.asarray(groups).astype(str), sort=True) # the order of rows must not change the draw
     B = min(len(names), BLOCKS)
     if len(names) > BLOCKS: codes = (pd.util.hash_array(names) % BLOCKS).astype(np.int64)[codes]
-    sums = np.stack([np.bincount(codes, c, B) for c in columns.T], 1)
-    if len(names) < 2: return np.zeros((0, sums.shape[1]))
+    sums = np.stack([np.bincount(codes, c, B) for c in columns], 1)
+    if len(names) < 2 or not resamples: return np.zeros((0, sums.shape[1]))
     return np.concatenate([W@sums for W in draw_groups(np.arange(B), resamples, seed)])
