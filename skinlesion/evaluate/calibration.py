@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.calibration.html.md""
 # %% auto #0
 __all__ = ['LIMITS', 'log_loss', 'calibration_error', 'fit_temperature', 'fit_vector', 'compare_scaling', 'Calibration',
            'calibrate', 'reliability_table', 'plot_reliability', 'uncalibrated', 'calibration_scores',
-           'calibration_section']
+           'calibration_change', 'calibration_section']
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #629c0ed5
 from dataclasses import asdict, dataclass
@@ -231,14 +231,27 @@ def calibration_scores(
     seed:int=42, # Fixes the draws
 )->dict: # `ece` and `log_loss` with intervals
     "How far the probabilities of `preds` are from what is observed"
+    value,draws = _value_and_draws(preds, equally_common, resamples, seed)
+    return {k: interval_entry(value[k][0], draws[k], preds.group.nunique(), upward=k == 'ece') for k in value}
+
+def calibration_change(
+    preds:pd.DataFrame, # Predictions
+    before:pd.DataFrame, # The same images, in the same order, without calibration
+    **kwargs, # As for `calibration_scores`
+)->dict: # `ece` and `log_loss`, each `preds` less `before`, with intervals
+    "What the calibration changed, on the same draws of the groups"
+    (a,da),(b,db) = (_value_and_draws(o, **kwargs) for o in (preds, before))
+    return {k: interval_entry(a[k][0]-b[k][0], da[k]-db[k], preds.group.nunique()) for k in a}
+
+def _value_and_draws(preds, equally_common=False, resamples=1000, seed=42):
+    "Both scores of the table, and of each draw"
     classes,probs = check_predictions(preds)
     y = pd.Categorical(preds.label.astype(str), classes).codes.astype(int)
     w = _equal(y) if equally_common else np.ones(len(y))
     loss = -np.log(np.clip(probs[np.arange(len(y)), y], 1e-15, None)) # as scikit-learn clips
     sums = w[:,None]*np.c_[ece_terms(y, probs), loss, np.ones(len(y))]
-    value,draws,groups = sums.sum(0)[None],drawn_sums(sums.T, preds.group, resamples, seed),preds.group.nunique()
     of = dict(ece=lambda s: abs(s[:,:-2]).sum(1)/s[:,-1], log_loss=lambda s: s[:,-2]/s[:,-1])
-    return {k: interval_entry(f(value)[0], f(draws), groups, upward=k == 'ece') for k,f in of.items()}
+    return [{k: f(s) for k,f in of.items()} for s in (sums.sum(0)[None], drawn_sums(sums.T, preds.group, resamples, seed))]
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #3b32fbdd
 def calibration_section(
@@ -247,13 +260,15 @@ def calibration_section(
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
     resamples:int=1000, # Draws of the groups
     seed:int=42, # Fixes the draws
+    before:pd.DataFrame|None=None, # The same images without calibration; if `None`, a temperature is undone
 )->Section:
     "Whether the probabilities of `preds` mean what they say, and what the calibration changed"
     c = calibration.to_dict() if isinstance(calibration, Calibration) else calibration or {}
     t,even = c.get('temperature', 1.),c.get('equally_common', False)
-    before = uncalibrated(preds, t) if t != 1 and not c.get('vector') else None
+    if before is None and t != 1 and not c.get('vector'): before = uncalibrated(preds, t)
     tables = {'after': preds} if before is None else {'before': before, 'after': preds}
     found = {k: calibration_scores(o, even, resamples, seed) for k,o in tables.items()}
+    if before is not None: found['change'] = calibration_change(preds, before, equally_common=even, resamples=resamples, seed=seed)
     if even: found['as_they_come'] = calibration_scores(preds, False, resamples, seed)
     rows = [{'Probabilities': _ROWS[k], **{_NAMES[n]: interval_text(o[n], 3) for n in _NAMES}} for k,o in found.items()]
     parts = [Plot('reliability', 'Reliability', plot_reliability(preds, positive, before), _HOW, f'Calibration error {interval_text(found["after"]["ece"], 3)}, {len(preds)} images'),
@@ -261,7 +276,7 @@ def calibration_section(
     return Section('calibration', 'Calibration', _text(found, c), parts, dict(calibration=c or None, **found))
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #fc1a7f8a
-_ROWS = dict(before='before calibration', after='as served', as_they_come='as served, images as they come')
+_ROWS = dict(before='before calibration', after='as served', change='difference', as_they_come='as served, images as they come')
 _NAMES = dict(ece='Calibration error (ECE)', log_loss='Log loss')
 _HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% intervals from drawing lesions; '
         'the lower panel says how many images stand behind each point.')
@@ -269,19 +284,24 @@ _GRID_HOW = ('The expected calibration error is the mean gap between the probabi
              'class instead); the log loss is the mean surprise in nats at the truth. 0 is best for both. In brackets are 95% intervals from drawing lesions; '
              'chance alone makes the error larger, so its interval is made wide.')
 
-def _by(compared):
-    "What the choice of a vector rests on"
-    return f': a log loss of {compared["vector"]:.3f} against {compared["temperature"]:.3f}, each on images that it was not fitted on' if compared else ''
+def _in_points(entry): return {k: v if v is None or isinstance(v, str) else 100*v for k,v in entry.items()}
+
+def _fitted(c):
+    "What the calibration is, and what its choice rests on"
+    on,by = f'fitted on {plural(c["images"], "validation image")}',c.get('compared')
+    if not c.get('vector'): return f'The temperature, {c["temperature"]:.2f}, was {on}.'
+    than = f': a log loss of {by["vector"]:.3f} against {by["temperature"]:.3f}, each on images that it was not fitted on' if by else ''
+    return f'A factor and a shift for each class were {on}, where they did better than one temperature{than}.'
 
 def _text(found, c):
     "One to three sentences"
-    gap = interval_text({k: v if v is None or k == 'reason' else 100*v for k,v in found['after']['ece'].items()}, 1)
+    gap = interval_text(_in_points(found['after']['ece']), 1)
     lines = [f'Confidence and accuracy differ by {gap} percentage points on average{", if each class counts the same" if c.get("equally_common") else ""}.']
     if 'before' in found:
         b,a = (found[k]['ece']['value'] for k in ('before', 'after'))
-        lines.append(f'The temperature, {c["temperature"]:.2f}, was fitted on {plural(c["images"], "validation image")}; here '
-                     f'the calibration error is {100*b:.1f} points without it and {100*a:.1f} with it.')
-    elif c.get('vector'): lines.append(f'A factor and a shift for each class were fitted on {plural(c["images"], "validation image")}, where they did better than one temperature{_by(c.get("compared"))}.')
+        lines.append(f'{_fitted(c)} Here the calibration error is {100*b:.1f} points without calibration and {100*a:.1f} with it, '
+                     f'a difference of {interval_text(_in_points(found["change"]["ece"]), 1)} points.')
+    elif c.get('vector'): lines.append(_fitted(c))
     elif c.get('why'): lines.append(f'The temperature is 1: {c["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')
     if c.get('equally_common'): lines.append('It was trained to give the probabilities of equally common classes: where one is rarer, as the figure shows, its probabilities are too high.')

@@ -214,19 +214,21 @@ def report(
     m = metrics(preds, positive, resamples, seed)
     versus = {k: compare_models(preds, o, positive, resamples, seed) for k,o in (compare or {}).items()}
     if choices is None and valid is not None: choices = choose(valid, m['positive'] or positive or preds.attrs.get('positive'))
-    parts = [*_judged(preds, m, positive, choices, calibration, resamples, seed), *_looked(preds, predictor, train, train_embeddings, audit), history_section(history)]
+    seen = predictor and see(preds, predictor, train, train_embeddings)
+    parts = [*_judged(preds, m, positive, choices, calibration, seen, resamples, seed), *_looked(preds, predictor, seen, audit), history_section(history)]
     m['sections'] = {s.name: dict(missing=s.missing) if s.missing else s.data for s in parts}
     res = Report(m, parts, None if out is None else Path(out)/'report.html', versus)
     if out is not None: _write(res, preds, Path(os.path.abspath(out)), about or {}, audit, title or 'Evaluation report', pdf)
     return res
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #f8d7b3f4
-def _judged(preds, m, positive, choices, calibration, resamples, seed):
-    "What the table alone tells"
+def _judged(preds, m, positive, choices, calibration, seen, resamples, seed):
+    "What the probabilities tell"
     pos,draws,chosen = m['positive'] or positive or preds.attrs.get('positive'),dict(resamples=resamples, seed=seed),choices or {}
     yield curves_section(preds, m)
     yield _prevalence(preds, m, pos, draws)
-    yield calibration_section(preds, calibration, pos, **draws)
+    whole = seen is not None and not seen.lost
+    yield calibration_section(preds, calibration, pos, **draws, before=seen.uncalibrated() if whole and (calibration or {}).get('vector') else None)
     yield operating_section(preds, choices, pos, **draws, equally_common=bool((calibration or {}).get('equally_common')))
     yield sets_section(preds, chosen.get('conformal'), **draws)
     yield referral_section(preds, chosen.get('refer'), **draws)
@@ -249,14 +251,13 @@ def _traits(preds):
     here = [p for p in preds.path if os.path.isfile(str(p))] if len(preds) <= IMAGES else []
     return image_traits(here) if here else None
 
-def _looked(preds, predictor, train, train_embeddings, audit):
+def _looked(preds, predictor, seen, audit):
     "What the images tell"
     if predictor is None:
         yield errors_section(preds)
         why = 'It takes the model and its images, and here is a table of predictions alone: judge a bundle with skinlesion evaluate BUNDLE DATA.'
         yield from (Section(name, title, missing=why) for name,title in LOOKED.items())
         return
-    seen = see(preds, predictor, train, train_embeddings)
     yield errors_section(preds, seen)
     yield robustness_section(preds, predictor)
     yield attention_section(seen, shortcut_score(audit) or predictor.config.get('shortcut'))

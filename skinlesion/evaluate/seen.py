@@ -18,8 +18,8 @@ from functools import cached_property, partial
 import numpy as np
 import pandas as pd
 
-from ..answer import distance, embedding_reference, evidence, overlay
-from ..core import InputError, Progress, plural, some
+from ..answer import distance, embedding_reference, evidence, overlay, probabilities
+from ..core import InputError, Progress, plural, prob_column, some
 from .draw import thumbnail
 from .metrics import check_predictions
 from .section import Card, Gallery, Section
@@ -95,6 +95,7 @@ class Seen:
     embeddings:np.ndarray # Images x features, float32
     heat:np.ndarray # Images x h x w, float16, over the model's square: what speaks for the answer, in logits
     distances:np.ndarray # To the training data, from `answer.distance`
+    logits:np.ndarray # Images x classes of `preds`, before any calibration
     lost:list # Paths that could not be read
     spec:InputSpec # How a picture was fitted to the square
     train:pd.DataFrame|None = None # Training images that could be read: path and label
@@ -102,6 +103,13 @@ class Seen:
 
     def __len__(self): return len(self.preds)
     def __repr__(self): return f'Seen({plural(len(self), "image")}, {len(self.lost)} lost)'
+
+    def uncalibrated(self)->pd.DataFrame:
+        "`preds` with the probabilities before any calibration"
+        classes,_ = check_predictions(self.preds)
+        res = self.preds.assign(**dict(zip(map(prob_column, classes), probabilities(self.logits).T)))
+        res.attrs = self.preds.attrs
+        return res
 
     @cached_property
     def where(self)->dict: return {p: i for i,p in enumerate(self.preds.path)} # path -> row
@@ -128,24 +136,25 @@ def see(
     if set(classes) != set(predictor.classes):
         raise InputError(f'The predictions have the classes {some(classes, 8)}, but the model has {some(predictor.classes, 8)}: give the model that made them')
     answers = [predictor.classes.index(classes[k]) for k in probs.argmax(1)]
-    at,heat,embeddings = _looked(preds.path, predictor, answers, 'looking at images')
+    at,heat,embeddings,logits = _looked(preds.path, predictor, answers, 'looking at images')
+    logits = logits[:, [predictor.classes.index(c) for c in classes]]
     there = np.isin(np.arange(len(preds)), at)
     rows = preds[there].reset_index(drop=True)
     rows.attrs = preds.attrs
-    seen = Seen(rows, embeddings, heat, distance(embeddings, predictor.reference), preds.path[~there].tolist(), predictor.spec)
+    seen = Seen(rows, embeddings, heat, distance(embeddings, predictor.reference), logits, preds.path[~there].tolist(), predictor.spec)
     if train_embeddings is not None: seen.train,seen.train_embeddings = train,np.asarray(train_embeddings, np.float32)
     elif train is not None:
-        at,_,seen.train_embeddings = _looked(train.path, predictor, [0]*len(train), 'looking at training images')
+        at,_,seen.train_embeddings,_ = _looked(train.path, predictor, [0]*len(train), 'looking at training images')
         seen.train = train[['path', 'label']].iloc[at].reset_index(drop=True)
     return seen
 
 # %% ../../nbs/api/44_evaluate.seen.ipynb #c8b779d7
 def _looked(paths, predictor, answers, desc):
-    "Numbers, heat maps and embeddings of the images that can be read"
+    "Numbers, heat maps, embeddings and logits of the images that can be read"
     found = []
-    for at,_,cam,embedding in run_images(paths, predictor, desc=desc):
+    for at,logits,cam,embedding in run_images(paths, predictor, desc=desc):
         heat = [evidence(c, answers[i]) for i,c in zip(at, cam)]
-        found.append((at, np.stack(heat).astype(np.float16), embedding.astype(np.float32)))
+        found.append((at, np.stack(heat).astype(np.float16), embedding.astype(np.float32), logits))
     if not found: raise InputError(f'None of the {plural(len(paths), "image")} can be read, first {some(paths, 1)}: check the paths of the table')
     return tuple(np.concatenate(o) for o in zip(*found))
 
