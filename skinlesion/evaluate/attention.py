@@ -228,7 +228,7 @@ def _told(found, table, beside, audit_score, own):
     away = table[table.of.str.startswith('answer ') & (table.low.astype(float) > table.area_outside)].of.str.removeprefix('answer ')
     if len(away): yield f'For the answer {some(away)} it lies beside the lesion more than the area does, beyond chance.'
     drawn = beside[beside.low > 0]
-    if len(drawn): yield f'Beside the lesion it lies more on {some([_PLACES[k] for k in drawn.index])} than their area explains, beyond chance: look at the table.'
+    if len(drawn): yield f'Beside the lesion it lies more on {" and on ".join(f"{_PLACES[o.Index]} ({o.map:.1%}) than their area explains ({o.area:.1%})" for o in drawn.itertuples())}, beyond chance.'
     if own and None not in (own['value'], audit_score['low']):
         yield (f'Technical facts of the files alone reach an AUROC of {interval_text(audit_score)}, the model {interval_text(own)}'
                + (': a shortcut could explain part of it.' if audit_score['low'] > 0.5 else '.'))

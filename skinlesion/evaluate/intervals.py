@@ -97,7 +97,7 @@ def interval_entry(
     groups = len(support)/(1/support).sum()
     if ends and ends[0] < value < ends[1]: low,high = between_ends(value, draws, groups, ends, confidence)
     else: low,high = np.quantile(draws, 0.5 + expanded(groups, confidence)*np.array([-0.5, 0.5]))
-    if upward: low = max(0, 2*value - high - max(0, draws.mean()-value))
+    if upward: low = max(0, 2*value - high - 3*max(0, draws.mean()-value))
     return dict(value=value, low=float(low), high=float(high))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #a89cac40

@@ -174,15 +174,16 @@ def _exchanges(y, groups, K, n, rng):
 _STEPS = 100 # of a ranking
 
 def _tests(table, codes, tested, shuffles, seed):
-    "p-values of the gaps (subgroups x scores) of all attributes `codes` (images x attributes, counted through), NaN where not `tested`"
-    p,whole = np.full(tested.shape, np.nan),Judge(table)
-    if not shuffles or not tested.any(): return p
+    "p-values of the gaps (subgroups x scores) of all attributes `codes` (images x attributes, counted through), and the scores expected by chance; NaN where not `tested`"
+    p,expected,whole = np.full(tested.shape, np.nan),np.full(tested.shape, np.nan),Judge(table)
+    if not shuffles or not tested.any(): return p,expected
     order,exchanges = _exchanges(whole.y, whole.groups, whole.K, shuffles, np.random.default_rng(seed))
     j,codes = Judge(table.iloc[order]),codes[order]
     rankings = j.rankings(_STEPS)
     def scores(codes): return np.stack([*j.score(Parts(codes, len(p)), rankings).values()], 1)[tested]
-    p[tested] = step_down(*_distances(scores(codes), np.stack([scores(codes[e]) for e in exchanges])))
-    return p
+    observed,shuffled = scores(codes),np.stack([scores(codes[e]) for e in exchanges])
+    p[tested],expected[tested] = step_down(*_distances(observed, shuffled)),np.nanmean(shuffled, 0)
+    return p,expected
 
 def _distances(observed, shuffled):
     "Both from what chance gives, in units of its spread; 0 where a score is undefined"
@@ -195,13 +196,13 @@ def _testable(judged, keys, names):
     def enough(scores, key): return not isinstance(scores, str) and scores[key][0]['value'] is not None and min(scores[key][1]) >= FEW
     return np.array([[a != ALL[0] and s != UNKNOWN and enough(scores, key) for key in keys] for scores,(a,s) in zip(judged, names)])
 
-def _rows(scores, whole, p):
+def _rows(scores, whole, p, expected):
     "One row for each score of a subgroup; `whole` has those of all images"
-    for (key,(of_all,_)),chance in zip(whole.items(), p):
+    for (key,(of_all,_)),chance,mean in zip(whole.items(), p, expected):
         entry = dict(value=None, reason=scores) if isinstance(scores, str) else scores[key][0]
         both = None not in (entry['value'], of_all['value'])
         yield dict(zip(('class', 'metric'), key if isinstance(key, tuple) else ('', key))) | dict(
-            value=entry['value'], low=entry.get('low'), high=entry.get('high'), gap=entry['value']-of_all['value'] if both else None, p=chance, reason=entry.get('reason', ''))
+            value=entry['value'], low=entry.get('low'), high=entry.get('high'), gap=entry['value']-of_all['value'] if both else None, expected=mean, p=chance, reason=entry.get('reason', ''))
 
 def _sizes(table, codes):
     "Images and groups of each subgroup"
@@ -218,7 +219,7 @@ def subgroups(
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
     resamples:int=1000, # Draws of the groups for intervals, and at most so many shuffles for the tests
     seed:int=42, # Fixes both
-)->pd.DataFrame: # `attribute`, `subgroup`, `images`, `groups`, `class`, `metric`, `value`, `low`, `high`, `gap` (to all images), `p`, `reason`, `beyond_chance`
+)->pd.DataFrame: # `attribute`, `subgroup`, `images`, `groups`, `class`, `metric`, `value`, `low`, `high`, `gap` (to all images), `expected` (with its labels), `p`, `reason`, `beyond_chance`
     "Every score of each subgroup of `preds`, and which gaps are larger than chance"
     whole = Judge(preds, positive)
     sides,left_out = subgroup_columns(preds, columns, traits)
@@ -226,10 +227,10 @@ def subgroups(
     (codes,names),table = _numbered(sides),_slim(preds, whole)
     judged = _judged(table, codes, resamples, seed)
     shuffles = int(min(resamples, max(_LEAST_SHUFFLES, _BUDGET//len(preds))))
-    p = _tests(table, codes, _testable(judged, list(judged[0]), names), shuffles, seed)
-    found = pd.DataFrame([dict(attribute=a, subgroup=s) | sizes | row for (a,s),sizes,scores,mine in zip(names, _sizes(table, codes), judged, p)
-                          for row in _rows(scores, judged[0], mine)])
-    numbers = ['value', 'low', 'high', 'gap', 'p']
+    tests = zip(*_tests(table, codes, _testable(judged, list(judged[0]), names), shuffles, seed))
+    found = pd.DataFrame([dict(attribute=a, subgroup=s) | sizes | row for (a,s),sizes,scores,mine in zip(names, _sizes(table, codes), judged, tests)
+                          for row in _rows(scores, judged[0], *mine)])
+    numbers = ['value', 'low', 'high', 'gap', 'expected', 'p']
     found = found.assign(**found[numbers].astype(float), beyond_chance=found.p.astype(float) < ALPHA)
     found.attrs = dict(positive=whole.positive, classes=whole.classes, left_out=left_out, comparisons=int(found.p.notna().sum()),
                        shuffles=shuffles, resamples=resamples, seed=seed)
@@ -289,7 +290,7 @@ def subgroup_data(
 )->dict: # As JSON takes it; by attribute and subgroup `images`, `groups`, `metrics` and with several classes `per_class`
     "What `metrics.json` holds of subgroups"
     def entry(row):
-        values = {k: None if pd.isna(v) else float(v) for k,v in row[['value', 'low', 'high', 'gap', 'p']].items()}
+        values = {k: None if pd.isna(v) else float(v) for k,v in row[['value', 'low', 'high', 'gap', 'expected', 'p']].items()}
         return values | dict(beyond_chance=None if pd.isna(row.p) else bool(row.beyond_chance)) | (dict(reason=row.reason) if row.reason else {})
     by = {}
     for _,row in found.iterrows():
@@ -322,18 +323,19 @@ def subgroups_section(
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #e7eecd1c
 _HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% interval from resampling groups. Filled diamonds '
-        'differ from all images by more than chance: attributes were exchanged between groups with the same labels, and the largest of {comparisons} gaps was rarely as large.')
+        'differ from what their labels explain by more than chance: attributes were exchanged between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
 _TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion that reaches the border shift it; it is not the skin '
          'type of the patient.')
-_GAPS = 'The gap is to all images. p is the chance of a gap as large anywhere among all comparisons, if the attributes said nothing of the answers.'
+_GAPS = ('Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are positive. p is the chance of a value as far from that '
+         'anywhere among all comparisons, if the attributes said nothing of the answers.')
 _TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class.'
 
 def _title(row): return METRICS[row.metric][0] + (f' for {row["class"]}' if row['class'] else '')
 
 def _gaps_table(found):
-    t = found[found.beyond_chance].sort_values('gap', key=abs, ascending=False)
+    t = found[found.beyond_chance].assign(off=lambda o: o.value-o.expected).sort_values('off', key=abs, ascending=False)
     return pd.DataFrame({'Attribute': t.attribute, 'Subgroup': t.subgroup, 'Images': t.images, 'Score': [_title(r) for _,r in t.iterrows()],
-                         'Value': [_text(r) for _,r in t.iterrows()], 'Gap': t.gap.map('{:+.2f}'.format), 'p': t.p.map('{:.3f}'.format)})
+                         'Value': [_text(r) for _,r in t.iterrows()], 'Expected': t.expected.map('{:.2f}'.format), 'Gap to all': t.gap.map('{:+.2f}'.format), 'p': t.p.map('{:.3f}'.format)})
 
 def _text(row):
     none = lambda v: None if pd.isna(v) else v
@@ -350,14 +352,13 @@ def _say(found):
     "The largest gaps in words, or that there are none and what that is worth"
     tested,n = found[found.p.notna()],found.attrs['comparisons']
     if not n: return f'No gap was tested: no subgroup has {FEW} groups.' if found.attrs['resamples'] else 'No gap was tested, as nothing was resampled.'
-    better = tested.gap.where(~tested.metric.isin(LOWER_IS_BETTER), -tested.gap)
+    better = (tested.value-tested.expected)*np.where(tested.metric.isin(LOWER_IS_BETTER), -1, 1)
     shown = tested.metric.isin(shown_scores(found))
     worst = tested.assign(better=better, size=-abs(better), other=~shown)[tested.beyond_chance].sort_values('better').drop_duplicates(['attribute', 'class', 'metric'])
     worst = worst.sort_values(['other', 'size'])
     if not len(worst):
         return f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: the smallest subgroup compared has {plural(int(tested.images.min()), "image")}.'
-    whole = found[found.attribute == ALL[0]].set_index(['class', 'metric']).value
-    lines = [f'{_title(r)} differs by {r.attribute} more than chance: {_text(r).rstrip("*")} for {r.subgroup}, {whole[r["class"], r.metric]:.2f} for all images.'
+    lines = [f'{_title(r)} differs by {r.attribute} more than chance: {_text(r).rstrip("*")} for {r.subgroup}, where {r.expected:.2f} would be expected.'
              for _,r in worst.head(3).iterrows()]
     more = f' {plural(len(worst)-3, "more such gap")} {"is" if len(worst) == 4 else "are"} in the table.' if len(worst) > 3 else ''
     return ' '.join(lines) + more
