@@ -38,7 +38,8 @@ _TRACK = 'wandb (offline without a key), mlflow (a file beside RUN) or none'
 _LAYOUTS = 'How the data is laid out: auto, folder, ham10000, mhist, xray or csv'
 Layout = Annotated[str, typer.Option(metavar='L', help=_LAYOUTS)]
 Columns = Annotated[Optional[str], typer.Option(metavar='OURS=NAME,...', help='Columns of a csv table, such as path=file,label=dx,group=patient')]
-Target = Annotated[Optional[str], typer.Option(metavar='T', help="'binary': malignant against benign where the layout knows them, else --positive against the rest")]
+Target = Annotated[Optional[str], typer.Option(metavar='T', help="'binary': malignant against benign where the layout knows them, else "
+                                                                 "--positive against the rest")]
 Positive = Annotated[Optional[str], typer.Option(metavar='CLASS', help='The class to find; several with commas for --target binary')]
 Strict = Annotated[bool, typer.Option('--strict', help='Refuse data with files that are no usable images')]
 Pdf = Annotated[bool, typer.Option('--pdf', help='Print the report as report.pdf too; needs Chromium or Chrome')]
@@ -70,7 +71,9 @@ def cases(
     columns: Columns = None,
     strict: Strict = False,
     check: Annotated[bool, typer.Option('--check', help='Decode every image, and keep copies on one side of the split, as training does')] = False,
-    drop: Annotated[bool, typer.Option('--drop-duplicates', help='Keep one of each set of images that show one picture (none where their labels differ), and each group on one side; --out then lists what was dropped too')] = False,
+    drop: Annotated[bool, typer.Option('--drop-duplicates', help='Keep one of each set of images that show one picture (none where their '
+                                                                 'labels differ), and each group on one side; --out then lists what was '
+                                                                 'dropped too')] = False,
 ):
     "Count the images of a data set by class and split"
     from skinlesion.data.clean import dropped_file, write_dropped
@@ -89,7 +92,8 @@ def train(
     out: Annotated[str, typer.Option(metavar='RUN', help='Run folder to make')],
     layout: Annotated[Optional[str], typer.Option(metavar='L', help=_LAYOUTS)] = None,
     target: Target = None,
-    recipe: Annotated[Optional[str], typer.Option(metavar='F', help='A recipe (TOML), or the name of a shipped one such as ham10000-7; options go over it')] = None,
+    recipe: Annotated[Optional[str], typer.Option(metavar='F', help='A recipe (TOML), or the name of a shipped one such as ham10000-7; '
+                                                                    'options go over it')] = None,
     arch: Annotated[Optional[str], typer.Option(metavar='A', help='baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')] = None,
     size: Annotated[Optional[int], typer.Option(metavar='S', help='Side of the model input, in pixels')] = None,
     epochs: Annotated[Optional[int], typer.Option(metavar='N', help='Epochs of the whole network')] = None,

@@ -128,7 +128,8 @@ def train(
     if rank_distrib(): return
     with run.tracker.watching(): result = _judge(run, looked(), others, found, began)
     print(result)
-    print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; {time.monotonic()-began:.0f} s in all')
+    print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; '
+          f'{time.monotonic()-began:.0f} s in all')
     return result
 
 # %% ../nbs/api/70_commands.ipynb #90bd75fe
@@ -176,8 +177,8 @@ def _audited(data, recipe, strict, allow_leaks):
 
 def _leaks_text(data, leaks):
     told = '; '.join(f'{f.summary}, first {some(f.items[0])}' for f in leaks)
-    return (f'{data}: {told}. The scores would be those of a memory: train on a cleaned table (skinlesion cases {data} --drop-duplicates --out clean.csv), '
-            'or go on with --allow-leaks')
+    return (f'{data}: {told}. The scores would be those of a memory: train on a cleaned table (skinlesion cases {data} --drop-duplicates '
+            '--out clean.csv), or go on with --allow-leaks')
 
 def _served(bundle, preds, n=8):
     "The predictor of `bundle`, which has to give the probabilities of the report"
@@ -230,8 +231,8 @@ def _calibrated_text(calibration, changed):
     return {'Temperature': str(calibration)} | more
 
 # %% ../nbs/api/70_commands.ipynb #d61d7433
-_ALONE = ('nothing: no other finished run on these images lies beside this one. Train another tier into the same folder, or name a run with '
-          '--compare, and the report says how much better or worse it is')
+_ALONE = ('nothing: no other finished run on these images lies beside this one. Train another tier into the same folder, or name a run '
+          'with --compare, and the report says how much better or worse it is')
 
 def _others(out, cases, compare):
     "Name to predictions of other runs on the same test images: those beside `out`, and those asked for"
@@ -301,7 +302,8 @@ def _folds_text(run, held_out):
     epochs = run.history.groupby('fold').epoch.max()
     return {'Epochs': ', '.join(f'{n} in fold {k}' for k,n in epochs.items()),
             'Folds': f'{run.recipe.folds}, grouped; {told} on {m["n"]} images, each judged by the one network that had it held out',
-            'Thresholds and sets': 'chosen for these single answers, not for their mean, which is surer; what they give on test is what counts'}
+            'Thresholds and sets': 'chosen for these single answers, not for their mean, which is surer; what they give on test is what '
+                                   'counts'}
 
 # %% ../nbs/api/70_commands.ipynb #789c17da
 def evaluate(
@@ -344,7 +346,8 @@ def _as_trained(cases, reference):
     prints = _prints(cases.path)
     seen = {s: np.isin(prints, reference.get(f'seen_{s}', [])) for s in ('train', 'valid')}
     known,n = (cases.group != cases.path) & np.isin(_group_prints(cases.group), reference.get('seen_groups', [])),int(sum(s.sum() for s in seen.values()))
-    if not n and known.any(): print(f'{known.sum()} of these {len(cases)} images have a lesion or patient of a name that the training data has, too: if it is the same one, they should not be judged')
+    if not n and known.any(): print(f'{known.sum()} of these {len(cases)} images have a lesion or patient of a name that the training '
+                                    'data has, too: if it is the same one, they should not be judged')
     if not n: return cases
     more = (known & ~np.any(list(seen.values()), 0)).sum()
     print(f'The model was trained on {n} of these {len(cases)} images, train and valid' + (f', and {more} more are of the same lesions or patients' if more else '')
@@ -377,7 +380,8 @@ def report_file(
 )->Report:
     "Judge the predictions in a csv table, and write the report to `out`; rows whose split is `valid` are what thresholds are chosen on"
     _report_out(out)
-    if Path(predictions).resolve().is_relative_to(Path(out).resolve()): raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another folder for --out')
+    if Path(predictions).resolve().is_relative_to(Path(out).resolve()): raise InputError(f'{predictions}: lies in {out}, which the report '
+                                                                                         'would replace; choose another folder for --out')
     table = read_predictions(predictions, positive, columns)
     preds,valid = _judged_rows(table, predictions)
     try: check_predictions(preds)
@@ -393,7 +397,8 @@ def report_file(
 def _judged_rows(table, file):
     "The rows to judge, never those that were trained on; and the validation rows that may choose for them, if there are any"
     there = [s for s in ('test', '', 'valid') if (table.split == s).any()]
-    if not there: raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores would be those of a memory; give predictions of others')
+    if not there: raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores would be those of a memory; give '
+                                   'predictions of others')
     preds,valid = (table[table.split == s] for s in (there[0], 'valid'))
     valid = valid[~valid.group.isin(preds.group)]
     return preds, valid if there[0] != 'valid' and len(valid) else None
@@ -403,8 +408,10 @@ def _rows_text(table, preds, valid):
     rest,seen = len(table) - len(preds),preds.group.isin(table.group[table.split == 'train'])
     if not rest: return {}
     chose = 0 if valid is None else len(valid)
-    told = {'Judged': f'{len(preds):,} rows ({preds.split.iloc[0] or "without a split"}); {chose:,} validation rows chose the thresholds; {rest-chose:,} others are left out'}
-    return told | ({'Leak': f'{seen.sum():,} of the rows judged are of lesions or patients that were trained on: their scores may be those of a memory'} if seen.any() else {})
+    told = {'Judged': f'{len(preds):,} rows ({preds.split.iloc[0] or "without a split"}); {chose:,} validation rows chose the thresholds; '
+                      f'{rest-chose:,} others are left out'}
+    return told | ({'Leak': f'{seen.sum():,} of the rows judged are of lesions or patients that were trained on: their scores may be '
+                            'those of a memory'} if seen.any() else {})
 
 
 # %% ../nbs/api/70_commands.ipynb #588a6e7b
@@ -423,8 +430,9 @@ def demo(
     run = out/'run'
     if (run/'run.json').exists() and read_run(run)['finished']: print(f'{out}: the demo was made before; delete the folder to make it anew')
     else: _make_demo(out, run, n, changes)
-    print(f'\nMade in {out}/:\n  images/                 {len(list((out/"images").rglob("*.jpg")))} synthetic images (drawn, not photographs)\n'
-          f'  run/report/report.html  the report\n  run/bundle/             the model: {_command()} predict {run}/bundle IMAGE')
+    print(f'\nMade in {out}/:\n  images/                 {len(list((out/"images").rglob("*.jpg")))} synthetic images (drawn, not '
+          f'photographs)\n  run/report/report.html  the report\n  run/bundle/             the model: {_command()} predict {run}/bundle '
+          'IMAGE')
     if serve: _serve(run/'bundle', host, port)
     return run
 

@@ -101,7 +101,8 @@ def check_place(
     "Refuse `folder` if it cannot be one, or not be written to"
     folder = Path(folder)
     place = next(p for p in (folder.absolute(), *folder.absolute().parents) if p.exists())
-    if not place.is_dir(): raise InputError(f'{folder}: is {"a file" if place == folder.absolute() else f"below {place}, a file"}; name a folder')
+    if not place.is_dir(): raise InputError(f'{folder}: is {"a file" if place == folder.absolute() else f"below {place}, a file"}; name a '
+                                            'folder')
     if not os.access(place, os.W_OK): raise InputError(f'{folder}: no permission to write in {place}; choose another folder')
 
 def _runs(pid):

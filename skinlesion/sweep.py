@@ -41,8 +41,10 @@ def sweep_space(
 
 # %% ../nbs/api/70_sweep.ipynb #d1e7e314
 def _check_field(where, field, values, recipe):
-    if field in ('folds', 'tta'): raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, for the training with the best')
-    if field in (*DATA_FIELDS, 'track'): raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in the recipe')
+    if field in ('folds', 'tta'): raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, '
+                                                   'for the training with the best')
+    if field in (*DATA_FIELDS, 'track'): raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in '
+                                                          'the recipe')
     choices = _ends(where, values) if isinstance(values, dict) else values
     if not isinstance(choices, list) or not choices: raise InputError(f'{where}: needs a list of choices or {{low = .., high = ..}}, not {values!r}')
     for v in choices:
@@ -93,7 +95,8 @@ def _without_test(cases):
 def _judge_trial(run):
     "Write down what the trial is worth, and end its record"
     found = metrics(predictions(run.learn, 'valid'), resamples=0)['metrics']
-    if found['auroc']['value'] is None: raise InputError(f'{run.out}: validation has no AUROC ({found["auroc"]["reason"]}); give it more images with valid in the recipe')
+    if found['auroc']['value'] is None: raise InputError(f'{run.out}: validation has no AUROC ({found["auroc"]["reason"]}); give it more '
+                                                         'images with valid in the recipe')
     scores = {k: v['value'] for k,v in found.items() if v['value'] is not None}
     write_run(run.out, run.about | dict(valid=scores, finished=now()))
     remove(run.out/'checkpoints') # of a hundred trials they would fill the disk
@@ -153,7 +156,8 @@ def _check_folder(out, text, resume):
     if not out.exists() or not any(out.iterdir()): return
     if not (out/'sweep.toml').exists(): raise InputError(f'{out}: is not empty and holds no sweep; choose another folder for --out')
     if not resume: raise InputError(f'{out}: holds another sweep; choose another folder for --out, or go on with that sweep by --resume')
-    if (out/'sweep.toml').read_text(encoding='utf-8') != text: raise InputError(f'{out}: was begun with another recipe or [sweep] table; resume with the same, or choose another --out')
+    if (out/'sweep.toml').read_text(encoding='utf-8') != text: raise InputError(f'{out}: was begun with another recipe or [sweep] table; '
+                                                                                'resume with the same, or choose another --out')
 
 def _study(out, data_hash):
     "Optuna's record in `out`"
@@ -215,7 +219,8 @@ def _row(trial, folder):
 
 def _best(study, out, data):
     table = _write_trials(study, out)
-    if table.state[0] != 'complete': raise RuntimeError(f'{out}: no trial came to its end; {plural(len(table), "trial")} failed, see {out}/trials.csv')
+    if table.state[0] != 'complete': raise RuntimeError(f'{out}: no trial came to its end; {plural(len(table), "trial")} failed, see '
+                                                        f'{out}/trials.csv')
     print(f'{out}: trials.csv (all trials), best.toml ({table.trial[0]}). Its test score is not known yet:\n'
           f'  skinlesion train {shlex.quote(str(data))} --recipe {shlex.quote(str(out/"best.toml"))} --out RUN')
     return table

@@ -160,8 +160,8 @@ _TITLE = '# Synthetic sample: drawn, not photographed'
 _SIGNS = 'the first signs of the ABCD rule (asymmetry, border, colour; Nachbar et al., J Am Acad Dermatol 30:551-559, 1994)'
 _ABOUT = {'folder': f'The labels follow {_SIGNS}.',
           'csv': f'The labels follow {_SIGNS}. Some lesions have several images.',
-          'ham10000': 'Layout and shares of the classes are those of HAM10000 (Tschandl et al., Sci Data 5:180161, 2018). Each diagnosis is drawn\n'
-                      'with few features that textbooks name; ages, sexes and sites are random numbers.',
+          'ham10000': 'Layout and shares of the classes are those of HAM10000 (Tschandl et al., Sci Data 5:180161, 2018). Each diagnosis '
+                      'is drawn\nwith few features that textbooks name; ages, sexes and sites are random numbers.',
           'mhist': 'Layout and shares of the classes are those of MHIST (Wei et al., AIME 2021). The labels follow how wide and serrated\n'
                    'the crypts are; nobody voted.',
           'xray': 'The layout is that of Asraf and Islam (Mendeley Data jctsfj2sfn, 2021). The labels follow white patches in the lungs.'}

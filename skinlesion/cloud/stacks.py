@@ -70,12 +70,14 @@ def _find(cfn, stack, bucket):
     if found is None: return None
     tags = {t['Key']: t['Value'] for t in found.get('Tags', [])}
     if not _tags(stack, bucket).items() <= tags.items():
-        raise InputError(f'there is a stack {found["StackName"]} already, and it is no {stack} stack for the bucket {bucket}; choose another name')
+        raise InputError(f'there is a stack {found["StackName"]} already, and it is no {stack} stack for the bucket {bucket}; choose '
+                         'another name')
     return found
 
 def _find_one(cfn, stack, bucket):
     found = _find(cfn, stack, bucket)
-    if found is None: raise InputError(f'no stack {stack_name(stack, bucket)} here; skinlesion cloud deploy {stack} --bucket {bucket} makes it')
+    if found is None: raise InputError(f'no stack {stack_name(stack, bucket)} here; skinlesion cloud deploy {stack} --bucket {bucket} '
+                                       'makes it')
     return found
 
 def _buckets(cfn, name):
@@ -228,7 +230,8 @@ def _check_free(s3, bucket):
         if status == 404: return
         if status != 403: raise
         raise InputError(f'the bucket name {bucket} is taken by another account; choose another name') from None
-    raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, or use it as it is with skinlesion data push')
+    raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, or use it as it is with skinlesion '
+                     'data push')
 
 def _upload(data, url, connection, name):
     try: return push(data, url, connection)
@@ -279,7 +282,8 @@ def _empty(s3, bucket, n):
     with Progress(n, f'emptying {bucket}') as bar:
         while page := next(_versions(s3, bucket), []): # always the first, so that nothing that comes meanwhile is missed
             left = s3.delete_objects(Bucket=bucket, Delete=dict(Quiet=True, Objects=[{k: v[k] for k in ('Key', 'VersionId')} for v in page])).get('Errors')
-            if left: raise RuntimeError(f'{plural(len(left), "object version")} of {bucket} cannot be deleted, first {left[0]["Key"]}: {left[0]["Message"]}')
+            if left: raise RuntimeError(f'{plural(len(left), "object version")} of {bucket} cannot be deleted, first {left[0]["Key"]}: '
+                                        f'{left[0]["Message"]}')
             bar.update(len(page))
 
 def _delete_bucket(s3, bucket):

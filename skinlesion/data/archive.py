@@ -30,7 +30,8 @@ def check_space(
 ):
     "Refuse to start what the disk under `folder` has no room for"
     free = shutil.disk_usage(folder).free
-    if n > free: raise InputError(f'{what}: needs {size_text(n)}, and {folder} has {size_text(free)} free; make room or choose another disk')
+    if n > free: raise InputError(f'{what}: needs {size_text(n)}, and {folder} has {size_text(free)} free; make room or choose another '
+                                  'disk')
 
 def check_empty(
     folder, # Where something will be put
@@ -61,7 +62,8 @@ def _plain_files(entries, archive):
     named = [(PureWindowsPath(e.filename).parts, e) for e in entries if not e.filename.endswith(('/', '\\'))]
     files = {Path(*parts): e for parts,e in named if parts and not JUNK.intersection(parts)}
     twice = _clashes([parts for parts,_ in named if not JUNK.intersection(parts)])
-    if twice: raise InputError(f'{archive}: {plural(len(twice), "name")} given twice (upper and lower case count as one): {some(twice)}; rename and pack again')
+    if twice: raise InputError(f'{archive}: {plural(len(twice), "name")} given twice (upper and lower case count as one): {some(twice)}; '
+                               'rename and pack again')
     return files
 
 def _clashes(names):
@@ -77,10 +79,13 @@ _RATIO_FROM = 100*10**6 # bytes; a small set of drawn or blank images may shrink
 def _check_amount(files, archive, max_bytes, max_files):
     total,packed = sum(e.file_size for e in files.values()),archive.stat().st_size
     if not files: raise InputError(f'{archive}: holds no files')
-    if len(files) > max_files: raise InputError(f'{archive}: holds {len(files)} files, and {max_files} is the limit; raise max_files if you trust it')
-    if total > max_bytes: raise InputError(f'{archive}: unpacks to {size_text(total)}, and {size_text(max_bytes)} is the limit; raise max_bytes if you trust it')
+    if len(files) > max_files: raise InputError(f'{archive}: holds {len(files)} files, and {max_files} is the limit; raise max_files if '
+                                                'you trust it')
+    if total > max_bytes: raise InputError(f'{archive}: unpacks to {size_text(total)}, and {size_text(max_bytes)} is the limit; raise '
+                                           'max_bytes if you trust it')
     if total > max(_RATIO_FROM, _MAX_RATIO*packed):
-        raise InputError(f'{archive}: would grow from {size_text(packed)} to {size_text(total)}, as no images do; do not trust this archive')
+        raise InputError(f'{archive}: would grow from {size_text(packed)} to {size_text(total)}, as no images do; do not trust this '
+                         'archive')
     return total
 
 # %% ../../nbs/api/11_data.archive.ipynb #36d178c2

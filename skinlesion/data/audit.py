@@ -47,7 +47,8 @@ class Finding:
 FILE_CHECKS = { # kind -> severity, condition on the table of facts, what a file is, what to do
     'wrong_extension': ('note', lambda f: [e not in _ENDINGS.get(k, (e,)) for e,k in zip(f.extension, f.format)],
                         'named as another format than they are', 'rename them; other programs may refuse them'),
-    'rotated': ('note', lambda f: f.orientation != 1, 'turned by their EXIF tag', 'nothing here, for every part of this library turns them upright; other programs may not'),
+    'rotated': ('note', lambda f: f.orientation != 1, 'turned by their EXIF tag', 'nothing here, for every part of this library turns '
+                                                                                  'them upright; other programs may not'),
     'animated': ('warning', lambda f: (f.frames > 1) & (f.format != 'MPO'), 'of several frames or pages', 'only the first frame is used: see that it is the right one'),
     'cmyk': ('warning', lambda f: f['mode'] == 'CMYK', 'in CMYK, the colours of print', 'convert them with the colour profile that they were made with'),
     'deep': ('note', lambda f: f['mode'].str.match('I|F'), 'of more than 8 bits a channel', 'see that they are not dark or flat: 16 bits are scaled as 65535 to 255'),
@@ -114,7 +115,8 @@ def duplicate_findings(
              ('label_conflict', 'severe' if certain else 'warning', mixed, 'that are duplicates with more than one label', 'look which label is right, or drop them'),
              ('exact_duplicate', 'warning', exact, 'with the same content', 'keep one of each set'),
              ('near_duplicate', 'warning', near, 'that show the same picture', 'keep one of each set'))
-    return [Finding(kind, severity, len(rows), f'{plural(len(rows), "set")} of images {what}, {plural(sum(map(len, rows)), "image")} in all',
+    return [Finding(kind, severity, len(rows), f'{plural(len(rows), "set")} of images {what}, {plural(sum(map(len, rows)), "image")} in '
+                                               'all',
                     action, [sorted(path[s]) for s in rows]) for kind,severity,rows,what,action in kinds if rows]
 
 def duplicates_across_sets(
@@ -204,7 +206,8 @@ def metadata_findings(
 def _missing(cases, column):
     gone = _gone(cases[column])
     if not gone.any(): return None
-    return Finding('metadata', 'note', int(gone.sum()), f'{plural(int(gone.sum()), "image")} of {len(cases)} ({gone.mean():.1%}) without `{column}`',
+    return Finding('metadata', 'note', int(gone.sum()), f'{plural(int(gone.sum()), "image")} of {len(cases)} ({gone.mean():.1%}) without '
+                                                        f'`{column}`',
                    f'scores by `{column}` leave them out: see whether they are of one class or source', _each(cases.path[gone]), value=float(gone.mean()))
 
 def _gone(column): return column.isna() | column.astype(str).str.strip().str.lower().isin(['', 'unknown', 'nan'])
@@ -214,7 +217,8 @@ def _ages(cases):
     age = pd.to_numeric(cases.age, errors='coerce')
     odd = ~_gone(cases.age) & ~age.between(0, 110)
     if not odd.any(): return []
-    return [Finding('metadata', 'warning', int(odd.sum()), f'{plural(int(odd.sum()), "image")} with an age that no person has: {some(sorted(set(cases.age[odd].astype(str))))}',
+    return [Finding('metadata', 'warning', int(odd.sum()), f'{plural(int(odd.sum()), "image")} with an age that no person has: '
+                                                           f'{some(sorted(set(cases.age[odd].astype(str))))}',
                     'correct these ages or leave them empty', _each(cases.path[odd]))]
 
 def _differences(cases, columns):
@@ -279,9 +283,11 @@ class Audit:
     __repr__ = __str__
 
     def _repr_html_(self):
-        rows = ''.join(f'<tr><td>{f.severity}</td><td>{f.kind}</td><td>{f.count:,}</td><td style="text-align:left">{html.escape(f.summary)}</td>'
-                       f'<td style="text-align:left">{html.escape(f.action)}</td></tr>' for f in self.findings)
-        return f'<p>{html.escape(str(self).splitlines()[0])}</p><table><tr><th>severity</th><th>kind</th><th>count</th><th>what</th><th>what to do</th></tr>{rows}</table>'
+        rows = ''.join(f'<tr><td>{f.severity}</td><td>{f.kind}</td><td>{f.count:,}</td><td '
+                       f'style="text-align:left">{html.escape(f.summary)}</td><td '
+                       f'style="text-align:left">{html.escape(f.action)}</td></tr>' for f in self.findings)
+        return (f'<p>{html.escape(str(self).splitlines()[0])}</p><table><tr><th>severity</th><th>kind</th><th>count</th><th>what</th><th>what '
+                f'to do</th></tr>{rows}</table>')
 
 # %% ../../nbs/api/19_data.audit.ipynb #45d6f175
 def audit(

@@ -64,7 +64,8 @@ def _evict():
     for p in sorted(entries, key=_last_use):
         if excess <= 0: return
         if p not in _used and _drop(p): excess -= sizes[p]
-    if excess > 0: warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, for all of it was used within a day; remove what you do not need')
+    if excess > 0: warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, for all of it was used within a day; remove what '
+                                 'you do not need')
 
 def _last_use(p):
     with suppress(FileNotFoundError): return p.stat().st_mtime

@@ -77,7 +77,8 @@ def _connect(url, part, size):
             remove(part)
             raise _Broken('the server went on with something else')
         if None not in (size, total) and size != total:
-            raise InputError(f'{url}: has {total} bytes, and {size} are listed; open it in a browser: it may be a login page, or have been replaced')
+            raise InputError(f'{url}: has {total} bytes, and {size} are listed; open it in a browser: it may be a login page, or have '
+                             'been replaced')
         total = size if total is None else total
         check_space(part.parent, (total or start) - start, url)
         with open(part, 'ab' if start else 'wb') as f, Progress((total or 0)//10**6, f'{part.stem}, MB') as bar:
@@ -242,8 +243,8 @@ SETS = {
     'mhist': PublicSet(
         'histology of colorectal polyps', 'https://bmirds.github.io/MHIST/', 'that of its form',
         'Wei et al., A Petri Dish for Histopathology Image Analysis (2021), arXiv:2101.12355',
-        by_hand='fill in its form; put the annotations.csv and images.zip that you are sent into one folder, and name that folder with --layout mhist. '
-                'To try without: skinlesion sample OUT --layout mhist draws a synthetic one'),
+        by_hand='fill in its form; put the annotations.csv and images.zip that you are sent into one folder, and name that folder with '
+                '--layout mhist. To try without: skinlesion sample OUT --layout mhist draws a synthetic one'),
 }
 
 # %% ../../nbs/api/12_data.fetch.ipynb #99039e78

@@ -79,9 +79,12 @@ def _to_target(cases, target, positive, mapping, sides):
     "`cases` with the classes asked for, and the positive one"
     if target not in (None, 'binary'): raise InputError(f"no target {target!r}; use 'binary' or leave it out")
     unknown = sorted(set(mapping) - {*cases.label, *sides})
-    if unknown: raise InputError(f'the mapping names {some(unknown)}, which is no class; the classes are {some(sorted(cases.label.unique()), 10)}')
+    if unknown: raise InputError(f'the mapping names {some(unknown)}, which is no class; the classes are '
+                                 f'{some(sorted(cases.label.unique()), 10)}')
     if target == 'binary': mapping = sides | mapping
-    if target == 'binary' and len(set(mapping.values())) > 2: raise InputError(f'the mapping makes {some(sorted(set(mapping.values())), 10)}; target binary takes two classes')
+    if target == 'binary' and len(set(mapping.values())) > 2: raise InputError('the mapping makes '
+                                                                               f'{some(sorted(set(mapping.values())), 10)}; target binary '
+                                                                               'takes two classes')
     if mapping and (target is None or positive in (None, *mapping.values())): return relabel(cases, mapping), positive
     if target is None or (positive is None and cases.label.nunique() == 2): return cases, positive
     return to_binary(cases, positive), 'positive'
@@ -176,7 +179,8 @@ def _checked(cases, skipped):
 def _finish(cases, positive, attrs):
     "Rows and columns in order, with what belongs to the whole"
     classes = sorted(cases.label.unique())
-    if len(classes) < 2: raise InputError(f'{attrs["root"]}: all {len(cases)} images have the label {classes[0]!r}; two classes or more are needed')
+    if len(classes) < 2: raise InputError(f'{attrs["root"]}: all {len(cases)} images have the label {classes[0]!r}; two classes or more '
+                                          'are needed')
     attrs |= dict(classes=classes, positive=pick_positive(classes, positive), data_hash=data_hash(cases) if 'sha256' in cases else None)
     cases = cases.drop(columns='sha256', errors='ignore').sort_values('path', ignore_index=True)
     cases = cases[[*CASE_COLUMNS, *(c for c in cases if c not in CASE_COLUMNS)]]

@@ -80,7 +80,8 @@ def soft_targets(
     if 'agreement' not in cases: raise InputError(_no_votes_msg(cases))
     votes = pd.to_numeric(cases.agreement, errors='coerce').to_numpy(np.float32)
     bad = ~((votes >= 0) & (votes <= 1))
-    if bad.any(): raise InputError(f'{plural(int(bad.sum()), "image")} of {len(bad)} with an `agreement` that is no share from 0 to 1, such as {some(cases.path[bad], 1)}: mend them')
+    if bad.any(): raise InputError(f'{plural(int(bad.sum()), "image")} of {len(bad)} with an `agreement` that is no share from 0 to 1, '
+                                   f'such as {some(cases.path[bad], 1)}: mend them')
     return np.where(cases.label.to_numpy()[:, None] == np.array(classes), votes[:, None], 1-votes[:, None])
 
 # %% ../../nbs/api/19_data.loaders.ipynb #52b5f81a

@@ -125,7 +125,8 @@ def pick_place(
     if cache == 'none': return 'none'
     room = dict(memory=free_memory(), disk=min(free_disk(), cache_limit()))
     if cache != 'auto' and nbytes > room[cache]:
-        raise InputError(f'the prepared images take {nbytes/1e9:.2f} GB, but {cache} has room for {room[cache]/1e9:.2f} GB: {_ADVICE[cache]}')
+        raise InputError(f'the prepared images take {nbytes/1e9:.2f} GB, but {cache} has room for {room[cache]/1e9:.2f} GB: '
+                         f'{_ADVICE[cache]}')
     if cache != 'auto': return cache
     if nbytes*int(os.environ.get('LOCAL_WORLD_SIZE', 1)) <= _MEMORY_SHARE*room['memory']: return 'memory' # each process of torchrun keeps its own
     return 'disk' if nbytes <= min(_DISK_SHARE*free_disk(), cache_limit()) else 'none'

@@ -88,7 +88,8 @@ def read_csv(
     columns = column_names(columns)
     tables = _csv_tables(files)
     if len(files) > 1: tables = [p for p in tables if _has_columns(p, columns)] # a single file says itself what it misses
-    if len(tables) != 1: raise InputError(f'{plural(len(tables), "csv table")} with a path and a label among {plural(len(files), "file")}; name the table itself')
+    if len(tables) != 1: raise InputError(f'{plural(len(tables), "csv table")} with a path and a label among '
+                                          f'{plural(len(files), "file")}; name the table itself')
     file = tables[0]
     table = named_table(file, columns)
     for column in ('path', 'label'): _refuse(file, table[column] == '', f'no `{column}`')
@@ -110,7 +111,8 @@ def drop_repeats(
     if not again.any(): return rows, []
     said = rows[['label', 'group', 'split']].replace('', None)[key.duplicated(keep=False)]
     for column,n in said.groupby(key).nunique().items():
-        if (n > 1).any(): raise InputError(f'{file}: {plural(int((n > 1).sum()), "image")} in several rows with another `{column}`: {some(n.index[n > 1])}; keep the right row of each')
+        if (n > 1).any(): raise InputError(f'{file}: {plural(int((n > 1).sum()), "image")} in several rows with another `{column}`: '
+                                           f'{some(n.index[n > 1])}; keep the right row of each')
     rows = rows.assign(**rows[['label', 'group', 'split']].replace('', None).groupby(key).transform('first').fillna('')) # what any of them says
     return rows[~again], [f'{plural(int(again.sum()), "row")} of images that an earlier row has, left out: {some(key[again])}']
 
@@ -127,19 +129,22 @@ def column_names(columns):
     if any(len(p) != 2 or not all(p) for p in pairs): raise InputError(f'columns is {columns!r}; write them as path=file,label=dx,group=patient')
     found = {ours.strip(): theirs.strip() for ours,theirs in pairs}
     odd = {c for c in found if c not in CASE_COLUMNS and not c.startswith('p_')}
-    if odd: raise InputError(f'columns names {some(sorted(odd))}; it can name {", ".join(CASE_COLUMNS)}, and p_CLASS of predictions; all others keep their own names')
+    if odd: raise InputError(f'columns names {some(sorted(odd))}; it can name {", ".join(CASE_COLUMNS)}, and p_CLASS of predictions; all '
+                             'others keep their own names')
     return found
 
 def named_table(file, columns):
     "The table with our column names; a column that has one of these by chance gives way"
     table = read_table(file, [*TEXT_COLUMNS, *columns.values()])
     for ours,theirs in ({'path': 'path', 'label': 'label'} | columns).items():
-        if theirs not in table: raise InputError(f'{file}: no column `{theirs}`; it has {some(table.columns, 8)}. Name the one that holds the {ours} (columns: {ours}=NAME)')
+        if theirs not in table: raise InputError(f'{file}: no column `{theirs}`; it has {some(table.columns, 8)}. Name the one that holds '
+                                                 f'the {ours} (columns: {ours}=NAME)')
     taken = {c: table[c] for c in columns.values()}
     return table.drop(columns=list({*columns, *taken} & set(table))).assign(**{ours: taken[theirs] for ours,theirs in columns.items()})
 
 def _refuse(file, bad, what):
-    if bad.any(): raise InputError(f'{file}: {plural(int(bad.sum()), "row")} of {len(bad)} with {what}, first at row {bad.to_numpy().argmax()+2}')
+    if bad.any(): raise InputError(f'{file}: {plural(int(bad.sum()), "row")} of {len(bad)} with {what}, first at row '
+                                   f'{bad.to_numpy().argmax()+2}')
 
 def _beside(file, paths):
     "Paths from the folder of `file`; a backslash is one of Windows' unless a file has such a name"
@@ -206,7 +211,8 @@ def read_ham10000(
 )->Found:
     "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
     tables = _ham_tables(files)
-    if not tables: raise InputError(f'no table HAM10000_metadata or ISIC_..._GroundTruth.csv beside the images ({some(files, 2)}); put it there')
+    if not tables: raise InputError(f'no table HAM10000_metadata or ISIC_..._GroundTruth.csv beside the images ({some(files, 2)}); put it '
+                                    'there')
     rows = pd.concat([_ham_rows(f, files).assign(split=SPLIT_FOLDERS[part]) for f,part in tables.items()], ignore_index=True)
     if len(set(tables.values())) == 1: rows['split'] = '' # the one part that there is
     unknown = rows.label == 'unk'

@@ -68,10 +68,11 @@ class Shortcut:
 
     def __str__(self):
         lead = next(iter(self.alone))
-        return (f'From {ABOUT[self.question]}, without a look at the picture, a classifier reaches AUROC {self.value:.2f} ({self.low:.2f} to {self.high:.2f}) '
-                f'and names {self.accuracy:.0%} of the images rightly (always the most frequent class: {self.majority:.0%}); '
-                f'what tells most is the {lead} (alone {self.alone[lead]:.2f}){_UNSEEN if lead in ("name", "order") else ""}; '
-                f'AUROC lost where one is shuffled: {some([f"{k} {v:.2f}" for k,v in self.importance.items()], 4)}')
+        return (f'From {ABOUT[self.question]}, without a look at the picture, a classifier reaches AUROC {self.value:.2f} ({self.low:.2f} '
+                f'to {self.high:.2f}) and names {self.accuracy:.0%} of the images rightly (always the most frequent class: '
+                f'{self.majority:.0%}); what tells most is the {lead} (alone '
+                f'{self.alone[lead]:.2f}){_UNSEEN if lead in ("name", "order") else ""}; AUROC lost where one is shuffled: '
+                f'{some([f"{k} {v:.2f}" for k,v in self.importance.items()], 4)}')
 
 def shortcut_score(
     cases:pd.DataFrame, # Cases

@@ -136,14 +136,16 @@ def load_cases(
 def _cleaned(cases):
     clean,dropped = drop_duplicates(cases)
     if 'train' in set(cases.split) and 'train' not in set(clean.split):
-        raise InputError(f'{cases.attrs["root"]}: each group of its train part has images in another part too, and nothing would be left to train on; '
-                         'split it anew: give a table without the column `split`')
+        raise InputError(f'{cases.attrs["root"]}: each group of its train part has images in another part too, and nothing would be left '
+                         'to train on; split it anew: give a table without the column `split`')
     return clean,dropped
 
 def _cases_text(cases, torn):
     a = cases.attrs
-    lines = [f'{plural(len(cases), "image")} of {plural(cases.group.nunique(), "group")} in {a["root"]} (layout {a["layout"]}{"" if a["data_hash"] else "; not decoded"})' + (f'; the positive class is {a["positive"]}' if a['positive'] else ''),
+    lines = [f'{plural(len(cases), "image")} of {plural(cases.group.nunique(), "group")} in {a["root"]} (layout '
+             f'{a["layout"]}{"" if a["data_hash"] else "; not decoded"})' + (f'; the positive class is {a["positive"]}' if a['positive'] else ''),
              count_cases(cases).to_string()]
     if a['skipped']: lines.append(f'left out: {skipped_text(a["skipped"])}')
-    if torn: lines.append(f'on two sides of the source\'s own split, so that scores may be inflated: {plural(len(torn), "group")}: {some(torn)}')
+    if torn: lines.append(f'on two sides of the source\'s own split, so that scores may be inflated: {plural(len(torn), "group")}: '
+                          f'{some(torn)}')
     return '\n'.join(lines + [f'note: {n}' for n in a['notes']])

@@ -76,7 +76,8 @@ def _walk(folder, below=''):
 
 def _paths(data):
     "Sorted paths of what is to be pushed from the folder `data`"
-    if not os.path.isdir(data): raise InputError(f'{data}: {"is a file" if os.path.exists(data) else "no such folder"}; what can be pushed is a folder')
+    if not os.path.isdir(data): raise InputError(f'{data}: {"is a file" if os.path.exists(data) else "no such folder"}; what can be '
+                                                 'pushed is a folder')
     root = os.path.realpath(data)
     paths = sorted(_walk(root))
     odd = [p for p in paths if not _can_travel(root, p)]

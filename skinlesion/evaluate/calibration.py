@@ -151,7 +151,8 @@ def calibrate(
     weights = _equal(targets) if equally_common else np.ones(len(targets))
     t = fit_temperature(logits, targets, weights)
     if t in LIMITS:
-        return Calibration(1., len(targets), f'no temperature from {LIMITS[0]:g} to {LIMITS[1]:g} is best on {plural(len(targets), "validation image")}', equally_common)
+        return Calibration(1., len(targets), f'no temperature from {LIMITS[0]:g} to {LIMITS[1]:g} is best on '
+                                             f'{plural(len(targets), "validation image")}', equally_common)
     compared = compare_scaling(logits, targets, groups, weights) if groups is not None and np.bincount(targets).min() >= ENOUGH else None
     used = compared is not None and compared['gain'] > 2*compared['error']
     return Calibration(t, len(targets), '', equally_common, fit_vector(logits, targets, weights) if used else None, compared)
@@ -278,11 +279,12 @@ def calibration_section(
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #fc1a7f8a
 _ROWS = dict(before='before calibration', after='as served', change='difference', as_they_come='as served, images as they come')
 _NAMES = dict(ece='Calibration error (ECE)', log_loss='Log loss')
-_HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% intervals from drawing lesions; '
-        'the lower panel says how many images stand behind each point.')
-_GRID_HOW = ('The expected calibration error is the mean gap between the probability of the answer and how often such answers are right (with two classes the figure shows the probability of the positive '
-             'class instead); the log loss is the mean surprise in nats at the truth. 0 is best for both. In brackets are 95% intervals from drawing lesions; '
-             'chance alone makes the error larger, so its interval is made wide.')
+_HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% '
+        'intervals from drawing lesions; the lower panel says how many images stand behind each point.')
+_GRID_HOW = ('The expected calibration error is the mean gap between the probability of the answer and how often such answers are right '
+             '(with two classes the figure shows the probability of the positive class instead); the log loss is the mean surprise in '
+             'nats at the truth. 0 is best for both. In brackets are 95% intervals from drawing lesions; chance alone makes the error '
+             'larger, so its interval is made wide.')
 
 def _in_points(entry): return {k: v if v is None or isinstance(v, str) else 100*v for k,v in entry.items()}
 
@@ -296,7 +298,8 @@ def _fitted(c):
 def _text(found, c):
     "One to three sentences"
     gap = interval_text(_in_points(found['after']['ece']), 1)
-    lines = [f'Confidence and accuracy differ by {gap} percentage points on average{", if each class counts the same" if c.get("equally_common") else ""}.']
+    lines = [f'Confidence and accuracy differ by {gap} percentage points on '
+             f'average{", if each class counts the same" if c.get("equally_common") else ""}.']
     if 'before' in found:
         b,a = (found[k]['ece']['value'] for k in ('before', 'after'))
         lines.append(f'{_fitted(c)} Here the calibration error is {100*b:.1f} points without calibration and {100*a:.1f} with it, '
@@ -304,5 +307,6 @@ def _text(found, c):
     elif c.get('vector'): lines.append(_fitted(c))
     elif c.get('why'): lines.append(f'The temperature is 1: {c["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')
-    if c.get('equally_common'): lines.append('It was trained to give the probabilities of equally common classes: where one is rarer, as the figure shows, its probabilities are too high.')
+    if c.get('equally_common'): lines.append('It was trained to give the probabilities of equally common classes: where one is rarer, as '
+                                             'the figure shows, its probabilities are too high.')
     return ' '.join(lines)

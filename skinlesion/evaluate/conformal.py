@@ -52,7 +52,8 @@ def _holds(preds, fitted):
     "Whether the set of each image holds its truth, the sets (images x classes), and the number of the true class"
     classes = fitted['classes']
     if set(check_predictions(preds)[0]) != set(classes):
-        raise InputError(f'The sets were fitted for the classes {some(classes, 8)}, and these are predictions for {some(check_predictions(preds)[0], 8)}')
+        raise InputError(f'The sets were fitted for the classes {some(classes, 8)}, and these are predictions for '
+                         f'{some(check_predictions(preds)[0], 8)}')
     sets = prediction_sets(preds[[prob_column(c) for c in classes]].to_numpy(float), fitted)
     y = pd.Categorical(preds.label.astype(str), classes).codes
     return sets[np.arange(len(y)), y],sets,y
@@ -126,23 +127,24 @@ def sets_section(
     if not fitted: return Section(**about, missing=_NO_VALID.format('limits of prediction sets are'))
     found = judge_sets(preds, fitted, resamples, seed)
     parts = [Plot('sets', 'Sets that hold the truth', _draw_sets(found), _SETS_HOW, f'{interval_text(found["coverage"])} of all sets hold the truth'),
-             Grid('Prediction sets by class', _sets_rows(found, fitted), 'A class is in the set of an image from the stated probability up; its limit was fitted on validation. '
-                  'In brackets are 95% intervals from drawing lesions.')]
+             Grid('Prediction sets by class', _sets_rows(found, fitted), 'A class is in the set of an image from the stated probability '
+                                                                         'up; its limit was fitted on validation. In brackets are 95% '
+                                                                         'intervals from drawing lesions.')]
     return Section(**about, text=_sets_text(found, fitted), parts=parts, data=dict(fitted=fitted, **found))
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #cc078487
-_NO_VALID = ('The {} chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give predictions with rows whose split is valid, '
-             'of images that the model was not trained on.')
-_SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should reach the dotted line, '
-             'the promise; a class whose line stays to the left of it is missed more often than promised.')
+_NO_VALID = ('The {} chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give '
+             'predictions with rows whose split is valid, of images that the model was not trained on.')
+_SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should '
+             'reach the dotted line, the promise; a class whose line stays to the left of it is missed more often than promised.')
 
 def _sets_text(found, fitted):
     "One to three sentences"
     e,each,target = found['coverage'],found['coverage_by_lesion'],found['target']
     short = falls_short(each, target, sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0])
     lesions = '' if each == e else f' ({interval_text(each, 3)} with each lesion counted once, as the promise has it)'
-    lines = [f'The sets promise to hold the truth for {target:.0%} of the lesions{" of each class" if fitted["by_class"] else ""}; on these images '
-              f'they hold it for {interval_text(e, 3)}{lesions}, with {found["size"]["value"]:.2f} classes in a set on average'
+    lines = [f'The sets promise to hold the truth for {target:.0%} of the lesions{" of each class" if fitted["by_class"] else ""}; on '
+             f'these images they hold it for {interval_text(e, 3)}{lesions}, with {found["size"]["value"]:.2f} classes in a set on average'
               + (', which is less than promised, and by more than chance: these images differ from the validation images.' if short else '.')]
     low = [c for (c,o),n in zip(found['by_class'].items(), fitted['lesions']) if falls_short(o['coverage'], target, n, len(fitted['classes']))]
     if low and not short: lines.append(f'Below the promise by more than chance: {", ".join(low)}.')
@@ -208,7 +210,8 @@ def fit_referral(
     steps = [_answered(conf >= surest[math.ceil(len(conf)*k/20)-1], conf, wrong, groups, sure) for k in range(1, 21)]
     steps = [s for s in steps if s.pop('lesions') >= least]
     n = next((i for i,s in enumerate(steps) if s['bound'] > max_error), len(steps))
-    return rule | (steps[n-1] if n else dict(refer_all=True, why=f'no confidence at which it is sure enough that at most {100*max_error:g}% are wrong'))
+    return rule | (steps[n-1] if n else dict(refer_all=True, why='no confidence at which it is sure enough that at most '
+                                                                 f'{100*max_error:g}% are wrong'))
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #8dbfeddd
 def _least(max_error, sure):
@@ -262,14 +265,14 @@ def referral_section(
     usable = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
     found = judge_referral(preds, rule if usable else dict(threshold=0.), resamples, seed)
     parts = [Plot('risk_coverage', 'Errors among the images answered', plot_risk_coverage(preds, rule), _RISK_HOW, f'AURC {found["aurc"]:.3f}, {len(preds)} images')]
-    if usable and not rule['refer_all']: parts.append(Grid('What is answered, by class', _referral_rows(found), 'Of the images of each class, those that are confident enough to be answered, and the errors among them. '
-                                 'In brackets are 95% intervals from drawing lesions.'))
+    if usable and not rule['refer_all']: parts.append(Grid('What is answered, by class', _referral_rows(found), 'Of the images of each class, those that are confident enough to be answered, and the errors among them. In brackets are 95% intervals from drawing lesions.'))
     data = dict(rule=rule, **found) if usable else dict(rule=None, n=found['n'], error_all=found['error_all'], aurc=found['aurc'])
     return Section('referral', 'Abstention: which answers to leave to a person', _referral_text(found, rule, usable), parts, data)
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #80eb4b05
-_RISK_HOW = ('From the surest answer (left) to all of them (right): the share of errors among the images answered so far. The further down the curve, the better the '
-             'confidence tells errors apart; the dashed curve knows each error, the dotted line asks about images at random, and the dot is the rule.')
+_RISK_HOW = ('From the surest answer (left) to all of them (right): the share of errors among the images answered so far. The further '
+             'down the curve, the better the confidence tells errors apart; the dashed curve knows each error, the dotted line asks about '
+             'images at random, and the dot is the rule.')
 
 def _referral_text(found, rule, usable):
     "One to three sentences"
@@ -279,8 +282,10 @@ def _referral_text(found, rule, usable):
     aim = f'at most {100*rule["max_error"]:g}% of the answers are wrong'
     if rule['refer_all']: return f'{half} A person would have to be asked about every image: on validation there is {rule["why"]}.'
     e = found['error']
-    if e['value'] is None: return f'{half} The rule answers from a confidence of {threshold_text(rule["threshold"])}, so that {aim}; none of these images reaches that.'
+    if e['value'] is None: return (f'{half} The rule answers from a confidence of {threshold_text(rule["threshold"])}, so that {aim}; '
+                                   'none of these images reaches that.')
     kept = ('which is more than stated: these images differ from the validation images' if e['low'] is not None and e['low'] > rule['max_error']
             else 'as stated' if e['value'] <= rule['max_error'] else 'which chance alone can explain')
-    return (f'{half} The rule answers from a confidence of {threshold_text(rule["threshold"])} and refers the others to a person, so that {aim}: it answers '
-            f'{interval_text(found["answered"], 3)} of the images, and {interval_text(e, 3)} of those answers are wrong, {kept}.')
+    return (f'{half} The rule answers from a confidence of {threshold_text(rule["threshold"])} and refers the others to a person, so that '
+            f'{aim}: it answers {interval_text(found["answered"], 3)} of the images, and {interval_text(e, 3)} of those answers are '
+            f'wrong, {kept}.')

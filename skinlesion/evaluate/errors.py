@@ -146,7 +146,8 @@ def error_clusters(
     from sklearn.metrics import silhouette_score
     a = answers(seen.preds)
     wrong = ~a.right.to_numpy()
-    if wrong.sum() < _FEWEST: raise InputError(f'{plural(int(wrong.sum()), "mistake")}: too few to look for clusters in, which takes {_FEWEST}')
+    if wrong.sum() < _FEWEST: raise InputError(f'{plural(int(wrong.sum()), "mistake")}: too few to look for clusters in, which takes '
+                                               f'{_FEWEST}')
     z = (seen.embeddings - seen.embeddings.mean(0))/(seen.embeddings.std(0) + 1e-6)
     z = PCA(min(10, z.shape[1]), random_state=seed).fit(z[wrong]).transform(z)
     fits = [KMeans(k, n_init=4, random_state=seed).fit(z[wrong]) for k in range(2, min(most, wrong.sum()//5)+1)]
@@ -227,15 +228,17 @@ def errors_section(
 
 # %% ../../nbs/api/45_evaluate.errors.ipynb #8371dc3e
 _HOW = dict(
-    rates='Each dot is the share of the images of a row that is answered wrongly, with its 95% interval, which takes images of a lesion as related. Numbers of '
-          'images are in brackets, the colour is the true class. Wide intervals overlap easily: small groups say little.',
+    rates='Each dot is the share of the images of a row that is answered wrongly, with its 95% interval, which takes images of a lesion '
+          'as related. Numbers of images are in brackets, the colour is the true class. Wide intervals overlap easily: small groups say '
+          'little.',
     confusions='Rows of the confusion matrix that cost most: how many images of a class were given another answer.',
-    mistakes='Wrong answers with the highest probability. Yellow to red is what spoke for the answer that was given: does it lie on the lesion?',
+    mistakes='Wrong answers with the highest probability. Yellow to red is what spoke for the answer that was given: does it lie on the '
+             'lesion?',
     unsure='Images between two answers, where a small change would have changed the answer.',
-    noise='The model contradicts these labels more surely than it usually affirms the other class (confident learning). Some may be labelled wrongly, in others '
-          'the model errs: a person has to look. Those that are among the mistakes above are not shown again.',
-    clusters='Mistakes that look alike to the network. The error rate is that of all images in the neighbourhood; the last column names what is more common among the '
-             'mistakes of a cluster than among other mistakes, beyond chance (Fisher, Bonferroni).',
+    noise='The model contradicts these labels more surely than it usually affirms the other class (confident learning). Some may be '
+          'labelled wrongly, in others the model errs: a person has to look. Those that are among the mistakes above are not shown again.',
+    clusters='Mistakes that look alike to the network. The error rate is that of all images in the neighbourhood; the last column names '
+             'what is more common among the mistakes of a cluster than among other mistakes, beyond chance (Fisher, Bonferroni).',
     centre='The mistakes nearest to the middle of each cluster.',
     near='A mistake, and the training images that look most like it to the network.')
 
@@ -264,8 +267,10 @@ def _told(preds, a, wrong, tables, noise):
     rates = error_rates(preds, 'dx') if 'dx' in tables else None
     if rates is not None and len(rates := rates[rates.of >= 20]) > 1:
         worst = rates.iloc[0]
-        yield f'Of the diagnoses with at least 20 images, {worst.dx} ({worst.label}) is answered wrongly most often, {percent_text(dict(value=worst.share, low=worst.low, high=worst.high))} of {worst.of:,} images.'
-    if len(noise): yield f'{plural(len(noise), "image")} {"contradicts its" if len(noise) == 1 else "contradict their"} label so surely that the label is worth a second look.'
+        yield (f'Of the diagnoses with at least 20 images, {worst.dx} ({worst.label}) is answered wrongly most often, '
+               f'{percent_text(dict(value=worst.share, low=worst.low, high=worst.high))} of {worst.of:,} images.')
+    if len(noise): yield (f'{plural(len(noise), "image")} {"contradicts its" if len(noise) == 1 else "contradict their"} label so surely '
+                          'that the label is worth a second look.')
 
 def _pictures(title, table, how, seen):
     "A gallery, or the table where no picture is found"

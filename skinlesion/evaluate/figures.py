@@ -138,14 +138,19 @@ def curves_section(
     "ROC, precision against recall, and confusion"
     pos,s = m['positive'],m['metrics']
     plots = [
-        Plot('roc', 'ROC curve', plot_roc(preds, pos), 'Each point is a possible threshold: how many of the images in question are found (up) against how '
-             'many others raise a false alarm (right). Further up and left is better, the dotted line is guessing, and the dot is the answer as given.',
+        Plot('roc', 'ROC curve', plot_roc(preds, pos), 'Each point is a possible threshold: how many of the images in question are found '
+                                                       '(up) against how many others raise a false alarm (right). Further up and left is '
+                                                       'better, the dotted line is guessing, and the dot is the answer as given.',
              f"ROC curve, AUROC {interval_text(s['auroc'])}, {m['n']} images"),
-        Plot('precision_recall', 'Precision and recall', plot_precision_recall(preds, pos), 'How many of the alarms are right (up) as more of the images in '
-             'question are found (right). The dotted line is guessing; it lies at the share of those images in this test set, so this curve moves with that share.',
+        Plot('precision_recall', 'Precision and recall', plot_precision_recall(preds, pos), 'How many of the alarms are right (up) as '
+                                                                                            'more of the images in question are found '
+                                                                                            '(right). The dotted line is guessing; it '
+                                                                                            'lies at the share of those images in this '
+                                                                                            'test set, so this curve moves with that '
+                                                                                            'share.',
              f"Precision against recall, average precision {interval_text(s['average_precision'])}, {m['n']} images"),
-        Plot('confusion', 'Confusion matrix', plot_confusion(preds), 'Rows are the truth and columns the answers, so the diagonal is right. '
-             'Percentages are shares of the row.', f"Confusion matrix, accuracy {interval_text(s['accuracy'])}, {m['n']} images", wide=len(m['classes']) > 4)]
+        Plot('confusion', 'Confusion matrix', plot_confusion(preds), 'Rows are the truth and columns the answers, so the diagonal is '
+                                                                     'right. Percentages are shares of the row.', f"Confusion matrix, accuracy {interval_text(s['accuracy'])}, {m['n']} images", wide=len(m['classes']) > 4)]
     return Section('curves', 'Curves and confusion', _curves_text(m), plots)
 
 def history_section(
@@ -153,11 +158,13 @@ def history_section(
 )->Section:
     "How training went"
     if history is None or not len(history):
-        return Section('training', 'Training', missing='How the model was trained is not known here: the report of a training run shows it.')
+        return Section('training', 'Training', missing='How the model was trained is not known here: the report of a training run shows '
+                                                       'it.')
     best = history[history.kept] if 'kept' in history else history[:0]
-    text = f"{len(history)} passes over the training images{f'; kept is the one with a validation loss of {best.valid_loss.iloc[0]:.3f}' if len(best) else ''}."
-    how = ('Loss (lower is better) on training and validation images after each epoch. A validation loss that rises while the training loss falls '
-           'means that the model starts to learn its images by heart.')
+    text = (f"{len(history)} passes over the training "
+            f"images{f'; kept is the one with a validation loss of {best.valid_loss.iloc[0]:.3f}' if len(best) else ''}.")
+    how = ('Loss (lower is better) on training and validation images after each epoch. A validation loss that rises while the training '
+           'loss falls means that the model starts to learn its images by heart.')
     return Section('training', 'Training', text, [Plot('history', 'Loss and AUROC by epoch', plot_history(history), how, 'Loss and AUROC by epoch', wide=True)])
 
 # %% ../../nbs/api/43_evaluate.figures.ipynb #d15fe2ff

@@ -296,7 +296,8 @@ def predictive_values(
     shares = [float(o) for o in np.atleast_1d(prevalence)]
     if not all(0 < o < 1 for o in shares): raise InputError(f'prevalence is {some(shares)}, but must lie between 0 and 1, such as 0.05')
     j,cls = Judge(preds, positive),positive_class(preds, positive) or positive
-    if cls is None: raise InputError(f'Predictive values of which class? Name one of {some(preds.attrs.get("classes", []), 8)} with positive=')
+    if cls is None: raise InputError(f'Predictive values of which class? Name one of {some(preds.attrs.get("classes", []), 8)} with '
+                                     'positive=')
     k = j.classes.index(cls)
     score = lambda W: {n: confusion_scores(j.confusion(W))[n][:,k] for n in ('sensitivity', 'specificity')}
     value,draws = score(np.ones((1, len(preds)))),resample(score, j.groups, resamples, seed)

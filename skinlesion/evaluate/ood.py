@@ -156,15 +156,17 @@ def ood_section(
     threshold,d = ood_threshold(predictor),ood_distances(seen, predictor, others, kinds, n, seed)
     table,far = ood_table(d, threshold),np.argsort(-seen.distances, kind='stable')[:8]
     cards = [image_card(seen.preds.path[i], [f'distance {seen.distances[i]:.2f}' + (', unlike' if seen.distances[i] >= threshold else ''), f'true {seen.preds.label[i]}'], seen) for i in far]
-    parts = [Plot('ood', 'Distance to the training images', plot_ood(d, threshold), _HOW, f'histograms of distances, {len(seen)} images and {len(d)-len(seen)} pictures of something else'),
+    parts = [Plot('ood', 'Distance to the training images', plot_ood(d, threshold), _HOW, f'histograms of distances, {len(seen)} images '
+                                                                                          f'and {len(d)-len(seen)} pictures of something '
+                                                                                          'else'),
              Grid('By kind', _readable(table), 'AUROC is the chance that a picture of the kind lies farther out than one of these images.'),
              Gallery('The farthest of these images', cards, 'Images of the test set that look least like the training images to the network.')]
     data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
     return Section('ood', 'Out of distribution', _told(table), parts, data)
 
 # %% ../../nbs/api/45_evaluate.ood.ipynb #3f2ab056
-_HOW = ('The further right, the less a picture looks like the training images to the network. Right of the dashed line the answer comes with a warning. '
-        'The filled part should lie left of it, all else right of it.')
+_HOW = ('The further right, the less a picture looks like the training images to the network. Right of the dashed line the answer comes '
+        'with a warning. The filled part should lie left of it, all else right of it.')
 
 def _unlike(row): return percent_text(dict(value=row.unlike, low=row.unlike_low, high=row.unlike_high), 1)
 
@@ -175,7 +177,8 @@ def _told(table):
     worst = rest.loc[rest.auroc.idxmin()]
     shares = 'all' if rest.unlike.min() == 1 else f'{rest.unlike.min():.0%} to {rest.unlike.max():.0%}, by kind,'
     return (f'{first} Of pictures that show something else, {shares} do; the lowest AUROC is that of {worst.kind}, '
-            f'{interval_text(dict(value=worst.auroc, low=worst.low, high=worst.high), 3)}. How photographs of skin with another camera or another disease fare was not measured.')
+            f'{interval_text(dict(value=worst.auroc, low=worst.low, high=worst.high), 3)}. How photographs of skin with another camera or '
+            'another disease fare was not measured.')
 
 def _readable(table):
     def auroc(o): return '' if np.isnan(o.auroc) else interval_text(dict(value=o.auroc, low=None if np.isnan(o.low) else o.low, high=o.high), 3)

@@ -73,7 +73,7 @@ def _points(valid, c, goals):
     for kind,target in goals:
         k = lesions[kind != 'specificity'] # that the goal is measured on
         point = found | dict(kind=kind, target=target, threshold=None, lesions=k, note=_note(kind, target, c, k))
-        if 0 < y.sum() < len(y): point |= {k: float(v) for k,v in cuts.loc[_best(cuts, kind, target), ['threshold', 'sensitivity', 'specificity']].items()}
+        if 0 < y.sum() < len(y): point |= cuts.loc[_best(cuts, kind, target), ['threshold', 'sensitivity', 'specificity']].astype(float).to_dict()
         yield (kind, target),point
 
 def _best(cuts, kind, target):
@@ -120,8 +120,9 @@ def _judged(preds, point, groups, resamples, seed):
         k: group_mean(x, groups, which, absent=why, resamples=resamples, seed=seed) for k,(x,which,why) in of.items()}
 
 def _points_rows(found):
-    return pd.DataFrame([{'Chosen for': name, 'Positive from': threshold_text(o['threshold']), 'Sensitivity': interval_text(o['sensitivity'], 3), 'Specificity': interval_text(o['specificity'], 3),
-                          'PPV': interval_text(o['ppv'], 3), 'NPV': interval_text(o['npv'], 3), 'Count as positive': f'{o["flagged"]:,} of {o["n"]:,}'} for name,o in found.items()])
+    shares = dict(sensitivity='Sensitivity', specificity='Specificity', ppv='PPV', npv='NPV')
+    return pd.DataFrame([{'Chosen for': name, 'Positive from': threshold_text(o['threshold']), **{t: interval_text(o[k], 3) for k,t in shares.items()},
+                          'Count as positive': f'{o["flagged"]:,} of {o["n"]:,}'} for name,o in found.items()])
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #6a638ee9
 def net_benefit(
@@ -133,7 +134,8 @@ def net_benefit(
 )->pd.DataFrame: # threshold, model with low and high, all, none, helps (whether the model is above both others by more than chance)
     "Net benefit of acting on the images from each threshold on, on all of them, and on none"
     c = _named(preds, positive)
-    if c is None: raise InputError(f'A decision curve is of one class against the others; name one of {some(check_predictions(preds)[0], 8)} with positive=')
+    if c is None: raise InputError('A decision curve is of one class against the others; name one of '
+                                   f'{some(check_predictions(preds)[0], 8)} with positive=')
     check_predictions(preds)
     (y,p),t = _against_rest(preds, c),np.linspace(0.01, 0.99, 99) if at is None else np.asarray(at, float)
     if ((t < 0) | (t >= 1)).any(): raise InputError('a threshold of a decision curve lies from 0 to below 1')
@@ -142,8 +144,8 @@ def net_benefit(
     (model,),(every,) = _benefits(np.array([[c.sum() for c in found()]]), price)
     drawn,of_all = _benefits(drawn_sums(found(), groups, resamples, seed), price)
     of_model,gain = ([interval_entry(v, d, groups.nunique()) for v,d in zip(*o)] for o in ((model, drawn.T), (model-every, (drawn-of_all).T)))
-    ends = {k: np.array([e[k] for e in of_model], float) for k in ('low', 'high')}
-    return pd.DataFrame(dict(threshold=t, model=model, **ends, all=every, none=0., helps=(ends['low'] > 0) & (np.array([e['low'] for e in gain], float) > 0)))
+    (low,more),high = (np.array([e['low'] for e in o], float) for o in (of_model, gain)),np.array([e['high'] for e in of_model], float)
+    return pd.DataFrame(dict(threshold=t, model=model, low=low, high=high, all=every, none=0., helps=(low > 0) & (more > 0)))
 
 def _benefits(sums, price):
     "Of acting on the model and on all, from sums of images, positive ones, and what each threshold gains"
@@ -199,25 +201,32 @@ def operating_section(
     parts = [Grid('Thresholds chosen on validation', _points_rows(found), _POINTS_HOW)] if found else []
     here = as_common_here(preds, one) if one and equally_common else preds
     b = net_benefit(here, one, None, resamples, seed) if one else None
-    how = _CURVE_HOW.format(c=one) + (' The model takes all classes to be equally common; for this curve its probabilities were brought to the share of the class here.' if equally_common else '')
-    if one: parts.append(Plot('decision_curve', 'Decision curve', plot_decision_curve(here, one, b), how, f'Net benefit of acting on {one}, {len(preds)} images'))
+    how = _CURVE_HOW.format(c=one) + (' The model takes all classes to be equally common; for this curve its probabilities were brought '
+                                      'to the share of the class here.' if equally_common else '')
+    if one: parts.append(Plot('decision_curve', 'Decision curve', plot_decision_curve(here, one, b), how,
+                              f'Net benefit of acting on {one}, {len(preds)} images'))
     text = ' '.join([*_points_text(found, chosen), *([_curve_text(b, one)] if one else [])])
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=_columns(b) if one else None))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
-_MISSING = ('No thresholds were chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give predictions with rows whose split is valid, '
-            'of images that the model was not trained on.')
-_POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% intervals from drawing lesions. PPV and NPV, the shares of positive '
-               'and of negative answers that are right, also depend on how frequent the class is, and are those of this test set.')
-_CURVE_HOW = ('The further right, the more certain one wants to be before acting on an image as {c}. Acting on the model helps where its curve is above both others: the height is how many '
-              'cases are found per image, less the false alarms at the price that the threshold states. The band is its 95% interval from drawing lesions, at each threshold by itself.')
+_MISSING = ('No thresholds were chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give '
+            'predictions with rows whose split is valid, of images that the model was not trained on.')
+_POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% '
+               'intervals from drawing lesions. PPV and NPV, the shares of positive and of negative answers that are right, also depend '
+               'on how frequent the class is, and are those of this test set.')
+_CURVE_HOW = ('The further right, the more certain one wants to be before acting on an image as {c}. Acting on the model helps where its '
+              'curve is above both others: the height is how many cases are found per image, less the false alarms at the price that the '
+              'threshold states. The band is its 95% interval from drawing lesions, at each threshold by itself.')
 
 def _points_text(found, chosen):
     "A sentence on the first point, one on what failed, one on what rests on little"
     if not chosen: return [_MISSING]
     lines,(name,o) = [],next(iter(found.items()), ('', None))
-    if len({p['positive'] for p in chosen.values()}) > 1: lines.append(f'Each class against the others, at the threshold that found {next(iter(chosen.values()))["target"]:.0%} of it on validation.')
-    elif o: lines.append(f'At the threshold chosen for {name}, {threshold_text(o["threshold"])}, it finds {interval_text(o["sensitivity"], 3)} of the {o["positive"]} images, and {interval_text(o["specificity"], 3)} of the others are cleared.')
+    if len({p['positive'] for p in chosen.values()}) > 1: lines.append('Each class against the others, at the threshold that found '
+                                                                       f'{next(iter(chosen.values()))["target"]:.0%} of it on validation.')
+    elif o: lines.append(f'At the threshold chosen for {name}, {threshold_text(o["threshold"])}, it finds '
+                         f'{interval_text(o["sensitivity"], 3)} of the {o["positive"]} images, and {interval_text(o["specificity"], 3)} '
+                         'of the others are cleared.')
     off = [n for n,o in found.items() if _off(o, chosen[n], len(found))]
     if off: lines.append(f'Below what was chosen by more than chance: {", ".join(off)}.')
     noted = [n for n,p in chosen.items() if p['note']]
@@ -231,10 +240,13 @@ def _off(found, point, among):
 def _curve_text(b, c):
     if b['all'].iloc[0] in (1., -b.threshold.iloc[0]/(1-b.threshold.iloc[0])): return f'Net benefit takes images of {c} and others.'
     helps = b.threshold[b.model > b[['all', 'none']].max(1) + 1e-9]
-    if not len(helps): return f'On these images, acting on the model as {c} has more net benefit than acting on all or on none at no threshold.'
+    if not len(helps): return (f'On these images, acting on the model as {c} has more net benefit than acting on all or on none at no '
+                               'threshold.')
     sure = b.threshold[b.helps]
-    known = f'; by more than chance, each threshold by itself, at {len(sure)}, between {sure.min():.2f} and {sure.max():.2f}' if len(sure) else '' if b.low.isna().all() else '; by more than chance at none'
-    return (f'On these images, acting on it has more net benefit than acting on all or on none at {"all" if len(helps) == len(b) else f"{len(helps)} of {len(b)}"} thresholds between '
-            f'{helps.min():.2f} and {helps.max():.2f}{known}.')
+    known = '' if b.low.isna().all() else '; by more than chance at none'
+    if len(sure): known = f'; by more than chance, each threshold by itself, at {len(sure)}, between {sure.min():.2f} and {sure.max():.2f}'
+    return ('On these images, acting on it has more net benefit than acting on all or on none at '
+            f'{"all" if len(helps) == len(b) else f"{len(helps)} of {len(b)}"} thresholds between {helps.min():.2f} and '
+            f'{helps.max():.2f}{known}.')
 
 def _columns(b): return {k: [None if v != v else round(v, 6) if k != 'helps' else v for v in x] for k,x in b.to_dict('list').items()}

@@ -29,8 +29,9 @@ def check_labels(
 ):
     "Refuse `cases` with labels that are none of `classes`"
     unknown = ~cases.label.isin(classes)
-    if unknown.any(): raise InputError(f'{unknown.sum()} of {len(cases)} images have labels that the model does not know: {some(sorted(set(cases.label[unknown])))}; '
-                                       f'it knows {some(classes, 10)}; first: {cases.path[unknown].iloc[0]}')
+    if unknown.any(): raise InputError(f'{unknown.sum()} of {len(cases)} images have labels that the model does not know: '
+                                       f'{some(sorted(set(cases.label[unknown])))}; it knows {some(classes, 10)}; first: '
+                                       f'{cases.path[unknown].iloc[0]}')
 
 def predictions_table(
     cases:pd.DataFrame, # Cases, one row per image
@@ -118,7 +119,8 @@ def read_predictions(
     "Predictions from the csv table `file`"
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
     table = named_table(file, column_names(columns))
-    if (bad := table.label.eq('')).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have no label; first: {table.path[bad].iloc[0]}')
+    if (bad := table.label.eq('')).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have no label; first: '
+                                                           f'{table.path[bad].iloc[0]}')
     made = _complement(table)
     classes = [c.removeprefix('p_') for c in table if c.startswith('p_')]
     if len(classes) < 2: raise InputError(f'{file}: no column p_<class> for each of two or more classes; it has {some(table.columns, 8)}')
@@ -142,10 +144,12 @@ def _splits(table, file):
 def _numbers(table, classes, file):
     "The probabilities in `table`"
     probs = table[[prob_column(c) for c in classes]].apply(pd.to_numeric, errors='coerce').to_numpy(float)
-    if (bad := ~np.isfinite(probs).all(1)).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have a probability that is missing or no number; first: {table.path[bad].iloc[0]}')
+    if (bad := ~np.isfinite(probs).all(1)).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have a probability that is '
+                                                                   f'missing or no number; first: {table.path[bad].iloc[0]}')
     absent = [c for c in classes if c not in set(table.label)]
     if absent and (abs(probs.sum(1)-1) > 0.05).any():
-        raise InputError(f'{file}: the probabilities of {some(map(prob_column, classes), 8)} do not sum to 1, and no image is of {some(absent)}: if that is no class, rename its column')
+        raise InputError(f'{file}: the probabilities of {some(map(prob_column, classes), 8)} do not sum to 1, and no image is of '
+                         f'{some(absent)}: if that is no class, rename its column')
     return probs
 
 def _found(paths, file):
@@ -160,7 +164,8 @@ def _notes(table, found, positive, made):
     if pos and not positive: yield f'{pos} is taken as the positive class; name another one if that is wrong'
     if 'pred' not in table or not set(table.pred.astype(str)) <= set(found.attrs['classes']): return
     differ = (table.pred.astype(str) != found.pred).sum()
-    if differ: yield f'{differ} of {len(found)} answers in the column pred are not the most probable class; the most probable class is judged'
+    if differ: yield (f'{differ} of {len(found)} answers in the column pred are not the most probable class; the most probable class is '
+                      'judged')
 
 def _complement(table):
     "Where a table has the probability of one of two classes alone, add that of the other, and return its name"

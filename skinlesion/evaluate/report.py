@@ -62,7 +62,8 @@ def _two_classes(m):
               f": shown one image of each, it gives the {pos} one the higher score in about {100*s['auroc']['value']:.0f} of 100 pairs."))
     yield (f"Answering with the more probable class, it finds {percent_text(s['sensitivity'])} of the {pos} images and clears "
            f"{percent_text(s['specificity'])} of the {rest} ones." + ('' if s['precision']['value'] is None else
-           f" Of its {pos} answers, {percent_text(s['precision'])} are right here, where {count/m['n']:.0%} of the images are {pos}; where that is rarer, more of them will be false alarms."))
+           f" Of its {pos} answers, {percent_text(s['precision'])} are right here, where {count/m['n']:.0%} of the images are {pos}; "
+           "where that is rarer, more of them will be false alarms."))
 
 def _more_classes(m):
     s,found = m['metrics'],{c: v['sensitivity'] for c,v in m['per_class'].items() if v['sensitivity']['value'] is not None}
@@ -71,7 +72,8 @@ def _more_classes(m):
            f"is {_with_interval(s['macro_auroc'], m)}.")
     if len(found) > 1:
         worst,best = min(found, key=lambda c: found[c]['value']),max(found, key=lambda c: found[c]['value'])
-        yield f"It finds {best} most often, {percent_text(found[best])} of its images, and {worst} least often, {percent_text(found[worst])}."
+        yield (f"It finds {best} most often, {percent_text(found[best])} of its images, and {worst} least often, "
+               f"{percent_text(found[worst])}.")
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #d8a61e27
 def comparison_text(
@@ -237,12 +239,14 @@ def _judged(preds, m, positive, choices, calibration, seen, resamples, seed):
 def _prevalence(preds, m, pos, draws):
     "What a positive and a negative answer are worth where positives are rarer"
     name,title = 'prevalence','Predictive values where the positive class is rarer'
-    if pos is None: return Section(name, title, missing='With more than two classes it takes the name of one: positive=CLASS, or --positive CLASS.')
+    if pos is None: return Section(name, title, missing='With more than two classes it takes the name of one: positive=CLASS, or '
+                                                        '--positive CLASS.')
     found = predictive_values(preds, (0.01, 0.05, 0.1, 0.2, 0.5), pos, **draws)
     here = sum(m['confusion'][m['classes'].index(pos)])/m['n']
     rare = found[0]['ppv']
     text = f'{here:.0%} of these images are {pos}. ' + ('' if rare['low'] is None else
-        f'Where 1% are, {percent_text(rare, 1)} of the {pos} answers would be right, if sensitivity and specificity stayed as they are here.')
+        f'Where 1% are, {percent_text(rare, 1)} of the {pos} answers would be right, if sensitivity and specificity stayed as they are '
+        'here.')
     how = "By Bayes' rule from sensitivity and specificity; the answer is the more probable class. Other thresholds are below."
     return Section(name, title, text, [Grid('Predictive values by prevalence', predictive_table(found), how)], dict(points=found))
 
@@ -255,7 +259,8 @@ def _looked(preds, predictor, seen, audit):
     "What the images tell"
     if predictor is None:
         yield errors_section(preds)
-        why = 'It takes the model and its images, and here is a table of predictions alone: judge a bundle with skinlesion evaluate BUNDLE DATA.'
+        why = ('It takes the model and its images, and here is a table of predictions alone: judge a bundle with skinlesion evaluate '
+               'BUNDLE DATA.')
         yield from (Section(name, title, missing=why) for name,title in LOOKED.items())
         return
     yield errors_section(preds, seen)
@@ -283,7 +288,8 @@ def find_browser()->str:
     "The Chromium or Chrome of this machine, or an `InputError` that says what to do"
     names = 'chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'microsoft-edge'
     if not (found := next(filter(None, map(shutil.which, names)), None)):
-        raise InputError('report.pdf is printed by Chromium or Chrome, and none is on the PATH: install one, or print report.html from a browser')
+        raise InputError('report.pdf is printed by Chromium or Chrome, and none is on the PATH: install one, or print report.html from a '
+                         'browser')
     return found
 
 def print_pdf(

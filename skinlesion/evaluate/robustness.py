@@ -129,7 +129,8 @@ def _decoded(rows, spec):
         except InputError: continue
         by = 2*spec.size/min(img.size)
         found.append((k, img if by >= 1 else img.resize([round(o*by) for o in img.size], Image.Resampling.BICUBIC, reducing_gap=2)))
-    if not found: raise InputError(f'None of the {plural(len(rows), "image")} can be read, first {some(rows.path, 1)}: check the paths of the table')
+    if not found: raise InputError(f'None of the {plural(len(rows), "image")} can be read, first {some(rows.path, 1)}: check the paths of '
+                                   'the table')
     kept = rows.iloc[[k for k,_ in found]][['path', 'label', 'group']]
     kept.attrs = {k: v for k,v in rows.attrs.items() if k == 'positive'}
     return kept, [img for _,img in found]
@@ -185,8 +186,9 @@ def robustness_section(
     return Section('robustness', 'Robustness to worse pictures', _told(found, score), parts, dict(images=int(found.images[0]), seed=seed, rows=records(found)))
 
 # %% ../../nbs/api/45_evaluate.robustness.ipynb #2f0eb282
-_HOW = ('Blue is the score with its 95% interval, orange the share of images whose answer is no longer the one of the unchanged picture; the dotted line is the score without '
-        'corruption. The classes are as equally common here as the images allow. A steep blue line means that pictures of that kind should be refused or trained on.')
+_HOW = ('Blue is the score with its 95% interval, orange the share of images whose answer is no longer the one of the unchanged picture; '
+        'the dotted line is the score without corruption. The classes are as equally common here as the images allow. A steep blue line '
+        'means that pictures of that kind should be refused or trained on.')
 
 def _strengths(): return pd.DataFrame([{'corruption': k, **{str(i+1): f'{s:g}' for i,s in enumerate(v)}, 'strength is': unit} for k,(_,v,unit) in CORRUPTIONS.items()])
 
@@ -198,7 +200,8 @@ def _copies(path):
 
 def _told(found, score):
     clean,mid = found.iloc[0],found[found.level == 3]
-    if np.isnan(clean[score]): return f'Scores are undefined on these {clean.images} images. At the middle one of five strengths, at most {mid.changed.max():.0%} of the answers change.'
+    if np.isnan(clean[score]): return (f'Scores are undefined on these {clean.images} images. At the middle one of five strengths, at '
+                                       f'most {mid.changed.max():.0%} of the answers change.')
     title = score.replace('_', ' ').replace('auroc', 'AUROC')
     worst,swayed = mid.loc[mid[score].idxmin()],mid.loc[mid.changed.idxmax()]
     sure,value,low,high = (mid[mid[f'{score}_fall_low'] > 0],*(worst[f'{score}_fall{end}'] for end in ('', '_low', '_high')))
@@ -206,4 +209,5 @@ def _told(found, score):
             f'no corruption lowers the {title} of {clean[score]:.2f} by more than chance, which so few images say little of')
     more = [c for c in sure.corruption if c != worst.corruption] if low > 0 else []
     also = f' Beyond chance it also falls under {", ".join(more)}.' if more else ''
-    return (f'On {clean.images} images, at the middle one of five strengths, {most}.{also} {swayed.corruption[0].upper() + swayed.corruption[1:]} changes most answers, {swayed.changed:.0%} of them.')
+    return (f'On {clean.images} images, at the middle one of five strengths, {most}.{also} '
+            f'{swayed.corruption[0].upper() + swayed.corruption[1:]} changes most answers, {swayed.changed:.0%} of them.')

@@ -134,7 +134,8 @@ def see(
     "Run the images of `preds` once through `predictor`"
     classes,probs = check_predictions(preds)
     if set(classes) != set(predictor.classes):
-        raise InputError(f'The predictions have the classes {some(classes, 8)}, but the model has {some(predictor.classes, 8)}: give the model that made them')
+        raise InputError(f'The predictions have the classes {some(classes, 8)}, but the model has {some(predictor.classes, 8)}: give the '
+                         'model that made them')
     answers = [predictor.classes.index(classes[k]) for k in probs.argmax(1)]
     at,heat,embeddings,logits = _looked(preds.path, predictor, answers, 'looking at images')
     logits = logits[:, [predictor.classes.index(c) for c in classes]]
@@ -155,7 +156,8 @@ def _looked(paths, predictor, answers, desc):
     for at,logits,cam,embedding in run_images(paths, predictor, desc=desc):
         heat = [evidence(c, answers[i]) for i,c in zip(at, cam)]
         found.append((at, np.stack(heat).astype(np.float16), embedding.astype(np.float32), logits))
-    if not found: raise InputError(f'None of the {plural(len(paths), "image")} can be read, first {some(paths, 1)}: check the paths of the table')
+    if not found: raise InputError(f'None of the {plural(len(paths), "image")} can be read, first {some(paths, 1)}: check the paths of '
+                                   'the table')
     return tuple(np.concatenate(o) for o in zip(*found))
 
 # %% ../../nbs/api/44_evaluate.seen.ipynb #3ed2adfc

@@ -174,7 +174,7 @@ def _exchanges(y, groups, K, n, rng):
 _STEPS = 100 # of a ranking
 
 def _tests(table, codes, tested, shuffles, seed):
-    "p-values of the gaps (subgroups x scores) of all attributes `codes` (images x attributes, counted through), and the scores expected by chance; NaN where not `tested`"
+    "p-values of the gaps of the subgroups `codes`, and the scores expected by chance (both subgroups x scores), NaN where not `tested`"
     p,expected,whole = np.full(tested.shape, np.nan),np.full(tested.shape, np.nan),Judge(table)
     if not shuffles or not tested.any(): return p,expected
     order,exchanges = _exchanges(whole.y, whole.groups, whole.K, shuffles, np.random.default_rng(seed))
@@ -200,9 +200,9 @@ def _rows(scores, whole, p, expected):
     "One row for each score of a subgroup; `whole` has those of all images"
     for (key,(of_all,_)),chance,mean in zip(whole.items(), p, expected):
         entry = dict(value=None, reason=scores) if isinstance(scores, str) else scores[key][0]
-        both = None not in (entry['value'], of_all['value'])
-        yield dict(zip(('class', 'metric'), key if isinstance(key, tuple) else ('', key))) | dict(
-            value=entry['value'], low=entry.get('low'), high=entry.get('high'), gap=entry['value']-of_all['value'] if both else None, expected=mean, p=chance, reason=entry.get('reason', ''))
+        gap = None if None in (entry['value'], of_all['value']) else entry['value']-of_all['value']
+        row = dict(value=entry['value'], low=entry.get('low'), high=entry.get('high'), gap=gap, expected=mean, p=chance, reason=entry.get('reason', ''))
+        yield dict(zip(('class', 'metric'), key if isinstance(key, tuple) else ('', key))) | row
 
 def _sizes(table, codes):
     "Images and groups of each subgroup"
@@ -219,7 +219,7 @@ def subgroups(
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
     resamples:int=1000, # Draws of the groups for intervals, and at most so many shuffles for the tests
     seed:int=42, # Fixes both
-)->pd.DataFrame: # `attribute`, `subgroup`, `images`, `groups`, `class`, `metric`, `value`, `low`, `high`, `gap` (to all images), `expected` (with its labels), `p`, `reason`, `beyond_chance`
+)->pd.DataFrame: # attribute, subgroup, images, groups, class, metric, value, low, high, gap (to all images), expected (with its labels), p, reason, beyond_chance
     "Every score of each subgroup of `preds`, and which gaps are larger than chance"
     whole = Judge(preds, positive)
     sides,left_out = subgroup_columns(preds, columns, traits)
@@ -261,7 +261,8 @@ def plot_subgroups(
 def _lines(parts):
     "(attribute, subgroup or '', images) from top to bottom; a heading before the subgroups of each attribute"
     counts = parts.drop_duplicates(['attribute', 'subgroup'])
-    return [line for a,t in counts.groupby('attribute', sort=False) for line in [(a, '', 0), *t[['attribute', 'subgroup', 'images']].itertuples(index=False, name=None)]]
+    each = counts[['attribute', 'subgroup', 'images']].groupby('attribute', sort=False)
+    return [line for a,t in each for line in [(a, '', 0), *t.itertuples(index=False, name=None)]]
 
 def _forest(ax, t, whole, lines):
     at = {(a, s): y for y,(a,s,_) in enumerate(lines)}
@@ -314,7 +315,8 @@ def subgroups_section(
     lacking = f' Left out: {", ".join(left_out)}.' if left_out else ''
     if (found.attribute == ALL[0]).all():
         names = some(sorted({c for cols in ATTRIBUTES.values() for c in cols}), 99)
-        return Section('subgroups', title, missing=f'The predictions have no column to make subgroups of: add one or more of {names}, or name others with columns=.{lacking}')
+        return Section('subgroups', title, missing=f'The predictions have no column to make subgroups of: add one or more of {names}, or '
+                                                   f'name others with columns=.{lacking}')
     toned = _TONE if 'estimated skin tone' in set(found.attribute) else ''
     parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(found), _HOW.format(comparisons=found.attrs['comparisons'])+toned+lacking,
                   f'scores with intervals of each value of {some(found.attribute[found.attribute != ALL[0]].unique(), 9)}', wide=True)]
@@ -322,20 +324,23 @@ def subgroups_section(
     return Section('subgroups', title, _say(found), [*parts, Grid('All subgroups', _wide_table(found), _TABLE)], subgroup_data(found))
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #e7eecd1c
-_HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% interval from resampling groups. Filled diamonds '
-        'differ from what their labels explain by more than chance: attributes were exchanged between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
-_TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion that reaches the border shift it; it is not the skin '
-         'type of the patient.')
-_GAPS = ('Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are positive. p is the chance of a value as far from that '
-         'anywhere among all comparisons, if the attributes said nothing of the answers.')
+_HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% '
+        'interval from resampling groups. Filled diamonds differ from what their labels explain by more than chance: attributes were '
+        'exchanged between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
+_TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion '
+         'that reaches the border shift it; it is not the skin type of the patient.')
+_GAPS = ('Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are '
+         'positive. p is the chance of a value as far from that anywhere among all comparisons, if the attributes said nothing of the '
+         'answers.')
 _TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class.'
 
 def _title(row): return METRICS[row.metric][0] + (f' for {row["class"]}' if row['class'] else '')
 
 def _gaps_table(found):
     t = found[found.beyond_chance].assign(off=lambda o: o.value-o.expected).sort_values('off', key=abs, ascending=False)
-    return pd.DataFrame({'Attribute': t.attribute, 'Subgroup': t.subgroup, 'Images': t.images, 'Score': [_title(r) for _,r in t.iterrows()],
-                         'Value': [_text(r) for _,r in t.iterrows()], 'Expected': t.expected.map('{:.2f}'.format), 'Gap to all': t.gap.map('{:+.2f}'.format), 'p': t.p.map('{:.3f}'.format)})
+    said = {k: [f(r) for _,r in t.iterrows()] for k,f in (('Score', _title), ('Value', _text))}
+    numbers = {k: t[c].map(f.format) for k,c,f in (('Expected', 'expected', '{:.2f}'), ('Gap to all', 'gap', '{:+.2f}'), ('p', 'p', '{:.3f}'))}
+    return pd.DataFrame({'Attribute': t.attribute, 'Subgroup': t.subgroup, 'Images': t.images, **said, **numbers})
 
 def _text(row):
     none = lambda v: None if pd.isna(v) else v
@@ -351,14 +356,16 @@ def _wide_table(found):
 def _say(found):
     "The largest gaps in words, or that there are none and what that is worth"
     tested,n = found[found.p.notna()],found.attrs['comparisons']
-    if not n: return f'No gap was tested: no subgroup has {FEW} groups.' if found.attrs['resamples'] else 'No gap was tested, as nothing was resampled.'
+    if not n: return 'No gap was tested' + (f': no subgroup has {FEW} groups.' if found.attrs['resamples'] else ', as nothing was resampled.')
     better = (tested.value-tested.expected)*np.where(tested.metric.isin(LOWER_IS_BETTER), -1, 1)
-    shown = tested.metric.isin(shown_scores(found))
-    worst = tested.assign(better=better, size=-abs(better), other=~shown)[tested.beyond_chance].sort_values('better').drop_duplicates(['attribute', 'class', 'metric'])
-    worst = worst.sort_values(['other', 'size'])
+    other = ~tested.metric.isin(shown_scores(found))
+    worst = tested.assign(better=better, size=-abs(better), other=other)[tested.beyond_chance]
+    worst = worst.sort_values('better').drop_duplicates(['attribute', 'class', 'metric']).sort_values(['other', 'size'])
     if not len(worst):
-        return f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: the smallest subgroup compared has {plural(int(tested.images.min()), "image")}.'
-    lines = [f'{_title(r)} differs by {r.attribute} more than chance: {_text(r).rstrip("*")} for {r.subgroup}, where {r.expected:.2f} would be expected.'
+        return (f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: the smallest subgroup compared '
+                f'has {plural(int(tested.images.min()), "image")}.')
+    lines = [f'{_title(r)} differs by {r.attribute} more than chance: {_text(r).rstrip("*")} for {r.subgroup}, where {r.expected:.2f} '
+             'would be expected.'
              for _,r in worst.head(3).iterrows()]
     more = f' {plural(len(worst)-3, "more such gap")} {"is" if len(worst) == 4 else "are"} in the table.' if len(worst) > 3 else ''
     return ' '.join(lines) + more

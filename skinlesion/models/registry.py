@@ -27,7 +27,8 @@ from .residual import residual
 
 # %% ../../nbs/api/23_models.registry.ipynb #6e02455c
 SCRATCH = {'baseline': baseline, 'residual': residual}
-NO_INTERNET = "Without internet, use local-dir:FOLDER with a folder that holds timm's config.json and weights, or train baseline or residual from scratch"
+NO_INTERNET = ("Without internet, use local-dir:FOLDER with a folder that holds timm's config.json and weights, or train baseline or "
+               "residual from scratch")
 
 def build_model(
     arch:str, # `baseline`, `residual`, a timm name, `local-dir:FOLDER` or `hf-hub:NAME`
@@ -57,7 +58,8 @@ def check_arch(
     "Refuse an architecture that cannot be found, without building it"
     source,_,where = arch.partition(':')
     if source == 'local-dir' and not _has_weights(Path(where)):
-        raise InputError(f"{where}: no such weights folder, or not both a config.json and a weights file in it; local-dir: needs timm's config.json and model.safetensors")
+        raise InputError(f"{where}: no such weights folder, or not both a config.json and a weights file in it; local-dir: needs timm's "
+                         "config.json and model.safetensors")
     if where and source not in ('local-dir', 'hf-hub', 'hf_hub'): raise InputError(f'no source of weights {source!r}; use local-dir:FOLDER or hf-hub:NAME')
     if not where and arch not in SCRATCH and not timm.is_model(arch):
         close = difflib.get_close_matches(arch, [*SCRATCH, *timm.list_models()], n=3)

@@ -89,8 +89,10 @@ def model_card(
     positive = f' The positive class is {html.escape(config["positive"])}.' if config.get('positive') else ''
     size = config['input']
     drawn = ' **It was trained on synthetic images, drawn and not photographed, and says nothing about skin.**' if config.get('synthetic') else ''
-    lines = [f'# {config["architecture"]["name"]}: {classes}', f'**{NOTICE}**', f'Tells {classes} apart in images.{positive}{drawn} '
-             f'It takes images of {size["size"]} x {size["size"]} pixels with {size["channels"]} channels, prepared by `skinlesion.image.prepare`.',
+    lines = [f'# {config["architecture"]["name"]}: {classes}', f'**{NOTICE}**', f'Tells {classes} apart in images.{positive}{drawn} It '
+                                                                                f'takes images of {size["size"]} x {size["size"]} pixels '
+                                                                                f'with {size["channels"]} channels, prepared by '
+                                                                                '`skinlesion.image.prepare`.',
              '## Intended use', config['intended_use'], '## Measured', _metrics_lines(config), *_findings_lines(config), '## How to use', _usage(),
              '## Made with', '\n'.join(f'- {k}: {v}' for k,v in config['versions'].items())]
     return '\n'.join(head) + '\n\n' + '\n\n'.join(lines) + '\n'
@@ -107,7 +109,8 @@ def _findings_lines(config):
     found = config.get('findings') or {}
     lines = [f'- **{html.escape(k)}**: {html.escape(v, quote=False)}' for k,v in found.items()]
     if (config.get('recipe') or {}).get('imbalance', 'none') != 'none':
-        lines.append('- **Prevalence**: the probabilities are those of a population in which all classes are equally common, since rare classes were given more weight in training.')
+        lines.append('- **Prevalence**: the probabilities are those of a population in which all classes are equally common, since rare '
+                     'classes were given more weight in training.')
     return ['## What the report found', '\n'.join(lines)] if lines else []
 
 def _num(v): return 'undefined' if v is None else f'{v:.3f}'
@@ -138,7 +141,8 @@ def save_bundle(
 # %% ../../nbs/api/50_serve.bundle.ipynb #0f7661a6
 def _check_graph(export, model, spec, onnx):
     gap,error = export.parity(model, spec, onnx),export.map_error(model, spec)
-    if gap > export.PARITY: raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than {export.PARITY:.0e}')
+    if gap > export.PARITY: raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than '
+                                               f'{export.PARITY:.0e}')
     return dict(onnx_gap=gap, map_error=error, map_exact=error < export.EXACT)
 
 def _save_npz(arrays, file):

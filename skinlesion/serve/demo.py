@@ -48,14 +48,16 @@ def _familiar(score, unlike):
     "Whether the picture is of the kind that the model knows, as HTML"
     if unlike: return '<p class="sl-warn"><b>Unlike the training images: do not rely on the answer.</b></p>'
     word = 'Like' if score < 0.9 else 'Hardly like'
-    return f'<p class="sl-note">{word} the training images: {100*(1-score):.0f}% of the validation images are farther from them than this picture.</p>'
+    return (f'<p class="sl-note">{word} the training images: {100*(1-score):.0f}% of the validation images are farther from them than '
+            'this picture.</p>')
 
 def _follows(answer):
     "What the answer is worth, by what was chosen on validation, as HTML"
     warn = f'<p class="sl-warn"><b>Ask a person</b>: {html.escape(answer.doubt)}.</p>' if answer.doubt else ''
     if answer.coverage is None: return warn
     inside = ' or '.join(f'<b>{html.escape(c)}</b>' for c in answer.classes_in_set) or 'none of the classes, for none is usual enough'
-    return f'{warn}<p class="sl-note">Within {answer.coverage:.0%} certainty: {inside}.{_counted(answer.operating) if len(answer.probabilities) == 2 else ""}</p>'
+    return (f'{warn}<p class="sl-note">Within {answer.coverage:.0%} certainty: '
+            f'{inside}.{_counted(answer.operating) if len(answer.probabilities) == 2 else ""}</p>')
 
 def _counted(operating):
     reached = [name for name,yes in operating.items() if yes]

@@ -81,7 +81,8 @@ class Recipe(BaseModel):
     @model_validator(mode='after')
     def _views_were_taught(self):
         if self.tta != 'none' and not (PRESETS[self.augment] or {}).get('flips'):
-            raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {self.augment} does not: leave out tta')
+            raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {self.augment} does not: leave out '
+                             'tta')
         return self
 
     @model_validator(mode='after')
@@ -96,7 +97,8 @@ class Recipe(BaseModel):
 
     @model_validator(mode='after')
     def _one_length(self):
-        if self.epochs and self.minutes: raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; give one of them')
+        if self.epochs and self.minutes: raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; '
+                                                          'give one of them')
         return self
 
     def input_spec(self,

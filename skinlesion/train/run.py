@@ -311,7 +311,8 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
 
 def _not_finite(journal, lr):
     kept = f'; {journal.out}/checkpoints/last.pt is as it was before it' if journal.rows else ''
-    return f'the loss is not finite in epoch {journal.epochs()+1}; try a lower learning rate than {getattr(lr, "stop", lr):g} (lr in the recipe){kept}'
+    return (f'the loss is not finite in epoch {journal.epochs()+1}; try a lower learning rate than {getattr(lr, "stop", lr):g} (lr in the '
+            f'recipe){kept}')
 
 def _begun(out):
     "Whether all that is written before training is there"
@@ -322,7 +323,8 @@ def _same_run(recipe, cases, about, out):
     before,old = make_recipe(out/'recipe.toml').to_dict(),read_run(out)
     new = recipe.to_dict()
     differ = [k for k in sorted({*before, *new}) if before.get(k) != new.get(k)]
-    if differ: raise InputError(f'{out}: was begun with another {differ[0]} ({before.get(differ[0])}, now {new.get(differ[0])}); resume with the same, or choose another --out')
+    if differ: raise InputError(f'{out}: was begun with another {differ[0]} ({before.get(differ[0])}, now {new.get(differ[0])}); resume '
+                                'with the same, or choose another --out')
     split = pd.read_csv(out/'cases.csv', keep_default_na=False).split.tolist()
     if old['data_hash'] != about['data_hash'] or split != cases.split.tolist(): raise InputError(f'{out}: was begun on other data ({old["data"]}); resume with the same, or choose another --out')
     return old

@@ -69,6 +69,8 @@ def _whole(x): return torch.cat(of_all(x.detach().as_subclass(torch.Tensor).cpu(
 
 def _check_shares(dls):
     n = num_distrib()
-    if dls.train.bs % n: raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: set bs in the recipe to a multiple of {n}')
+    if dls.train.bs % n: raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: set bs in the '
+                                          f'recipe to a multiple of {n}')
     for dl,part in zip(dls.loaders, ('train', 'valid')):
-        if len(dl.dataset) < n: raise InputError(f'{plural(len(dl.dataset), f"{part} image")} cannot be shared by {n} processes: start fewer')
+        if len(dl.dataset) < n: raise InputError(f'{plural(len(dl.dataset), f"{part} image")} cannot be shared by {n} processes: start '
+                                                 'fewer')
