@@ -124,7 +124,7 @@ def sets_section(
 )->Section:
     "Prediction sets: whether they keep their promise, and what they cost"
     about = dict(name='sets', title='Prediction sets (conformal)')
-    if not fitted: return Section(**about, missing=_NO_VALID.format('limits of prediction sets are'))
+    if not fitted: return Section(**about, missing=NO_VALID.format('limits of prediction sets are'))
     found = judge_sets(preds, fitted, resamples, seed)
     parts = [Plot('sets', 'Sets that hold the truth', _draw_sets(found), _SETS_HOW, f'{interval_text(found["coverage"])} of all sets hold the truth'),
              Grid('Prediction sets by class', _sets_rows(found, fitted), 'A class is in the set of an image from the stated probability '
@@ -133,7 +133,7 @@ def sets_section(
     return Section(**about, text=_sets_text(found, fitted), parts=parts, data=dict(fitted=fitted, **found))
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #cc078487
-_NO_VALID = ('The {} chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give '
+NO_VALID = ('The {} chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give '
              'predictions with rows whose split is valid, of images that the model was not trained on.')
 _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should '
              'reach the dotted line, the promise; a class whose line stays to the left of it is missed more often than promised.')
@@ -277,7 +277,7 @@ _RISK_HOW = ('From the surest answer (left) to all of them (right): the share of
 def _referral_text(found, rule, usable):
     "One to three sentences"
     half = f'Answering all images, {interval_text(found["error_all"], 3)} of the answers are wrong.'
-    if not rule: return half + ' ' + _NO_VALID.format('confidence below which to ask a person is')
+    if not rule: return half + ' ' + NO_VALID.format('confidence below which to ask a person is')
     if not usable: return f'{half} There is no rule when to ask a person: {rule["why"]}.'
     aim = f'at most {100*rule["max_error"]:g}% of the answers are wrong'
     if rule['refer_all']: return f'{half} A person would have to be asked about every image: on validation there is {rule["why"]}.'

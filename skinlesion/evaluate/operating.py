@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..core import InputError, plural, prob_column, some
-from .conformal import fit_referral, fit_sets
+from .conformal import NO_VALID, fit_referral, fit_sets
 from .draw import COLOURS, GREY, axes, labels, literal
 from .intervals import interval_entry
 from .metrics import check_predictions, interval_text, positive_class, threshold_text
@@ -196,7 +196,7 @@ def operating_section(
     "What the thresholds chosen on validation give on `preds`, and whether acting on them helps"
     chosen,one = (choices or {}).get('thresholds') or {},_named(preds, positive)
     about = dict(name='operating', title='Operating points')
-    if not chosen and one is None: return Section(**about, missing=_MISSING)
+    if not chosen and one is None: return Section(**about, missing=NO_VALID.format('thresholds are'))
     found = judge_points(preds, dict(thresholds=chosen), resamples, seed)
     parts = [Grid('Thresholds chosen on validation', _points_rows(found), _POINTS_HOW)] if found else []
     here = as_common_here(preds, one) if one and equally_common else preds
@@ -209,8 +209,6 @@ def operating_section(
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=_columns(b) if one else None))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
-_MISSING = ('No thresholds were chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give '
-            'predictions with rows whose split is valid, of images that the model was not trained on.')
 _POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% '
                'intervals from drawing lesions. PPV and NPV, the shares of positive and of negative answers that are right, also depend '
                'on how frequent the class is, and are those of this test set.')
@@ -220,10 +218,11 @@ _CURVE_HOW = ('The further right, the more certain one wants to be before acting
 
 def _points_text(found, chosen):
     "A sentence on the first point, one on what failed, one on what rests on little"
-    if not chosen: return [_MISSING]
+    if not chosen: return [NO_VALID.format('thresholds are')]
     lines,(name,o) = [],next(iter(found.items()), ('', None))
-    if len({p['positive'] for p in chosen.values()}) > 1: lines.append('Each class against the others, at the threshold that found '
-                                                                       f'{next(iter(chosen.values()))["target"]:.0%} of it on validation.')
+    if len({p['positive'] for p in chosen.values()}) > 1:
+        target = next(iter(chosen.values()))['target']
+        lines.append(f'Each class against the others, at the threshold that found {target:.0%} of it on validation.')
     elif o: lines.append(f'At the threshold chosen for {name}, {threshold_text(o["threshold"])}, it finds '
                          f'{interval_text(o["sensitivity"], 3)} of the {o["positive"]} images, and {interval_text(o["specificity"], 3)} '
                          'of the others are cleared.')
