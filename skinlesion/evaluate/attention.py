@@ -205,19 +205,11 @@ def attention_section(
         return Section(name, title, missing=f'A single lesion could be told from skin in {there:,} of {plural(len(found), "image")} only, '
                                             'so it cannot be said what share of a heat map lies on it. This is meant for photographs of '
                                             'skin, not for X-rays or stained tissue.')
-    table,most = attention_table(found),found[found.outside.notna()].assign(excess=lambda o: o.outside-o.area_outside).nlargest(pictures, 'excess')
-    beside,own = aside_table(found),metrics(seen.preds)['metrics']['auroc'] if audit_score else None
-    parts = [Plot('attention', 'Map outside the lesion', plot_attention(found), _HOW, f'share of the heat map outside the lesion, {there} images'),
-             Grid('Map and area', _readable(table), 'Shares are means over images.'),
-             Grid('Beside the lesion', _readable_aside(beside), _ASIDE_HOW),
-             Gallery('Maps that lie most outside', [_card(seen, o) for o in most.itertuples()],
-                     'The green line is the lesion as it was found; where that is wrong, so is the share.')]
-    both = {'technical facts of the file alone': audit_score, 'this model': own}
-    if own: parts.insert(1, Grid('Shortcut and model', pd.DataFrame({'score of': list(both), 'AUROC (95% interval)': [interval_text(e) for e in both.values()]}),
-                                 'What can be told without looking at the lesion (from the audit of the data), and what this model tells.'))
+    table,beside,own = attention_table(found),aside_table(found),metrics(seen.preds)['metrics']['auroc'] if audit_score else None
     data = dict(images=len(found), with_lesion=there, groups=records(table), beside=records(beside.rename_axis('what').reset_index()),
                 shortcut=audit_score, model=own)
-    return Section(name, title, ' '.join(_told(found, table, beside, audit_score, own)), parts, data)
+    text = ' '.join(_told(found, table, beside, audit_score, own))
+    return Section(name, title, text, list(_parts(seen, found, table, beside, audit_score, own, pictures)), data)
 
 # %% ../../nbs/api/45_evaluate.attention.ipynb #b4a33114
 _HOW = ('Dots are the mean share of the heat map that lies outside the lesion, with 95% intervals; the upright line is the share of the '
@@ -227,6 +219,20 @@ _ASIDE_HOW = ('Of the part of the map beside the lesion, how much lies on thin d
               'images with at least 1% of it count. A map without regard for them has a difference of 0. Lines are found in the picture '
               'by their shape: mostly hairs and the marks of rulers and pens, on rough skin its furrows as well. They are finer than the '
               'cells of a map, so even a model that looks for them has a small difference.')
+
+def _parts(seen, found, table, beside, audit_score, own, pictures):
+    "Figures, tables and pictures"
+    there = found[found.outside.notna()]
+    most = there.assign(excess=there.outside-there.area_outside).nlargest(pictures, 'excess')
+    yield Plot('attention', 'Map outside the lesion', plot_attention(found), _HOW, f'share of the heat map outside the lesion, {len(there)} images')
+    if own:
+        both = {'technical facts of the file alone': audit_score, 'this model': own}
+        scores = pd.DataFrame({'score of': list(both), 'AUROC (95% interval)': [interval_text(e) for e in both.values()]})
+        yield Grid('Shortcut and model', scores, 'What can be told without looking at the lesion (from the audit of the data), and what this model tells.')
+    yield Grid('Map and area', _readable(table), 'Shares are means over images.')
+    yield Grid('Beside the lesion', _readable_aside(beside), _ASIDE_HOW)
+    yield Gallery('Maps that lie most outside', [_card(seen, o) for o in most.itertuples()],
+                  'The green line is the lesion as it was found; where that is wrong, so is the share.')
 
 def _told(found, table, beside, audit_score, own):
     row,seen = table.iloc[0],found[found.outside.notna()]
