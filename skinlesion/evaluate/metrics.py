@@ -247,7 +247,7 @@ def interval_text(
 )->str: # Such as `'0.91 (0.86 to 0.95)'`
     "The score `entry` and its interval in words"
     if entry['value'] is None: return f"undefined: {entry['reason']}"
-    value,low,high = (None if entry[k] is None else f'{entry[k]:.{digits}f}' for k in ('value', 'low', 'high'))
+    value,low,high = (None if entry[k] is None else f'{round(entry[k], digits) + 0.:.{digits}f}' for k in ('value', 'low', 'high'))
     return value if low is None else f'{value} ({low} to {high})'
 
 def percent_text(

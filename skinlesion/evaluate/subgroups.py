@@ -351,7 +351,8 @@ def _wide_table(found):
     t = found[found['class'] == '']
     base = t.drop_duplicates(['attribute', 'subgroup'])[['attribute', 'subgroup', 'images', 'groups']]
     shown = {METRICS[k][0]: [_text(r) for _,r in t[t.metric == k].iterrows()] for k in dict.fromkeys(['accuracy', *shown_scores(found)])}
-    return base.rename(columns=str.capitalize).assign(**shown)
+    counts = [f'{o.images:,} ({o.groups:,})' for o in base.itertuples()]
+    return base[['attribute', 'subgroup']].rename(columns=str.capitalize).assign(**{'Images (groups)': counts}, **shown)
 
 def _say(found):
     "The largest gaps in words, or that there are none and what that is worth"
