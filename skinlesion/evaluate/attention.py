@@ -106,7 +106,7 @@ def _straight(mask, angle):
     return np.logical_or.reduce([np.roll(starts, (y, x), (0, 1)) for y,x in steps])[_RUN:-_RUN, _RUN:-_RUN]
 
 # %% ../../nbs/api/45_evaluate.attention.ipynb #2ad0c6a5
-ASIDE = dict(lines='thin dark lines: hairs, ruler marks', corners='corners, with a fifth of the side each') # what a map may lie on beside the lesion
+ASIDE = dict(lines='thin dark lines: hairs, ruler marks', corners='the four corners, squares with a fifth of the side') # what a map may lie on beside the lesion
 SHARES = dict(outside='of the map outside the lesion', area_outside='of the area there', lines='of that part of the map on thin lines', area_lines='of that area',
               corners='of that part of the map in the corners', area_corners='of that area')
 
@@ -240,11 +240,11 @@ def _told(found, table, beside, audit_score, own):
            f'(means over the {len(seen):,} of {len(found):,} images in which a lesion was found).')
     more = group_mean(seen.area_outside-seen.outside, seen.group, ends=None)
     if more['low'] is not None and more['low'] <= 0: yield ('That is not more, beyond chance, than a map without regard for the lesion '
-                                                            'would have: look at the pictures below.')
-    elif more['value'] < 0.1: yield 'That is little more than a map without regard for the lesion would have: look at the pictures below.'
+                                                            'would have.')
+    elif more['value'] < 0.1: yield 'That is little more than a map without regard for the lesion would have.'
     away = table[table.of.str.startswith('answer ') & (table.low.astype(float) > table.area_outside)].of.str.removeprefix('answer ')
     if len(away): yield f'For the answer {some(away)} it lies beside the lesion more than the area does, beyond chance.'
-    drawn = beside[beside.low > 0]
+    drawn = beside[(beside.low > 0) & (beside.more >= _WORTH)]
     places = [f'{_PLACES[o.Index]} ({o.map:.1%}) than their area explains ({o.area:.1%})' for o in drawn.itertuples()]
     if places: yield f'Beside the lesion it lies more on {" and on ".join(places)}, beyond chance.'
     if own and None not in (own['value'], audit_score['low']):
@@ -257,6 +257,7 @@ def _readable(table):
     return pd.DataFrame({'images of': table.of, 'images': table.images, 'map outside (95% interval)': shares,
                          'area outside': [f'{v:.0%}' for v in table.area_outside]})
 
+_WORTH = 0.01 # of the map beside the lesion, from which on more than the area is worth a sentence
 _PLACES = dict(lines='hairs or ruler marks', corners='the corners')
 
 def _readable_aside(beside):

@@ -22,8 +22,8 @@ from ..answer import probabilities
 from ..core import plural, prob_column
 from .draw import COLOURS, GREY, labels, literal, quiet
 from .intervals import interval_entry
-from .metrics import check_predictions, interval_text, positive_class
-from .scores import ece_terms
+from .metrics import ENDS, check_predictions, interval_text, positive_class
+from .scores import ece_terms, log_loss_terms
 from .section import Grid, Plot, Section
 from .shares import drawn_sums, group_mean
 
@@ -233,7 +233,7 @@ def calibration_scores(
 )->dict: # `ece` and `log_loss` with intervals
     "How far the probabilities of `preds` are from what is observed"
     value,draws = _value_and_draws(preds, equally_common, resamples, seed)
-    return {k: interval_entry(value[k][0], draws[k], preds.group.nunique(), upward=k == 'ece') for k in value}
+    return {k: interval_entry(value[k][0], draws[k], preds.group.nunique(), ends=ENDS[k], upward=k == 'ece') for k in value}
 
 def calibration_change(
     preds:pd.DataFrame, # Predictions
@@ -249,8 +249,7 @@ def _value_and_draws(preds, equally_common=False, resamples=1000, seed=42):
     classes,probs = check_predictions(preds)
     y = pd.Categorical(preds.label.astype(str), classes).codes.astype(int)
     w = _equal(y) if equally_common else np.ones(len(y))
-    loss = -np.log(np.clip(probs[np.arange(len(y)), y], 1e-15, None)) # as scikit-learn clips
-    sums = w[:,None]*np.c_[ece_terms(y, probs), loss, np.ones(len(y))]
+    sums = w[:,None]*np.c_[ece_terms(y, probs), log_loss_terms(y, probs)[0], np.ones(len(y))]
     of = dict(ece=lambda s: abs(s[:,:-2]).sum(1)/s[:,-1], log_loss=lambda s: s[:,-2]/s[:,-1])
     return [{k: f(s) for k,f in of.items()} for s in (sums.sum(0)[None], drawn_sums(sums.T, preds.group, resamples, seed))]
 
@@ -273,7 +272,7 @@ def calibration_section(
     if even: found['as_they_come'] = calibration_scores(preds, False, resamples, seed)
     rows = [{'Probabilities': _ROWS[k], **{_NAMES[n]: interval_text(o[n], 3) for n in _NAMES}} for k,o in found.items()]
     parts = [Plot('reliability', 'Reliability', plot_reliability(preds, positive, before), _HOW, f'Calibration error {interval_text(found["after"]["ece"], 3)}, {len(preds)} images'),
-             Grid('Calibration error and log loss', pd.DataFrame(rows), _GRID_HOW + (' Each class counts the same, but in the last row.' if even else ''))]
+             Grid('Calibration error and log loss', pd.DataFrame(rows), _GRID_HOW + (' Each class counts the same, except in the last row; the figure takes the images as they come.' if even else ''))]
     return Section('calibration', 'Calibration', _text(found, c), parts, dict(calibration=c or None, **found))
 
 # %% ../../nbs/api/42_evaluate.calibration.ipynb #fc1a7f8a
@@ -282,8 +281,8 @@ _NAMES = dict(ece='Calibration error (ECE)', log_loss='Log loss')
 _HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% '
         'intervals from drawing lesions; the lower panel says how many images stand behind each point.')
 _GRID_HOW = ('The expected calibration error is the mean gap between the probability of the answer and how often such answers are right '
-             '(with two classes the figure shows the probability of the positive class instead); the log loss is the mean surprise in '
-             'nats at the truth. 0 is best for both. In brackets are 95% intervals from drawing lesions; chance alone makes the error '
+             '(with two classes the figure shows the probability of the positive class instead); the log loss is minus the '
+             'mean logarithm of the probability of the truth. 0 is best for both. In brackets are 95% intervals from drawing lesions; chance alone makes the error '
              'larger, so its interval is made wide.')
 
 def _in_points(entry): return {k: v if v is None or isinstance(v, str) else 100*v for k,v in entry.items()}

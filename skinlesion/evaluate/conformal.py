@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from scipy.stats import beta
 
 from ..answer import prediction_sets
-from ..core import InputError, prob_column, some
+from ..core import InputError, plural, prob_column, some
 from .draw import COLOURS, GREY, axes, labels, literal
 from .metrics import check_predictions, interval_text, threshold_text
 from .section import Grid, Plot, Section
@@ -136,18 +136,21 @@ def sets_section(
 NO_VALID = ('The {} chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give '
              'predictions with rows whose split is valid, of images that the model was not trained on.')
 _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should '
-             'reach the dotted line, the promise; a class whose line stays to the left of it is missed more often than promised.')
+             'reach the dotted line, the promise; a class whose line stays to the left of it is probably missed more often than '
+             'promised, though among several classes one may do so by chance.')
 
 def _sets_text(found, fitted):
     "One to three sentences"
     e,each,target = found['coverage'],found['coverage_by_lesion'],found['target']
     short = falls_short(each, target, sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0])
-    lesions = '' if each == e else f' ({interval_text(each, 3)} with each lesion counted once, as the promise has it)'
+    lesions = '' if each == e else f', or {interval_text(each, 3)} with each lesion counted once, as the promise has it'
     lines = [f'The sets promise to hold the truth for {target:.0%} of the lesions{" of each class" if fitted["by_class"] else ""}; on '
              f'these images they hold it for {interval_text(e, 3)}{lesions}, with {found["size"]["value"]:.2f} classes in a set on average'
               + (', which is less than promised, and by more than chance: these images differ from the validation images.' if short else '.')]
     low = [c for (c,o),n in zip(found['by_class'].items(), fitted['lesions']) if falls_short(o['coverage'], target, n, len(fitted['classes']))]
-    if low and not short: lines.append(f'Below the promise by more than chance: {", ".join(low)}.')
+    worst = min(found['by_class'], key=lambda c: found['by_class'][c]['coverage']['value'] or 1)
+    lines.append(f'They hold it least often for {worst}: {interval_text(found["by_class"][worst]["coverage"], 3)}.')
+    if low and not short: lines.append(f'Below the promise by more than chance, with all classes looked at: {", ".join(low)}.')
     none = found['empty']['value']
     lines.append(f'{found["one"]["value"]:.0%} of the sets name a single class' + (f', and {none:.1%} are empty, since no class is usual enough.' if none else '.'))
     unlimited = [c for c,q in zip(fitted['classes'], fitted['quantiles']) if q is None]
@@ -237,8 +240,11 @@ def judge_referral(
     (conf,wrong),y = _answers(preds),preds.label.astype(str).to_numpy()
     groups,kept = pd.factorize(preds.group.astype(str))[0],conf >= (np.inf if rule['threshold'] is None else rule['threshold'])
     def mean(x, of=None, absent='no image is answered'): return group_mean(x, groups, of, absent=absent, resamples=resamples, seed=seed)
-    def one(c): return dict(images=int((y == c).sum()), answered=mean(kept, y == c, f'no image of {c}'), error=mean(wrong, kept & (y == c), f'no image of {c} is answered'))
-    return dict(n=len(preds), answered=mean(kept), error=mean(wrong, kept), error_all=mean(wrong), error_referred=mean(wrong, ~kept, 'no image is referred'),
+    def one(c):
+        counts = dict(images=int((y == c).sum()), images_answered=int((kept & (y == c)).sum()), images_wrong=int((wrong & kept & (y == c)).sum()))
+        return counts | dict(answered=mean(kept, y == c, f'no image of {c}'), error=mean(wrong, kept & (y == c), f'no image of {c} is answered'))
+    return dict(n=len(preds), images_answered=int(kept.sum()), images_wrong=int((wrong & kept).sum()), answered=mean(kept),
+                error=mean(wrong, kept), error_all=mean(wrong), error_referred=mean(wrong, ~kept, 'no image is referred'),
                 aurc=risk_coverage(preds).attrs['aurc'], by_class={c: one(c) for c in check_predictions(preds)[0]})
 
 def referral_table(
@@ -251,7 +257,8 @@ def referral_table(
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #f50dc812
 def _referral_rows(found):
-    return pd.DataFrame([{'Images of': c, 'Images': o['images'], 'Answered': interval_text(o['answered'], 3), 'Errors among those answered': interval_text(o['error'], 3)}
+    return pd.DataFrame([{'Images of': c, 'Images': o['images'], 'Answered': interval_text(o['answered'], 3),
+                          'Wrong of those answered': f'{o["images_wrong"]:,} of {o["images_answered"]:,}', 'Their share': interval_text(o['error'], 3)}
                          for c,o in _with_all(found).items()])
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #452b0a15
@@ -278,7 +285,7 @@ def _referral_text(found, rule, usable):
     "One to three sentences"
     half = f'Answering all images, {interval_text(found["error_all"], 3)} of the answers are wrong.'
     if not rule: return half + ' ' + NO_VALID.format('confidence below which to ask a person is')
-    if not usable: return f'{half} There is no rule when to ask a person: {rule["why"]}.'
+    if not usable: return f'{half} No rule for asking a person could be fitted: {rule["why"]}.'
     aim = f'at most {100*rule["max_error"]:g}% of the answers are wrong'
     if rule['refer_all']: return f'{half} A person would have to be asked about every image: on validation there is {rule["why"]}.'
     e = found['error']
@@ -288,4 +295,13 @@ def _referral_text(found, rule, usable):
             else 'as stated' if e['value'] <= rule['max_error'] else 'which chance alone can explain')
     return (f'{half} The rule answers from a confidence of {threshold_text(rule["threshold"])} and refers the others to a person, so that '
             f'{aim}: it answers {interval_text(found["answered"], 3)} of the images, and {interval_text(e, 3)} of those answers are '
-            f'wrong, {kept}.')
+            f'wrong, {kept}.{_worst_class(found)}')
+
+def _worst_class(found):
+    "What the rule, which looks at all answers together, does to the class that it treats worst"
+    by = {c: o for c,o in found['by_class'].items() if o['images_wrong']}
+    if not by: return ''
+    c = max(by, key=lambda c: by[c]['error']['value'])
+    o = by[c]
+    return (f' The rule looks at all answers together: of {c}, it answers {o["images_answered"]:,} of {plural(o["images"], "image")}, '
+            f'{o["images_wrong"]:,} of them wrongly.')

@@ -53,10 +53,11 @@ def between_ends(
     ends:tuple, # The least and the largest value that it can have
     confidence:float=0.95,
 )->tuple: # Low and high
-    "Wilson's interval, with as many independent cases as the spread of `draws` is worth"
-    length = ends[1]-ends[0]
-    p,spread = (value-ends[0])/length,draws.std()/length*np.sqrt(groups/(groups-1))
-    return tuple(ends[0] + length*o for o in wilson(p, p*(1-p)/spread**2, t.ppf((1+confidence)/2, groups-1)))
+    "Wilson's interval, with as many independent cases as the spread of `draws` is worth; from 0 without end, that of its logarithm"
+    z,length,spread = t.ppf((1+confidence)/2, groups-1),ends[1]-ends[0],draws.std()*np.sqrt(groups/(groups-1))
+    if np.isinf(length): return tuple(value*np.exp(sign*z*spread/value) for sign in (-1, 1))
+    p = (value-ends[0])/length
+    return tuple(ends[0] + length*o for o in wilson(p, p*(1-p)/(spread/length)**2, z))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fb926b58
 def expanded(
@@ -77,13 +78,15 @@ def share_bound(
     return float((((1-confidence)/2/len(support))**(1/support)).mean())
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fd17ccaf
+BIASED = 20 # groups below which an error that chance makes larger has no interval
+
 def interval_entry(
     value:float, # On the table; NaN if undefined
     draws:np.ndarray, # Values of the resamples, NaN where undefined
     support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
-    ends:tuple|None=None, # The least and the largest value that the score can have; `None`: it has no two
+    ends:tuple|None=None, # The least and the largest value that the score can have, such as (0, inf); `None`: it has no two
     exact:bool=False, # Whether `share_bound` holds for it at its ends: it is a share, an area, or a mean of such
     upward:bool=False, # Whether chance alone makes the draws larger than the value, as with a calibration error
 )->dict: # `value`, `low`, `high`; where not from the draws, `method`; where null, `reason`
@@ -97,6 +100,7 @@ def interval_entry(
     groups = len(support)/(1/support).sum()
     if ends and ends[0] < value < ends[1]: low,high = between_ends(value, draws, groups, ends, confidence)
     else: low,high = np.quantile(draws, 0.5 + expanded(groups, confidence)*np.array([-0.5, 0.5]))
+    if upward and groups < BIASED: return without(f'rests on {support.min():,.0f} groups, fewer than {BIASED}: no interval')
     if upward: low = max(0, 2*value - high - 3*max(0, draws.mean()-value))
     return dict(value=value, low=float(low), high=float(high))
 

@@ -74,7 +74,7 @@ def positive_class(
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #20b1b3cb
 SHARES = ('accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv', 'auroc', 'macro_auroc', 'partial_auroc',
           'micro_sensitivity', 'micro_precision', 'micro_f1') # shares and areas, and means of such
-ENDS = dict(partial_auroc=(0, 0.2), mcc=(-1, 1), kappa=(-1, 1), brier=None, log_loss=None, ece=None) # (0, 1) for the others
+ENDS = dict(partial_auroc=(0, 0.2), mcc=(-1, 1), kappa=(-1, 1), log_loss=(0, np.inf), ece=None) # (0, 1) for the others
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #ac8399ab
 METRICS = { # name: (title, meaning with two classes, meaning with more)
@@ -212,11 +212,12 @@ def metrics(
 def entries(j, draws, confidence=0.95):
     "Name, or (class, name), -> the score of the judge `j` with its interval from `draws`"
     rests,conf = support(j),j.table()
-    return {k: _entry(k, v, draws.get(k, np.array([])), rests[k], confidence, _reason(k, conf, j)) for k,v in j.value().items()}
+    return {k: _entry(j, k, v, draws.get(k, np.array([])), rests[k], confidence, _reason(k, conf, j)) for k,v in j.value().items()}
 
-def _entry(key, value, draws, support, confidence, reason):
-    name = key[1] if isinstance(key, tuple) else key
-    return interval_entry(value, draws, support, confidence, reason, ENDS.get(name, (0, 1)), name in SHARES, name == 'ece')
+def _entry(j, key, value, draws, support, confidence, reason):
+    name,several = (key[1], False) if isinstance(key, tuple) else (key, j.pos is None)
+    ends = (0, 2) if name == 'brier' and several else ENDS.get(name, (0, 1))
+    return interval_entry(value, draws, support, confidence, reason, ends, name in SHARES, name == 'ece')
 
 def _check_draws(resamples, confidence):
     if resamples < 0: raise InputError(f'resamples is {resamples}, but cannot be negative')

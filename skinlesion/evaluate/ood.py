@@ -174,9 +174,10 @@ def _told(table):
     own,rest = table.iloc[0],table.iloc[1:]
     first = f'{_unlike(own)} of these images lie beyond the limit that the bundle sets.'
     if not len(rest): return first
-    worst = rest.loc[rest.auroc.idxmin()]
-    shares = 'all' if rest.unlike.min() == 1 else f'{rest.unlike.min():.0%} to {rest.unlike.max():.0%}, by kind,'
-    return (f'{first} Of pictures that show something else, {shares} do; the lowest AUROC is that of {worst.kind}, '
+    worst,missed = rest.loc[rest.auroc.idxmin()],rest.loc[rest.unlike.idxmin()]
+    shares = 'all do' if missed.unlike == 1 else f'{missed.unlike:.0%} ({missed.kind}) to {rest.unlike.max():.0%} do'
+    quiet = f'; most pictures of {missed.kind} would be answered without a warning' if missed.unlike < 0.5 else ''
+    return (f'{first} Of pictures that show something else, {shares}{quiet}. The lowest AUROC is that of {worst.kind}, '
             f'{interval_text(dict(value=worst.auroc, low=worst.low, high=worst.high), 3)}. How photographs of skin with another camera or '
             'another disease fare was not measured.')
 

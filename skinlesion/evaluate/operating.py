@@ -209,7 +209,7 @@ def operating_section(
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=_columns(b) if one else None))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
-_POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here. In brackets are 95% '
+_POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here; "cost 10" takes a missed image for as bad as ten false alarms. In brackets are 95% '
                'intervals from drawing lesions. PPV and NPV, the shares of positive and of negative answers that are right, also depend '
                'on how frequent the class is, and are those of this test set.')
 _CURVE_HOW = ('The further right, the more certain one wants to be before acting on an image as {c}. Acting on the model helps where its '
@@ -222,7 +222,9 @@ def _points_text(found, chosen):
     lines,(name,o) = [],next(iter(found.items()), ('', None))
     if len({p['positive'] for p in chosen.values()}) > 1:
         target = next(iter(chosen.values()))['target']
+        least = min((o for o in found.values() if o['sensitivity']['value'] is not None), key=lambda o: o['sensitivity']['value'], default=None)
         lines.append(f'Each class against the others, at the threshold that found {target:.0%} of it on validation.')
+        if least: lines.append(f'Least of {least["positive"]} is found here: {interval_text(least["sensitivity"], 3)}.')
     elif o: lines.append(f'At the threshold chosen for {name}, {threshold_text(o["threshold"])}, it finds '
                          f'{interval_text(o["sensitivity"], 3)} of the {o["positive"]} images, and {interval_text(o["specificity"], 3)} '
                          'of the others are cleared.')
@@ -237,7 +239,7 @@ def _off(found, point, among):
     return point['kind'] != 'cost' and falls_short(found[point['kind']], point['target'], point['lesions'], among)
 
 def _curve_text(b, c):
-    if b['all'].iloc[0] in (1., -b.threshold.iloc[0]/(1-b.threshold.iloc[0])): return f'Net benefit takes images of {c} and others.'
+    if b['all'].iloc[0] in (1., -b.threshold.iloc[0]/(1-b.threshold.iloc[0])): return f'The net benefit cannot be stated: that takes images of {c} and of others.'
     helps = b.threshold[b.model > b[['all', 'none']].max(1) + 1e-9]
     if not len(helps): return (f'On these images, acting on the model as {c} has more net benefit than acting on all or on none at no '
                                'threshold.')

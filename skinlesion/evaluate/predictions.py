@@ -124,7 +124,7 @@ def read_predictions(
     made = _complement(table)
     classes = [c.removeprefix('p_') for c in table if c.startswith('p_')]
     if len(classes) < 2: raise InputError(f'{file}: no column p_<class> for each of two or more classes; it has {some(table.columns, 8)}')
-    known = next((table[c] for c in ('group', 'patient_id', 'lesion_id') if c in table), table.path).astype(str)
+    known = next((table[c] for c in ('group', 'patient_id', 'lesion_id') if c in table), table.path).fillna('').astype(str)
     table = table.assign(group=known.where(known != '', table.path), split=_splits(table, file), path=_found(table.path, file))
     found = predictions_table(table, _numbers(table, classes, file), classes, pick_positive(sorted(classes), positive))
     found.attrs['notes'] = list(_notes(table, found, positive, made))

@@ -187,7 +187,7 @@ def robustness_section(
 
 # %% ../../nbs/api/45_evaluate.robustness.ipynb #2f0eb282
 _HOW = ('Blue is the score with its 95% interval, orange the share of images whose answer is no longer the one of the unchanged picture; '
-        'the dotted line is the score without corruption. The classes are as equally common here as the images allow. A steep blue line '
+        'the dotted line is the score without corruption. The images are drawn with the classes as equally common as they allow, so that the score is not quite that of all images. A steep blue line '
         'means that pictures of that kind should be refused or trained on.')
 
 def _strengths(): return pd.DataFrame([{'corruption': k, **{str(i+1): f'{s:g}' for i,s in enumerate(v)}, 'strength is': unit} for k,(_,v,unit) in CORRUPTIONS.items()])
@@ -209,5 +209,9 @@ def _told(found, score):
             f'no corruption lowers the {title} of {clean[score]:.2f} by more than chance, which so few images say little of')
     more = [c for c in sure.corruption if c != worst.corruption] if low > 0 else []
     also = f' Beyond chance it also falls under {", ".join(more)}.' if more else ''
+    last = found[found.level == 5]
+    least = last.loc[last[score].idxmin()]
     return (f'On {clean.images} images, at the middle one of five strengths, {most}.{also} '
-            f'{swayed.corruption[0].upper() + swayed.corruption[1:]} changes most answers, {swayed.changed:.0%} of them.')
+            f'{swayed.corruption[0].upper() + swayed.corruption[1:]} changes most answers, {swayed.changed:.0%} of them. '
+            f'At the greatest strength the {title} is lowest under {least.corruption}, {least[score]:.2f} ({least[f"{score}_low"]:.2f} to '
+            f'{least[f"{score}_high"]:.2f}).')

@@ -109,7 +109,7 @@ def _numbered(sides):
 
 def _slim(preds, whole):
     "All that scores rest on"
-    table = pd.DataFrame(dict(path=np.arange(len(preds)), label=preds.label.to_numpy(), group=whole.groups))
+    table = pd.DataFrame(dict(path=np.arange(len(preds)), label=preds.label.to_numpy(), group=preds.group.astype(str).to_numpy()))
     table[[prob_column(c) for c in whole.classes]] = whole.probs
     table.attrs = dict(classes=whole.classes, positive=whole.positive)
     return table
@@ -147,14 +147,21 @@ def step_down(
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #d4430a67
 _BUDGET = 1e8 # images that are exchanged, over all shuffles
 _LEAST_SHUFFLES = 100
+_KIND = 4 # groups that are alike enough to be exchanged, at least
 
 def _alike(y, groups, K):
     "A number for each group; groups with the same one may be exchanged"
     counts = np.bincount(groups*K+y, minlength=(groups.max()+1)*K).reshape(-1, K)
     size = np.where(counts > 4, 4+np.ceil(4*np.log2(np.maximum(counts, 1)/4)), counts) # large groups need only be about the same
-    fine = pd.DataFrame(size).groupby(list(range(K))).ngroup().to_numpy()
-    coarse = pd.DataFrame(counts > 0).groupby(list(range(K))).ngroup().to_numpy()
-    return np.where(np.bincount(fine)[fine] < FEW, fine.max()+1+coarse, fine)
+    fine = pd.DataFrame(size).groupby(list(range(K))).ngroup().to_numpy(copy=True)
+    rare = np.flatnonzero(np.bincount(fine)[fine] < _KIND) # are taken together with those nearest in the shares of their classes
+    present = pd.DataFrame(counts[rare] > 0).groupby(list(range(K))).ngroup().to_numpy()
+    by = np.lexsort((*(counts[rare]/counts[rare].sum(1, keepdims=True)).T, present))
+    total = np.bincount(present, minlength=1)
+    start = np.cumsum(total)-total
+    block = np.minimum((np.arange(len(by))-start[present[by]])//_KIND, np.maximum(total[present[by]]//_KIND-1, 0))
+    fine[rare[by]] = fine.max()+1 + present[by]*(len(rare)+1) + block
+    return pd.factorize(fine)[0]
 
 def _exchanges(y, groups, K, n, rng):
     "Images by group and label; and `n` times the place in that order from which each takes its attributes"
@@ -191,9 +198,13 @@ def _distances(observed, shuffled):
     return [np.nan_to_num(np.divide(o-mean, spread, out=np.zeros_like(o), where=spread > 1e-12)) for o in (observed, shuffled)]
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #dad773a2
+_AGAIN = ('sensitivity', 'macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1') # with several classes, of balanced accuracy, F1, AUROC and accuracy
+
 def _testable(judged, keys, names):
-    "Which scores of which subgroups are tested: those that rest on enough groups of each class"
-    def enough(scores, key): return not isinstance(scores, str) and scores[key][0]['value'] is not None and min(scores[key][1]) >= FEW
+    "Which scores of which subgroups are tested: those that rest on enough groups of each class, and are no other's second name"
+    again = _AGAIN if ('micro_f1' in keys) else ()
+    def enough(scores, key):
+        return key not in again and not isinstance(scores, str) and scores[key][0]['value'] is not None and min(scores[key][1]) >= FEW
     return np.array([[a != ALL[0] and s != UNKNOWN and enough(scores, key) for key in keys] for scores,(a,s) in zip(judged, names)])
 
 def _rows(scores, whole, p, expected):
@@ -329,18 +340,28 @@ _HOW = ('The dashed line and the band are all images, each mark is a subgroup (w
         'exchanged between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
 _TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion '
          'that reaches the border shift it; it is not the skin type of the patient.')
-_GAPS = ('Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are '
+_GAPS = ('One line for each subgroup: its score that is farthest below what is expected, and in the last column what else differs. Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are '
          'positive. p is the chance of a value as far from that anywhere among all comparisons, if the attributes said nothing of the '
          'answers.')
+_DIAGNOSED = 'How a diagnosis was made goes with what it is, and with how hard the lesion was to tell: gaps by diagnosis type are often no more than that.'
 _TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class.'
 
 def _title(row): return METRICS[row.metric][0] + (f' for {row["class"]}' if row['class'] else '')
 
 def _gaps_table(found):
-    t = found[found.beyond_chance].assign(off=lambda o: o.value-o.expected).sort_values('off', key=abs, ascending=False)
-    said = {k: [f(r) for _,r in t.iterrows()] for k,f in (('Score', _title), ('Value', _text))}
-    numbers = {k: t[c].map(f.format) for k,c,f in (('Expected', 'expected', '{:.2f}'), ('Gap to all', 'gap', '{:+.2f}'), ('p', 'p', '{:.3f}'))}
-    return pd.DataFrame({'Attribute': t.attribute, 'Subgroup': t.subgroup, 'Images': t.images, **said, **numbers})
+    t = _worst_first(found)
+    first = t.drop_duplicates(['attribute', 'subgroup'])
+    said = {k: [f(r) for _,r in first.iterrows()] for k,f in (('Score', _title), ('Value', lambda r: _text(r).rstrip('*')))}
+    numbers = {k: first[c].map(f.format) for k,c,f in (('Expected', 'expected', '{:.2f}'), ('Difference', 'off', '{:+.2f}'), ('p', 'p', '{:.3f}'))}
+    also = [some([_title(r) for _,r in t[(t.attribute == o.attribute) & (t.subgroup == o.subgroup)].iloc[1:].iterrows()], 3) for o in first.itertuples()]
+    return pd.DataFrame({'Attribute': first.attribute, 'Subgroup': first.subgroup, 'Images': first.images, **said, **numbers, 'Also': also})
+
+def _worst_first(found):
+    "Gaps larger than chance; first of the scores that are shown, then of the others, and those that are worse than expected before"
+    t = found[found.beyond_chance]
+    off = t.value-t.expected
+    better = np.where(t.metric.isin(LOWER_IS_BETTER), -off, off)
+    return t.assign(off=off, worse=better < 0, size=abs(off), shown=t.metric.isin(shown_scores(found))).sort_values(['worse', 'shown', 'size'], ascending=False)
 
 def _text(row):
     none = lambda v: None if pd.isna(v) else v
@@ -358,15 +379,12 @@ def _say(found):
     "The largest gaps in words, or that there are none and what that is worth"
     tested,n = found[found.p.notna()],found.attrs['comparisons']
     if not n: return 'No gap was tested' + (f': no subgroup has {FEW} groups.' if found.attrs['resamples'] else ', as nothing was resampled.')
-    better = (tested.value-tested.expected)*np.where(tested.metric.isin(LOWER_IS_BETTER), -1, 1)
-    other = ~tested.metric.isin(shown_scores(found))
-    worst = tested.assign(better=better, size=-abs(better), other=other)[tested.beyond_chance]
-    worst = worst.sort_values('better').drop_duplicates(['attribute', 'class', 'metric']).sort_values(['other', 'size'])
+    worst = _worst_first(found)
     if not len(worst):
         return (f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: the smallest subgroup compared '
                 f'has {plural(int(tested.images.min()), "image")}.')
     lines = [f'{_title(r)} differs by {r.attribute} more than chance: {_text(r).rstrip("*")} for {r.subgroup}, where {r.expected:.2f} '
              'would be expected.'
-             for _,r in worst.head(3).iterrows()]
-    more = f' {plural(len(worst)-3, "more such gap")} {"is" if len(worst) == 4 else "are"} in the table.' if len(worst) > 3 else ''
-    return ' '.join(lines) + more
+             for _,r in worst.drop_duplicates(['attribute']).head(3).iterrows()]
+    return ' '.join([*lines, f'In all, {plural(len(worst), "gap")} of {n:,} that were looked at {"is" if len(worst) == 1 else "are"} larger than chance.',
+                     *([_DIAGNOSED] if 'diagnosis type' in set(worst.attribute) else [])])
