@@ -151,12 +151,13 @@ def evaluate(
     layout: Layout = 'auto',
     columns: Columns = None,
     split: Annotated[Optional[str], typer.Option(metavar='SPLIT', help='train, valid, test or all; test where there is one, else all')] = None,
+    positive: Annotated[Optional[str], typer.Option(metavar='CLASS', help='Of more than two classes, the one to find')] = None,
     strict: Strict = False,
     pdf: Pdf = False,
 ):
     "Judge a model on a data set"
     from skinlesion.commands import evaluate
-    evaluate(bundle, data, out, layout, split, strict, columns, pdf)
+    evaluate(bundle, data, out, layout, split, strict, columns, pdf, positive)
 
 @app.command(epilog='Example: skinlesion report predictions.csv --out judged')
 def report(

@@ -315,6 +315,7 @@ def evaluate(
     strict:bool=False, # Refuse data with files that are no usable images
     columns=None, # See `read_cases`
     pdf:bool=False, # Print the report as report.pdf too
+    positive:str=None, # Of more than two classes, the one that predictive values and the decision curve are for
 )->Report:
     "Judge `bundle` on `data`, and write the report to `out`"
     predictor = Predictor(bundle)
@@ -327,7 +328,7 @@ def evaluate(
     if chosen['choices'] is None and len(held): chosen['valid'] = judged(held) # a bundle without thresholds, and its validation images
     about = (predictor.config.get('about') or {}) | {'Bundle': str(bundle), 'Data': str(data), 'Split': ', '.join(s or 'not split' for s in sorted(part.split.unique())),
              'Files left out': str(len(cases.attrs['skipped'])), 'Data hash': cases.attrs['data_hash']}
-    result = report(preds, out, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(cases)}',
+    result = report(preds, out, positive, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(cases)}',
                     predictor=predictor, train=_some_of(cases[cases.split == 'train']), pdf=pdf, **chosen)
     print(result)
     return result
@@ -397,6 +398,7 @@ def report_file(
 def _judged_rows(table, file):
     "The rows to judge, never those that were trained on; and the validation rows that may choose for them, if there are any"
     there = [s for s in ('test', '', 'valid') if (table.split == s).any()]
+    if not len(table): raise InputError(f'{file}: no rows below the header')
     if not there: raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores would be those of a memory; give '
                                    'predictions of others')
     preds,valid = (table[table.split == s] for s in (there[0], 'valid'))

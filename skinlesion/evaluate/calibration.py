@@ -306,6 +306,6 @@ def _text(found, c):
     elif c.get('vector'): lines.append(_fitted(c))
     elif c.get('why'): lines.append(f'The temperature is 1: {c["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')
-    if c.get('equally_common'): lines.append('It was trained to give the probabilities of equally common classes: where one is rarer, as '
-                                             'the figure shows, its probabilities are too high.')
+    if c.get('equally_common'): lines.append('It was trained to give the probabilities of equally common classes; those of a rarer class '
+                                             'are too high.')
     return ' '.join(lines)

@@ -38,8 +38,9 @@ def _facts(m, sections, about, audit):
     counts = ', '.join(f'{sum(row):,} {c}' for c,row in zip(m['classes'], m['confusion']))
     groups = 'each image taken as independent' if m['groups'] == m['n'] else f"{m['groups']:,} groups (lesions or patients)"
     scores = [k for k in ('auroc', 'macro_auroc', 'balanced_accuracy', 'sensitivity', 'specificity') if k in m['metrics']]
+    performance = '; '.join(f"{METRICS[k][0]} {interval_text(m['metrics'][k])}" for k in scores) + '.'
     return dict(
-        data=_joined(about, 'Data', 'Data hash'), preparation=_joined(about, 'Input'), model=_joined(about, 'Architecture', 'Input'),
+        preparation=_joined(about, 'Input'), model=_joined(about, 'Architecture', 'Input'),
         left_out=_joined(about, 'Files left out'), versions=_joined(about, 'Versions'), initial=_joined(about, 'Architecture', 'Seed'),
         split=_joined(about, 'Images'), training=_joined(about, 'Augmentation', 'Loss', 'Imbalance', 'Epochs', 'Seed'),
         selection=_joined(about, 'Epochs'), ensemble=_joined(about, 'Folds') or ('One network.' if 'Architecture' in about else ''),
@@ -48,7 +49,7 @@ def _facts(m, sections, about, audit):
         predictors='The pixels of one image; nothing else of the patient.' if 'Architecture' in about else '',
         metrics=', '.join(METRICS[k][0] for k in m['metrics']) + '.',
         uncertainty=f"{100*m['confidence']:g}% intervals by resampling groups {m['resamples']:,} times (seed {m['seed']}).",
-        performance='; '.join(f"{METRICS[k][0]} {interval_text(m['metrics'][k])}" for k in scores) + '.',
+        performance=performance, performance_by=f"{performance} {told['subgroups']}" if 'subgroups' in told else '',
         output='The softmax of the logits of the network.' + (f" {_joined(about, 'Temperature')}." if 'Temperature' in about else '') if 'Architecture' in about else '',
         limits=' '.join(t for t in (told.get('subgroups'), told.get('ood'), told.get('attention')) if t),
         **{k: told.get(k, '') for k in ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')})

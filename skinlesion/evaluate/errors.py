@@ -277,7 +277,8 @@ def _pictures(title, table, how, seen):
     cards = [image_card(o.path, [f'true {o.label}', f'answer {o.answer} ({o.p_answer:.2f})'], seen) for o in table.itertuples()]
     if not cards: return None
     if any(c.image is not None for c in cards): return Gallery(title, cards, _HOW[how])
-    return Grid(title, table.round(3), _HOW[how] + ' The pictures were not found.')
+    shown = table.round(3).rename(columns=dict(p_answer='probability of the answer', p_label='probability of the label'))
+    return Grid(title, shown, _HOW[how].split(' Yellow to red')[0] + ' The pictures were not found.')
 
 def _clusters(seen, pictures=4):
     "What `metrics.json` holds of the clusters, and how they are shown"

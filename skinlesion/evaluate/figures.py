@@ -158,8 +158,7 @@ def history_section(
 )->Section:
     "How training went"
     if history is None or not len(history):
-        return Section('training', 'Training', missing='How the model was trained is not known here: the report of a training run shows '
-                                                       'it.')
+        return Section('training', 'Training', missing='The course of training, loss and score by epoch, is in the report of the training run.')
     best = history[history.kept] if 'kept' in history else history[:0]
     text = (f"{len(history)} passes over the training "
             f"images{f'; kept is the one with a validation loss of {best.valid_loss.iloc[0]:.3f}' if len(best) else ''}.")

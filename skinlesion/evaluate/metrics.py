@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.metrics.html.md"""
 
 # %% auto #0
 __all__ = ['TOLERANCE', 'METRICS', 'LOWER_IS_BETTER', 'BY_CLASS', 'AREAS', 'COMPARED', 'check_predictions', 'positive_class',
-           'metrics', 'interval_text', 'percent_text', 'threshold_text', 'metrics_table', 'class_table',
-           'predictive_values', 'predictive_table', 'compare']
+           'class_in_question', 'metrics', 'interval_text', 'percent_text', 'threshold_text', 'metrics_table',
+           'class_table', 'predictive_values', 'predictive_table', 'compare']
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #1abecad2
 import os
@@ -70,6 +70,13 @@ def positive_class(
     if len(classes) > 2: return None
     if positive is None: raise InputError(f'Which class is the positive one, {classes[0]} or {classes[1]}? Name it with positive=')
     return positive
+
+def class_in_question(
+    preds:pd.DataFrame, # Predictions
+    positive:str|None=None, # Its name, `preds.attrs['positive']` if `None`
+)->str|None: # `None` if no class was named among several
+    "The positive class, or of more than two the one that was named"
+    return positive_class(preds, positive) or positive or preds.attrs.get('positive')
 
 # %% ../../nbs/api/41_evaluate.metrics.ipynb #20b1b3cb
 SHARES = ('accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv', 'auroc', 'macro_auroc', 'partial_auroc',
@@ -296,7 +303,7 @@ def predictive_values(
     _check_draws(resamples, confidence)
     shares = [float(o) for o in np.atleast_1d(prevalence)]
     if not all(0 < o < 1 for o in shares): raise InputError(f'prevalence is {some(shares)}, but must lie between 0 and 1, such as 0.05')
-    j,cls = Judge(preds, positive),positive_class(preds, positive) or positive
+    j,cls = Judge(preds, positive),class_in_question(preds, positive)
     if cls is None: raise InputError(f'Predictive values of which class? Name one of {some(preds.attrs.get("classes", []), 8)} with '
                                      'positive=')
     k = j.classes.index(cls)

@@ -20,7 +20,7 @@ from ..core import InputError, plural, prob_column, some
 from .conformal import NO_VALID, fit_referral, fit_sets
 from .draw import COLOURS, GREY, axes, labels, literal
 from .intervals import interval_entry
-from .metrics import check_predictions, interval_text, positive_class, threshold_text
+from .metrics import check_predictions, class_in_question, interval_text, threshold_text
 from .section import Grid, Plot, Section
 from .shares import drawn_sums, falls_short, group_mean
 
@@ -50,17 +50,13 @@ def choose(
     bad = [f'{k} {v}' for k,vs in goals.items() for v in vs if not (v > 0 if k == 'cost' else 0 < v < 1)]
     if bad: raise InputError(f'{some(bad)} cannot be reached: a sensitivity or specificity lies between 0 and 1, a cost above 0')
     classes,_ = check_predictions(valid)
-    one = _named(valid, positive)
+    one = class_in_question(valid, positive)
     if one is None: goals = dict(sensitivity=sensitivity[:1])
     found = {(f'{k} {v:g}' if one else f'{c}: {k} {v:g}'): point for c in ([one] if one else classes)
              for (k,v),point in _points(valid, c, [(k, v) for k,vs in goals.items() for v in vs])}
     return dict(thresholds=found, conformal=fit_sets(valid, alpha), refer=fit_referral(valid, max_error))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #4d99f7ec
-def _named(preds, positive):
-    "The positive class; `None` if there is none among several"
-    return positive_class(preds, positive) or positive or preds.attrs.get('positive')
-
 def _against_rest(preds, c):
     "Which images are of class `c`, and its probability"
     return preds.label.astype(str).eq(c).to_numpy(),preds[prob_column(c)].to_numpy(float)
@@ -133,7 +129,7 @@ def net_benefit(
     seed:int=42, # Fixes the draws
 )->pd.DataFrame: # threshold, model with low and high, all, none, helps (whether the model is above both others by more than chance)
     "Net benefit of acting on the images from each threshold on, on all of them, and on none"
-    c = _named(preds, positive)
+    c = class_in_question(preds, positive)
     if c is None: raise InputError('A decision curve is of one class against the others; name one of '
                                    f'{some(check_predictions(preds)[0], 8)} with positive=')
     check_predictions(preds)
@@ -158,7 +154,7 @@ def plot_decision_curve(
     curve:pd.DataFrame|None=None, # From `net_benefit`, which is called if `None`
 )->Figure:
     "Net benefit with its interval against the threshold, beside acting on all images and on none"
-    b,c = net_benefit(preds, positive) if curve is None else curve,_named(preds, positive)
+    b,c = net_benefit(preds, positive) if curve is None else curve,class_in_question(preds, positive)
     y = preds.label.astype(str).eq(c)
     fig,ax = axes(4.8, 4.2)
     ax.axhline(0, color=GREY, lw=1.2, label='act on none')
@@ -194,7 +190,7 @@ def operating_section(
     equally_common:bool=False, # Whether the probabilities are those of a population with equally common classes
 )->Section:
     "What the thresholds chosen on validation give on `preds`, and whether acting on them helps"
-    chosen,one = (choices or {}).get('thresholds') or {},_named(preds, positive)
+    chosen,one = (choices or {}).get('thresholds') or {},class_in_question(preds, positive)
     about = dict(name='operating', title='Operating points')
     if not chosen and one is None: return Section(**about, missing=NO_VALID.format('thresholds are'))
     found = judge_points(preds, dict(thresholds=chosen), resamples, seed)
@@ -205,10 +201,11 @@ def operating_section(
                                       'to the share of the class here.' if equally_common else '')
     if one: parts.append(Plot('decision_curve', 'Decision curve', plot_decision_curve(here, one, b), how,
                               f'Net benefit of acting on {one}, {len(preds)} images'))
-    text = ' '.join([*_points_text(found, chosen), *([_curve_text(b, one)] if one else [])])
+    text = ' '.join([*_points_text(found, chosen), _curve_text(b, one) if one else _WHICH])
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=_columns(b) if one else None))
 
 # %% ../../nbs/api/43_evaluate.operating.ipynb #7060c487
+_WHICH = 'A decision curve is of one class against the others, which has to be named (positive=CLASS, or --positive CLASS).'
 _POINTS_HOW = ('Each threshold was chosen on validation images for what stands on the left, and judged here; "cost 10" takes a missed image for as bad as ten false alarms. In brackets are 95% '
                'intervals from drawing lesions. PPV and NPV, the shares of positive and of negative answers that are right, also depend '
                'on how frequent the class is, and are those of this test set.')

@@ -119,6 +119,7 @@ def read_predictions(
     "Predictions from the csv table `file`"
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
     table = named_table(file, column_names(columns))
+    if (bad := table.path.eq('')).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have no path, first row {bad.to_numpy().argmax()+2}')
     if (bad := table.label.eq('')).any(): raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have no label; first: '
                                                            f'{table.path[bad].iloc[0]}')
     made = _complement(table)
@@ -126,7 +127,9 @@ def read_predictions(
     if len(classes) < 2: raise InputError(f'{file}: no column p_<class> for each of two or more classes; it has {some(table.columns, 8)}')
     known = next((table[c] for c in ('group', 'patient_id', 'lesion_id') if c in table), table.path).fillna('').astype(str)
     table = table.assign(group=known.where(known != '', table.path), split=_splits(table, file), path=_found(table.path, file))
-    found = predictions_table(table, _numbers(table, classes, file), classes, pick_positive(sorted(classes), positive))
+    probs = _numbers(table, classes, file)
+    try: found = predictions_table(table, probs, classes, pick_positive(sorted(classes), positive))
+    except InputError as e: raise InputError(f'{file}: {e}') from None
     found.attrs['notes'] = list(_notes(table, found, positive, made))
     return found
 
@@ -155,6 +158,7 @@ def _numbers(table, classes, file):
 def _found(paths, file):
     "`paths`, from the folder of `file` where an image is there and not here"
     folder = os.path.dirname(file)
+    paths = [p if '://' in p else os.path.normpath(p) for p in paths] # ./a.jpg is a.jpg
     return [b if not os.path.isfile(p) and os.path.isfile(b := os.path.join(folder, p)) else p for p in paths]
 
 def _notes(table, found, positive, made):

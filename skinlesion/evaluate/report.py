@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import NOTICE, InputError, replacing, some
+from ..core import NOTICE, InputError, prob_column, replacing, some
 from ..data.audit import Audit, write_audit
 from ..data.layouts import write_cases
 from .calibration import calibration_section
@@ -26,7 +26,8 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import COMPARED, LOWER_IS_BETTER, METRICS, interval_text, metrics, percent_text, predictive_table, predictive_values
+from .metrics import (COMPARED, LOWER_IS_BETTER, METRICS, class_in_question, interval_text, metrics, percent_text, predictive_table,
+                                         predictive_values, threshold_text)
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import choose, operating_section
@@ -38,7 +39,7 @@ from .traits import image_traits
 
 # %% ../../nbs/api/46_evaluate.report.ipynb #49415609
 def _with_interval(entry, m):
-    if entry['value'] is None: return f'nothing that can be stated ({entry["reason"]})'
+    if entry['value'] is None: return f'unknown size ({entry["reason"]})'
     text = interval_text(entry)
     return f'{text} ({entry["reason"]})' if entry['low'] is None else text.replace('(', f'({100*m["confidence"]:g}% interval ')
 
@@ -48,7 +49,8 @@ def _shown(m):
 
 def _sample(m):
     "Such as '200 test images of 150 groups (lesions or patients)'"
-    images = f"{m['n']:,} {m['split']} images" if m['split'] else f"{m['n']:,} images"
+    split = dict(valid='validation ', train='training ', test='test ').get(m['split'], '')
+    images = f"{m['n']:,} {split}image{'s'*(m['n'] != 1)}"
     if m['groups'] == m['n']: return f"{images}, each taken as independent"
     return f"{images} of {m['groups']:,} {'group' if m['groups'] == 1 else 'groups'} (lesions or patients)"
 
@@ -215,7 +217,7 @@ def report(
     preds = preds.reset_index(drop=True)
     m = metrics(preds, positive, resamples, seed)
     versus = {k: compare_models(preds, o, positive, resamples, seed) for k,o in (compare or {}).items()}
-    if choices is None and valid is not None: choices = choose(valid, m['positive'] or positive or preds.attrs.get('positive'))
+    if choices is None and valid is not None: choices = choose(valid, class_in_question(preds, positive))
     seen = predictor and see(preds, predictor, train, train_embeddings)
     parts = [*_judged(preds, m, positive, choices, calibration, seen, resamples, seed), *_looked(preds, predictor, seen, audit), history_section(history)]
     m['sections'] = {s.name: dict(missing=s.missing) if s.missing else s.data for s in parts}
@@ -226,9 +228,9 @@ def report(
 # %% ../../nbs/api/46_evaluate.report.ipynb #f8d7b3f4
 def _judged(preds, m, positive, choices, calibration, seen, resamples, seed):
     "What the probabilities tell"
-    pos,draws,chosen = m['positive'] or positive or preds.attrs.get('positive'),dict(resamples=resamples, seed=seed),choices or {}
+    pos,draws,chosen = class_in_question(preds, positive),dict(resamples=resamples, seed=seed),choices or {}
     yield curves_section(preds, m)
-    yield _prevalence(preds, m, pos, draws)
+    yield _prevalence(preds, m, pos, chosen, draws)
     whole = seen is not None and not seen.lost
     yield calibration_section(preds, calibration, pos, **draws, before=seen.uncalibrated() if whole and (calibration or {}).get('vector') else None)
     yield operating_section(preds, choices, pos, **draws, equally_common=bool((calibration or {}).get('equally_common')))
@@ -236,19 +238,33 @@ def _judged(preds, m, positive, choices, calibration, seen, resamples, seed):
     yield referral_section(preds, chosen.get('refer'), **draws)
     yield subgroups_section(preds, None, _traits(preds), pos, **draws)
 
-def _prevalence(preds, m, pos, draws):
-    "What a positive and a negative answer are worth where positives are rarer"
-    name,title = 'prevalence','Predictive values where the positive class is rarer'
+def _prevalence(preds, m, pos, choices, draws):
+    "What a positive and a negative answer are worth where positives are rarer, or more frequent"
+    name,title = 'prevalence','Predictive values at other prevalences'
     if pos is None: return Section(name, title, missing='With more than two classes it takes the name of one: positive=CLASS, or '
                                                         '--positive CLASS.')
-    found = predictive_values(preds, (0.01, 0.05, 0.1, 0.2, 0.5), pos, **draws)
+    shares = (0.01, 0.05, 0.1, 0.2, 0.5)
+    found = predictive_values(preds, shares, pos, **draws)
     here = sum(m['confusion'][m['classes'].index(pos)])/m['n']
     rare = found[0]['ppv']
     text = f'{here:.0%} of these images are {pos}. ' + ('' if rare['low'] is None else
         f'Where 1% are, {percent_text(rare, 1)} of the {pos} answers would be right, if sensitivity and specificity stayed as they are '
         'here.')
-    how = "By Bayes' rule from sensitivity and specificity; the answer is the more probable class. Other thresholds are below."
-    return Section(name, title, text, [Grid('Predictive values by prevalence', predictive_table(found), how)], dict(points=found))
+    how = "By Bayes' rule from sensitivity and specificity"
+    parts,data = [Grid('By prevalence', predictive_table(found), f'{how}; the answer is the more probable class.')],dict(points=found)
+    first,chosen = next(((k, o) for k,o in choices.get('thresholds', {}).items() if o['threshold'] is not None and o['positive'] == pos), (None, None))
+    if not first: return Section(name, title, text, parts, data)
+    there = predictive_values(answered_from(preds, pos, chosen['threshold']), shares, pos, **draws)
+    parts.append(Grid(f'By prevalence, at the threshold chosen for {first}', predictive_table(there), f'{how} of answering {pos} from {threshold_text(chosen["threshold"])} on.'))
+    return Section(name, title, text, parts, data | dict(threshold=chosen['threshold'], points_at_threshold=there))
+
+def answered_from(preds, c, threshold):
+    "`preds` as two classes, `c` and the others, with probabilities that are above a half from `threshold` on"
+    positive = preds[prob_column(c)].to_numpy(float) >= threshold
+    rest = f'not {c}'
+    res = preds[['path', 'group']].assign(label=preds.label.astype(str).where(preds.label.astype(str) == c, rest), **{prob_column(c): positive*1., prob_column(rest): ~positive*1.})
+    res.attrs = dict(classes=[c, rest], positive=c)
+    return res
 
 def _traits(preds):
     "What can be measured of the images that are here, if they are not too many"

@@ -324,12 +324,13 @@ def subgroups_section(
     found = subgroups(preds, columns, traits, positive, resamples, seed)
     title,left_out = 'Subgroups',found.attrs['left_out']
     lacking = f' Left out: {", ".join(left_out)}.' if left_out else ''
+    if traits is None and columns is None and not {'skin_tone', 'sharpness', 'brightness'} & set(preds): lacking += _UNMEASURED
     if (found.attribute == ALL[0]).all():
         names = some(sorted({c for cols in ATTRIBUTES.values() for c in cols}), 99)
         return Section('subgroups', title, missing=f'The predictions have no column to make subgroups of: add one or more of {names}, or '
                                                    f'name others with columns=.{lacking}')
     toned = _TONE if 'estimated skin tone' in set(found.attribute) else ''
-    parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(found), _HOW.format(comparisons=found.attrs['comparisons'])+toned+lacking,
+    parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(found), _HOW.format(comparisons=found.attrs['comparisons']) + _LEFT_OUT*(len(preds) > DRAWN) + toned + lacking,
                   f'scores with intervals of each value of {some(found.attribute[found.attribute != ALL[0]].unique(), 9)}', wide=True)]
     if found.beyond_chance.any(): parts.append(Grid('Gaps larger than chance', _gaps_table(found), _GAPS))
     return Section('subgroups', title, _say(found), [*parts, Grid('All subgroups', _wide_table(found), _TABLE)], subgroup_data(found))
@@ -338,6 +339,8 @@ def subgroups_section(
 _HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% '
         'interval from resampling groups. Filled diamonds differ from what their labels explain by more than chance: attributes were '
         'exchanged between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
+_UNMEASURED = ' Skin tone, sharpness and brightness are measured where the image files are there, and not too many.'
+_LEFT_OUT = ' Beyond 10,000 images the intervals come from leaving out one bundle of groups after another.'
 _TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion '
          'that reaches the border shift it; it is not the skin type of the patient.')
 _GAPS = ('One line for each subgroup: its score that is farthest below what is expected, and in the last column what else differs. Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are '

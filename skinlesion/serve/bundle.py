@@ -97,10 +97,18 @@ def model_card(
              '## Made with', '\n'.join(f'- {k}: {v}' for k,v in config['versions'].items())]
     return '\n'.join(head) + '\n\n' + '\n\n'.join(lines) + '\n'
 
+_AGAIN = ('macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1') # second names, with several classes
+_ACRONYMS = dict(auroc='AUROC', npv='negative predictive value', f1='F1', mcc='MCC', ece='calibration error (ECE)', brier='Brier score', kappa="Cohen's kappa")
+
+def _named(key):
+    "A score as a reader knows it"
+    name = ' '.join(_ACRONYMS.get(o, o) for o in key.split('_'))
+    return name[0].upper() + name[1:] + (', lower is better' if key in ('brier', 'log_loss', 'ece') else '')
+
 def _metrics_lines(config):
     m = config.get('metrics')
     if not m: return 'Not measured.'
-    rows = [f'| {k} | {_num(v["value"])} | {_num(v["low"])} to {_num(v["high"])} |' for k,v in m['metrics'].items()]
+    rows = [f'| {_named(k)} | {_num(v["value"])} | {_num(v["low"])} to {_num(v["high"])} |' for k,v in m['metrics'].items() if k not in _AGAIN]
     return f'On {m["n"]} {m["split"]} images of the same source as the training images:\n\n' + '\n'.join(
         ['| metric | value | 95% interval |', '| --- | --- | --- |', *rows])
 
