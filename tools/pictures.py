@@ -15,7 +15,7 @@ ARGS = '--no-sandbox --disable-gpu --disable-background-networking --disable-com
 
 def picture_report(browser, demo):
     "The first screens of the report, and some of its sections, on a desk and on a phone"
-    for name,width,sections in (('report', 1000, ('operating', 'errors')), ('report_phone', 390, ('operating',))):
+    for name,width,sections in (('report', 1200, ('operating', 'errors')), ('report_phone', 390, ('operating',))):
         page = browser.new_page(viewport={'width': width, 'height': 1000})
         page.goto((demo/'run/report/report.html').resolve().as_uri())
         page.screenshot(path=IMAGES/f'{name}.png')

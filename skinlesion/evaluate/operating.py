@@ -161,7 +161,7 @@ def plot_decision_curve(
     ax.plot(b.threshold, b['all'], color=COLOURS[1], lw=1.4, ls='--', label='act on all')
     ax.fill_between(b.threshold, b.low, b.high, color=COLOURS[0], alpha=0.18, lw=0)
     ax.plot(b.threshold, b.model, color=COLOURS[0], lw=1.9, label='act on the model')
-    top = max(y.mean(), b.model.max(), 0.01)
+    top = np.nanmax([y.mean(), b.model.max(), b.high.max(), 0.01])
     ax.set(xlim=(0, 1), ylim=(-0.15*top, 1.08*top))
     labels(ax, f'Decision curve, {y.sum():,} {c} of {len(preds):,} images', f'threshold probability of {c}', 'net benefit (cases found per image)')
     ax.legend(fontsize=8.5, frameon=False, loc='upper right')
