@@ -58,12 +58,14 @@ def _two_classes(m):
     s,pos = m['metrics'],m['positive']
     rest = next(c for c in m['classes'] if c != pos)
     count = sum(m['confusion'][m['classes'].index(pos)])
-    yield (f"On {_sample(m)}, this model tells {pos} (the positive class, {count:,} images) from {rest} "
+    if s['auroc']['value'] is None: yield f"On {_sample(m)}, it cannot be stated how well this model tells {pos} from {rest}: {s['auroc']['reason']}."
+    else: yield (f"On {_sample(m)}, this model tells {pos} (the positive class, {count:,} images) from {rest} "
            f"with an AUROC of {_with_interval(s['auroc'], m)}"
            + ('.' if s['auroc']['low'] is None else
               f": shown one image of each, it gives the {pos} one the higher score in about {100*s['auroc']['value']:.0f} of 100 pairs."))
-    yield (f"Answering with the more probable class, it finds {percent_text(s['sensitivity'])} of the {pos} images and clears "
-           f"{percent_text(s['specificity'])} of the {rest} ones." + ('' if s['precision']['value'] is None else
+    rates = [f'{verb} {percent_text(s[k])} of the {c} ones' for verb,k,c in (('finds', 'sensitivity', pos), ('clears', 'specificity', rest))
+             if s[k]['value'] is not None]
+    yield (f"Answering with the more probable class, it {' and '.join(rates)}." + ('' if s['precision']['value'] is None else
            f" Of its {pos} answers, {percent_text(s['precision'])} are right here, where {count/m['n']:.0%} of the images are {pos}; "
            "where that is rarer, more of them will be false alarms."))
 
