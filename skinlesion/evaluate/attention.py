@@ -217,7 +217,7 @@ _HOW = ('Dots are the mean share of the heat map that lies outside the lesion, w
         'coarse and reach over the rim, so a share of 0 is not to be expected.')
 _ASIDE_HOW = ('Of the part of the map beside the lesion, how much lies on thin dark lines and in the corners, and of the area there; only '
               'images with at least 1% of it count. A map without regard for them has a difference of 0. Lines are found in the picture '
-              'by their shape: mostly hairs and the marks of rulers and pens, on rough skin its furrows as well. They are finer than the '
+              'by their shape: mostly hairs and the marks of rulers and pens, but also furrows of rough skin, rims of bubbles and streaks of pigment. They are finer than the '
               'cells of a map, so even a model that looks for them has a small difference.')
 
 def _parts(seen, found, table, beside, audit_score, own, pictures):
@@ -231,7 +231,7 @@ def _parts(seen, found, table, beside, audit_score, own, pictures):
         yield Grid('Shortcut and model', scores, 'What can be told without looking at the lesion (from the audit of the data), and what this model tells.')
     yield Grid('Map and area', _readable(table), 'Shares are means over images.')
     yield Grid('Beside the lesion', _readable_aside(beside), _ASIDE_HOW)
-    yield Gallery('Maps that lie most outside', [_card(seen, o) for o in most.itertuples()],
+    yield Gallery('Maps that lie most outside, compared with the area', [_card(seen, o) for o in most.itertuples()],
                   'The green line is the lesion as it was found; where that is wrong, so is the share.')
 
 def _told(found, table, beside, audit_score, own):
@@ -272,5 +272,5 @@ def _card(seen, o, side=240):
     a = np.array(overlay(img, seen.heat[seen.where[o.path]].astype(np.float32), seen.spec))
     mask = _enlarged(lesion_mask(_as_seen(seen, o.path)), side)
     a[mask & ~ndimage.binary_erosion(mask, iterations=2)] = (0, 220, 90)
-    lines = [f'{o.outside:.0%} of the map outside', f'true {o.label}, answer {o.answer}']
+    lines = [f'{o.outside:.0%} of the map outside, {o.area_outside:.0%} of the area', f'true {o.label}, answer {o.answer}']
     return Card(Image.fromarray(a), lines, f'heat map over the picture, {o.outside:.0%} outside the lesion')

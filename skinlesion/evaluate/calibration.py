@@ -301,8 +301,8 @@ def _text(found, c):
              f'average{", if each class counts the same" if c.get("equally_common") else ""}.']
     if 'before' in found:
         b,a = (found[k]['ece']['value'] for k in ('before', 'after'))
-        lines.append(f'{_fitted(c)} Here the calibration error is {100*b:.1f} points without calibration and {100*a:.1f} with it, '
-                     f'a difference of {interval_text(_in_points(found["change"]["ece"]), 1)} points.')
+        lines.append(f'{_fitted(c)} Here the calibration error is {100*b:.2f} points without calibration and {100*a:.2f} with it, '
+                     f'a difference of {interval_text(_in_points(found["change"]["ece"]))} points.')
     elif c.get('vector'): lines.append(_fitted(c))
     elif c.get('why'): lines.append(f'The temperature is 1: {c["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')

@@ -271,7 +271,7 @@ def referral_section(
     "Which answers to leave to a person, and what that gains"
     usable = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
     found = judge_referral(preds, rule if usable else dict(threshold=0.), resamples, seed)
-    parts = [Plot('risk_coverage', 'Errors among the images answered', plot_risk_coverage(preds, rule), _RISK_HOW, f'AURC {found["aurc"]:.3f}, {len(preds)} images')]
+    parts = [Plot('risk_coverage', 'Errors among the images answered', plot_risk_coverage(preds, rule), _RISK_HOW + (' The dot is the rule.' if rule and rule['threshold'] is not None else ''), f'AURC {found["aurc"]:.3f}, {len(preds)} images')]
     if usable and not rule['refer_all']: parts.append(Grid('What is answered, by class', _referral_rows(found), 'Of the images of each class, those that are confident enough to be answered, and the errors among them. In brackets are 95% intervals from drawing lesions.'))
     data = dict(rule=rule, **found) if usable else dict(rule=None, n=found['n'], error_all=found['error_all'], aurc=found['aurc'])
     return Section('referral', 'Abstention: which answers to leave to a person', _referral_text(found, rule, usable), parts, data)
@@ -279,7 +279,7 @@ def referral_section(
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #80eb4b05
 _RISK_HOW = ('From the surest answer (left) to all of them (right): the share of errors among the images answered so far. The further '
              'down the curve, the better the confidence tells errors apart; the dashed curve knows each error, the dotted line asks about '
-             'images at random, and the dot is the rule.')
+             'images at random.')
 
 def _referral_text(found, rule, usable):
     "One to three sentences"

@@ -269,8 +269,8 @@ def _told(preds, a, wrong, tables, noise):
         worst = rates.iloc[0]
         yield (f'Of the diagnoses with at least 20 images, {worst.dx} ({worst.label}) is answered wrongly most often, '
                f'{percent_text(dict(value=worst.share, low=worst.low, high=worst.high))} of {worst.of:,} images.')
-    if len(noise): yield (f'{plural(len(noise), "image")} {"contradicts its" if len(noise) == 1 else "contradict their"} label so surely '
-                          'that the label is worth a second look.')
+    if len(noise): yield (f'{plural(len(noise), "label")} {"is" if len(noise) == 1 else "are"} contradicted by the model so surely '
+                          'that a second look is worth while.')
 
 def _pictures(title, table, how, seen):
     "A gallery, or the table where no picture is found"

@@ -137,21 +137,13 @@ def curves_section(
 )->Section:
     "ROC, precision against recall, and confusion"
     pos,s = m['positive'],m['metrics']
-    plots = [
-        Plot('roc', 'ROC curve', plot_roc(preds, pos), 'Each point is a possible threshold: how many of the images in question are found '
-                                                       '(up) against how many others raise a false alarm (right). Further up and left is '
-                                                       'better, the dotted line is guessing, and the dot is the answer as given.',
-             f"ROC curve, AUROC {interval_text(s['auroc'])}, {m['n']} images"),
-        Plot('precision_recall', 'Precision and recall', plot_precision_recall(preds, pos), 'How many of the alarms are right (up) as '
-                                                                                            'more of the images in question are found '
-                                                                                            '(right). The dotted line is guessing; it '
-                                                                                            'lies at the share of those images in this '
-                                                                                            'test set, so this curve moves with that '
-                                                                                            'share.',
-             f"Precision against recall, average precision {interval_text(s['average_precision'])}, {m['n']} images"),
-        Plot('confusion', 'Confusion matrix', plot_confusion(preds), 'Rows are the truth and columns the answers, so the diagonal is '
-                                                                     'right. Percentages are shares of the row.', f"Confusion matrix, accuracy {interval_text(s['accuracy'])}, {m['n']} images", wide=len(m['classes']) > 4)]
-    return Section('curves', 'Curves and confusion', _curves_text(m), plots)
+    roc = Plot('roc', 'ROC curve', plot_roc(preds, pos), _ROC_HOW, f"ROC curve, AUROC {interval_text(s['auroc'])}, {m['n']} images")
+    pr = Plot('precision_recall', 'Precision and recall', plot_precision_recall(preds, pos), _PR_HOW,
+              f"Precision against recall, average precision {interval_text(s['average_precision'])}, {m['n']} images")
+    confusion = Plot('confusion', 'Confusion matrix', plot_confusion(preds), _CONFUSION_HOW,
+                     f"Confusion matrix, accuracy {interval_text(s['accuracy'])}, {m['n']} images", wide=len(m['classes']) > 4)
+    one_sided = pos and s['auroc']['value'] is None # curves take images of both classes
+    return Section('curves', 'Curves and confusion', _curves_text(m), [confusion] if one_sided else [roc, pr, confusion])
 
 def history_section(
     history:pd.DataFrame|None, # Of a run; see `plot_history`
@@ -167,6 +159,12 @@ def history_section(
     return Section('training', 'Training', text, [Plot('history', 'Loss and AUROC by epoch', plot_history(history), how, 'Loss and AUROC by epoch', wide=True)])
 
 # %% ../../nbs/api/43_evaluate.figures.ipynb #d15fe2ff
+_ROC_HOW = ('Each point is a possible threshold: how many of the images in question are found (up) against how many others raise a false '
+            'alarm (right). Further up and left is better, the dotted line is guessing, and the dot is the answer as given.')
+_PR_HOW = ('How many of the alarms are right (up) as more of the images in question are found (right). The dotted line is guessing; it lies '
+           'at the share of those images in this test set, so this curve moves with that share.')
+_CONFUSION_HOW = 'Rows are the truth and columns the answers, so the diagonal is right. Percentages are shares of the row.'
+
 def _curves_text(m):
     conf,names = np.array(m['confusion']),m['classes']
     wrong = conf - np.diag(np.diag(conf))

@@ -199,7 +199,7 @@ def operating_section(
     b = net_benefit(here, one, None, resamples, seed) if one else None
     how = _CURVE_HOW.format(c=one) + (' The model takes all classes to be equally common; for this curve its probabilities were brought '
                                       'to the share of the class here.' if equally_common else '')
-    if one: parts.append(Plot('decision_curve', 'Decision curve', plot_decision_curve(here, one, b), how,
+    if one and 0 < preds.label.astype(str).eq(one).sum() < len(preds): parts.append(Plot('decision_curve', 'Decision curve', plot_decision_curve(here, one, b), how,
                               f'Net benefit of acting on {one}, {len(preds)} images'))
     text = ' '.join([*_points_text(found, chosen), _curve_text(b, one) if one else _WHICH])
     return Section(**about, text=text, parts=parts, data=dict(chosen=chosen, points=found, net_benefit=_columns(b) if one else None))
@@ -238,12 +238,12 @@ def _off(found, point, among):
 def _curve_text(b, c):
     if b['all'].iloc[0] in (1., -b.threshold.iloc[0]/(1-b.threshold.iloc[0])): return f'The net benefit cannot be stated: that takes images of {c} and of others.'
     helps = b.threshold[b.model > b[['all', 'none']].max(1) + 1e-9]
-    if not len(helps): return (f'On these images, acting on the model as {c} has more net benefit than acting on all or on none at no '
+    if not len(helps): return (f'On these images, acting on the probability of {c} has more net benefit than acting on all or on none at no '
                                'threshold.')
     sure = b.threshold[b.helps]
     known = '' if b.low.isna().all() else '; by more than chance at none'
     if len(sure): known = f'; by more than chance, each threshold by itself, at {len(sure)}, between {sure.min():.2f} and {sure.max():.2f}'
-    return ('On these images, acting on it has more net benefit than acting on all or on none at '
+    return (f'On these images, acting on the probability of {c} has more net benefit than acting on all or on none at '
             f'{"all" if len(helps) == len(b) else f"{len(helps)} of {len(b)}"} thresholds between {helps.min():.2f} and '
             f'{helps.max():.2f}{known}.')
 

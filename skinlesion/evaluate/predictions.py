@@ -125,8 +125,7 @@ def read_predictions(
     made = _complement(table)
     classes = [c.removeprefix('p_') for c in table if c.startswith('p_')]
     if len(classes) < 2: raise InputError(f'{file}: no column p_<class> for each of two or more classes; it has {some(table.columns, 8)}')
-    known = next((table[c] for c in ('group', 'patient_id', 'lesion_id') if c in table), table.path).fillna('').astype(str)
-    table = table.assign(group=known.where(known != '', table.path), split=_splits(table, file), path=_found(table.path, file))
+    table = table.assign(group=_groups(table), split=_splits(table, file), path=_found(table.path, file))
     probs = _numbers(table, classes, file)
     try: found = predictions_table(table, probs, classes, pick_positive(sorted(classes), positive))
     except InputError as e: raise InputError(f'{file}: {e}') from None
@@ -135,6 +134,12 @@ def read_predictions(
 
 # %% ../../nbs/api/40_evaluate.predictions.ipynb #5b1c0d2e
 SPLIT_NAMES = dict(val='valid', validation='valid', dev='valid', training='train', testing='test') | {s: s for s in ('', *SPLITS)}
+
+def _groups(table):
+    "The group of each row: what is known of it first among `group`, patient and lesion, or its path"
+    found = table.path
+    for known in (table[c].fillna('').astype(str).str.strip() for c in ('lesion_id', 'patient_id', 'group') if c in table): found = known.where(known != '', found)
+    return found
 
 def _splits(table, file):
     "The split of each row of `table`, however it is spelled"
@@ -164,6 +169,8 @@ def _found(paths, file):
 def _notes(table, found, positive, made):
     "What a reader should know of how the table was understood"
     if made: yield f'the probability of {made} is what the other one leaves of 1'
+    alone = (found.group == table.path).sum() if {'group', 'patient_id', 'lesion_id'} & set(table) else 0
+    if alone: yield f'{alone} of {len(found)} rows have no lesion or patient, and are taken as independent'
     pos = found.attrs['positive']
     if pos and not positive: yield f'{pos} is taken as the positive class; name another one if that is wrong'
     if 'pred' not in table or not set(table.pred.astype(str)) <= set(found.attrs['classes']): return

@@ -247,6 +247,8 @@ def _prevalence(preds, m, pos, choices, draws):
                                                         '--positive CLASS.')
     shares = (0.01, 0.05, 0.1, 0.2, 0.5)
     found = predictive_values(preds, shares, pos, **draws)
+    if found[0]['ppv']['value'] is None and found[0]['npv']['value'] is None:
+        return Section(name, title, missing=f'They rest on sensitivity and specificity, and here is {found[0]["ppv"]["reason"]}.')
     here = sum(m['confusion'][m['classes'].index(pos)])/m['n']
     rare = found[0]['ppv']
     text = f'{here:.0%} of these images are {pos}. ' + ('' if rare['low'] is None else

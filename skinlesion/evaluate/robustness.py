@@ -20,7 +20,7 @@ from ..answer import probabilities
 from ..core import InputError, plural, some
 from ..draw.paint import contact_sheet
 from .draw import COLOURS, GREY, literal, quiet
-from .metrics import check_predictions, compare, metrics
+from .metrics import check_predictions, compare, interval_text, metrics
 from .predictions import predictions_table
 from .section import Card, Gallery, Grid, Plot, Section, records
 from .seen import run_images
@@ -187,7 +187,7 @@ def robustness_section(
 
 # %% ../../nbs/api/45_evaluate.robustness.ipynb #2f0eb282
 _HOW = ('Blue is the score with its 95% interval, orange the share of images whose answer is no longer the one of the unchanged picture; '
-        'the dotted line is the score without corruption. The images are drawn with the classes as equally common as they allow, so that the score is not quite that of all images. A steep blue line '
+        'the dotted line is the score without corruption. These images are a sample, with the classes as equally common as they allow, so the score without corruption is not quite that of all images. A steep blue line '
         'means that pictures of that kind should be refused or trained on.')
 
 def _strengths(): return pd.DataFrame([{'corruption': k, **{str(i+1): f'{s:g}' for i,s in enumerate(v)}, 'strength is': unit} for k,(_,v,unit) in CORRUPTIONS.items()])
@@ -203,15 +203,13 @@ def _told(found, score):
     if np.isnan(clean[score]): return (f'Scores are undefined on these {clean.images} images. At the middle one of five strengths, at '
                                        f'most {mid.changed.max():.0%} of the answers change.')
     title = score.replace('_', ' ').replace('auroc', 'AUROC')
-    worst,swayed = mid.loc[mid[score].idxmin()],mid.loc[mid.changed.idxmax()]
-    sure,value,low,high = (mid[mid[f'{score}_fall_low'] > 0],*(worst[f'{score}_fall{end}'] for end in ('', '_low', '_high')))
-    most = (f'{worst.corruption} lowers the {title} most, by {value:.3f} ({low:.3f} to {high:.3f}) from {clean[score]:.3f}' if low > 0 else
-            f'no corruption lowers the {title} of {clean[score]:.2f} by more than chance, which so few images say little of')
-    more = [c for c in sure.corruption if c != worst.corruption] if low > 0 else []
-    also = f' Beyond chance it also falls under {", ".join(more)}.' if more else ''
+    def stated(row, name, digits=2): return interval_text({o: row[f'{name}{end}'] for o,end in (('value', ''), ('low', '_low'), ('high', '_high'))}, digits)
+    swayed,sure = mid.loc[mid.changed.idxmax()],mid[mid[f'{score}_fall_low'] > 0].sort_values(f'{score}_fall', ascending=False)
+    if len(sure): most = f'{sure.corruption.iloc[0]} lowers it most, by {stated(sure.iloc[0], f"{score}_fall", 3)}, each corruption by itself'
+    else: most = 'no corruption lowers it by more than chance, though so few images would not show a small fall'
+    also = f' Beyond chance it also falls under {", ".join(sure.corruption[1:])}.' if len(sure) > 1 else ''
     last = found[found.level == 5]
     least = last.loc[last[score].idxmin()]
-    return (f'On {clean.images} images, at the middle one of five strengths, {most}.{also} '
-            f'{swayed.corruption[0].upper() + swayed.corruption[1:]} changes most answers, {swayed.changed:.0%} of them. '
-            f'At the greatest strength the {title} is lowest under {least.corruption}, {least[score]:.2f} ({least[f"{score}_low"]:.2f} to '
-            f'{least[f"{score}_high"]:.2f}).')
+    return (f'On a sample of {clean.images} images the {title} is {stated(clean, score)}; at the middle one of five strengths, {most}.{also} '
+            f'The most answers, {swayed.changed:.0%}, are changed by {swayed.corruption}. '
+            f'At the greatest strength the {title} is lowest under {least.corruption}, {stated(least, score)}.')

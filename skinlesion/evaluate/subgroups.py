@@ -146,7 +146,7 @@ def step_down(
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #d4430a67
 _BUDGET = 1e8 # images that are exchanged, over all shuffles
-_LEAST_SHUFFLES = 100
+_LEAST_SHUFFLES = 200
 _KIND = 4 # groups that are alike enough to be exchanged, at least
 
 def _alike(y, groups, K):
@@ -193,8 +193,9 @@ def _tests(table, codes, tested, shuffles, seed):
     return p,expected
 
 def _distances(observed, shuffled):
-    "Both from what chance gives, in units of its spread; 0 where a score is undefined"
-    mean,spread = np.nanmean(shuffled, 0),np.nanstd(shuffled, 0)
+    "Both from what chance gives, in units of its spread; 0 where a score is undefined. Under chance the table is one exchange more, so it counts"
+    both = np.vstack([observed, shuffled])
+    mean,spread = np.nanmean(both, 0),np.nanstd(both, 0)
     return [np.nan_to_num(np.divide(o-mean, spread, out=np.zeros_like(o), where=spread > 1e-12)) for o in (observed, shuffled)]
 
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #dad773a2
@@ -330,7 +331,7 @@ def subgroups_section(
         return Section('subgroups', title, missing=f'The predictions have no column to make subgroups of: add one or more of {names}, or '
                                                    f'name others with columns=.{lacking}')
     toned = _TONE if 'estimated skin tone' in set(found.attribute) else ''
-    parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(found), _HOW.format(comparisons=found.attrs['comparisons']) + _LEFT_OUT*(len(preds) > DRAWN) + toned + lacking,
+    parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(found), _HOW.format(**{k: f'{found.attrs[k]:,}' for k in ('comparisons', 'shuffles')}) + _LEFT_OUT*(len(preds) > DRAWN) + toned + lacking,
                   f'scores with intervals of each value of {some(found.attribute[found.attribute != ALL[0]].unique(), 9)}', wide=True)]
     if found.beyond_chance.any(): parts.append(Grid('Gaps larger than chance', _gaps_table(found), _GAPS))
     return Section('subgroups', title, _say(found), [*parts, Grid('All subgroups', _wide_table(found), _TABLE)], subgroup_data(found))
@@ -338,16 +339,16 @@ def subgroups_section(
 # %% ../../nbs/api/44_evaluate.subgroups.ipynb #e7eecd1c
 _HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% '
         'interval from resampling groups. Filled diamonds differ from what their labels explain by more than chance: attributes were '
-        'exchanged between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
+        'exchanged {shuffles} times between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
 _UNMEASURED = ' Skin tone, sharpness and brightness are measured where the image files are there, and not too many.'
 _LEFT_OUT = ' Beyond 10,000 images the intervals come from leaving out one bundle of groups after another.'
 _TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion '
          'that reaches the border shift it; it is not the skin type of the patient.')
-_GAPS = ('One line for each subgroup: its score that is farthest below what is expected, and in the last column what else differs. Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are '
+_GAPS = ('One line for each subgroup: of the scores in the figure the one that differs most, another one if none of them does, and in the last column what else differs. Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are '
          'positive. p is the chance of a value as far from that anywhere among all comparisons, if the attributes said nothing of the '
          'answers.')
 _DIAGNOSED = 'How a diagnosis was made goes with what it is, and with how hard the lesion was to tell: gaps by diagnosis type are often no more than that.'
-_TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class.'
+_TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class, and has no interval where it rests on one lesion or patient. Images of which the attribute is unknown are shown, not tested.'
 
 def _title(row): return METRICS[row.metric][0] + (f' for {row["class"]}' if row['class'] else '')
 
@@ -386,7 +387,7 @@ def _say(found):
     if not len(worst):
         return (f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: the smallest subgroup compared '
                 f'has {plural(int(tested.images.min()), "image")}.')
-    lines = [f'{_title(r)} differs by {r.attribute} more than chance: {_text(r).rstrip("*")} for {r.subgroup}, where {r.expected:.2f} '
+    lines = [f'{_title(r)} differs by {r.attribute} by more than chance: {_text(r).rstrip("*")} for {r.subgroup}, where {r.expected:.2f} '
              'would be expected.'
              for _,r in worst.drop_duplicates(['attribute']).head(3).iterrows()]
     return ' '.join([*lines, f'In all, {plural(len(worst), "gap")} of {n:,} that were looked at {"is" if len(worst) == 1 else "are"} larger than chance.',
