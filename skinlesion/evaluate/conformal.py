@@ -127,14 +127,14 @@ def sets_section(
     if not fitted: return Section(**about, missing=NO_VALID.format('limits of prediction sets are'))
     found = judge_sets(preds, fitted, resamples, seed)
     parts = [Plot('sets', 'Sets that hold the truth', _draw_sets(found), _SETS_HOW, f'{interval_text(found["coverage"])} of all sets hold the truth'),
-             Grid('Prediction sets by class', _sets_rows(found, fitted), 'A class is in the set of an image from the stated probability '
-                                                                         'up; its limit was fitted on validation. In brackets are 95% '
-                                                                         'intervals from drawing lesions.')]
+             Grid('Prediction sets by class', _sets_rows(found, fitted), _SETS_GRID)]
     return Section(**about, text=_sets_text(found, fitted), parts=parts, data=dict(fitted=fitted, **found))
 
 # %% ../../nbs/api/42_evaluate.conformal.ipynb #cc078487
 NO_VALID = ('The {} chosen on validation images: judge a bundle that keeps them, as those trained by this version do, or give '
              'predictions with rows whose split is valid, of images that the model was not trained on.')
+_SETS_GRID = ('A class is in the set of an image from the stated probability up; its limit was fitted on validation. In brackets are 95% '
+              'intervals from drawing lesions.')
 _SETS_HOW = ('Each line is a 95% interval of the share of sets that hold the truth, for all images and for those of each class. It should '
              'reach the dotted line, the promise; a class whose line stays to the left of it is probably missed more often than '
              'promised, though among several classes one may do so by chance.')
@@ -148,8 +148,9 @@ def _sets_text(found, fitted):
              f'these images they hold it for {interval_text(e, 3)}{lesions}, with {found["size"]["value"]:.2f} classes in a set on average'
               + (', which is less than promised, and by more than chance: these images differ from the validation images.' if short else '.')]
     low = [c for (c,o),n in zip(found['by_class'].items(), fitted['lesions']) if falls_short(o['coverage'], target, n, len(fitted['classes']))]
-    worst = min(found['by_class'], key=lambda c: found['by_class'][c]['coverage']['value'] or 1)
-    lines.append(f'They hold it least often for {worst}: {interval_text(found["by_class"][worst]["coverage"], 3)}.')
+    by = {c: o['coverage'] for c,o in found['by_class'].items() if o['coverage']['value'] is not None}
+    worst = min(by, key=lambda c: by[c]['value'])
+    lines.append(f'They hold it least often for {worst}: {interval_text(by[worst], 3)}.')
     if low and not short: lines.append(f'Below the promise by more than chance, with all classes looked at: {", ".join(low)}.')
     none = found['empty']['value']
     lines.append(f'{found["one"]["value"]:.0%} of the sets name a single class' + (f', and {none:.1%} are empty, since no class is usual enough.' if none else '.'))

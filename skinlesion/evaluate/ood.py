@@ -156,9 +156,8 @@ def ood_section(
     threshold,d = ood_threshold(predictor),ood_distances(seen, predictor, others, kinds, n, seed)
     table,far = ood_table(d, threshold),np.argsort(-seen.distances, kind='stable')[:8]
     cards = [image_card(seen.preds.path[i], [f'distance {seen.distances[i]:.2f}' + (', unlike' if seen.distances[i] >= threshold else ''), f'true {seen.preds.label[i]}'], seen) for i in far]
-    parts = [Plot('ood', 'Distance to the training images', plot_ood(d, threshold), _HOW, f'histograms of distances, {len(seen)} images '
-                                                                                          f'and {len(d)-len(seen)} pictures of something '
-                                                                                          'else'),
+    parts = [Plot('ood', 'Distance to the training images', plot_ood(d, threshold), _HOW,
+                  f'histograms of distances, {len(seen)} images and {len(d)-len(seen)} pictures of something else'),
              Grid('By kind', _readable(table), 'AUROC is the chance that a picture of the kind lies farther out than one of these images.'),
              Gallery('The farthest of these images', cards, 'Images of the test set that look least like the training images to the network.')]
     data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
