@@ -266,7 +266,8 @@ def answered_from(preds, c, threshold):
     "`preds` as two classes, `c` and the others, with probabilities that are above a half from `threshold` on"
     positive = preds[prob_column(c)].to_numpy(float) >= threshold
     rest = f'not {c}'
-    res = preds[['path', 'group']].assign(label=preds.label.astype(str).where(preds.label.astype(str) == c, rest), **{prob_column(c): positive*1., prob_column(rest): ~positive*1.})
+    label = preds.label.astype(str)
+    res = preds[['path', 'group']].assign(label=label.where(label == c, rest), **{prob_column(c): positive*1., prob_column(rest): ~positive*1.})
     res.attrs = dict(classes=[c, rest], positive=c)
     return res
 

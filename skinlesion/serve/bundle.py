@@ -89,10 +89,9 @@ def model_card(
     positive = f' The positive class is {html.escape(config["positive"])}.' if config.get('positive') else ''
     size = config['input']
     drawn = ' **It was trained on synthetic images, drawn and not photographed, and says nothing about skin.**' if config.get('synthetic') else ''
-    lines = [f'# {config["architecture"]["name"]}: {classes}', f'**{NOTICE}**', f'Tells {classes} apart in images.{positive}{drawn} It '
-                                                                                f'takes images of {size["size"]} x {size["size"]} pixels '
-                                                                                f'with {size["channels"]} channels, prepared by '
-                                                                                '`skinlesion.image.prepare`.',
+    what = (f'Tells {classes} apart in images.{positive}{drawn} It takes images of {size["size"]} x {size["size"]} pixels '
+            f'with {size["channels"]} channels, prepared by `skinlesion.image.prepare`.')
+    lines = [f'# {config["architecture"]["name"]}: {classes}', f'**{NOTICE}**', what,
              '## Intended use', config['intended_use'], '## Measured', _metrics_lines(config), *_findings_lines(config), '## How to use', _usage(),
              '## Made with', '\n'.join(f'- {k}: {v}' for k,v in config['versions'].items())]
     return '\n'.join(head) + '\n\n' + '\n\n'.join(lines) + '\n'
