@@ -13,7 +13,7 @@ import torch
 from fastai.torch_core import TensorImage
 from fasttransform import Pipeline
 
-from skinlesion.data.augment import BACKENDS, PRESETS, augmentations
+from skinlesion.train.augment import BACKENDS, PRESETS, augmentations
 
 
 def training_step(x):

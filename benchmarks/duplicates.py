@@ -22,8 +22,8 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from skinlesion.data import duplicates as dup
 from skinlesion.data.audit import audit
-from skinlesion.data.looks import look_at
-from skinlesion.synth import sample
+from skinlesion.data.scan import scan_images
+from skinlesion.synth.sets import sample
 
 
 def part(img, x0, y0, x1, y1):
@@ -66,7 +66,7 @@ def plant(files, out):
     return [(f, save(COPIES[k](Image.open(f).convert('RGB'), rng), out/f'{k}_{i}.jpg'), k) for i,(f,k) in enumerate(chosen)]
 
 def found_in(files, planted, similar):
-    pairs = dup.find_duplicates(look_at(files + [c for _,c,_ in planted]), similar=similar)
+    pairs = dup.find_duplicates(scan_images(files + [c for _,c,_ in planted]), similar=similar)
     n = {f: i for i,f in enumerate(files)}
     source = list(range(len(files))) + [n[f] for f,_,_ in planted] # which picture each row shows
     return pairs.assign(a=[source[i] for i in pairs.i], b=[source[j] for j in pairs.j])
@@ -110,7 +110,7 @@ def prepared(files):
     with tempfile.TemporaryDirectory() as tmp:
         ways = dict(crop=lambda o: ImageOps.fit(o, (168, 168)), squash=lambda o: o.resize((168, 168)))
         sets = [[save(way(part(Image.open(f).convert('RGB'), 0, .125, 1, .875)), Path(tmp)/f'{name}_{f.name}') for f in files] for name,way in ways.items()]
-        one,two = (look_at(s) for s in sets)
+        one,two = (scan_images(s) for s in sets)
         pairs = dup.find_duplicates(one, two)
     right = pairs.i == pairs.j
     print(f'two sets of {len(files)}, cropped and squashed: recall {right.sum()/len(files):.4f}, precision {right.mean():.4f}')
@@ -134,7 +134,7 @@ def growth(files, sizes):
 def audit_times(files):
     cases = pd.DataFrame(dict(path=files, label=np.random.default_rng(0).choice(['nv', 'mel'], len(files)), group=files, split=''))
     with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, SKINLESION_CACHE=cache): # nothing is remembered from a smaller set
-        steps = dict(reading=lambda: look_at(files), duplicates=lambda: dup.find_duplicates(look_at(files)), rest=lambda: audit(cases), again=lambda: audit(cases))
+        steps = dict(reading=lambda: scan_images(files), duplicates=lambda: dup.find_duplicates(scan_images(files)), rest=lambda: audit(cases), again=lambda: audit(cases))
         seconds = {k: timed(step) for k,step in steps.items()} # each step remembers what the one before worked out
     whole = sum(seconds.values()) - seconds['again']
     row = dict(images=len(files)) | {k: round(v, 1) for k,v in seconds.items()} | dict(ms_per_image=round(1000*whole/len(files), 2), peak_MB=round(peak()))
@@ -150,7 +150,7 @@ def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
 def million(files, n):
     "Search for copies among the waves of `n` pictures, each with all its parts; one in ten is a turned, slightly different copy"
-    rng,own = np.random.default_rng(0),dup.waves(dup.texture(look_at(files).greys))
+    rng,own = np.random.default_rng(0),dup.waves(dup.texture(scan_images(files).greys))
     whole = np.empty((n, *own.shape[1:]), np.complex64)
     for rows in dup._blocks(np.arange(n)):
         a,b = rng.integers(len(own), size=(2, len(rows)))

@@ -33,11 +33,11 @@ from sklearn.preprocessing import StandardScaler
 
 from skinlesion.core import plural
 from skinlesion.data.layouts import read_cases
-from skinlesion.data.loaders import lesion_dls
+from skinlesion.train.loaders import lesion_dls
 from skinlesion.data.split import split_cases
 from skinlesion.image import InputSpec, fit_image, from_square, open_image, square
 from skinlesion.models.registry import build_model
-from skinlesion.synth import sample
+from skinlesion.synth.sets import sample
 
 SIZE,BS = 224,32
 

@@ -27,10 +27,10 @@ from fastai.vision.learner import vision_learner
 
 from skinlesion.data.split import load_cases
 from skinlesion.evaluate.metrics import metrics
-from skinlesion.evaluate.predictions import predictions, predictions_table
-from skinlesion.train.learner import set_seed
+from skinlesion.evaluate.table import predictions, predictions_table
+from skinlesion.train.learner import seed_everything
 from skinlesion.train.recipe import make_recipe
-from skinlesion.train.run import fit_run, kept
+from skinlesion.train.run import fit_run, best_epoch_text
 
 
 def ours(arch, cases, seed, **recipe):
@@ -38,12 +38,12 @@ def ours(arch, cases, seed, **recipe):
     with tempfile.TemporaryDirectory() as out:
         run = fit_run(make_recipe(arch=arch, seed=seed, track='none', **recipe), cases, Path(out)/'run')
     probe = run.history.seconds[run.history.phase == 'probe'].sum()
-    print(f'  kept is {kept(run.history)}; the probe took {probe:.0f} s', flush=True)
+    print(f'  kept is {best_epoch_text(run.history)}; the probe took {probe:.0f} s', flush=True)
     return predictions(run.learn, 'test'),run.history.seconds.sum()
 
 def fastai(arch, cases, seed, limit, size):
     "The same from stock fastai, with as many epochs as fit into `limit` seconds; one at least"
-    set_seed(seed)
+    seed_everything(seed)
     n = max(1, int((limit - epoch_seconds(arch, cases, size, frozen=True))/epoch_seconds(arch, cases, size)))
     learn = stock(arch, cases, size)
     began = time.monotonic()

@@ -18,10 +18,10 @@ from pathlib import Path
 def judge(n, classes):
     "In a process of its own: a report of `n` drawn predictions, and what it took"
     from skinlesion.data.layouts import write_cases
-    from skinlesion.evaluate.predictions import simulate
+    from skinlesion.evaluate.table import synthetic_predictions
     with tempfile.TemporaryDirectory() as tmp:
         names = ('benign', 'malignant') if classes == 2 else tuple(f'class{k}' for k in range(classes))
-        table = simulate(n//2 + 1, 2, names, splits=('valid', 'test', 'test', 'test', 'test'), overconfident=1.3).iloc[:n]
+        table = synthetic_predictions(n//2 + 1, 2, names, splits=('valid', 'test', 'test', 'test', 'test'), overconfident=1.3).iloc[:n]
         write_cases(table, f'{tmp}/predictions.csv')
         del table
         began,used = time.monotonic(),time.process_time()

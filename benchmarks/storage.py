@@ -70,7 +70,7 @@ def boto3_down(data, prefix, out, connection, concurrency):
 
 def compare(data, tmp, connection, rounds):
     "Push and pull by both, in turn"
-    from skinlesion.data.storage import pull, push
+    from skinlesion.store.s3 import pull, push
     best = {}
     for c in CONCURRENCY:
         up,_ = timed(boto3_up, data, f'try{c}', connection, c)
@@ -96,7 +96,7 @@ def listed(connection):
 
 def unchanged(data, connection):
     "Push many files, then again without a change"
-    from skinlesion.data.storage import push
+    from skinlesion.store.s3 import push
     took,first = timed(push, data, 's3://bench/many', connection)
     print(f'first push of {first.files} files: {took:.1f} s, {first.hashed} hashed', flush=True)
     time.sleep(3) # what was just written is hashed twice
@@ -113,7 +113,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=3, help='how often each is timed')
     parser.add_argument('--unchanged', type=int, default=100_000, help='small files to push without a change')
     opts = parser.parse_args()
-    from skinlesion.aws import Connection
+    from skinlesion.store.aws import Connection
     os.environ |= dict(AWS_ACCESS_KEY_ID='testing', AWS_SECRET_ACCESS_KEY='testing', AWS_EC2_METADATA_DISABLED='true')
     with tempfile.TemporaryDirectory() as tmp, store() as endpoint:
         tmp = Path(tmp)

@@ -26,13 +26,13 @@ from fastai.metrics import accuracy
 from fastai.torch_core import TensorCategory, TensorImage
 from fasttransform import Transform
 
-from skinlesion.data.augment import augmentations
+from skinlesion.train.augment import augmentations
 from skinlesion.data.layouts import read_cases
-from skinlesion.data.loaders import NormaliseBatch
+from skinlesion.train.loaders import NormaliseBatch
 from skinlesion.data.split import split_cases
 from skinlesion.image import InputSpec, fit_image, open_image
 from skinlesion.models.registry import build_model
-from skinlesion.synth import sample
+from skinlesion.synth.sets import sample
 from skinlesion.train.learner import FreezeNorm, KeepBest, lesion_learner
 from skinlesion.train.run import Journal
 from skinlesion.train.tracking import start_tracker

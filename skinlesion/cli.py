@@ -18,7 +18,7 @@ from typing import Annotated, Optional
 import typer
 
 from . import __version__
-from .core import NOTICE, InputError, missing
+from .core import NOTICE, InputError, missing_package
 
 # %% ../nbs/api/71_cli.ipynb #3f283eae
 app = typer.Typer(help=f'Train, audit and serve skin-lesion classifiers. {NOTICE}', add_completion=False, rich_markup_mode=None,
@@ -57,7 +57,7 @@ def sample(
     seed: Annotated[int, typer.Option(metavar='K', help='Fixes every image')] = 42,
 ):
     "Draw a synthetic data set"
-    from skinlesion.synth import sample
+    from skinlesion.synth.sets import sample
     print(f'{sample(out, layout, n, size, seed)}: {n} synthetic images (drawn, not photographs)')
 
 @app.command(epilog='Example: skinlesion cases photos --out cases.csv')
@@ -76,7 +76,7 @@ def cases(
                                                                  'dropped too')] = False,
 ):
     "Count the images of a data set by class and split"
-    from skinlesion.data.clean import dropped_file, write_dropped
+    from skinlesion.data.deduplicate import dropped_file, write_dropped
     from skinlesion.data.layouts import write_cases
     from skinlesion.data.split import load_cases
     if out and drop: dropped_file(out)
@@ -129,7 +129,7 @@ def sweep(
     strict: Strict = False,
 ):
     "Try variants of a recipe, judged on validation, and find the best"
-    from skinlesion.sweep import sweep
+    from skinlesion.train.sweep import sweep
     sweep(recipe, data, out, n, backend, resume, strict, layout=layout, epochs=epochs, track=track)
 
 @app.command(hidden=True, epilog="Example: skinlesion trial swept/sweep.toml photos --out swept --set '{\"lr\": 0.001}'")
@@ -140,7 +140,7 @@ def trial(
     changes: Annotated[str, typer.Option('--set', metavar='JSON', help='Fields of the recipe')] = '{}',
 ):
     "One trial of a sweep, as an agent of Weights & Biases starts it"
-    from skinlesion.sweep import agent_trial
+    from skinlesion.train.sweep import agent_trial
     agent_trial(recipe, data, out, changes)
 
 @app.command(epilog='Example: skinlesion evaluate run/bundle photos --out judged')
@@ -155,7 +155,7 @@ def evaluate(
     strict: Strict = False,
     pdf: Pdf = False,
 ):
-    "Judge a model on a data set"
+    "Scorer a model on a data set"
     from skinlesion.commands import evaluate
     evaluate(bundle, data, out, layout, split, strict, columns, pdf, positive)
 
@@ -167,7 +167,7 @@ def report(
     columns: Columns = None,
     pdf: Pdf = False,
 ):
-    "Judge the predictions of any model; rows whose split is valid are what thresholds are chosen on"
+    "Scorer the predictions of any model; rows whose split is valid are what thresholds are chosen on"
     from skinlesion.commands import report_file
     report_file(predictions, out, positive, columns, pdf)
 
@@ -242,7 +242,7 @@ def fetch(
     out: Annotated[str, typer.Argument(metavar='OUT', help='Folder to make')],
 ):
     "Get a public data set, or go on with getting it"
-    from skinlesion.data.fetch import fetch
+    from skinlesion.store.fetch import fetch
     fetch(name, out)
 
 # %% ../nbs/api/71_cli.ipynb #a7160187
@@ -255,7 +255,7 @@ def _connecting(f):
     "Give the command `f` the options of a `Connection` for its parameter `connection`"
     @wraps(f)
     def command(**options):
-        from skinlesion.aws import Connection
+        from skinlesion.store.aws import Connection
         how = {k: options.pop(k) for k in _CONNECTION}
         return f(**options, connection=Connection(**{k: v for k,v in how.items() if v}))
     own = [p for p in inspect.signature(f).parameters.values() if p.name != 'connection']
@@ -277,7 +277,7 @@ def push(
     connection=None,
 ):
     "Make S3URL hold what DATA holds; only what is not there travels"
-    from skinlesion.data.storage import push
+    from skinlesion.store.s3 import push
     print(push(data, url, connection))
 
 @data_app.command(epilog='Example: skinlesion data pull s3://my-bucket/ham ham')
@@ -288,7 +288,7 @@ def pull(
     connection=None,
 ):
     "Make OUT hold what S3URL holds; only differences travel"
-    from skinlesion.data.storage import pull
+    from skinlesion.store.s3 import pull
     print(pull(url, out, connection))
 
 @data_app.command(epilog='Example: skinlesion data status ham s3://my-bucket/ham')
@@ -299,7 +299,7 @@ def status(
     connection=None,
 ):
     "Compare DATA with what was pushed to S3URL"
-    from skinlesion.data.storage import status
+    from skinlesion.store.s3 import status
     print(status(data, url, connection))
 
 @data_app.command(epilog='Example: skinlesion data prune s3://my-bucket/ham --days 30')
@@ -310,7 +310,7 @@ def prune(
     connection=None,
 ):
     "Remove what earlier pushes left and the last one no longer lists"
-    from skinlesion.data.storage import prune
+    from skinlesion.store.s3 import prune
     print(f'{url}: {prune(url, days, connection)} old objects removed')
 
 # %% ../nbs/api/71_cli.ipynb #ac483e4a
@@ -373,7 +373,7 @@ def main(
 def _run(args, debug):
     try: code = app(args, prog_name='skinlesion', standalone_mode=False) or 0
     except InputError as e: return _say(e, debug, 2)
-    except ModuleNotFoundError as e: return _say(missing(e.name), debug, 1)
+    except ModuleNotFoundError as e: return _say(missing_package(e.name), debug, 1)
     except Exception as e: # the last place where a failure can become one line
         if type(e).__name__ == 'NoArgsIsHelpError': return print(e.format_message()) or 2
         if hasattr(e, 'format_message'): return _say(f'{e.format_message()} (try skinlesion --help)', debug, 2) # typer's usage errors
@@ -396,8 +396,8 @@ def _say(what, debug, code, hint=''):
 def _first_to_tell():
     "Of several processes that share a training, one tells of an error"
     if int(os.environ.get('WORLD_SIZE', 1)) < 2: return True
-    from skinlesion.train.processes import first_to_tell
-    return first_to_tell()
+    from skinlesion.train.distributed import first_to_report
+    return first_to_report()
 
 def _terminated(*args): sys.exit(143) # as after Ctrl+C, what is half-written is removed on the way out
 

@@ -14,9 +14,9 @@ from itertools import takewhile
 
 import yaml
 
-from ..aws import Connection, aws_errors
+from ..store.aws import Connection, aws_errors
 from ..core import InputError, Progress, need, plural
-from ..data.storage import _paths, push
+from ..store.s3 import _paths, push
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #b927451c
 STACKS = {'data': 'data.yaml'}

@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .draw import data_uri, jpeg, svg
+from .plots import data_uri, jpeg, svg
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #c76b5226
 @dataclass

@@ -129,7 +129,7 @@ def save_bundle(
     out, # Folder to write
     classes:list, # Its classes, in the order of its outputs
     spec:InputSpec, # Its input
-    reference:dict, # From `answer.embedding_reference`
+    reference:dict, # From `postprocess.embedding_reference`
     positive:str=None, # The positive class, if there is one
     **about, # More for `config.json`: `metrics`, `recipe`, `data_hash`, `temperature` ...
 )->Path: # `out`

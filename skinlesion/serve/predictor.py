@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from ..answer import doubt, evidence, ood_limit, ood_score, overlay, points_reached, prediction_sets, probabilities
+from ..postprocess import referral_reason, evidence, ood_limit, ood_score, overlay, exceeded_thresholds, prediction_sets, probabilities
 from ..core import InputError, Progress
-from ..data.storage import local
+from ..store.s3 import local
 from ..image import InputSpec, open_image, prepare
 from .bundle import load_reference, open_bundle
 
@@ -83,7 +83,7 @@ class Predictor:
         k,said = int(probs.argmax()),{c: float(p) for c,p in zip(self.classes, probs)}
         path = str(source) if isinstance(source, (str, Path)) else ''
         return Answer(path, self.classes[k], said, float(ood_score(embedding, self.reference)[0]), evidence(cam[0], k), self.limit, **self._set(probs),
-                      operating=points_reached(said, self.config['thresholds']), doubt=doubt(float(probs[k]), rule := self.config.get('refer')),
+                      operating=exceeded_thresholds(said, self.config['thresholds']), doubt=referral_reason(float(probs[k]), rule := self.config.get('refer')),
                       ruled=bool(rule and (rule['refer_all'] or rule['threshold'] is not None)))
 
     def _probabilities(self, logits): return probabilities(logits, self.config['temperature'], self.config.get('vector'))
