@@ -223,11 +223,11 @@ def fit_phases(
 ):
     "Train through `plan` and end with the weights of the best epoch"
     keep = keep or KeepBest()
-    with learn.feed.cast: # an interrupt must not leave it open
+    with learn.autocast_input.cast: # an interrupt must not leave it open
         for i,(name,n,lr) in enumerate(plan):
             start = list(done).count(name)
             if start == n or any(later in done for later,*_ in plan[i+1:]): continue # a phase may have ended early
             learn.phase = name
-            if name == 'probe': learn.fit(n, lr, cbs=[keep, probe or StartFromProbe(bf16=learn.feed.bf16)])
+            if name == 'probe': learn.fit(n, lr, cbs=[keep, probe or StartFromProbe(bf16=learn.autocast_input.bf16)])
             else: learn.fit_one_cycle(n, lr, cbs=keep, start_epoch=start)
     keep.restore(learn.model)
