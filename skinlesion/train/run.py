@@ -27,7 +27,8 @@ from ..core import InputError, Progress, replacing, versions
 from ..data.layouts import write_cases
 from .loaders import lesion_dls
 from ..models.registry import build_model, is_pretrained
-from .learner import FreezeNorm, KeepBest, WeightAverage, fit_phases, has_bf16, lesion_learner, phases, rng_state, set_rng_state, seed_everything
+from .learner import FreezeNorm, KeepBest, WeightAverage, fit_phases, has_bf16, lesion_learner, phases
+from .seeding import rng_state, seed_everything, set_rng_state
 from .probe import StartFromProbe
 from .distributed import all_gather, broadcast, distributed_training
 from .recipe import Recipe, make_recipe, write_recipe
@@ -304,7 +305,7 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
         for row in journal.rows: tracker.call('log', row) # what the killed session had no time to send
         budget = TimeBudget(60*recipe.minutes, journal) if recipe.minutes else None
         with learn.added_cbs([o for o in (journal, checkpoint, average, budget, *cbs) if o]):
-            fit_phases(learn, plan, keep, done, StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.feed.bf16))
+            fit_phases(learn, plan, keep, done, StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.autocast_input.bf16))
     if journal.progress is not None: journal.progress.close()
     if not np.isfinite(journal.loss_sum): raise RuntimeError(_not_finite(journal, plan[-1][2]))
     return journal.end(keep.at)
