@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .aws import Connection, aws_errors
-from ..core import JUNK, InputError, Progress, need, plural, remove, sha256, truncated_list
+from ..core import SYSTEM_FILES, InputError, Progress, need, plural, remove, sha256, truncated_list
 from .cache import cache_dir, cache_lock, cached
 
 # %% ../../nbs/api/05_store.s3.ipynb #322c6e32
@@ -70,7 +70,7 @@ def _walk(folder, below=''):
     "Paths of the visible files below `folder`; links are not followed"
     with os.scandir(folder) as found: entries = sorted(found, key=lambda e: e.name)
     for e in entries:
-        if e.name.startswith('.') or e.name in JUNK or e.name == MANIFEST: continue
+        if e.name.startswith('.') or e.name in SYSTEM_FILES or e.name == MANIFEST: continue
         if e.is_dir(follow_symlinks=False): yield from _walk(e.path, f'{below}{e.name}/')
         else: yield below + e.name
 
