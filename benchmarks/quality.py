@@ -28,7 +28,7 @@ from fastai.vision.learner import vision_learner
 from skinlesion.data.split import load_cases
 from skinlesion.evaluate.metrics import metrics
 from skinlesion.evaluate.table import predictions, predictions_table
-from skinlesion.train.learner import seed_everything
+from skinlesion.train.seeding import seed_everything
 from skinlesion.train.recipe import make_recipe
 from skinlesion.train.run import fit_run, best_epoch_text
 

@@ -34,6 +34,7 @@ from .models.export import *
 from .train.distributed import *
 from .train.losses import *
 from .train.recipe import *
+from .train.seeding import *
 from .train.learner import *
 from .train.tracking import *
 from .train.run import *

@@ -12,7 +12,7 @@ import hashlib, os, re, zipfile
 
 import pandas as pd
 
-from ..core import IMAGE_SUFFIXES, JUNK, InputError, printable, remove, sha256
+from ..core import IMAGE_SUFFIXES, SYSTEM_FILES, InputError, printable, remove, sha256
 from ..store.archive import unpack
 from ..store.cache import cached
 
@@ -38,7 +38,7 @@ def is_image(
 # %% ../../nbs/api/10_data.files.ipynb #8a33e3a4
 def _entries(folder):
     try:
-        with os.scandir(folder) as entries: return [e for e in entries if not e.name.startswith('.') and e.name not in JUNK]
+        with os.scandir(folder) as entries: return [e for e in entries if not e.name.startswith('.') and e.name not in SYSTEM_FILES]
     except OSError as e: raise InputError(f'{folder}: cannot be listed ({e.strerror})') from None
 
 def _is_folder(entry):

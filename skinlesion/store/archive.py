@@ -12,7 +12,7 @@ import errno, shutil, stat, struct, unicodedata, zipfile, zlib
 from contextlib import contextmanager
 from pathlib import Path, PureWindowsPath
 
-from ..core import JUNK, InputError, Progress, plural, replacing, truncated_list
+from ..core import SYSTEM_FILES, InputError, Progress, plural, replacing, truncated_list
 
 # %% ../../nbs/api/03_store.archive.ipynb #fc0bb721
 def size_text(
@@ -60,8 +60,8 @@ def _plain_files(entries, archive):
     for e in entries:
         if why := _refusal(e): raise InputError(f'{archive}: the entry {e.filename!r} {why}')
     named = [(PureWindowsPath(e.filename).parts, e) for e in entries if not e.filename.endswith(('/', '\\'))]
-    files = {Path(*parts): e for parts,e in named if parts and not JUNK.intersection(parts)}
-    twice = _clashes([parts for parts,_ in named if not JUNK.intersection(parts)])
+    files = {Path(*parts): e for parts,e in named if parts and not SYSTEM_FILES.intersection(parts)}
+    twice = _clashes([parts for parts,_ in named if not SYSTEM_FILES.intersection(parts)])
     if twice: raise InputError(f'{archive}: {plural(len(twice), "name")} given twice (upper and lower case count as one): {truncated_list(twice)}; '
                                'rename and pack again')
     return files

@@ -27,7 +27,8 @@ from ..core import InputError, Progress, replacing, versions
 from ..data.layouts import write_cases
 from .loaders import lesion_dls
 from ..models.registry import build_model, is_pretrained
-from .learner import FreezeNorm, KeepBest, WeightAverage, fit_phases, has_bf16, lesion_learner, phases, rng_state, set_rng_state, seed_everything
+from .learner import FreezeNorm, KeepBest, WeightAverage, fit_phases, has_bf16, lesion_learner, phases
+from .seeding import rng_state, seed_everything, set_rng_state
 from .probe import StartFromProbe
 from .distributed import all_gather, broadcast, distributed_training
 from .recipe import Recipe, make_recipe, write_recipe

@@ -18,7 +18,7 @@ from fastai.learner import Learner
 from fastai.torch_core import num_distrib, rank_distrib, to_detach
 
 from ..core import InputError, plural
-from .learner import seed_everything
+from .seeding import seed_everything
 from .distributed import all_gather
 
 # %% ../../nbs/api/36_train.sharded.ipynb #240a1f9d
