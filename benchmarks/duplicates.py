@@ -133,7 +133,7 @@ def growth(files, sizes):
 
 def audit_times(files):
     cases = pd.DataFrame(dict(path=files, label=np.random.default_rng(0).choice(['nv', 'mel'], len(files)), group=files, split=''))
-    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, SKINLESION_CACHE=cache): # nothing is remembered from a smaller set
+    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, SKINLESION_CACHE=cache): # nothing is cached from a smaller set
         steps = dict(reading=lambda: scan_images(files), duplicates=lambda: dup.find_duplicates(scan_images(files)), rest=lambda: audit(cases), again=lambda: audit(cases))
         seconds = {k: timed(step) for k,step in steps.items()} # each step remembers what the one before worked out
     whole = sum(seconds.values()) - seconds['again']
@@ -179,7 +179,7 @@ def main():
     parser.add_argument('--million', type=int, default=1_000_000, help='descriptors to search among; 0 leaves it out')
     parser.add_argument('--no-quality', action='store_true', help='only time and memory')
     opts = parser.parse_args()
-    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, SKINLESION_CACHE=cache): measure(opts) # nothing is remembered from an earlier run
+    with tempfile.TemporaryDirectory() as cache, patch.dict(os.environ, SKINLESION_CACHE=cache): measure(opts) # nothing is cached from an earlier run
 
 def measure(opts):
     if opts.data and not opts.no_quality: quality(opts.data)

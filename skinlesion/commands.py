@@ -27,7 +27,7 @@ from .evaluate.calibration import Calibration, calibrate
 from .evaluate.metrics import METRICS, check_predictions, interval_text, metrics
 from .evaluate.operating import fit_thresholds
 from .evaluate.table import check_labels, predictions_table, read_predictions, run_model
-from .evaluate.report import Report, check_report_out, report, shortcut_score
+from .evaluate.report import Report, check_report_out, report, audited_shortcut
 from .image import InputSpec
 from .models.ensemble import Ensemble, with_views
 from .models.registry import check_arch, is_pretrained
@@ -142,7 +142,7 @@ def _judge(run, trained, others, found, began):
     about = _about(run, trained) | _calibrated_text(calibration, changed) | {'Compared with': ', '.join(others) or _ALONE}
     if run.recipe.folds: about |= _folds_text(run, trained.table('valid', calibration))
     result = _report(run, trained, preds, _served(bundle, preds), about, others, found)
-    add_to_bundle(bundle, findings=result.findings(), about={k: v for k,v in about.items() if k in _LASTING}, shortcut=shortcut_score(found))
+    add_to_bundle(bundle, findings=result.findings(), about={k: v for k,v in about.items() if k in _LASTING}, shortcut=audited_shortcut(found))
     _end(run, preds, scores, began)
     return result
 

@@ -132,7 +132,7 @@ def main():
     notebooks = chosen(only)
     if not notebooks: sys.exit(f"No notebook in nbs/ matches {' or '.join(only)}")
     before = snapshot(NBS)
-    with tempfile.TemporaryDirectory() as ENV['SKINLESION_CACHE']: # nothing is remembered from an earlier run
+    with tempfile.TemporaryDirectory() as ENV['SKINLESION_CACHE']: # nothing is cached from an earlier run
         passed = test_all(notebooks, flags) + ([] if only else list(check_all(before, notebooks)))
     print(f'{sum(passed)} passed, {passed.count(False)} failed')
     sys.exit(not all(passed))

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import CASE_COLUMNS, NOTICE, InputError, check_writable_folder, plural, printable, replacing, truncated_list
-from ..store.cache import remembered
+from ..store.cache import cached_value
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
 from .scan import scan_images, common_folder
@@ -304,7 +304,7 @@ def audit(
     looks,left_out = scan_images(cases.path),_left_out(cases)
     other = scan_images(against.path) if against is not None else None
     def findings(): return [asdict(_relative(f, root)) for f in _findings(cases, looks, left_out, against, other, seed)]
-    found = remembered(f'audit {_fingerprint(cases, looks, left_out, against, other, root, seed)}', findings)
+    found = cached_value(f'audit {_fingerprint(cases, looks, left_out, against, other, root, seed)}', findings)
     about = {_below(root, p): f'{label}, {split}' if split else label for p,label,split in zip(cases.path, cases.label, cases.split)}
     result = Audit(len(looks) + len(left_out), [Finding(**f) for f in found], root, about)
     if out is not None: write_audit(result, out)

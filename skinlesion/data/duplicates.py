@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from ..core import Progress, need
-from ..store.cache import remembered
+from ..store.cache import cached_value
 from .scan import SIDE, Scan, scan_images
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #f59af002
@@ -184,7 +184,7 @@ def find_duplicates(
 )->pd.DataFrame: # A row per pair: `i`, `j` (rows of `looks` and of `other`), `kind` (`exact` or `near`), `similarity`
     "Pairs of files with one content, and of images that show one picture"
     key = hashlib.sha256('\n'.join([f'{_EDITION} {similar}', *_checksums(looks), '', *(_checksums(other) if other is not None else [])]).encode())
-    found = remembered(f'duplicates {key.hexdigest()[:40]}', lambda: _search(looks, other, similar).to_dict('list'))
+    found = cached_value(f'duplicates {key.hexdigest()[:40]}', lambda: _search(looks, other, similar).to_dict('list'))
     return pd.DataFrame(found).astype(dict(i=int, j=int, kind=object, similarity=float))
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #c8a1c40e

@@ -20,7 +20,7 @@ from .files import TABLE_SUFFIXES, list_files, open_zips, unpacked
 from .scan import scan_images
 from .readers import (HAM_SIDES, is_csv, is_ham10000, is_mhist, is_xray, read_csv, read_folder, read_ham10000, read_mhist,
                                      read_xray)
-from ..store.s3 import local
+from ..store.s3 import local_copy
 
 # %% ../../nbs/api/13_data.layouts.ipynb #563daf5c
 @dataclass(frozen=True)
@@ -159,8 +159,8 @@ def _source_files(data):
 def _local(data):
     "`data` on this computer; a table in S3 comes with its images"
     folder,_,name = data.rpartition('/')
-    if data.startswith('s3://') and name.lower().endswith(TABLE_SUFFIXES): return f'{local(folder)}/{name}'
-    return str(local(data))
+    if data.startswith('s3://') and name.lower().endswith(TABLE_SUFFIXES): return f'{local_copy(folder)}/{name}'
+    return str(local_copy(data))
 
 def _open_tables(files):
     "Open zips that hold the table of a set, or all of it"

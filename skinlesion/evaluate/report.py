@@ -286,12 +286,12 @@ def _looked(preds, predictor, seen, audit):
         return
     yield errors_section(preds, seen)
     yield robustness_section(preds, predictor)
-    yield attention_section(seen, shortcut_score(audit) or predictor.config.get('shortcut'))
+    yield attention_section(seen, audited_shortcut(audit) or predictor.config.get('shortcut'))
     yield ood_section(seen, predictor)
 
 LOOKED = dict(robustness='Robustness to worse pictures', attention='Shortcuts: where the model looks', ood='Out of distribution')
 
-def shortcut_score(audit):
+def audited_shortcut(audit):
     "AUROC of the audit's shortcut model, if there is one"
     found = [f for f in (audit.findings if audit else []) if f.kind == 'shortcut' and f.value is not None]
     return max((dict(value=f.value, low=f.low, high=f.high) for f in found), key=lambda e: e['value'], default=None)

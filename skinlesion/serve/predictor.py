@@ -16,7 +16,7 @@ import onnxruntime as ort
 
 from ..postprocess import referral_reason, evidence, ood_limit, ood_score, overlay, exceeded_thresholds, prediction_sets, probabilities
 from ..core import InputError, Progress
-from ..store.s3 import local
+from ..store.s3 import local_copy
 from ..image import InputSpec, open_image, prepare
 from .bundle import load_reference, open_bundle
 
@@ -59,7 +59,7 @@ class Predictor:
     def __init__(self,
         folder, # A bundle, or its address in S3; every checksum is verified
     ):
-        folder = local(folder)
+        folder = local_copy(folder)
         self.config,self.reference = open_bundle(folder),load_reference(folder)
         self.folder,self.classes,self.positive = Path(folder),self.config['classes'],self.config['positive']
         self.spec = InputSpec(**self.config['input'])
@@ -121,5 +121,5 @@ def predict(
     predictor = Predictor(bundle)
     answers = []
     with Progress(len(images), 'predicting') as bar:
-        for p in images: answers.append(replace(predictor.predict(local(p)), path=str(p))); bar.update()
+        for p in images: answers.append(replace(predictor.predict(local_copy(p)), path=str(p))); bar.update()
     return answers
