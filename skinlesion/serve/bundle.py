@@ -148,9 +148,9 @@ def save_bundle(
 # %% ../../nbs/api/50_serve.bundle.ipynb #0f7661a6
 def _check_graph(export, model, spec, onnx):
     gap,error = export.parity(model, spec, onnx),export.map_error(model, spec)
-    if gap > export.PARITY: raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than '
-                                               f'{export.PARITY:.0e}')
-    return dict(onnx_gap=gap, map_error=error, map_exact=error < export.EXACT)
+    if gap > export.ONNX_TOLERANCE: raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than '
+                                               f'{export.ONNX_TOLERANCE:.0e}')
+    return dict(onnx_gap=gap, map_error=error, map_exact=error < export.MAP_TOLERANCE)
 
 def _save_npz(arrays, file):
     with open(file, 'wb') as f: np.savez(f, **arrays) # to a file object: savez would add .npz to a name

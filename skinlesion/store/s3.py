@@ -422,7 +422,7 @@ def local_copy(
         if one := _single(store): return one
         found = _find(store)
         folder = cached(f'{store.url()} {found.identity}', lambda part: _download(found.store, found.files, part),
-                        whole=lambda folder: all(_size(folder/f.path) == f.size for f in found.files))
+                        is_complete=lambda folder: all(_size(folder/f.path) == f.size for f in found.files))
     return folder/found.files[0].path if found.single else folder
 
 # %% ../../nbs/api/05_store.s3.ipynb #dc3f5872

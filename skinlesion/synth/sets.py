@@ -17,9 +17,9 @@ from PIL import Image
 
 from ..core import InputError, Progress, replacing
 from .diagnosis import draw_diagnosis
-from .lesion import CLASSES, dealt, draw_lesion, draw_lesions
+from .lesion import LESION_CLASSES, dealt, draw_lesion, draw_lesions
 from .tissue import draw_tissue
-from .xray import FINDINGS, draw_xray, to_grey
+from .xray import XRAY_FINDINGS, draw_xray, to_grey
 
 # %% ../../nbs/api/08_synth.sets.ipynb #77a086f0
 def _folder(out, n, size, seed):
@@ -146,8 +146,8 @@ def _stems(label, i, k):
 def _xray(out, n, size, seed):
     "Three folders and a table in the folder of the published archive"
     root,rows = 'COVID19_Pneumonia_Normal_Chest_Xray_PA_Dataset',[]
-    patients = [(label, k) for label,m in _apportion(n, dict.fromkeys(FINDINGS, 1)).items() for k in _portions(m)]
-    files = {label: cycle(_FILES) for label in FINDINGS}
+    patients = [(label, k) for label,m in _apportion(n, dict.fromkeys(XRAY_FINDINGS, 1)).items() for k in _portions(m)]
+    files = {label: cycle(_FILES) for label in XRAY_FINDINGS}
     for i,(label,k) in enumerate(patients):
         for stem,film in zip(_stems(label, i, k), draw_xray(label, k, size, (seed, i))):
             suffix,mode = next(files[label])
