@@ -35,7 +35,7 @@ from .robustness import robustness_section
 from .section import Grid, Section, template
 from .activations import collect_activations
 from .subgroups import subgroups_section
-from .traits import image_traits
+from .properties import measure_images
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #49415609
 def _with_interval(entry, m):
@@ -274,7 +274,7 @@ def answered_from(preds, c, threshold):
 def _traits(preds):
     "What can be measured of the images that are here, if they are not too many"
     here = [p for p in preds.path if os.path.isfile(str(p))] if len(preds) <= IMAGES else []
-    return image_traits(here) if here else None
+    return measure_images(here) if here else None
 
 def _looked(preds, predictor, seen, audit):
     "What the images tell"
