@@ -48,7 +48,7 @@ from .evaluate.figures import *
 from .evaluate.calibration import *
 from .evaluate.conformal import *
 from .evaluate.operating import *
-from .evaluate.traits import *
+from .evaluate.properties import *
 from .evaluate.subgroups import *
 from .evaluate.activations import *
 from .evaluate.errors import *

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ..core import InputError, replacing
 from .augment import BACKENDS, PRESETS
-from ..data.prepared import PLACES
+from ..data.prepared import CACHE_PLACES
 from ..image import INTERPOLATIONS, RESIZE_MODES, InputSpec
 from ..models.ensemble import VIEWS
 from .losses import IMBALANCE, check_together
@@ -69,7 +69,7 @@ class Recipe(BaseModel):
     precision:Literal['auto', 'full', 'bf16'] = 'auto' # Of the network's arithmetic; `auto` is bfloat16 where the processor has it
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, for where data are few the steps count
-    cache:Literal[PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
+    cache:Literal[CACHE_PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
     patience:int = Field(5, ge=1) # Epochs of the last third without a better validation AUROC until training stops
     seed:int = Field(42, ge=0, lt=2**32)
     track:Literal['wandb', 'mlflow', 'none'] = 'wandb' # See `train.tracking`
