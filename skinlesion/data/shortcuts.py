@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, truncated_list
+from .cases import table_of
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88
 FACTS = { # question -> fact -> columns
@@ -85,6 +86,7 @@ def shortcut_score(
     "How well the label of `cases` can be told by the facts of `question`, and by which of them"
     if question not in FACTS: raise InputError(f'no question {question!r}; ask one of {", ".join(FACTS)}')
     if facts is None: facts = pd.DataFrame(dict(path=cases.path, reason=''))
+    cases = table_of(cases)
     cases = cases[cases.path.isin(facts.path[facts.reason == ''])].sort_values('path') # so that row order cannot matter
     cases = _at_most(cases, ENOUGH, seed)
     groups,x = _features(cases, facts, question)

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..postprocess import probabilities
 from ..core import SPLITS, InputError, Progress, prob_column, truncated_list
-from ..data.layouts import pick_positive
+from ..data.cases import pick_positive, table_of
 from ..data.prepared import Prepared
 from ..data.readers import column_names, named_table
 from ..image import InputSpec, from_square
@@ -41,8 +41,8 @@ def predictions_table(
 )->pd.DataFrame: # Cases with `p_<class>` and `pred`
     "Put `probs` beside `cases`"
     check_labels(cases, classes)
-    table = cases.assign(**{prob_column(c): probs[:, k] for k,c in enumerate(classes)}, pred=[classes[k] for k in probs.argmax(1)])
-    table.attrs = dict(cases.attrs, classes=list(classes), positive=positive)
+    table = table_of(cases).assign(**{prob_column(c): probs[:, k] for k,c in enumerate(classes)}, pred=[classes[k] for k in probs.argmax(1)])
+    table.attrs = dict(table_of(cases).attrs, classes=list(classes), positive=positive)
     return table
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #27cbd652
@@ -82,10 +82,10 @@ def predictions(
     cases = learn.dls.cases
     split = split or ('test' if (cases.split == 'test').any() else 'valid')
     which = np.flatnonzero(cases.split == split)
-    rows = cases.iloc[which]
+    rows = cases.take(which)
     if not len(rows): raise InputError(f'no {split} rows among {len(cases)} cases')
     logits,_ = run_model(learn.model, learn.dls.prepared.take(which), learn.dls.spec)
-    return predictions_table(rows, probabilities(logits, temperature), list(learn.dls.vocab), cases.attrs.get('positive'))
+    return predictions_table(rows, probabilities(logits, temperature), list(learn.dls.vocab), cases.positive)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #04d627b9
 def synthetic_predictions(
