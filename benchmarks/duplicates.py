@@ -66,7 +66,7 @@ def plant(files, out):
     return [(f, save(COPIES[k](Image.open(f).convert('RGB'), rng), out/f'{k}_{i}.jpg'), k) for i,(f,k) in enumerate(chosen)]
 
 def found_in(files, planted, similar):
-    pairs = dup.find_duplicates(scan_images(files + [c for _,c,_ in planted]), similar=similar)
+    pairs = dup.find_duplicates(scan_images(files + [c for _,c,_ in planted]), min_similarity=similar)
     n = {f: i for i,f in enumerate(files)}
     source = list(range(len(files))) + [n[f] for f,_,_ in planted] # which picture each row shows
     return pairs.assign(a=[source[i] for i in pairs.i], b=[source[j] for j in pairs.j])
@@ -93,10 +93,10 @@ def quality(data):
     scores = {float(s): score(pairs, planted, n, s)[:2] for s in grid}
     recalls = {s: recall.mean() for s,(recall,_) in scores.items()}
     similar = max(s for s,r in recalls.items() if r >= max(recalls.values()) - 0.002) # the fewest false alarms that cost no recall
-    print(f'first half: threshold {similar:.2f} (module: {dup.SIMILAR})')
+    print(f'first half: threshold {similar:.2f} (module: {dup.MIN_SIMILARITY})')
     for s,(recall,precision) in scores.items(): print(f'  {s:.2f}: recall {recall.mean():.4f}, least of a kind {recall.min():.4f}, precision {precision:.4f}')
     pairs,planted,n,half = halves[1]
-    for s in sorted({similar, dup.SIMILAR}):
+    for s in sorted({similar, dup.MIN_SIMILARITY}):
         recall,precision,wrong = score(pairs, planted, n, s)
         easy = [k for k in recall.index if k not in HARD]
         print(f'second half, {n} images and {len(planted)} copies, at {s:.2f}: recall {recall[easy].mean():.4f}, precision {precision:.4f}')
@@ -150,7 +150,7 @@ def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
 def million(files, n):
     "Search for copies among the waves of `n` pictures, each with all its parts; one in ten is a turned, slightly different copy"
-    rng,own = np.random.default_rng(0),dup.waves(dup.texture(scan_images(files).greys))
+    rng,own = np.random.default_rng(0),dup.circular_harmonics(dup.texture(scan_images(files).greys))
     whole = np.empty((n, *own.shape[1:]), np.complex64)
     for rows in dup._blocks(np.arange(n)):
         a,b = rng.integers(len(own), size=(2, len(rows)))
@@ -160,13 +160,13 @@ def million(files, n):
     noise = rng.normal(size=(2, *whole[copies[0]].shape)).astype(np.float32)
     whole[copies[1]] = turned(whole[copies[0]], rng) + (noise[0] + 1j*noise[1])*np.abs(whole).mean()*0.2
     start = time.monotonic()
-    index = dup._index(whole)
+    index = dup._nearest_neighbours(whole)
     built = time.monotonic() - start
     partner,found = np.full(n, -2),np.zeros(n, bool)
     partner[copies[0]] = copies[1]
     for rows in dup._blocks(np.arange(n)):
-        every = np.tile(dup.invariants(whole[rows]), (len(dup.PARTS), 1)) # as many as there are parts
-        near = index.search(every, dup._NEAREST)[1][:len(rows)]
+        every = np.tile(dup.rotation_invariants(whole[rows]), (len(dup.CROPS), 1)) # as many as there are parts
+        near = index.search(every, dup._NEIGHBOURS)[1][:len(rows)]
         found[rows] = (near == partner[rows][:,None]).any(1)
     print(f'{n} descriptors: index {built:.0f} s, search {time.monotonic()-start-built:.0f} s, {found[copies[0]].mean():.4f} of the copies are candidates, peak memory {peak():.0f} MB')
 

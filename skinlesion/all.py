@@ -37,6 +37,7 @@ from .train.distributed import *
 from .train.losses import *
 from .train.recipe import *
 from .train.seeding import *
+from .train.schedule import *
 from .train.learner import *
 from .train.tracking import *
 from .train.run import *
@@ -50,7 +51,7 @@ from .evaluate.figures import *
 from .evaluate.calibration import *
 from .evaluate.conformal import *
 from .evaluate.operating import *
-from .evaluate.traits import *
+from .evaluate.properties import *
 from .evaluate.subgroups import *
 from .evaluate.activations import *
 from .evaluate.errors import *

@@ -9,7 +9,8 @@ __all__ = ['RESIZE_MODES', 'INTERPOLATIONS', 'MIN_SIDE', 'InputSpec', 'open_imag
            'from_square', 'prepare', 'unfit_map']
 
 # %% ../nbs/api/01_image.ipynb #ba742fb0
-import struct, warnings
+import struct
+import warnings
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,161 +22,211 @@ from .core import InputError
 
 # %% ../nbs/api/01_image.ipynb #c4c046fb
 RESIZE_MODES = ('squash', 'crop', 'pad')
-INTERPOLATIONS = {'nearest': Image.Resampling.NEAREST, 'bilinear': Image.Resampling.BILINEAR,
-                  'bicubic': Image.Resampling.BICUBIC, 'lanczos': Image.Resampling.LANCZOS}
+INTERPOLATIONS = {
+    'nearest': Image.Resampling.NEAREST,
+    'bilinear': Image.Resampling.BILINEAR,
+    'bicubic': Image.Resampling.BICUBIC,
+    'lanczos': Image.Resampling.LANCZOS,
+}
 
 @dataclass(frozen=True)
 class InputSpec:
-    "What a model takes: `channels` x `size` x `size`, resized by `resize` and normalised by `mean` and `std`"
+    "Input of a model: `channels` x `size` x `size`, resized by `resize` and normalised by `mean` and `std`"
     size:int = 224 # Side of the square, in pixels
-    resize:str = 'squash' # `squash` changes the aspect, `crop` keeps the middle, `pad` adds black
+    resize:str = 'squash' # `squash` changes the aspect ratio, `crop` keeps the centre, `pad` adds black
     interpolation:str = 'bilinear' # `nearest`, `bilinear`, `bicubic` or `lanczos`
     mean:tuple = (0.485, 0.456, 0.406) # By channel, of pixels scaled to 0..1; these are ImageNet's
     std:tuple = (0.229, 0.224, 0.225) # By channel, likewise
     channels:int = 3 # 1 (grey) or 3 (RGB)
+    value_range:tuple|None = None # Raw values that become 0 and 255, as in `open_image`
 
     def __post_init__(self):
-        for name in ('mean', 'std'): object.__setattr__(self, name, tuple(float(o) for o in getattr(self, name)))
-        problem = _spec_problem(self)
-        if problem: raise InputError(f'InputSpec: {problem}')
+        for name in ('mean', 'std', 'value_range'):
+            values = getattr(self, name)
+            if values is not None: object.__setattr__(self, name, tuple(float(v) for v in values))
+        if self.size < 8:
+            raise InputError(f'InputSpec: size is {self.size}, but needs to be at least 8 pixels')
+        if self.resize not in RESIZE_MODES:
+            raise InputError(f'InputSpec: resize is {self.resize!r}; use one of {", ".join(RESIZE_MODES)}')
+        if self.interpolation not in INTERPOLATIONS:
+            valid = ', '.join(INTERPOLATIONS)
+            raise InputError(f'InputSpec: interpolation is {self.interpolation!r}; use one of {valid}')
+        if self.channels not in (1, 3):
+            raise InputError(f'InputSpec: channels is {self.channels}; use 1 (grey) or 3 (RGB)')
+        if not len(self.mean) == len(self.std) == self.channels:
+            lengths = f'{len(self.mean)} and {len(self.std)}'
+            raise InputError(f'InputSpec: mean and std need {self.channels} values, but have {lengths}')
+        if min(self.std) <= 0:
+            raise InputError(f'InputSpec: std is {self.std}; every value needs to be above 0')
+        _check_value_range(self.value_range)
 
-    def to_dict(self)->dict:
-        "As a dictionary that JSON and TOML can hold"
-        return {k: list(v) if isinstance(v, tuple) else v for k,v in asdict(self).items()}
+    def to_dict(self)->dict: # Field to number, text or list; `value_range` only where it is set
+        "The fields as a dictionary that JSON and TOML can hold"
+        result = {}
+        for name,value in asdict(self).items():
+            if value is None: continue # TOML has no null
+            result[name] = list(value) if isinstance(value, tuple) else value
+        return result
 
-# %% ../nbs/api/01_image.ipynb #53864350
-def _spec_problem(spec):
-    if spec.size < 8: return f'size is {spec.size}, but needs to be at least 8 pixels'
-    if spec.resize not in RESIZE_MODES: return f'resize is {spec.resize!r}; use one of {", ".join(RESIZE_MODES)}'
-    if spec.interpolation not in INTERPOLATIONS:
-        return f'interpolation is {spec.interpolation!r}; use one of {", ".join(INTERPOLATIONS)}'
-    if spec.channels not in (1, 3): return f'channels is {spec.channels}; use 1 (grey) or 3 (RGB)'
-    if not len(spec.mean) == len(spec.std) == spec.channels:
-        return f'mean and std need {spec.channels} values, but have {len(spec.mean)} and {len(spec.std)}'
-    if min(spec.std) <= 0: return f'std is {spec.std}; every value needs to be above 0'
+def _check_value_range(value_range):
+    if value_range is None: return
+    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        raise InputError(f'value_range is {value_range}; give two numbers, the lower one first')
 
 # %% ../nbs/api/01_image.ipynb #f44dd4a8
-MIN_SIDE = 8 # pixels; a smaller image shows nothing
+MIN_SIDE = 8 # pixels, of the shorter side of an image; a smaller one shows nothing
 # `open_image` refuses what Pillow only warns about; a filter around each call would not be safe in threads
 warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
 
 def open_image(
     source, # Path, binary file object, or PIL image
     channels:int=3, # 1 (grey) or 3 (RGB)
-    side:int=None, # So many pixels a side are enough: a JPEG file is decoded at a half, a quarter or an eighth, if that leaves them
+    side:int=None, # Pixels a side that are enough: a JPEG file is decoded at 1/2, 1/4 or 1/8 if that leaves them
+    value_range:tuple=None, # Raw values that become 0 and 255, for more than 8 bits; `None`: by type, as above
 )->Image.Image: # Upright 8-bit image, mode `L` or `RGB`
-    "Decode `source` whole, turn it upright and reduce it to 8-bit; an `InputError` names a file that is no usable image"
-    name = _name(source)
-    img = _upright(source.copy()) if isinstance(source, Image.Image) else _decode(source, name, side)
+    "Decode `source`, turn it upright and reduce it to 8-bit; an `InputError` names an unusable file"
+    _check_value_range(value_range)
+    name = _source_name(source)
+    img = source.copy() if isinstance(source, Image.Image) else _decode(source, name, side)
+    # an orientation that cannot be read is taken as upright
+    with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error): # broken EXIF
+        ImageOps.exif_transpose(img, in_place=True)
     if min(img.size) < MIN_SIDE:
-        raise InputError(f'{name}: the image has {img.width} x {img.height} pixels, but needs at least {MIN_SIDE} x {MIN_SIDE}')
-    return _to_8bit(img, 'L' if channels == 1 else 'RGB')
+        pixels = f'{img.width} x {img.height} pixels'
+        raise InputError(f'{name}: the image has {pixels}, but needs at least {MIN_SIDE} x {MIN_SIDE}')
+    if img.mode == 'F' or img.mode.startswith('I'): img = _scale_to_8bit(img, name, value_range)
+    if img.mode in ('P', 'PA', 'LA', 'RGBA', 'La', 'RGBa'): img = _drop_alpha(img)
+    mode = 'L' if channels == 1 else 'RGB'
+    return img if img.mode == mode else img.convert(mode)
 
-# %% ../nbs/api/01_image.ipynb #b148ea9b
-def _name(source):
-    "What to call `source` in a message"
+# %% ../nbs/api/01_image.ipynb #81bf437e
+def _source_name(source):
+    "The name of `source` in messages"
     if isinstance(source, (str, Path)): return str(source)
     return getattr(source, 'filename', '') or getattr(source, 'name', '') or 'image'
 
 def _decode(source, name, side=None):
-    if isinstance(source, (str, Path)) and not Path(source).is_file():
-        raise InputError(f'{name}: {"a folder, not an image" if Path(source).is_dir() else "no such file"}')
+    "The decoded image of the file `source`, or an `InputError` that calls it `name`"
+    if isinstance(source, (str, Path)):
+        if Path(source).is_dir(): raise InputError(f'{name}: a folder, not an image')
+        if not Path(source).is_file(): raise InputError(f'{name}: no such file')
     try:
         img = Image.open(source)
         if img.width*img.height > Image.MAX_IMAGE_PIXELS: raise Image.DecompressionBombError
         if side: img.draft(None, (side, side))
         img.load() # finds a truncated file
-        return _upright(img)
-    except Image.UnidentifiedImageError: raise InputError(f'{name}: not an image that can be read') from None
+        return img
+    except Image.UnidentifiedImageError:
+        raise InputError(f'{name}: not an image that can be read') from None
     except Image.DecompressionBombError:
-        raise InputError(f'{name}: more than {Image.MAX_IMAGE_PIXELS} pixels, refused as a decompression bomb') from None
-    except PermissionError: raise InputError(f'{name}: no permission to read it') from None
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as e: # what Pillow's decoders raise on broken files
+        limit = Image.MAX_IMAGE_PIXELS
+        raise InputError(f'{name}: more than {limit} pixels, refused as a decompression bomb') from None
+    except PermissionError:
+        raise InputError(f'{name}: no permission to read it') from None
+    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as e: # of Pillow's decoders
         raise InputError(f'{name}: broken or truncated image ({e})') from None
 
-def _upright(img):
-    "Turn `img`, which is nobody else's, in place"
-    with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error): # broken EXIF says nothing
-        ImageOps.exif_transpose(img, in_place=True)
-    return img
+# %% ../nbs/api/01_image.ipynb #2046afa5
+def _scale_to_8bit(img, name, value_range=None):
+    "Grey 8-bit image of `img`; the ends of `value_range` become 0 and 255"
+    values = np.asarray(img, dtype=np.float64)
+    n_missing = np.isnan(values).sum()
+    if n_missing: raise InputError(f'{name}: {n_missing} of {values.size} pixels are not numbers (NaN); replace them')
+    low,high = value_range or _default_range(values, img.mode, name)
+    scaled = (values-low)/(high-low)*255
+    return Image.fromarray(np.clip(scaled, 0, 255).round().astype(np.uint8))
 
-def _to_8bit(img, mode):
-    if img.mode.startswith('I') or img.mode == 'F': img = _scale_to_8bit(img)
-    if img.mode in ('P', 'PA', 'LA', 'RGBA', 'La', 'RGBa'): img = _drop_alpha(img)
-    return img if img.mode == mode else img.convert(mode)
-
-def _scale_to_8bit(img):
-    "16-bit and float: 65535 (or 1.0) becomes 255, whatever the content, so that brightness keeps its meaning"
-    x = np.asarray(img, dtype=np.float64)
-    top = 65535. if img.mode.startswith('I') else 1. if x.max() <= 1 else 255.
-    return Image.fromarray(np.clip(x/top*255, 0, 255).round().astype(np.uint8))
+def _default_range(values, mode, name):
+    "The range of the type of pixel, or an `InputError` if `values` are outside"
+    top = 1. if mode == 'F' else 65535.
+    lowest = values.min()
+    highest = values.max()
+    if lowest >= 0 and highest <= top: return 0., top
+    kind = 'float' if mode == 'F' else '16-bit'
+    raise InputError(
+        f'{name}: values from {lowest:g} to {highest:g}, but {kind} pixels are expected between 0 and {top:g}; '
+        'give the range of the whole set as value_range=(lowest, highest)'
+    )
 
 def _drop_alpha(img):
-    "Transparent pixels become white, as a viewer would show them"
-    if 'A' not in img.mode and 'a' not in img.mode and 'transparency' not in img.info: return img.convert('RGB')
-    img = img.convert('RGBA')
-    return Image.alpha_composite(Image.new('RGBA', img.size, 'white'), img).convert('RGB')
+    "`img` as RGB; transparent pixels become white"
+    has_alpha = 'A' in img.mode or 'a' in img.mode or 'transparency' in img.info
+    if not has_alpha: return img.convert('RGB')
+    white = Image.new('RGBA', img.size, 'white')
+    flattened = Image.alpha_composite(white, img.convert('RGBA'))
+    return flattened.convert('RGB')
 
 # %% ../nbs/api/01_image.ipynb #8129c372
 def fit_image(
     img:Image.Image, # Mode `L` or `RGB`, any size
-    spec:InputSpec, # What the model takes
+    spec:InputSpec, # Input of the model
 )->np.ndarray: # 8-bit, `size` x `size` x `channels`
     "Resize `img` to the square of `spec`"
-    side,how = (spec.size, spec.size),INTERPOLATIONS[spec.interpolation]
-    if spec.resize == 'crop': img = ImageOps.fit(img, side, how)
-    elif spec.resize == 'pad': img = ImageOps.pad(img, side, how)
-    elif img.size != side: img = img.resize(side, how)
+    size = (spec.size, spec.size)
+    method = INTERPOLATIONS[spec.interpolation]
+    if spec.resize == 'crop': img = ImageOps.fit(img, size, method)
+    elif spec.resize == 'pad': img = ImageOps.pad(img, size, method)
+    elif img.size != size: img = img.resize(size, method)
     return np.asarray(img).reshape(spec.size, spec.size, spec.channels)
 
 # %% ../nbs/api/01_image.ipynb #4fda9837
 def square(
     source, # Path, binary file object, or PIL image
-    spec:InputSpec, # What the model takes
+    spec:InputSpec, # Input of the model
 )->np.ndarray: # 8-bit, `channels` x `size` x `size`
-    "The picture `source` as the square of `spec`"
-    img = open_image(source, spec.channels, side=2*spec.size)
-    return np.ascontiguousarray(fit_image(img, spec).transpose(2, 0, 1))
+    "The image `source` as the square of `spec`"
+    img = open_image(source, spec.channels, side=2*spec.size, value_range=spec.value_range)
+    pixels = fit_image(img, spec)
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 # %% ../nbs/api/01_image.ipynb #33ad5d2e
 def normalise(
     x, # `... x channels x size x size`, scaled to 0..1 (float)
-    spec:InputSpec, # Gives mean and spread
-    inplace:bool=False, # Change `x` itself, which for a batch is much faster than to find memory for another
-):
+    spec:InputSpec, # Gives mean and standard deviation
+    inplace:bool=False, # Change `x` itself, which for a batch is much faster than to allocate another
+): # As `x`, with about mean 0 and standard deviation 1
     "Shift and scale each channel of `x` by `spec.mean` and `spec.std`; works on NumPy arrays and torch tensors"
-    mean,std = ([[[v]] for v in o] for o in (spec.mean, spec.std))
-    mean,std = (np.array(o, x.dtype) if isinstance(x, np.ndarray) else x.new_tensor(o) for o in (mean, std))
+    mean = _by_channel(spec.mean, x)
+    std = _by_channel(spec.std, x)
     if inplace: x -= mean
     else: x = x - mean
     x /= std
     return x
 
+def _by_channel(values, x):
+    "`values` as `channels` x 1 x 1, of the type and on the device of `x`"
+    values = [[[v]] for v in values]
+    return np.array(values, x.dtype) if isinstance(x, np.ndarray) else x.new_tensor(values)
+
 def from_square(
     x:np.ndarray, # 8-bit, `... x channels x size x size`; from `square`
-    spec:InputSpec, # What the model takes
+    spec:InputSpec, # Input of the model
 )->np.ndarray: # float32, of the shape of `x`
-    "What the network sees of squares"
-    return normalise(x.astype(np.float32)/np.float32(255), spec, inplace=True)
+    "Squares as the input of a network: scaled to 0..1 and normalised"
+    scaled = x.astype(np.float32)/np.float32(255)
+    return normalise(scaled, spec, inplace=True)
 
 def prepare(
     source, # Path, binary file object, or PIL image
-    spec:InputSpec, # What the model takes
+    spec:InputSpec, # Input of the model
 )->np.ndarray: # `channels` x `size` x `size`, float32
-    "What the network sees of the image `source`"
+    "The image `source` as the input of a network: decoded, resized, scaled and normalised"
     return from_square(square(source, spec), spec)
 
 # %% ../nbs/api/01_image.ipynb #4204c5b8
 def unfit_map(
     heat:np.ndarray, # Height x width, float, over the model's square
-    size:tuple, # (width, height) of the picture, in pixels
-    spec:InputSpec, # How the picture was fitted
-)->np.ndarray: # Height x width of the picture, float
-    "Stretch `heat` back over the picture that `fit_image` made the square of"
-    w,h = size
-    side = {'squash': None, 'crop': min(w, h), 'pad': max(w, h)}[spec.resize]
-    big = Image.fromarray(heat.astype(np.float32)).resize((side, side) if side else (w, h), Image.Resampling.BICUBIC)
-    if side is None: return np.asarray(big)
-    out = Image.new('F', (w, h), 0)
-    out.paste(big, ((w-side)//2, (h-side)//2))
-    return np.asarray(out)
+    size:tuple, # (width, height) of the image, in pixels
+    spec:InputSpec, # How the image was fitted
+)->np.ndarray: # Height x width of the image, float
+    "Resize `heat` to the image that `fit_image` made the square of"
+    width,height = size
+    if spec.resize == 'squash': region = (width, height)
+    elif spec.resize == 'crop': region = (min(size), min(size))
+    else: region = (max(size), max(size))
+    heat = Image.fromarray(heat.astype(np.float32))
+    left = (width-region[0])//2
+    top = (height-region[1])//2
+    result = Image.new('F', size, 0)
+    result.paste(heat.resize(region, Image.Resampling.BICUBIC), (left, top))
+    return np.asarray(result)

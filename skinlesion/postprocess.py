@@ -1,4 +1,4 @@
-"""What the numbers out of a network mean: probabilities, a heat map, and how far an image is from the training images
+"""From a network's outputs to a prediction: probabilities, heat map, whether the image is out of distribution
 
 Docs: https://skinlesion.github.io/skinlesion/api/postprocess.html.md"""
 
@@ -22,113 +22,162 @@ def probabilities(
 )->np.ndarray: # Images x classes, float64, rows sum to 1
     "Softmax of `logits` over `temperature`"
     z = np.asarray(logits, dtype=np.float64)
-    z = z/temperature if vector is None else z*vector['scale'] + vector['shift']
-    e = np.exp(z - z.max(-1, keepdims=True)) # shifted, so that large logits do not overflow
+    if vector is None: z = z/temperature
+    else: z = z*vector['scale'] + vector['shift']
+    largest = z.max(-1, keepdims=True)
+    e = np.exp(z - largest) # so that large logits do not overflow
     return e/e.sum(-1, keepdims=True)
 
 # %% ../nbs/api/02_postprocess.ipynb #370318e2
 def evidence(
     cam:np.ndarray, # Class activation maps of one image, classes x h x w
-    k:int, # The class
-)->np.ndarray: # h x w, in logits; positive speaks for class `k`
-    "What each position says for class `k` against the others"
-    return cam[k] - np.delete(cam, k, axis=0).mean(0)
+    k:int, # Index of the class
+)->np.ndarray: # h x w, in logits; positive is evidence for class `k`
+    "The map of class `k` less the mean of the others"
+    others = np.delete(cam, k, axis=0)
+    return cam[k] - others.mean(0)
 
 # %% ../nbs/api/02_postprocess.ipynb #e435d2ed
-_WARM = np.array([[0.99, 0.91, 0.25], [0.98, 0.55, 0.05], [0.80, 0.12, 0.10]]) # yellow, orange, red: told apart by lightness too
+# Colours at 0, half and all of the largest evidence: yellow, orange, red, whose lightness differs too
+_HEAT_COLOURS = np.array([
+    [0.99, 0.91, 0.25],
+    [0.98, 0.55, 0.05],
+    [0.80, 0.12, 0.10],
+])
 
 def overlay(
-    img:Image.Image, # The picture, RGB or grey
+    img:Image.Image, # RGB or grey
     heat:np.ndarray, # h x w over the model's square, from `evidence`
-    spec:InputSpec, # How the picture was fitted to the square
-    strength:float=0.65, # Opacity of the warmest place, 0..1
+    spec:InputSpec, # How the image was fitted to the square
+    strength:float=0.65, # Opacity where the evidence is largest, 0..1
 )->Image.Image: # RGB, the size of `img`
-    "The picture with the positive part of `heat` laid over it"
-    heat = np.clip(unfit_map(heat, img.size, spec), 0, None)
+    "`img` with the positive part of `heat` overlaid"
+    heat = unfit_map(heat, img.size, spec)
+    heat = np.clip(heat, 0, None)
     heat = heat/max(heat.max(), 1e-6)
-    colour = np.stack([np.interp(heat, [0, .5, 1], c) for c in _WARM.T], -1)
+    channels = [np.interp(heat, [0, .5, 1], values) for values in _HEAT_COLOURS.T]
+    colour = np.stack(channels, -1)
     alpha = strength*heat[..., None]
     base = np.asarray(img.convert('RGB'))/255
-    return Image.fromarray((255*(base*(1-alpha) + colour*alpha)).round().astype(np.uint8))
+    blended = base*(1-alpha) + colour*alpha
+    pixels = (255*blended).round()
+    return Image.fromarray(pixels.astype(np.uint8))
 
 # %% ../nbs/api/02_postprocess.ipynb #982762aa
+_QUANTILE_LEVELS = np.linspace(0, 1, 101) # of the distances of validation images
+
 def embedding_reference(
     embeddings:np.ndarray, # Of the training images, images x features
     labels, # Their classes, one each
     valid:np.ndarray, # Embeddings of the validation images
-)->dict: # Arrays `class_means`, `std`, `quantiles`, and `widths` (features of each network, where there are several), as kept in `reference.npz`
-    "What the training data looks like to the network"
-    labels,widths = np.asarray(labels),np.array([embeddings.shape[1]])
-    embeddings = _directions(embeddings, widths)
-    means = np.stack([embeddings[labels == c].mean(0) for c in np.unique(labels)])
-    within = embeddings - means[np.searchsorted(np.unique(labels), labels)]
-    std = np.maximum(within.std(0), 1e-3*max(within.std(), 1e-6)) # a feature that never varies would divide by zero
-    ref = dict(class_means=means.astype(np.float32), std=std.astype(np.float32), widths=widths)
-    return ref | dict(quantiles=np.quantile(embedding_distance(valid, ref), np.linspace(0, 1, 101)).astype(np.float32))
+)->dict: # Arrays `class_means`, `std`, `quantiles`, `widths` (features of each network)
+    "Statistics of the training data's embeddings, to which new images are compared"
+    labels = np.asarray(labels)
+    widths = np.array([embeddings.shape[1]])
+    embeddings = _unit_length(embeddings, widths)
+    classes,class_of_image = np.unique(labels, return_inverse=True)
+    means = np.stack([embeddings[labels == c].mean(0) for c in classes])
+    within = embeddings - means[class_of_image]
+    smallest = 1e-3*max(within.std(), 1e-6) # a constant feature would divide by zero
+    std = np.maximum(within.std(0), smallest)
+    reference = {
+        'class_means': means.astype(np.float32),
+        'std': std.astype(np.float32),
+        'widths': widths,
+    }
+    distances = embedding_distance(valid, reference)
+    quantiles = np.quantile(distances, _QUANTILE_LEVELS)
+    reference['quantiles'] = quantiles.astype(np.float32)
+    return reference
 
 def embedding_distance(
     embeddings:np.ndarray, # Images x features
     reference:dict, # From `embedding_reference`
 )->np.ndarray: # By image; about 1 for images like the training images
     "Distance to the nearest class of the training data"
-    x = _directions(np.asarray(embeddings), reference.get('widths'))
-    squares = [(((x - m)/reference['std'])**2).mean(1) for m in reference['class_means']]
-    return np.sqrt(np.min(squares, 0))
+    embeddings = np.asarray(embeddings)
+    embeddings = _unit_length(embeddings, reference.get('widths'))
+    squared_distances = []
+    for mean in reference['class_means']:
+        z = (embeddings - mean)/reference['std']
+        squared_distances.append((z**2).mean(1))
+    nearest = np.min(squared_distances, 0)
+    return np.sqrt(nearest)
 
-def _directions(x, widths):
-    "The embedding of each network at length 1; as it is in references of before, which have no `widths`"
+def _unit_length(x, widths):
+    "The embedding of each network at length 1; unchanged for older references, which have no `widths`"
     if widths is None: return x
-    parts = np.split(x, np.cumsum(widths)[:-1], axis=1)
-    return np.hstack([o/np.maximum(np.linalg.norm(o, axis=1, keepdims=True), 1e-12) for o in parts])
+    ends = np.cumsum(widths)
+    parts = []
+    for part in np.split(x, ends[:-1], axis=1):
+        lengths = np.linalg.norm(part, axis=1, keepdims=True)
+        parts.append(part/np.maximum(lengths, 1e-12))
+    return np.hstack(parts)
 
 def ood_score(
     embeddings:np.ndarray, # Images x features
     reference:dict, # From `embedding_reference`
 )->np.ndarray: # By image, 0..1
-    "Share of the validation images that lie nearer to the training data: near 1 is out of distribution"
-    return _as_score(embedding_distance(embeddings, reference), reference)
+    "Proportion of the validation images that are nearer to the training data: near 1 is out of distribution"
+    distances = embedding_distance(embeddings, reference)
+    return _distance_to_score(distances, reference)
 
-def _as_score(distances, reference): return np.interp(distances, reference['quantiles'], np.linspace(0, 1, 101))
+def _distance_to_score(distances, reference):
+    return np.interp(distances, reference['quantiles'], _QUANTILE_LEVELS)
 
 # %% ../nbs/api/02_postprocess.ipynb #7e6952fa
 def fit_ood(
     distances:np.ndarray, # Of the validation images, from `embedding_distance`
-    share:float=0.99, # Of new images like them that are to lie within
-)->dict: # `threshold` (a distance), `share`, `images`; kept in the bundle's `config.json`
-    "The distance beyond which an image is unlike the training images"
+    share:float=0.99, # Proportion of new images of the same kind that are to lie within
+)->dict: # `threshold` (a distance), `share`, `images` (their number); part of the bundle's `config.json`
+    "The distance beyond which an image is out of distribution"
     n = len(distances)
-    at = min(int(np.ceil((n+1)*share)), n)
-    return dict(threshold=float(np.sort(distances)[at-1]), share=share, images=n)
+    rank = int(np.ceil((n+1)*share))
+    rank = min(rank, n)
+    threshold = np.sort(distances)[rank-1]
+    return dict(threshold=float(threshold), share=share, images=n)
 
 def ood_limit(
     fitted:dict|None, # From `fit_ood`
     reference:dict, # From `embedding_reference`
 )->float|None: # 0..1, `None` if nothing was fitted
     "The threshold as an `ood_score`"
-    return None if fitted is None else float(_as_score(fitted['threshold'], reference))
+    if fitted is None: return None
+    score = _distance_to_score(fitted['threshold'], reference)
+    return float(score)
 
 # %% ../nbs/api/02_postprocess.ipynb #0c15b047
 def prediction_sets(
     probs:np.ndarray, # Images x classes
     fitted:dict, # From `evaluate.conformal.fit_sets`; `quantiles` has one limit per class
 )->np.ndarray: # Images x classes, bool
-    "Which classes are in the set of each image"
-    return 1-np.asarray(probs) <= [np.inf if q is None else q for q in fitted['quantiles']]
+    "Which classes are in the prediction set of each image"
+    limits = [np.inf if limit is None else limit for limit in fitted['quantiles']]
+    return 1-np.asarray(probs) <= limits
 
 # %% ../nbs/api/02_postprocess.ipynb #f045c52c
 def exceeded_thresholds(
     probabilities:dict, # Class to probability, of one image
-    thresholds:dict, # From `evaluate.operating.choose`: name to `positive` and `threshold`
-)->dict: # Name to bool, of the points that have a threshold
+    thresholds:dict, # From `evaluate.operating`: name of a point to a dict with `positive` and `threshold`
+)->dict: # Name to bool, of the operating points that have a threshold
     "At which operating points an image counts as positive"
-    return {name: probabilities[o['positive']] >= o['threshold'] for name,o in thresholds.items() if o['threshold'] is not None}
+    result = {}
+    for name,point in thresholds.items():
+        if point['threshold'] is None: continue
+        result[name] = probabilities[point['positive']] >= point['threshold']
+    return result
 
 def referral_reason(
-    confidence:float, # Probability of the answer
+    confidence:float, # Probability of the predicted class, 0..1
     rule:dict|None, # From `evaluate.conformal.fit_referral`
 )->str: # Such as 'confidence 0.71 is below 0.93'; '' for none, or if there is no rule
-    "Why an answer of this `confidence` is one to ask a person about"
-    if rule and rule['refer_all']: return f'no confidence was shown to err in at most {100*rule["max_error"]:g}%'
-    if not rule or rule['threshold'] is None or confidence >= rule['threshold']: return ''
-    digits = next((d for d in range(2, 17) if round(confidence, d) < round(rule['threshold'], d)), 17) # so that the smaller looks smaller
-    return f'confidence {confidence:.{digits}f} is below {rule["threshold"]:.{digits}f}'
+    "Why an image that is predicted with this `confidence` is referred for human review"
+    if not rule: return ''
+    if rule['refer_all']:
+        max_error = 100*rule['max_error']
+        return f'no confidence was shown to err in at most {max_error:g}%'
+    threshold = rule['threshold']
+    if threshold is None or confidence >= threshold: return ''
+    digits = 2 # more only where both numbers would read the same
+    while digits < 17 and round(confidence, digits) >= round(threshold, digits): digits += 1
+    return f'confidence {confidence:.{digits}f} is below {threshold:.{digits}f}'

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from ..postprocess import embedding_distance
 from ..core import InputError, truncated_list
 from ..synth.tissue import draw_tissue
-from ..synth.xray import FINDINGS, draw_xray
+from ..synth.xray import XRAY_FINDINGS, draw_xray
 from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal
 from .metrics import interval_text, metrics, percent_text
 from .section import Gallery, Grid, Plot, Section, records
@@ -41,7 +41,7 @@ def draw_scene(
     return img
 
 OOD_KINDS = { # kind: function of size and generator
-    'drawn X-rays': lambda size, rng: draw_xray(str(rng.choice(list(FINDINGS))), 1, size, rng)[0],
+    'drawn X-rays': lambda size, rng: draw_xray(str(rng.choice(list(XRAY_FINDINGS))), 1, size, rng)[0],
     'drawn tissue': lambda size, rng: draw_tissue(rng.random(), size, rng),
     'drawn scenes': draw_scene,
     'noise': lambda size, rng: Image.fromarray(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)),

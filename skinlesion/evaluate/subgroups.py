@@ -18,7 +18,7 @@ from .plots import COLOURS, GREY, labels, literal, quiet
 from .metrics import LOWER_IS_BETTER, METRICS, Scorer, entries, interval_text, support
 from .scores import Parts
 from .section import Grid, Plot, Section
-from .traits import TONES
+from .properties import TONES
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #900199c4
 MOST = 12 # values of a column that are told apart
@@ -27,7 +27,8 @@ MOST = 12 # values of a column that are told apart
 ATTRIBUTES = { # name: columns, of which the first that is there counts
     'age': ['age', 'age_approx'], 'sex': ['sex'], 'site': ['site', 'localization', 'anatom_site_general', 'anatom_site_general_challenge'],
     'diagnosis type': ['dx_type', 'diagnosis_confirm_type'], 'source': ['source', 'dataset', 'institution', 'attribution'],
-    'estimated skin tone': ['skin_tone'], 'sharpness': ['sharpness'], 'brightness': ['brightness'],
+    'skin tone': ['fitzpatrick_skin_type', 'fitzpatrick', 'fitzpatrick_scale', 'skin_type', 'skin_tone'],
+    'estimated skin tone': ['estimated_skin_tone'], 'sharpness': ['sharpness'], 'brightness': ['brightness'],
 }
 AGES = {0: '0 to 29', 30: '30 to 49', 50: '50 to 69', 70: '70 and over'} # band by its first year
 UNKNOWN = 'unknown'
@@ -71,12 +72,14 @@ def _categories(x, name):
 def subgroup_columns(
     preds:pd.DataFrame, # Predictions
     columns:list|None=None, # Columns to look at, those of `ATTRIBUTES` if `None`
-    traits:pd.DataFrame|None=None, # From `image_traits`, joined by `path`
+    properties:pd.DataFrame|None=None, # From `measure_images`, joined by `path`
 )->tuple: # Categoricals by attribute (DataFrame), with `UNKNOWN` for missing values, and what is left out (list of str)
     "The subgroups that each image of `preds` belongs to"
-    if traits is not None:
-        traits = traits.drop_duplicates('path').set_index('path')
-        preds = preds.assign(**{c: traits[c].reindex(preds.path).array for c in traits if c != 'ita'})
+    if properties is not None:
+        by_path = properties.drop_duplicates('path').set_index('path').drop(columns='ita', errors='ignore')
+        if any(c in preds for c in ATTRIBUTES['skin tone']): by_path = by_path.drop(columns='estimated_skin_tone', errors='ignore')
+        measured = by_path[[c for c in by_path if c not in preds]] # what the data says counts for more than what was measured
+        preds = preds.assign(**{c: measured[c].reindex(preds.path).array for c in measured})
     if columns is None: columns = {k: next((c for c in cols if c in preds), None) for k,cols in ATTRIBUTES.items()}
     else: columns = {c: c for c in columns}
     absent = [c for c in columns.values() if c is not None and c not in preds]
@@ -227,14 +230,14 @@ ALL = 'all','all images' # attribute and subgroup of the rows for the whole tabl
 def subgroups(
     preds:pd.DataFrame, # Predictions; images of one lesion or patient share `group`
     columns:list|None=None, # Columns to look at, those of `ATTRIBUTES` if `None`
-    traits:pd.DataFrame|None=None, # From `image_traits`: skin tone, sharpness and brightness of the images, by `path`
+    properties:pd.DataFrame|None=None, # From `measure_images`: skin tone, sharpness and brightness of the images, by `path`
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
     resamples:int=1000, # Draws of the groups for intervals, and at most so many shuffles for the tests
     seed:int=42, # Fixes both
 )->pd.DataFrame: # attribute, subgroup, images, groups, class, metric, value, low, high, gap (to all images), expected (with its labels), p, reason, beyond_chance
     "Every score of each subgroup of `preds`, and which gaps are larger than chance"
     whole = Scorer(preds, positive)
-    sides,left_out = subgroup_columns(preds, columns, traits)
+    sides,left_out = subgroup_columns(preds, columns, properties)
     sides.insert(0, ALL[0], pd.Categorical([ALL[1]]*len(preds)))
     (codes,names),table = _numbered(sides),_slim(preds, whole)
     judged = _judged(table, codes, resamples, seed)
@@ -316,16 +319,16 @@ def subgroup_data(
 def subgroups_section(
     preds:pd.DataFrame, # Predictions
     columns:list|None=None, # As for `subgroups`
-    traits:pd.DataFrame|None=None, # From `image_traits`
+    properties:pd.DataFrame|None=None, # From `measure_images`
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
     resamples:int=1000, # As for `subgroups`
     seed:int=42, # As for `subgroups`
 )->Section:
     "What the report says of subgroups"
-    found = subgroups(preds, columns, traits, positive, resamples, seed)
+    found = subgroups(preds, columns, properties, positive, resamples, seed)
     title,left_out = 'Subgroups',found.attrs['left_out']
     lacking = f' Left out: {", ".join(left_out)}.' if left_out else ''
-    if traits is None and columns is None and not {'skin_tone', 'sharpness', 'brightness'} & set(preds): lacking += _UNMEASURED
+    if properties is None and columns is None and not {*ATTRIBUTES['skin tone'], 'sharpness', 'brightness'} & set(preds): lacking += _UNMEASURED
     if (found.attribute == ALL[0]).all():
         names = truncated_list(sorted({c for cols in ATTRIBUTES.values() for c in cols}), 99)
         return Section('subgroups', title, missing=f'The predictions have no column to make subgroups of: add one or more of {names}, or '

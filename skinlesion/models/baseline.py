@@ -1,4 +1,4 @@
-"""A small plain CNN: the first tier, and the floor that anything cleverer has to beat
+"""A small plain CNN: the simplest model family, which a better one has to beat
 
 Docs: https://skinlesion.github.io/skinlesion/api/models.baseline.html.md"""
 
@@ -18,7 +18,12 @@ def conv_block(
     nf:int, # Channels out
 )->nn.Sequential: # Halves height and width
     "Conv3x3, BatchNorm, ReLU, MaxPool"
-    return nn.Sequential(nn.Conv2d(ni, nf, 3, padding=1, bias=False), nn.BatchNorm2d(nf), nn.ReLU(inplace=True), nn.MaxPool2d(2))
+    return nn.Sequential(
+        nn.Conv2d(ni, nf, 3, padding=1, bias=False),
+        nn.BatchNorm2d(nf),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+    )
 
 def baseline(
     num_classes:int=2, # Classes
@@ -26,5 +31,9 @@ def baseline(
     widths:tuple=(32, 64, 128, 256), # Channels of each block
 )->PooledClassifier: # About 0.4 million parameters
     "A plain CNN of one `conv_block` per width"
-    ends = list(zip((channels, *widths), widths))
-    return PooledClassifier(nn.Sequential(*(conv_block(*e) for e in ends)), widths[-1], num_classes)
+    blocks = []
+    previous_width = channels
+    for width in widths:
+        blocks.append(conv_block(previous_width, width))
+        previous_width = width
+    return PooledClassifier(nn.Sequential(*blocks), widths[-1], num_classes)

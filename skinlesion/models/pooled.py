@@ -1,4 +1,4 @@
-"""The end that all our networks share: global average pooling and one linear layer
+"""The end that our networks share: global average pooling and one linear layer
 
 Docs: https://skinlesion.github.io/skinlesion/api/models.pooled.html.md"""
 
@@ -20,23 +20,42 @@ class PooledClassifier(nn.Module):
         num_classes:int, # Classes
     ):
         super().__init__()
-        self.body,self.num_features,self.num_classes = body,num_features,num_classes
+        self.body = body
+        self.num_features = num_features
+        self.num_classes = num_classes
         self.fc = nn.Linear(num_features, num_classes)
         init_head(self)
 
-    def get_classifier(self)->nn.Linear: return self.fc
-    def forward_features(self, x): return self.body(x)
-    def forward_head(self, x, pre_logits:bool=False):
-        x = x.mean((2, 3))
-        return x if pre_logits else self.fc(x)
-    def forward(self, x): return self.forward_head(self.forward_features(x))
+    def get_classifier(self)->nn.Linear:
+        "The last layer"
+        return self.fc
+
+    def forward_features(self,
+        x:torch.Tensor, # Images, batch x channels x height x width
+    )->torch.Tensor: # batch x `num_features` x h x w
+        "What the body makes of `x`, by position"
+        return self.body(x)
+
+    def forward_head(self,
+        x:torch.Tensor, # Output of `forward_features`
+        pre_logits:bool=False, # Stop before the last layer
+    )->torch.Tensor: # Logits, batch x classes; or embeddings, batch x `num_features`
+        "Pool `x`, and classify it"
+        embedding = x.mean((2, 3))
+        return embedding if pre_logits else self.fc(embedding)
+
+    def forward(self,
+        x:torch.Tensor, # Images, batch x channels x height x width
+    )->torch.Tensor: # batch x classes
+        "Logits of `x`"
+        return self.forward_head(self.forward_features(x))
 
 # %% ../../nbs/api/20_models.pooled.ipynb #570a3f9c
 def init_head(
     model:nn.Module, # A model with `get_classifier`
     std:float=0.01, # Standard deviation of the weights
 ):
-    "Start the linear layer of `model` small, so that all classes begin equally likely"
+    "Start the last layer of `model` small, so that all classes begin equally likely"
     head = model.get_classifier()
     nn.init.normal_(head.weight, std=std)
     nn.init.zeros_(head.bias)
@@ -47,8 +66,8 @@ def feature_grid(
     model:nn.Module, # The model it comes from, with `num_features`
 )->torch.Tensor: # batch x channels x h x w
     "`features` by position, whatever the form in which `model` gives them"
-    if hasattr(model, 'by_position'): return model.by_position(features) # several networks or views as one
-    if features.ndim == 3: # tokens, after the class token and its like
+    if hasattr(model, 'by_position'): return model.by_position(features)
+    if features.ndim == 3:
         tokens = features[:, getattr(model, 'num_prefix_tokens', 0):]
         side = int(tokens.shape[1]**0.5)
         return tokens.transpose(1, 2).unflatten(2, (side, side))
@@ -57,7 +76,7 @@ def feature_grid(
 
 # %% ../../nbs/api/20_models.pooled.ipynb #94dbb9da
 def class_maps(
-    features:torch.Tensor, # Output of `forward_features`, batch x channels x h x w
+    features:torch.Tensor, # From `feature_grid`, batch x channels x h x w
     head:nn.Linear, # The last layer
 )->torch.Tensor: # batch x classes x h x w; plus the bias, its mean over positions is the logit where the map is exact
     "What each position adds to the logit of each class"

@@ -1,4 +1,4 @@
-"""A residual CNN: the second tier, deeper than the baseline and still trained from scratch
+"""A residual CNN: deeper than the baseline, and still trained from scratch
 
 Docs: https://skinlesion.github.io/skinlesion/api/models.residual.html.md"""
 
@@ -23,15 +23,20 @@ class ResidualBlock(nn.Module):
     ):
         super().__init__()
         self.pool = nn.AvgPool2d(2) if halve else nn.Identity()
-        self.conv1,self.bn1 = nn.Conv2d(ni, nf, 3, padding=1, bias=False),nn.BatchNorm2d(nf)
-        self.conv2,self.bn2 = nn.Conv2d(nf, nf, 3, padding=1, bias=False),nn.BatchNorm2d(nf)
-        self.skip = nn.Identity() if ni == nf else nn.Sequential(nn.Conv2d(ni, nf, 1, bias=False), nn.BatchNorm2d(nf))
+        self.conv1 = nn.Conv2d(ni, nf, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(nf)
+        self.conv2 = nn.Conv2d(nf, nf, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(nf)
+        self.skip = nn.Identity()
+        if ni != nf: self.skip = nn.Sequential(nn.Conv2d(ni, nf, 1, bias=False), nn.BatchNorm2d(nf))
         nn.init.zeros_(self.bn2.weight) # each block starts as its skip (Goyal et al. 2017)
 
     def forward(self, x):
+        "Features of `x` (batch x `ni` x h x w), batch x `nf` x h x w, or half as high and wide"
         x = self.pool(x)
         y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + self.skip(x))
+        y = self.bn2(self.conv2(y))
+        return F.relu(y + self.skip(x))
 
 # %% ../../nbs/api/21_models.residual.ipynb #5ffccd91
 def residual(
@@ -41,9 +46,17 @@ def residual(
     depth:int=2, # Blocks in a stage
 )->PooledClassifier: # About 2.8 million parameters
     "A residual CNN: a stem that quarters the side, then `depth` blocks per width"
-    stem = nn.Sequential(nn.Conv2d(channels, widths[0], 4, 2, 1, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU(inplace=True), nn.MaxPool2d(2))
-    stages = [_stage(ni, nf, depth, halve=ni != nf) for ni,nf in zip((widths[0], *widths), widths)]
+    stem = nn.Sequential(
+        nn.Conv2d(channels, widths[0], 4, stride=2, padding=1, bias=False),
+        nn.BatchNorm2d(widths[0]),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+    )
+    stages = []
+    previous_width = widths[0]
+    for width in widths:
+        blocks = [ResidualBlock(previous_width, width, halve=width != previous_width)]
+        for _ in range(depth-1): blocks.append(ResidualBlock(width, width))
+        stages.append(nn.Sequential(*blocks))
+        previous_width = width
     return PooledClassifier(nn.Sequential(stem, *stages), widths[-1], num_classes)
-
-def _stage(ni, nf, depth, halve):
-    return nn.Sequential(ResidualBlock(ni, nf, halve), *(ResidualBlock(nf, nf) for _ in range(depth-1)))

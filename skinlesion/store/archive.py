@@ -1,4 +1,4 @@
-"""Unpacks zip archives from strangers: whole or not at all, and nothing outside the folder
+"""Unpacks zip archives of unknown origin: completely or not at all, and nothing outside the folder
 
 Docs: https://skinlesion.github.io/skinlesion/api/store.archive.html.md"""
 
@@ -18,123 +18,157 @@ from ..core import SYSTEM_FILES, InputError, Progress, plural, replacing, trunca
 def size_text(
     n:int, # Bytes
 )->str: # Such as `'2.8 GB'`
-    "`n` bytes in the largest unit that leaves one or more"
-    for unit,scale in (('GB', 10**9), ('MB', 10**6), ('kB', 10**3)):
+    "`n` bytes in the largest unit of which there is one or more"
+    units = {'GB': 10**9, 'MB': 10**6, 'kB': 10**3}
+    for unit,scale in units.items():
         if n >= scale: return f'{n/scale:.1f} {unit}'
     return plural(n, 'byte')
 
 def check_space(
     folder, # Where bytes will be written; it exists
-    n:int, # How many
+    n:int, # Bytes to write
     what:str, # What they are, for the message
 ):
-    "Refuse to start what the disk under `folder` has no room for"
+    "Raise `InputError` if the disk of `folder` has no room for `n` bytes"
     free = shutil.disk_usage(folder).free
-    if n > free: raise InputError(f'{what}: needs {size_text(n)}, and {folder} has {size_text(free)} free; make room or choose another '
-                                  'disk')
+    if n > free:
+        raise InputError(f'{what}: needs {size_text(n)}, and {folder} has {size_text(free)} free; '
+                         'make room or choose another disk')
 
 def check_empty(
-    folder, # Where something will be put
+    folder, # Where something will be written
 ):
-    "Refuse a `folder` that holds anything: it would be replaced"
+    "Raise `InputError` if `folder` holds anything, which would be replaced"
     folder = Path(folder)
     if folder.name in ('', '..'): raise InputError(f'{folder}: name a new folder in it')
     if folder.is_dir() and not any(folder.iterdir()): return
-    if folder.exists(): raise InputError(f'{folder}: exists already and is not an empty folder; name a new one, or remove it')
+    if folder.exists():
+        raise InputError(f'{folder}: exists already and is not an empty folder; name a new one, or remove it')
 
 # %% ../../nbs/api/03_store.archive.ipynb #0e0ba4e1
-def _refusal(entry):
+_MAX_NAME_BYTES = 255 # of a file's name, on all usual file systems
+_ENCRYPTED_FLAG = 1
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) # others can use any amount of memory
+
+def _refusal_reason(entry):
     "Why `entry` must not be unpacked, or ''"
-    name,kind = PureWindowsPath(entry.filename),stat.S_IFMT(entry.external_attr >> 16)
-    if name.anchor or not all(p.strip('. ') for p in name.parts): return 'would be written outside the folder; do not trust this archive'
-    if any(len(p.encode()) > 255 for p in name.parts): return 'has a longer name than disks take; rename and pack again'
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR): return 'is a link or a special file; pack the files themselves'
-    if entry.flag_bits & 1: return 'is encrypted; unpack it with its password, and give the folder'
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED): # others can grow without bound in memory
+    name = PureWindowsPath(entry.filename)
+    file_type = stat.S_IFMT(entry.external_attr >> 16) # 0 where the archive does not know it
+    if name.anchor or not all(part.strip('. ') for part in name.parts):
+        return 'would be written outside the folder; do not trust this archive'
+    if any(len(part.encode()) > _MAX_NAME_BYTES for part in name.parts):
+        return 'has a longer name than disks take; rename and pack again'
+    if file_type not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return 'is a link or a special file; pack the files themselves'
+    if entry.flag_bits & _ENCRYPTED_FLAG:
+        return 'is encrypted; unpack it with its password, and give the folder'
+    if entry.compress_type not in _METHODS:
         return f'is compressed by method {entry.compress_type}; unpack it with another program, and give the folder'
     return ''
 
 # %% ../../nbs/api/03_store.archive.ipynb #f6276e66
 def _plain_files(entries, archive):
-    "Relative path to entry for the files among `entries`, without junk"
-    for e in entries:
-        if why := _refusal(e): raise InputError(f'{archive}: the entry {e.filename!r} {why}')
-    named = [(PureWindowsPath(e.filename).parts, e) for e in entries if not e.filename.endswith(('/', '\\'))]
-    files = {Path(*parts): e for parts,e in named if parts and not SYSTEM_FILES.intersection(parts)}
-    twice = _clashes([parts for parts,_ in named if not SYSTEM_FILES.intersection(parts)])
-    if twice: raise InputError(f'{archive}: {plural(len(twice), "name")} given twice (upper and lower case count as one): {truncated_list(twice)}; '
-                               'rename and pack again')
-    return files
+    "Relative path to entry for the files among `entries`, without what operating systems leave behind"
+    for entry in entries:
+        reason = _refusal_reason(entry)
+        if reason: raise InputError(f'{archive}: the entry {entry.filename!r} {reason}')
+    files = []
+    for entry in entries:
+        parts = PureWindowsPath(entry.filename).parts
+        is_folder = entry.filename.endswith(('/', '\\'))
+        if parts and not is_folder and not SYSTEM_FILES.intersection(parts): files.append((parts, entry))
+    clashes = _name_clashes([parts for parts,_ in files])
+    if clashes:
+        raise InputError(f'{archive}: {plural(len(clashes), "name")} given twice (upper and lower case count as one): '
+                         f'{truncated_list(clashes)}; rename and pack again')
+    return {Path(*parts): entry for parts,entry in files}
 
-def _clashes(names):
-    "Those of `names` that some file system takes for the name, or the folder, of another"
-    def key(parts): return tuple(unicodedata.normalize('NFC', p).casefold() for p in parts)
-    seen,folders = set(),{key(parts[:i]) for parts in names for i in range(1, len(parts))}
-    return ['/'.join(parts) for parts in names if (k := key(parts)) in folders or k in seen or seen.add(k)]
+def _name_clashes(names):
+    "Those of `names` (tuples of parts) that some file system takes for another one, or for its folder"
+    def normalised(parts): return tuple(unicodedata.normalize('NFC', part).casefold() for part in parts)
+
+    folders = set()
+    for parts in names: folders.update(normalised(parts[:i]) for i in range(1, len(parts)))
+    clashes = []
+    earlier = set()
+    for parts in names:
+        name = normalised(parts)
+        if name in folders or name in earlier: clashes.append('/'.join(parts))
+        earlier.add(name)
+    return clashes
 
 # %% ../../nbs/api/03_store.archive.ipynb #fedd0f41
-_MAX_RATIO = 200 # of an archive that unpacks to more than _RATIO_FROM
-_RATIO_FROM = 100*10**6 # bytes; a small set of drawn or blank images may shrink more
+_MAX_RATIO = 200 # unpacked by packed size, of an archive that unpacks to more than `_RATIO_CHECKED_FROM`
+_RATIO_CHECKED_FROM = 100*10**6 # bytes; a small set of synthetic or blank images may compress better
 
-def _check_amount(files, archive, max_bytes, max_files):
-    total,packed = sum(e.file_size for e in files.values()),archive.stat().st_size
+def _unpacked_size(files, archive, max_bytes, max_files):
+    "Bytes that `files` unpack to; refuses what is too much"
+    unpacked = sum(entry.file_size for entry in files.values())
+    packed = archive.stat().st_size
     if not files: raise InputError(f'{archive}: holds no files')
-    if len(files) > max_files: raise InputError(f'{archive}: holds {len(files)} files, and {max_files} is the limit; raise max_files if '
-                                                'you trust it')
-    if total > max_bytes: raise InputError(f'{archive}: unpacks to {size_text(total)}, and {size_text(max_bytes)} is the limit; raise '
-                                           'max_bytes if you trust it')
-    if total > max(_RATIO_FROM, _MAX_RATIO*packed):
-        raise InputError(f'{archive}: would grow from {size_text(packed)} to {size_text(total)}, as no images do; do not trust this '
-                         'archive')
-    return total
+    if len(files) > max_files:
+        raise InputError(f'{archive}: holds {len(files)} files, and {max_files} is the limit; '
+                         'raise max_files if you trust it')
+    if unpacked > max_bytes:
+        raise InputError(f'{archive}: unpacks to {size_text(unpacked)}, and {size_text(max_bytes)} is the limit; '
+                         'raise max_bytes if you trust it')
+    if unpacked > max(_RATIO_CHECKED_FROM, _MAX_RATIO*packed):
+        raise InputError(f'{archive}: would grow from {size_text(packed)} to {size_text(unpacked)}, as no images do; '
+                         'do not trust this archive')
+    return unpacked
 
 # %% ../../nbs/api/03_store.archive.ipynb #36d178c2
+_BLOCK_BYTES = 1 << 20 # read at once
+_DAMAGE_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError,
+                  EOFError, IndexError, NotImplementedError, ValueError)
+
 @contextmanager
-def _reading(what):
-    "Whatever `zipfile` raises on a damaged archive, as one line"
+def _zip_errors(what):
+    "Turn whatever `zipfile` raises on a damaged archive into one line"
     try: yield
-    except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, IndexError, NotImplementedError, ValueError, OSError) as e:
+    except _DAMAGE_ERRORS as e:
         raise InputError(f'{what}: not a zip archive, or damaged ({e}); get it again') from e
 
-def _open(archive):
-    with _reading(archive): return zipfile.ZipFile(archive)
-
-def _content(z, entry, archive):
-    "The blocks of `entry`, no more of them than the list of contents says"
-    left = entry.file_size
-    with _reading(f'{archive}: the entry {entry.filename!r}'), z.open(entry) as source:
-        while block := source.read(1<<20):
-            left -= len(block)
-            if left < 0: raise zipfile.BadZipFile('longer than the archive says')
+def _entry_blocks(archive_file, entry, archive):
+    "The content of `entry` in blocks, no more of it than the list of contents says"
+    remaining = entry.file_size
+    with _zip_errors(f'{archive}: the entry {entry.filename!r}'), archive_file.open(entry) as source:
+        while block := source.read(_BLOCK_BYTES):
+            remaining -= len(block)
+            if remaining < 0: raise zipfile.BadZipFile('longer than the archive says')
             yield block
 
 # %% ../../nbs/api/03_store.archive.ipynb #4ac050c3
-def _save(to, z, entry, archive):
+def _save_entry(path, archive_file, entry, archive):
+    "Write `entry` as the file `path`"
     try:
-        to.parent.mkdir(parents=True, exist_ok=True)
-        with open(to, 'wb') as f: f.writelines(_content(z, entry, archive))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, 'wb') as f: f.writelines(_entry_blocks(archive_file, entry, archive))
     except OSError as e:
         if e.errno != errno.ENAMETOOLONG: raise
-        raise InputError(f'{archive}: the entry {entry.filename[:60]}... lies too deep to be written here; pack it again in fewer folders') from e
+        raise InputError(f'{archive}: the entry {entry.filename[:60]}... lies too deep to be written here; '
+                         'pack it again in fewer folders') from e
 
 # %% ../../nbs/api/03_store.archive.ipynb #3a6d8ad6
 def unpack(
     archive, # A zip archive
     to, # Folder to make; an empty one may exist
-    max_bytes:int=200*10**9, # Refuse an archive that unpacks to more
+    max_bytes:int=200*10**9, # Refuse an archive that unpacks to more bytes
     max_files:int=1_000_000, # Refuse an archive of more files
 )->Path: # `to`
-    "Unpack the zip `archive` into the folder `to`, whole or not at all"
-    archive,to = Path(archive),Path(to)
+    "Unpack the zip `archive` into the folder `to`, completely or not at all; raises `InputError`"
+    archive = Path(archive)
+    to = Path(to)
     if not archive.is_file(): raise InputError(f'{archive}: no such file')
     check_empty(to)
-    with _open(archive) as z:
-        files = _plain_files(z.infolist(), archive)
-        total = _check_amount(files, archive, max_bytes, max_files)
+    with _zip_errors(archive): archive_file = zipfile.ZipFile(archive)
+    with archive_file:
+        files = _plain_files(archive_file.infolist(), archive)
+        size = _unpacked_size(files, archive, max_bytes, max_files)
         with replacing(to) as tmp, Progress(len(files), f'unpacking {archive.name}') as bar:
             tmp.mkdir()
-            check_space(tmp.parent, total, f'{archive} unpacked')
+            check_space(tmp.parent, size, f'{archive} unpacked')
             for path,entry in files.items():
-                _save(tmp/path, z, entry, archive)
+                _save_entry(tmp/path, archive_file, entry, archive)
                 bar.update()
     return to

@@ -1,4 +1,4 @@
-"""Connections to AWS and to S3-compatible stores
+"""Connects to AWS and to S3-compatible stores, and turns their errors into one line
 
 Docs: https://skinlesion.github.io/skinlesion/api/store.aws.html.md"""
 
@@ -21,85 +21,124 @@ class Connection:
     profile:str=None # Name of a profile in `~/.aws/config`
     region:str=None # Such as `'eu-central-1'`; S3 falls back to `us-east-1`
     endpoint:str=None # Address of an S3-compatible store, such as `'http://127.0.0.1:9000'`
-    requester_pays:bool=field(default_factory=lambda: os.environ.get('SKINLESION_REQUESTER_PAYS') == '1') # Agree to pay for requests to a bucket whose owner does not
+    requester_pays:bool=field( # Agree to pay for requests to a bucket whose owner does not pay for them
+        default_factory=lambda: os.environ.get('SKINLESION_REQUESTER_PAYS') == '1')
 
     def client(self,
         service:str, # Such as `'s3'` or `'cloudformation'`
         **config, # Settings of `botocore.config.Config`, such as `max_pool_connections=32`
     ):
-        "A boto3 client for `service`; threads may share it"
+        "A boto3 client for `service`, which threads may share; raises `InputError` if it cannot be made"
         with aws_errors(f'connecting to {service}'):
             session = need('boto3', extra='aws').Session(profile_name=self.profile, region_name=self.region)
-            region = session.region_name or ('us-east-1' if service == 's3' else None)
-            client = session.client(service, region_name=region, endpoint_url=self.endpoint, config=self._config(config))
+            region = session.region_name
+            if service == 's3': region = region or 'us-east-1'
+            config = need('botocore.config', extra='aws').Config(**self._settings() | config)
+            client = session.client(service, region_name=region, endpoint_url=self.endpoint, config=config)
         if self.requester_pays: client.meta.events.register('before-call.s3', _agree_to_pay)
         return client
 
-    def _config(self, config):
-        settings = dict(retries=dict(mode='standard', total_max_attempts=int(os.environ.get('AWS_MAX_ATTEMPTS', 5))),
-                        connect_timeout=10, read_timeout=60, # seconds
-                        request_checksum_calculation='when_required', response_checksum_validation='when_required')
-        if self.endpoint or 'AWS_ENDPOINT_URL' in os.environ or 'AWS_ENDPOINT_URL_S3' in os.environ: settings['s3'] = dict(addressing_style='path')
-        return need('botocore.config', extra='aws').Config(**settings | config)
+    def _settings(self):
+        "Settings of `botocore.config.Config`; times in seconds"
+        attempts = int(os.environ.get('AWS_MAX_ATTEMPTS', 5))
+        settings = dict(
+            retries=dict(mode='standard', total_max_attempts=attempts),
+            connect_timeout=10,
+            read_timeout=60,
+            request_checksum_calculation='when_required',
+            response_checksum_validation='when_required',
+        )
+        endpoints = [self.endpoint, os.environ.get('AWS_ENDPOINT_URL'), os.environ.get('AWS_ENDPOINT_URL_S3')]
+        if any(endpoints): settings['s3'] = dict(addressing_style='path')
+        return settings
 
 def _agree_to_pay(params, **kwargs): params['headers']['x-amz-request-payer'] = 'requester'
 
 # %% ../../nbs/api/04_store.aws.ipynb #cadf41f7
-_USER = { # names of exceptions and codes of answers -> what went wrong, what to do
-    'NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError': (
-        'no usable credentials', 'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or name a profile'),
-    'ProfileNotFound': ('no such profile', '`aws configure list-profiles` names those there are'),
-    'ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired TokenRetrievalError SSOError': (
-        'the credentials have expired', 'get new ones, for example with `aws sso login`'),
-    'InvalidAccessKeyId SignatureDoesNotMatch InvalidClientTokenId UnrecognizedClientException InvalidToken': (
-        'the credentials are not known there', 'check the access key, the secret and the endpoint, or name another profile (AWS_PROFILE)'),
-    'AccessDenied AccessDeniedException AllAccessDisabled UnauthorizedOperation Forbidden 403': (
-        'access is denied', 'ask the owner for this permission, or name a profile that has it'),
-    'NoSuchBucket': ('no such bucket', 'check its name and the endpoint, or create it first'),
-    'NoSuchKey NotFound 404': ('there is nothing of this name', 'check the address'),
-    'PermanentRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException TemporaryRedirect 301': (
-        'wrong region', 'name the region of the bucket, with --region or AWS_DEFAULT_REGION'),
-    'NoRegionError InvalidRegionError': ('no usable region', 'name one such as eu-central-1, or set AWS_DEFAULT_REGION'),
-    'RequestTimeTooSkewed': ('the clock of this computer is wrong', 'set it'),
-    'ParamValidationError InvalidBucketName': ('the request is not valid', 'check the name of the bucket'),
-}
-_NETWORK = {
-    'SSLError': ('no secure connection', 'check the endpoint and AWS_CA_BUNDLE'),
-    'EndpointConnectionError ProxyConnectionError ConnectTimeoutError': (
-        'no connection', 'check the network and the endpoint, then run it again'),
-    'HTTPClientError ConnectionError IncompleteReadError RequestTimeout': ('the connection broke', 'run it again'),
-    'SlowDown ServiceUnavailable InternalError Throttling ThrottlingException 500 502 503 504': (
-        'the service is overloaded or out of order', 'run it again later'),
-}
+_USER_ERRORS = [ # names of exceptions and codes of answers, what went wrong, what to do
+    ('NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError',
+     'no usable credentials',
+     'set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, run `aws configure`, or name a profile'),
+    ('ProfileNotFound',
+     'no such profile',
+     '`aws configure list-profiles` names those there are'),
+    ('ExpiredToken ExpiredTokenException RequestExpired TokenRefreshRequired TokenRetrievalError SSOError',
+     'the credentials have expired',
+     'get new ones, for example with `aws sso login`'),
+    ('InvalidAccessKeyId SignatureDoesNotMatch InvalidClientTokenId UnrecognizedClientException InvalidToken',
+     'the credentials are not known there',
+     'check the access key, the secret and the endpoint, or name another profile (AWS_PROFILE)'),
+    ('AccessDenied AccessDeniedException AllAccessDisabled UnauthorizedOperation Forbidden 403',
+     'access is denied',
+     'ask the owner for this permission, or name a profile that has it'),
+    ('NoSuchBucket',
+     'no such bucket',
+     'check its name and the endpoint, or create it first'),
+    ('NoSuchKey NotFound 404',
+     'there is nothing of this name',
+     'check the address'),
+    ('PermanentRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException TemporaryRedirect 301',
+     'wrong region',
+     'name the region of the bucket, with --region or AWS_DEFAULT_REGION'),
+    ('NoRegionError InvalidRegionError',
+     'no usable region',
+     'name one such as eu-central-1, or set AWS_DEFAULT_REGION'),
+    ('RequestTimeTooSkewed',
+     'the clock of this computer is wrong',
+     'set it'),
+    ('ParamValidationError InvalidBucketName',
+     'the request is not valid',
+     'check the name of the bucket'),
+]
+_NETWORK_ERRORS = [
+    ('SSLError',
+     'no secure connection',
+     'check the endpoint and AWS_CA_BUNDLE'),
+    ('EndpointConnectionError ProxyConnectionError ConnectTimeoutError',
+     'no connection',
+     'check the network and the endpoint, then run it again'),
+    ('HTTPClientError ConnectionError IncompleteReadError RequestTimeout',
+     'the connection broke',
+     'run it again'),
+    ('SlowDown ServiceUnavailable InternalError Throttling ThrottlingException 500 502 503 504',
+     'the service is overloaded or out of order',
+     'run it again later'),
+]
 
 # %% ../../nbs/api/04_store.aws.ipynb #0c1956a0
 @contextmanager
 def aws_errors(
-    doing:str, # What is being done, which begins the message
+    task:str, # What is being done, which begins the message, such as `'reading s3://bucket/a.jpg'`
 ):
     "Turn an error of boto3 in the block into one line: what was being done, what went wrong, what to do"
     try: yield
     except Exception as e:
-        if type(e).__module__.split('.')[0] not in ('botocore', 'boto3', 's3transfer'): raise
-        raise _explained(doing, _cause(e)) from e
+        library = type(e).__module__.split('.')[0]
+        if library not in ('botocore', 'boto3', 's3transfer'): raise
+        raise _one_line_error(task, e) from e
 
 # %% ../../nbs/api/04_store.aws.ipynb #d9f3e2cc
-def _cause(e):
-    "What a transfer of boto3 failed from"
-    inner = getattr(e, 'last_exception', None) or e.__cause__ or e.__context__
-    return inner if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError') and inner else e
+def _one_line_error(task, e):
+    "An `InputError`, `ConnectionError` or `RuntimeError` for the boto3 error `e`"
+    if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError'):
+        e = getattr(e, 'last_exception', None) or e.__cause__ or e.__context__ or e
+    names = {base.__name__ for base in type(e).__mro__} | {_answer_field(e, 'Code')}
+    detail = _error_detail(e)
+    for kind,table in ((InputError, _USER_ERRORS), (ConnectionError, _NETWORK_ERRORS)):
+        for known_names,problem,advice in table:
+            if names & set(known_names.split()): return kind(f'{task}: {problem} ({detail}); {advice}')
+    return RuntimeError(f'{task}: {detail}')
 
-def _explained(doing, e):
-    names = {c.__name__ for c in type(e).__mro__} | {_answer(e, 'Code')}
-    for kind,table in ((InputError, _USER), (ConnectionError, _NETWORK)):
-        for key,(what,todo) in table.items():
-            if names & set(key.split()): return kind(f'{doing}: {what} ({_detail(e)}); {todo}')
-    return RuntimeError(f'{doing}: {_detail(e)}')
-
-def _detail(e):
+def _error_detail(e):
+    "What boto3 or the service says, in one line"
     if not hasattr(e, 'operation_name'): return ' '.join(str(e).split())
-    region = e.response.get('ResponseMetadata', {}).get('HTTPHeaders', {}).get('x-amz-bucket-region') or _answer(e, 'Region')
-    message = ' '.join(_answer(e, 'Message').split()).rstrip('.')
-    return f'{_answer(e, "Code")} on {e.operation_name}: {message}' + (f'; it is in {region}' if region else '')
+    headers = e.response.get('ResponseMetadata', {}).get('HTTPHeaders', {})
+    region = headers.get('x-amz-bucket-region') or _answer_field(e, 'Region')
+    message = ' '.join(_answer_field(e, 'Message').split()).rstrip('.')
+    detail = f'{_answer_field(e, "Code")} on {e.operation_name}: {message}'
+    return f'{detail}; it is in {region}' if region else detail
 
-def _answer(e, field): return str((getattr(e, 'response', None) or {}).get('Error', {}).get(field, ''))
+def _answer_field(e, field):
+    "A field of the error that the service answered, or ''"
+    answer = getattr(e, 'response', None) or {}
+    return str(answer.get('Error', {}).get(field, ''))

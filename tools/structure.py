@@ -1,0 +1,153 @@
+"""Check what the folders promise: layers, no circle of imports, no public name twice, the field's words.
+
+    python tools/structure.py            # prints each problem, exits 1 if there is one
+"""
+import ast
+import json
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT/'skinlesion'
+
+# From the ground up: a module imports from its own layer and from those before it. The longest name that fits a module counts.
+LAYERS = (
+    ('core',),
+    ('image', 'postprocess', 'templates'),
+    ('store', 'synth', 'domains'),
+    ('data',),
+    ('models',),
+    ('train',),
+    ('evaluate',),
+    ('serve',),
+    ('train.finish', 'train.sweep'), # what ends a run joins training, evaluation and bundle
+    ('serve.demo',),
+    ('commands', 'cloud'),
+    ('cli',),
+)
+
+# Home-made expressions for things that have a name: pattern -> what to write (see also CONTRIBUTING.md)
+WORDS = {
+    r'judg(e|es|ed|ing|ement)s?': 'evaluate, classifier',
+    r'named rightly|answered as': 'classified correctly, predicted as',
+    r'false alarms?': 'false positives, FPR',
+    r'positive from': 'threshold',
+    r'within \d+% certainty': 'prediction set',
+    r'holds? the truth': 'coverage, contains the true class',
+    r'ask(ing)? a person|(to|by) a person|abstention': 'refer for human review, selective prediction',
+    r'pictures?': 'image',
+    r'worse (images|copies)': 'corrupted images',
+    r'drawn': 'synthetic, sampled, bootstrapped',
+    r'tiers?': 'model families',
+    r'too scarce': 'class too small',
+    r'taken as independent': 'treated as independent',
+    r'one group only': 'only one lesion or patient',
+    r'speaks? for (the|it|what|an?)\b': 'evidence for',
+    r'scores lie': 'leakage, shortcuts and corrupt files',
+    r'makes of (an )?images': 'predicts',
+    r'tears? apart|torn': 'splits a group across train and test',
+    r'(lies )?beside': 'next to, in the same folder',
+    r'read so': 'assumed',
+    r'by (lot|coin)': 'at random, permuted',
+    r'where (a|the) heat map lies': 'whether heat maps are faithful',
+}
+# Names that say that something was found, not what it is
+VAGUE_NAMES = {'told', 'said', 'seen', 'kept', 'found', 'looks', 'of_all', 'shares'}
+# Where one of these is right: file (or its end) -> the words
+EXCEPTIONS = {
+    'tools/structure.py': {*WORDS, *VAGUE_NAMES},
+}
+
+
+def modules():
+    "Name below the package -> path, without `all`, which gathers everything"
+    paths = {p.relative_to(PACKAGE).with_suffix('').as_posix().replace('/', '.'): p for p in PACKAGE.rglob('*.py')}
+    return {name: p for name, p in paths.items() if name not in ('all', '_modidx') and not name.endswith('__init__')}
+
+def imported(name, path, known):
+    "The modules of the package that the module `name` imports, at its top or inside a function"
+    here = ['skinlesion', *name.split('.')]
+    for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+        if isinstance(node, ast.Import): targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = here[:-node.level] if node.level else []
+            module = '.'.join([*base, *([node.module] if node.module else [])])
+            targets = [module, *(f'{module}.{alias.name}' for alias in node.names)]
+        else: continue
+        for target in targets:
+            module = target.removeprefix('skinlesion.')
+            if target.startswith('skinlesion.') and module in known: yield module
+
+def layer(name):
+    "The number of the layer of the module `name`"
+    fitting = [(len(part), i) for i, parts in enumerate(LAYERS) for part in parts if f'{name}.'.startswith(f'{part}.')]
+    if not fitting: raise SystemExit(f'skinlesion/{name}: in no layer of tools/structure.py; add it where it belongs')
+    return max(fitting)[1]
+
+def upward(graph):
+    "Imports from a higher layer"
+    return [f'{name} imports {other}, which is above it' for name, others in graph.items() for other in others
+            if layer(other) > layer(name)]
+
+def circles(graph):
+    "Modules that import each other, by removing again and again those that import nothing that is left"
+    left = {name: set(others) for name, others in graph.items()}
+    while free := [name for name, others in left.items() if not others & left.keys()]:
+        for name in free: del left[name]
+    return [f'a circle of imports goes through {", ".join(sorted(left))}'] if left else []
+
+def public_names(path):
+    "What `__all__` of the module lists"
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', '') == '__all__': return ast.literal_eval(node.value)
+    return []
+
+def twice(paths):
+    "Public names that two modules have"
+    homes = defaultdict(list)
+    for name, path in paths.items():
+        for public in public_names(path): homes[public].append(name)
+    return [f'`{public}` is public in {" and in ".join(names)}' for public, names in homes.items() if len(names) > 1]
+
+def texts():
+    "(file, place, text) of all that people read: notebooks cell by cell, templates, tables of texts, tools, README"
+    for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
+        if '.ipynb_checkpoints' in path.parts: continue
+        for i, cell in enumerate(json.loads(path.read_text(encoding='utf-8'))['cells']):
+            yield path, f'cell {i}', ''.join(cell['source'])
+    more = [*PACKAGE.rglob('*.j2'), *PACKAGE.rglob('*.toml'), *(ROOT/'benchmarks').glob('*.py'), *(ROOT/'tools').glob('*.py'),
+            ROOT/'CONTRIBUTING.md', ROOT/'Makefile', ROOT/'pyproject.toml', PACKAGE/'all.py']
+    for path in sorted(more): yield path, '', path.read_text(encoding='utf-8')
+
+def excepted(path, word):
+    name = path.relative_to(ROOT).as_posix()
+    return any(name.endswith(end) and word in words for end, words in EXCEPTIONS.items())
+
+def words():
+    "Home-made expressions in what people read"
+    for path, place, text in texts():
+        for pattern, right in WORDS.items():
+            for match in re.finditer(rf'\b(?:{pattern})\b', text, re.I):
+                if not excepted(path, pattern):
+                    yield f'{path.relative_to(ROOT)} {place}: "{match[0]}", write: {right}'
+
+def vague_names(paths):
+    "Names in the code that do not say what they hold"
+    for name, path in paths.items():
+        tree = ast.parse(path.read_text(encoding='utf-8'))
+        stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        stored |= {n.arg for n in ast.walk(tree) if isinstance(n, ast.arg)}
+        for vague in sorted(stored & VAGUE_NAMES):
+            if not excepted(path, vague): yield f'skinlesion/{name}: call `{vague}` what it holds'
+
+def main():
+    paths = modules()
+    graph = {name: set(imported(name, path, paths.keys())) - {name} for name, path in paths.items()}
+    problems = [*upward(graph), *circles(graph), *twice(paths), *words(), *vague_names(paths)]
+    for problem in problems: print(problem)
+    sys.exit(1 if problems else 0)
+
+
+if __name__ == '__main__': main()
