@@ -23,9 +23,9 @@ from ..domains.profile import guess_domain
 # %% ../../nbs/api/10_data.cases.ipynb #60367382
 class TableFacts:
     "Base of `Cases` and `Predictions`: a `table` with one row per image, and facts on all of them"
-    __iter__ = None # neither rows nor columns are meant by themselves: use `table` or `columns`
-
     def __len__(self): return len(self.table)
+
+    def __iter__(self): return iter(self.table.columns) # as a DataFrame does
 
     def __contains__(self, column): return column in self.table.columns
 
