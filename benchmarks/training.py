@@ -93,7 +93,7 @@ def contenders(dls, arch, out, more):
     def ours(*cbs, precision='auto'):
         learn = lesion_learner(dls, model=model(), precision=precision)
         learn.phase = 'all'
-        return with_fastai(learn, Journal(out, start_tracker('none', out, {}, {})), KeepBest(10**6), *cbs)
+        return with_fastai(learn, Journal(out, start_tracker('none', out, {}, {})), KeepBest(), *cbs)
     found = dict(ours=ours(), fastai=with_fastai(Learner(dls, model(), CrossEntropyLossFlat(), metrics=accuracy)), bare=bare(dls, model()))
     found['bare, channels last'] = bare(dls, model(), channels_last=True)
     if more:

@@ -35,6 +35,7 @@ from .train.distributed import *
 from .train.losses import *
 from .train.recipe import *
 from .train.seeding import *
+from .train.schedule import *
 from .train.learner import *
 from .train.tracking import *
 from .train.run import *

@@ -26,7 +26,7 @@ from .data.split import load_cases
 from .evaluate.calibration import Calibration, calibrate
 from .evaluate.metrics import METRICS, check_predictions, interval_text, metrics
 from .evaluate.operating import fit_thresholds
-from .evaluate.table import check_labels, predictions_table, read_predictions, run_model
+from .evaluate.table import check_labels, frame_of, predictions_table, read_predictions, run_model
 from .evaluate.report import Report, check_report_out, report, audited_shortcut
 from .image import InputSpec
 from .models.ensemble import Ensemble, with_views
@@ -56,7 +56,7 @@ class ModelOutputs:
 
     def table(self, split, calibration)->pd.DataFrame: # Predictions
         rows,logits = self.held[split]
-        return predictions_table(rows, calibration.probabilities(logits), self.cases.attrs['classes'], self.cases.attrs['positive'])
+        return frame_of(predictions_table(rows, calibration.probabilities(logits), self.cases.attrs['classes'], self.cases.attrs['positive']))
 
     def calibrated(self, equally_common)->tuple: # `Calibration`, and what it changes by split
         found = calibrate(self.held['valid'][1], self.targets('valid'), equally_common, self.held['valid'][0].group)
@@ -253,7 +253,7 @@ def _usable(folder, cases):
     except (InputError, OSError, ValueError, KeyError): return None # a folder of somebody else's, or a broken run
     test = cases[cases.split == 'test']
     same = [labels.get(os.path.abspath(p)) == l for p,l in zip(test.path, test.label)]
-    return table if all(same) and sorted(table.attrs['classes']) == sorted(cases.attrs['classes']) else None
+    return table if all(same) and sorted(table.classes) == sorted(cases.attrs['classes']) else None
 
 def _names(folders):
     "A name for each run: its folder, with the one above where two are alike, and its architecture"
@@ -387,7 +387,7 @@ def report_file(
     preds,valid = _judged_rows(table, predictions)
     try: check_predictions(preds)
     except InputError as e: raise InputError(f'{predictions}: {e}') from None
-    told = _rows_text(table, preds, valid) | {'Read so' if len(table.attrs['notes']) == 1 else f'Read so, {k}': n for k,n in enumerate(table.attrs['notes'], 1)}
+    told = _rows_text(table, preds, valid) | {'Read so' if len(table.notes) == 1 else f'Read so, {k}': n for k,n in enumerate(table.notes, 1)}
     for name,text in told.items(): print(f'{name}: {text}')
     result = report(preds, out, valid=valid, about={'Predictions': str(predictions)} | told, title=Path(predictions).stem, pdf=pdf)
     print(result)

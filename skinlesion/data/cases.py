@@ -19,6 +19,8 @@ from ..core import CASE_COLUMNS, InputError, plural, truncated_list
 class TableFacts:
     "Base of `Cases` and `Predictions`: a `table` with one row per image, and facts on all of them"
     def __len__(self): return len(self.table)
+    def __iter__(self): return iter(self.table.columns) # as a DataFrame does
+    def __contains__(self, column): return column in self.table.columns
 
     def __getattr__(self, name):
         # Only what is no field gets here: a column such as `cases.label`

@@ -31,6 +31,7 @@ from .metrics import (COMPARED, LOWER_IS_BETTER, METRICS, class_in_question, int
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import fit_thresholds, operating_section
+from .table import as_predictions, frame_of
 from .robustness import robustness_section
 from .section import Grid, Section, template
 from .activations import collect_activations
@@ -164,7 +165,7 @@ class Report:
         "What each section says"
         return {s.title: s.text for s in self.sections if not s.missing}
 
-    def missing_package(self)->dict: # Title -> reason
+    def missing(self)->dict: # Title -> reason
         "What the predictions do not allow"
         return {s.title: s.missing for s in self.sections if s.missing}
 
@@ -216,10 +217,11 @@ def report(
     "Scorer `preds`, and write figures, tables and one self-contained `report.html` to `out`"
     if out is not None: check_report_out(out)
     if pdf: find_browser()
-    preds = preds.reset_index(drop=True)
-    m = metrics(preds, positive, resamples, seed)
-    versus = {k: compare_models(preds, o, positive, resamples, seed) for k,o in (compare or {}).items()}
-    if choices is None and valid is not None: choices = fit_thresholds(valid, class_in_question(preds, positive))
+    preds = as_predictions(preds, positive)
+    m = metrics(preds, None, resamples, seed)
+    versus = {k: compare_models(preds, o, None, resamples, seed) for k,o in (compare or {}).items()}
+    if choices is None and valid is not None: choices = fit_thresholds(frame_of(as_predictions(valid)), preds.focus_class)
+    preds = frame_of(preds)
     seen = predictor and collect_activations(preds, predictor, train, train_embeddings)
     parts = [*_judged(preds, m, positive, choices, calibration, seen, resamples, seed), *_looked(preds, predictor, seen, audit), history_section(history)]
     m['sections'] = {s.name: dict(missing=s.missing) if s.missing else s.data for s in parts}

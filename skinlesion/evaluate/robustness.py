@@ -21,7 +21,7 @@ from ..core import InputError, plural, truncated_list
 from ..synth.paint import contact_sheet
 from .plots import COLOURS, GREY, literal, quiet
 from .metrics import check_predictions, compare, interval_text, metrics
-from .table import predictions_table
+from .table import frame_of, predictions_table
 from .section import Card, Gallery, Grid, Plot, Section, records
 from .activations import classify_images
 from .proportions import group_mean
@@ -107,7 +107,7 @@ def robustness(
     read = partial(_spoilt, images=images, seed=seed, spec=predictor.spec)
     logits = np.concatenate([o[1] for o in classify_images(jobs, predictor, read, desc='looking at worse copies')])
     probs = probabilities(logits, predictor.config['temperature'], predictor.config.get('vector')).reshape(-1, len(kept), len(predictor.classes))
-    tables = [predictions_table(kept, p, predictor.classes, preds.attrs.get('positive')) for p in probs]
+    tables = [frame_of(predictions_table(kept, p, predictor.classes, preds.attrs.get('positive'))) for p in probs]
     rows = [_row(t, tables[0], *job[:2], resamples) for t,job in zip(tables, jobs[::len(kept)])]
     res = pd.DataFrame(rows)
     res.attrs = dict(path=kept.path.iloc[0])

@@ -1,4 +1,4 @@
-"""Writes, checks and opens the folder that is a trained model
+"""Write, check and open the folder that is a trained model
 
 Docs: https://skinlesion.github.io/skinlesion/api/serve.bundle.html.md"""
 
@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from ..core import NOTICE, InputError, need, replacing, sha256, versions
+from ..domains.profile import load_domain
 from ..image import InputSpec
+from ..templates import render
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #e7576bc3
 SCHEMA = 1 # raised when a bundle of this version could not be read by older code
@@ -25,39 +27,45 @@ BUNDLE_FILES = ('model.onnx', 'model.safetensors', 'reference.npz', 'README.md')
 def open_bundle(
     folder, # A bundle
 )->dict: # Its config
-    "Check the schema version and every checksum of the bundle `folder`, and return its `config.json`"
+    "The `config.json` of the bundle `folder`; an `InputError` if the schema is another one or a checksum does not hold"
     folder = Path(folder)
     config = _read_config(folder)
     if config.get('schema') != SCHEMA:
-        raise InputError(f'{folder}: bundle of schema {config.get("schema")}, but this version of skinlesion reads {SCHEMA}; {_UPGRADE}')
-    if config.get('checksum') != _config_checksum(config): raise InputError(f'{folder/"config.json"}: {_CHANGED}')
-    if set(config['files']) != set(BUNDLE_FILES): raise InputError(f'{folder/"config.json"}: {_CHANGED}')
-    for name,expected in config['files'].items():
+        raise InputError(f'{folder}: bundle of schema {config.get("schema")}, but this version of skinlesion reads {SCHEMA}; use the '
+                         'version that wrote it, or a newer one')
+    files = config['files']
+    if config.get('checksum') != _config_checksum(config) or set(files) != set(BUNDLE_FILES): raise _damaged(folder/'config.json')
+    for name,checksum in files.items():
         if not (folder/name).is_file(): raise InputError(f'{folder}: the bundle has no {name}; get a whole copy')
-        if sha256(folder/name) != expected: raise InputError(f'{folder/name}: {_CHANGED}')
+        if sha256(folder/name) != checksum: raise _damaged(folder/name)
     return config
 
 def load_reference(
     folder, # A bundle
-)->dict: # As from `embedding_reference`
+)->dict: # Name to array, as from `embedding_reference`
     "The arrays in the bundle's `reference.npz`"
-    with np.load(Path(folder)/'reference.npz', allow_pickle=False) as z: return dict(z)
+    with np.load(Path(folder)/'reference.npz', allow_pickle=False) as arrays: return dict(arrays)
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #9d16c666
-_CHANGED = 'differs from its checksum, so it was changed or damaged after the bundle was written; get a fresh copy'
-_UPGRADE = 'use the version that wrote it, or a newer one'
+def _damaged(file):
+    return InputError(f'{file}: differs from its checksum, so it was changed or damaged after the bundle was written; get a fresh copy')
 
 def _read_config(folder):
-    if not (folder/'config.json').is_file(): raise InputError(f'{folder}: not a bundle, for it has no config.json{_hint(folder)}')
-    try: config = json.loads((folder/'config.json').read_text(encoding='utf-8'))
-    except ValueError: raise InputError(f'{folder/"config.json"}: {_CHANGED}') from None
-    if not isinstance(config, dict) or not isinstance(config.get('files'), dict): raise InputError(f'{folder/"config.json"}: {_CHANGED}')
+    "The unchecked config; an `InputError` if there is none, or it is no config"
+    file = folder/'config.json'
+    if not file.is_file():
+        inner = folder/'bundle'
+        hint = f'; did you mean {inner}?' if (inner/'config.json').is_file() else ''
+        raise InputError(f'{folder}: not a bundle, for it has no config.json{hint}')
+    try: config = json.loads(file.read_text(encoding='utf-8'))
+    except ValueError: raise _damaged(file) from None
+    if not isinstance(config, dict) or not isinstance(config.get('files'), dict): raise _damaged(file)
     return config
 
-def _hint(folder): return f'; did you mean {folder/"bundle"}?' if (folder/'bundle'/'config.json').is_file() else ''
-
 def _config_checksum(config):
-    text = json.dumps({k: v for k,v in config.items() if k != 'checksum'}, sort_keys=True)
+    "SHA-256 of the config without its own checksum"
+    content = {key: value for key,value in config.items() if key != 'checksum'}
+    text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #9845dc3d
@@ -71,7 +79,8 @@ def write_bundle(
         tmp.mkdir()
         for name,write in parts.items(): write(tmp/name)
         (tmp/'README.md').write_text(model_card(config), encoding='utf-8')
-        config = dict(schema=SCHEMA, **config, files={n: sha256(tmp/n) for n in BUNDLE_FILES})
+        checksums = {name: sha256(tmp/name) for name in BUNDLE_FILES}
+        config = dict(schema=SCHEMA, **config, files=checksums)
         config['checksum'] = _config_checksum(config)
         (tmp/'config.json').write_text(json.dumps(config, indent=1, allow_nan=False), encoding='utf-8')
 
@@ -83,45 +92,32 @@ def model_card(
     config:dict, # As for `write_bundle`
 )->str: # Markdown
     "The bundle's `README.md`"
-    tags = ['image-classification', 'dermatology', 'medical', 'skinlesion', 'onnx']
-    head = ['---', 'library_name: skinlesion', 'pipeline_tag: image-classification', 'tags:', *(f'- {t}' for t in tags), '---']
-    classes = html.escape(', '.join(config['classes'])) # a class folder may be called anything
-    positive = f' The positive class is {html.escape(config["positive"])}.' if config.get('positive') else ''
-    size = config['input']
-    drawn = ' **It was trained on synthetic images, drawn and not photographed, and says nothing about skin.**' if config.get('synthetic') else ''
-    what = (f'Tells {classes} apart in images.{positive}{drawn} It takes images of {size["size"]} x {size["size"]} pixels '
-            f'with {size["channels"]} channels, prepared by `skinlesion.image.prepare`.')
-    lines = [f'# {config["architecture"]["name"]}: {classes}', f'**{NOTICE}**', what,
-             '## Intended use', config['intended_use'], '## Measured', _metrics_lines(config), *_findings_lines(config), '## How to use', _usage(),
-             '## Made with', '\n'.join(f'- {k}: {v}' for k,v in config['versions'].items())]
-    return '\n'.join(head) + '\n\n' + '\n\n'.join(lines) + '\n'
+    scores = config.get('metrics') or dict(metrics={})
+    return render(
+        'serve/card.md.j2',
+        config=config,
+        domain=load_domain(config.get('domain') or 'other'),
+        scores=[_score_row(name, entry) for name,entry in scores['metrics'].items() if name not in SECOND_NAMES],
+        findings={title: html.escape(text, quote=False) for title,text in (config.get('findings') or {}).items()},
+        is_balanced=(config.get('recipe') or {}).get('imbalance', 'none') != 'none',
+        notice=NOTICE,
+    )
 
-_AGAIN = ('macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1') # second names, with several classes
-_ACRONYMS = dict(auroc='AUROC', npv='negative predictive value', f1='F1', mcc='MCC', ece='calibration error (ECE)', brier='Brier score', kappa="Cohen's kappa")
+# %% ../../nbs/api/50_serve.bundle.ipynb #34eeabb4
+SECOND_NAMES = ('macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1') # of scores that are listed already
+LOWER_IS_BETTER = ('brier', 'log_loss', 'ece')
+_ABBREVIATIONS = dict(auroc='AUROC', npv='negative predictive value', f1='F1', mcc='MCC', ece='calibration error (ECE)', brier='Brier score',
+                      kappa="Cohen's kappa")
 
-def _named(key):
-    "A score as a reader knows it"
-    name = ' '.join(_ACRONYMS.get(o, o) for o in key.split('_'))
-    return name[0].upper() + name[1:] + (', lower is better' if key in ('brier', 'log_loss', 'ece') else '')
+def score_title(name):
+    words = ' '.join(_ABBREVIATIONS.get(word, word) for word in name.split('_'))
+    return words[0].upper() + words[1:] + (', lower is better' if name in LOWER_IS_BETTER else '')
 
-def _metrics_lines(config):
-    m = config.get('metrics')
-    if not m: return 'Not measured.'
-    rows = [f'| {_named(k)} | {_num(v["value"])} | {_num(v["low"])} to {_num(v["high"])} |' for k,v in m['metrics'].items() if k not in _AGAIN]
-    return f'On {m["n"]} {m["split"]} images of the same source as the training images:\n\n' + '\n'.join(
-        ['| metric | value | 95% interval |', '| --- | --- | --- |', *rows])
+def _score_row(name, entry):
+    "Title, value and interval of a score, as text"
+    return dict(title=score_title(name), **{key: _decimals(entry[key]) for key in ('value', 'low', 'high')})
 
-def _findings_lines(config):
-    "What the report found beyond the scores, and what it could not judge"
-    found = config.get('findings') or {}
-    lines = [f'- **{html.escape(k)}**: {html.escape(v, quote=False)}' for k,v in found.items()]
-    if (config.get('recipe') or {}).get('imbalance', 'none') != 'none':
-        lines.append('- **Prevalence**: the probabilities are those of a population in which all classes are equally common, since rare '
-                     'classes were given more weight in training.')
-    return ['## What the report found', '\n'.join(lines)] if lines else []
-
-def _num(v): return 'undefined' if v is None else f'{v:.3f}'
-def _usage(): return '```\nskinlesion predict BUNDLE image.jpg\nskinlesion serve BUNDLE\n```'
+def _decimals(value): return 'undefined' if value is None else f'{value:.3f}'
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #e5224551
 def save_bundle(
@@ -130,26 +126,44 @@ def save_bundle(
     classes:list, # Its classes, in the order of its outputs
     spec:InputSpec, # Its input
     reference:dict, # From `postprocess.embedding_reference`
-    positive:str=None, # The positive class, if there is one
-    **about, # More for `config.json`: `metrics`, `recipe`, `data_hash`, `temperature` ...
+    positive:str|None=None, # The positive class, if there is one
+    **facts, # More for `config.json`: `domain`, `metrics`, `recipe`, `data_hash`, `temperature` ...
 )->Path: # `out`
-    "Write `model` as a bundle, whose ONNX graph is checked to answer as the network does"
+    "Write `model` as a bundle; a `RuntimeError` if its ONNX graph does not give the network's probabilities"
     export = need('skinlesion.models.export')
+    config = dict(
+        architecture=model.recreate,
+        classes=list(classes),
+        positive=positive,
+        input=spec.to_dict(),
+        temperature=1.,
+        vector=None,
+        thresholds={},
+        conformal=None,
+        refer=None,
+        metrics=None,
+        intended_use=INTENDED_USE,
+        versions=versions(),
+    )
     with tempfile.TemporaryDirectory() as tmp:
         onnx = Path(tmp)/'model.onnx'
         export.export_onnx(model, spec, onnx)
-        checks = _check_graph(export, model, spec, onnx)
-        config = dict(architecture=model.recreate, classes=list(classes), positive=positive, input=spec.to_dict(), temperature=1., vector=None,
-                      thresholds={}, conformal=None, refer=None, metrics=None, intended_use=INTENDED_USE, versions=versions(), **checks)
-        write_bundle(out, config | about, {'model.onnx': partial(shutil.copyfile, onnx), 'reference.npz': partial(_save_npz, reference),
-                                           'model.safetensors': partial(export.save_weights, model)})
+        config |= _compare_graph(export, model, spec, onnx)
+        parts = {
+            'model.onnx': partial(shutil.copyfile, onnx),
+            'reference.npz': partial(_save_npz, reference),
+            'model.safetensors': partial(export.save_weights, model),
+        }
+        write_bundle(out, config | facts, parts)
     return Path(out)
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #0f7661a6
-def _check_graph(export, model, spec, onnx):
-    gap,error = export.parity(model, spec, onnx),export.map_error(model, spec)
-    if gap > export.ONNX_TOLERANCE: raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than '
-                                               f'{export.ONNX_TOLERANCE:.0e}')
+def _compare_graph(export, model, spec, onnx):
+    "How far the graph is from the network, and the map from the logits"
+    gap = export.parity(model, spec, onnx)
+    if gap > export.ONNX_TOLERANCE:
+        raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than {export.ONNX_TOLERANCE:.0e}')
+    error = export.map_error(model, spec)
     return dict(onnx_gap=gap, map_error=error, map_exact=error < export.MAP_TOLERANCE)
 
 def _save_npz(arrays, file):
@@ -158,9 +172,11 @@ def _save_npz(arrays, file):
 # %% ../../nbs/api/50_serve.bundle.ipynb #e135f067
 def add_to_bundle(
     folder, # A bundle
-    **about, # More for its `config.json`, such as `findings`: title -> text
+    **facts, # More for its `config.json`, such as `findings`: title -> text
 ):
     "Write the bundle `folder` again with more in its config, and the model card that follows from it"
-    folder,config = Path(folder),open_bundle(folder)
-    kept = {k: v for k,v in config.items() if k not in ('schema', 'files', 'checksum')}
-    write_bundle(folder, kept | about, {n: partial(shutil.copyfile, folder/n) for n in BUNDLE_FILES if n != 'README.md'})
+    folder = Path(folder)
+    config = open_bundle(folder) | facts
+    for key in ('schema', 'files', 'checksum'): del config[key]
+    parts = {name: partial(shutil.copyfile, folder/name) for name in BUNDLE_FILES if name != 'README.md'}
+    write_bundle(folder, config, parts)
