@@ -90,7 +90,7 @@ def ood_distances(
     others:dict|None=None, # More kinds of images: name -> image files
     kinds=load_domain('skin').out_of_distribution, # Those of `OOD_KINDS` to draw
     n:int=50, # Of each
-    seed:int=42, # Fixes what is drawn
+    seed:int=42, # Fixes the synthetic images
 )->pd.DataFrame: # kind, group, distance; `OWN_KIND` comes first
     "How far the images of `activations`, and images of other kinds, are from the training images"
     size = min(predictor.spec.size, 224)
@@ -158,14 +158,14 @@ def _auroc(own, other):
     preds = Predictions(table, ['own', 'other'], 'other')
     return metrics(preds, resamples=AUROC_RESAMPLES)['metrics']['auroc']
 
-# %% ../../nbs/api/48_evaluate.ood.ipynb #7cd1aa88
+# %% ../../nbs/api/48_evaluate.ood.ipynb #00cb66be
 def ood(
     activations:Activations, # From `collect_activations`
     predictor, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
     kinds=load_domain('skin').out_of_distribution, # Those of `OOD_KINDS` to draw
     n:int=50, # Synthetic images of each kind
-    seed:int=42, # Fixes what is drawn
+    seed:int=42, # Fixes the synthetic images
 )->pd.DataFrame: # As from `ood_table`
     "Test the distance of `predictor` with images of other kinds"
     distances = ood_distances(activations, predictor, others, kinds, n, seed)
@@ -203,7 +203,7 @@ def ood_section(
     others:dict|None=None, # More kinds of images: name -> image files
     domain:str='skin', # A name in `domains.profile.DOMAINS`: what the model is for
     n:int=50, # Synthetic images of each kind
-    seed:int=42, # Fixes what is drawn
+    seed:int=42, # Fixes the synthetic images
     n_images:int=8, # Shown of the test images, those farthest from the training
 )->Section: # Named `ood`
     "Whether images of other kinds are detected as out of distribution, in words, figures and images"
