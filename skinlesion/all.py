@@ -10,6 +10,7 @@ from .synth.tissue import *
 from .synth.xray import *
 from .synth.sets import *
 from .data.files import *
+from .data.cases import *
 from .data.readers import *
 from .store.archive import *
 from .store.fetch import *
@@ -20,6 +21,7 @@ from .data.layouts import *
 from .data.duplicates import *
 from .data.deduplicate import *
 from .data.split import *
+from .data.load import *
 from .data.shortcuts import *
 from .data.audit import *
 from .data.prepared import *
@@ -31,6 +33,7 @@ from .models.residual import *
 from .models.ensemble import *
 from .models.registry import *
 from .models.export import *
+from .models.inference import *
 from .train.distributed import *
 from .train.losses import *
 from .train.recipe import *

@@ -20,9 +20,11 @@ import pandas as pd
 
 from ..core import CASE_COLUMNS, NOTICE, InputError, check_writable_folder, plural, printable, replacing, truncated_list
 from ..store.cache import cached_value
+from .cases import as_cases, table_of
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
-from .scan import scan_images, common_folder
+from .files import common_folder
+from .scan import scan_images
 from .shortcuts import shortcut_score
 from .split import groups_across_splits
 from ..image import open_image
@@ -298,10 +300,13 @@ def audit(
 )->Audit:
     "Look through `cases` for what makes scores lie"
     if out is not None: check_writable_folder(out)
-    cases = cases.sort_values('path') # so that row order cannot matter
+    cases = as_cases(cases)
     root = _root(cases)
     if out is not None and os.path.realpath(out) == os.path.realpath(root): raise InputError(f'{out}: holds the images; choose another folder for the audit')
-    looks,left_out = scan_images(cases.path),_left_out(cases)
+    left_out = _left_out(cases)
+    cases = cases.table.sort_values('path') # so that row order cannot matter
+    if against is not None: against = table_of(against)
+    looks = scan_images(cases.path)
     other = scan_images(against.path) if against is not None else None
     def findings(): return [asdict(_relative(f, root)) for f in _findings(cases, looks, left_out, against, other, seed)]
     found = cached_value(f'audit {_fingerprint(cases, looks, left_out, against, other, root, seed)}', findings)
@@ -315,7 +320,7 @@ _EDITION = 1 # to be counted up when an audit finds another thing in the same da
 
 def _left_out(cases):
     "Facts of the files that are no part of `cases`; each has a reason"
-    why = {p: reason for p,reason in cases.attrs.get('skipped', ()) if os.path.lexists(p)}
+    why = {p: reason for p,reason in cases.skipped if os.path.lexists(p)}
     facts = scan_images(why, common_folder(cases.path)).table
     return facts.assign(reason=facts.reason.where(facts.reason != '', facts.path.map(why)))
 
@@ -342,7 +347,7 @@ def _across(cases, looks, against, other): return [] if against is None else dup
 
 def _root(cases):
     "The folder that all images are in"
-    root = os.path.abspath(cases.attrs.get('root', '.'))
+    root = os.path.abspath(cases.root or '.')
     folder = root if os.path.isdir(root) else os.path.dirname(root)
     shared = common_folder(cases.path)
     return folder if os.path.join(shared, '').startswith(os.path.join(folder, '')) else shared

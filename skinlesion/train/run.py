@@ -24,7 +24,7 @@ from fastai.learner import Learner
 from fastai.torch_core import get_model, rank_distrib, to_detach
 
 from ..core import InputError, Progress, replacing, versions
-from ..data.layouts import write_cases
+from ..data.cases import as_cases, write_cases
 from .loaders import lesion_dls
 from ..models.registry import build_model
 from .learner import KeepBest, WeightAverage, fit, has_bf16, lesion_learner
@@ -71,7 +71,7 @@ def describe_run(
     cpu = dict(system=platform.platform(), processor=platform.processor() or platform.machine(), cores=os.cpu_count(), threads=torch.get_num_threads(), bf16=has_bf16())
     gpu = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     counts = {s: int(n) for s,n in cases.split.value_counts().items()}
-    return dict(id=uuid.uuid4().hex[:12], data=cases.attrs['root'], data_hash=cases.attrs['data_hash'], images=counts, skipped=cases.attrs['skipped'], seed=recipe.seed,
+    return dict(id=uuid.uuid4().hex[:12], data=cases.root, data_hash=cases.data_hash, images=counts, skipped=cases.skipped, seed=recipe.seed,
                 git_commit=_git_commit(), versions=versions(), machine=cpu | dict(gpu=gpu), started=utc_now(), finished=None, seconds={})
 
 def utc_now()->str: # ISO 8601, UTC
@@ -237,6 +237,7 @@ def fit_run(
 )->Run:
     "Train as `recipe` says on `cases`, and keep the record in `out`"
     out,first = Path(out),rank_distrib() == 0
+    cases = as_cases(cases)
     about = check_begin(recipe, cases, out, resume) if first else describe_run(recipe, cases)
     learn,plan = make_learner(recipe, cases, num_workers)
     if first: begin_run(recipe, cases, out, about)
@@ -275,7 +276,7 @@ def make_learner(
 )->tuple: # `Learner`, and its phases
     "The learner and schedule of `recipe`"
     seed_everything(recipe.seed)
-    model = build_model(recipe.arch, len(cases.attrs['classes']), recipe.channels, recipe.pretrained)
+    model = build_model(recipe.arch, len(cases.classes), recipe.channels, recipe.pretrained)
     spec = recipe.input_spec(model.input_spec)
     if getattr(model, 'pretrained_cfg', {}).get('fixed_input_size') and spec.size != model.input_spec.size:
         raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; leave out --size')
