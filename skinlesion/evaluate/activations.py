@@ -11,7 +11,7 @@ __all__ = ['NAME_LENGTH', 'classify_images', 'Activations', 'collect_activations
 import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import numpy as np
@@ -92,7 +92,7 @@ class Activations:
         "The predictions with the probabilities before any calibration"
         columns = [prob_column(c) for c in self.preds.classes]
         probs = pd.DataFrame(probabilities(self.logits), columns=columns)
-        return replace(self.preds, table=self.preds.table.assign(**probs))
+        return self.preds.assign(**probs)
 
     def image_with_map(self,
         path, # An image of `preds`
@@ -104,7 +104,7 @@ class Activations:
         if img is None or row is None: return img
         return overlay(img, self.maps[row].astype(np.float32), self.spec)
 
-# %% ../../nbs/api/46_evaluate.activations.ipynb #6a7a7369
+# %% ../../nbs/api/46_evaluate.activations.ipynb #a3a2284c
 def collect_activations(
     preds, # Predictions, whose most probable class maps are evidence for
     predictor, # A `Predictor`, or what has its parts; the one that made `preds`
@@ -121,7 +121,7 @@ def collect_activations(
     indices,maps,embeddings,logits = _run_all(preds.table.path, predictor, predicted, 'predicting images')
     readable = np.isin(np.arange(len(preds.table)), indices)
     activations = Activations(
-        preds=replace(preds, table=preds.table[readable].reset_index(drop=True)),
+        preds=preds[readable],
         embeddings=embeddings,
         maps=maps,
         distances=embedding_distance(embeddings, predictor.reference),
