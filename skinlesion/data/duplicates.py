@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from ..core import Progress, need
-from ..store.cache import cached_value
+from ..store.cache import cached_value, code_version
 from .scan import SIDE, Scan, scan_images
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #f59af002
@@ -264,15 +264,14 @@ def find_duplicates(
     "Pairs of files with the same content, and of images that are near-duplicates"
     checksums = _checksums(scan)
     if other is not None: checksums = [*checksums, '', *_checksums(other)]
-    identity = '\n'.join([f'{_EDITION} {min_similarity}', *checksums])
+    code = code_version('skinlesion.data.duplicates', 'skinlesion.data.scan', 'skinlesion.image')
+    identity = '\n'.join([f'{code} {min_similarity}', *checksums])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     def search(): return _search(scan, other, min_similarity).to_dict('list')
     pairs = cached_value(f'duplicates {digest[:40]}', search)
     return pd.DataFrame(pairs).astype(dict(i=int, j=int, kind=object, similarity=float))
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #c8a1c40e
-_EDITION = 1
-
 def _checksums(scan):
     is_usable = scan.table.reason == ''
     return scan.table.sha256.where(is_usable, '').tolist()
