@@ -165,7 +165,7 @@ class Report:
         "What each section says"
         return {s.title: s.text for s in self.sections if not s.missing}
 
-    def missing_package(self)->dict: # Title -> reason
+    def missing(self)->dict: # Title -> reason
         "What the predictions do not allow"
         return {s.title: s.missing for s in self.sections if s.missing}
 

@@ -161,10 +161,10 @@ def save_bundle(
 def _compare_graph(export, model, spec, onnx):
     "How far the graph is from the network, and the map from the logits"
     gap = export.parity(model, spec, onnx)
-    if gap > export.PARITY:
-        raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than {export.PARITY:.0e}')
+    if gap > export.ONNX_TOLERANCE:
+        raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than {export.ONNX_TOLERANCE:.0e}')
     error = export.map_error(model, spec)
-    return dict(onnx_gap=gap, map_error=error, map_exact=error < export.EXACT)
+    return dict(onnx_gap=gap, map_error=error, map_exact=error < export.MAP_TOLERANCE)
 
 def _save_npz(arrays, file):
     with open(file, 'wb') as f: np.savez(f, **arrays) # to a file object: savez would add .npz to a name

@@ -53,7 +53,7 @@ def _familiar(score, unlike):
 
 def _follows(answer):
     "What the answer is worth, by what was chosen on validation, as HTML"
-    warn = f'<p class="sl-warn"><b>Ask a person</b>: {html.escape(answer.doubt)}.</p>' if answer.doubt else ''
+    warn = f'<p class="sl-warn"><b>Ask a person</b>: {html.escape(answer.referral_reason)}.</p>' if answer.referral_reason else ''
     if answer.coverage is None: return warn
     inside = ' or '.join(f'<b>{html.escape(c)}</b>' for c in answer.classes_in_set) or 'none of the classes, for none is usual enough'
     return (f'{warn}<p class="sl-note">Within {answer.coverage:.0%} certainty: '
@@ -71,7 +71,7 @@ def _answer_html(answer):
     ranked = sorted(answer.probabilities.items(), key=lambda o: -o[1])
     bars = ''.join(_bar(c, p, c == answer.pred) for c,p in ranked)
     head = f'<div class="sl-head"><b>{html.escape(answer.pred)}</b> <span>{_percent(answer.probabilities[answer.pred])}</span></div>'
-    return f'<div class="sl-answer" role="status">{head}{bars}{_follows(answer)}{_familiar(answer.ood_score, answer.unlike)}</div>'
+    return f'<div class="sl-answer" role="status">{head}{bars}{_follows(answer)}{_familiar(answer.ood_score, answer.out_of_distribution)}</div>'
 
 # %% ../../nbs/api/56_serve.demo.ipynb #1bd1a1d6
 def _reading(config, answer):

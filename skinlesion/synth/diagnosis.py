@@ -15,38 +15,38 @@ from PIL import Image
 
 from ..core import InputError
 from .lesion import BLOOD, bare_lesion, photograph, sign_strengths, streams
-from .paint import Mask, absorb, check_size, mix, noise, rgb, smooth, to_image
+from .paint import Mask, absorb, check_size, mix, noise, rgb, smooth_step, to_image
 
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #7c058267
 _KERATIN = rgb(0.1, 0.32, 0.85) # yellow
 
 def _akiec(rng, img, depth, u, v, s):
     size = img.shape[-1]
-    img = absorb(img, 0.75*s*smooth(depth + 0.1, 0.25)*np.clip(0.7 + 0.5*noise(rng, 9, size), 0.1, 1.6), BLOOD)
-    scales = smooth(noise(rng, 60, size) + 0.7*noise(rng, 12, size) - 1.1, 0.4)*smooth(depth, 0.1)
+    img = absorb(img, 0.75*s*smooth_step(depth + 0.1, 0.25)*np.clip(0.7 + 0.5*noise(rng, 9, size), 0.1, 1.6), BLOOD)
+    scales = smooth_step(noise(rng, 60, size) + 0.7*noise(rng, 12, size) - 1.1, 0.4)*smooth_step(depth, 0.1)
     return mix(img, 0.7*s*scales, rgb(0.95, 0.90, 0.84))
 
 def _bcc(rng, img, depth, u, v, s):
-    size,inside = img.shape[-1],smooth(depth, 0.08)
+    size,inside = img.shape[-1],smooth_step(depth, 0.08)
     img = absorb(img, 0.35*s*inside, BLOOD)
     img = mix(img, 0.25*s*inside, rgb(0.95, 0.86, 0.86)) # pearly
     nests = _discs(rng, depth, u, v, 9, 0.08, 0.2)
     img = mix(img, 0.75*s*nests, rgb(0.33, 0.35, 0.45))
-    return mix(img, 0.8*s*_vessels(rng, size)*smooth(depth + 0.15, 0.1), rgb(0.68, 0.16, 0.2))
+    return mix(img, 0.8*s*_vessels(rng, size)*smooth_step(depth + 0.15, 0.1), rgb(0.68, 0.16, 0.2))
 
 def _bkl(rng, img, depth, u, v, s):
-    inside = smooth(depth - 0.02, 0.025)
+    inside = smooth_step(depth - 0.02, 0.025)
     img = absorb(img, 0.75*s*inside, _KERATIN)
     img = mix(img, 0.8*s*_discs(rng, depth, u, v, 22, 0.03, 0.06), rgb(0.93, 0.87, 0.72)) # milia
     return mix(img, 0.75*s*_discs(rng, depth, u, v, 22, 0.03, 0.07), rgb(0.22, 0.13, 0.08)) # comedo-like openings
 
 def _df(rng, img, depth, u, v, s):
     x,y,r = *rng.uniform(-0.12, 0.12, 2), rng.uniform(0.35, 0.55)
-    pale = smooth(r - np.hypot(u-x, v-y) + 0.08*noise(rng, 16, img.shape[-1]), 0.2)
-    return mix(absorb(img, 0.3*s*smooth(depth, 0.3), BLOOD), 0.7*s*pale, rgb(0.92, 0.79, 0.75))
+    pale = smooth_step(r - np.hypot(u-x, v-y) + 0.08*noise(rng, 16, img.shape[-1]), 0.2)
+    return mix(absorb(img, 0.3*s*smooth_step(depth, 0.3), BLOOD), 0.7*s*pale, rgb(0.92, 0.79, 0.75))
 
 def _vasc(rng, img, depth, u, v, s):
-    img = absorb(img, 0.9*s*smooth(depth, 0.06), BLOOD)
+    img = absorb(img, 0.9*s*smooth_step(depth, 0.06), BLOOD)
     img = mix(img, 0.9*s*_discs(rng, depth, u, v, 16, 0.15, 0.32), rgb(0.62, 0.06, 0.16))
     return mix(img, 0.75*s*_discs(rng, depth, u, v, 6, 0.12, 0.28), rgb(0.30, 0.08, 0.28))
 
@@ -58,8 +58,8 @@ def _discs(rng, depth, u, v, n, small, large):
     out = np.zeros_like(depth)
     for far,turn,r in rng.uniform((0, 0, small), (0.85, 2*math.pi, large), (n, 3)).tolist():
         away = np.hypot(u - far*math.cos(turn), v - far*math.sin(turn))
-        np.maximum(out, smooth(r - away, 0.02), out=out)
-    return out*smooth(depth - 0.02, 0.04)
+        np.maximum(out, smooth_step(r - away, 0.02), out=out)
+    return out*smooth_step(depth - 0.02, 0.04)
 
 def _vessels(rng, size):
     "Coverage by branching vessels, 0..1"

@@ -1,4 +1,4 @@
-"""Synthetic lesions, benign and malignant, drawn and not photographed
+"""Synthetic skin lesions, benign and malignant
 
 Docs: https://skinlesion.github.io/skinlesion/api/synth.lesion.html.md"""
 
@@ -9,25 +9,32 @@ __all__ = ['SIGNS', 'LESION_CLASSES', 'sign_strengths', 'draw_signs', 'draw_lesi
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #56b26d3e
 import math
+from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image
 
 from ..core import InputError
-from .paint import Mask, absorb, check_size, grid, mix, noise, rgb, smooth, to_image
+from skinlesion.synth.paint import (
+    Mask, absorb, along, bend, check_size, distance_to, grid, layered_noise, mix, noise, rgb, smooth_step, to_image,
+)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #068b6d47
 SIGNS = ('asymmetry', 'border', 'colour')
 LESION_CLASSES = ('benign', 'malignant')
 
 def sign_strengths(
-    malignant:bool, # Which class to draw from
+    malignant:bool, # Class to sample from
     rng=None, # Seed or `numpy.random.Generator`
 )->dict: # Strength of each of `SIGNS`, 0..1
-    "Draw how strongly a lesion shows each sign; the classes overlap"
+    "Sample how strongly a lesion shows each sign; the classes overlap"
     rng = np.random.default_rng(rng)
-    z = (1. if malignant else -1.) + 0.45*rng.standard_normal() + 0.8*rng.standard_normal(len(SIGNS))
-    return dict(zip(SIGNS, (1/(1 + np.exp(-1.4*z))).tolist()))
+    mean = 1. if malignant else -1.
+    shared = 0.45*rng.standard_normal()
+    own = 0.8*rng.standard_normal(len(SIGNS))
+    z = mean + shared + own
+    strengths = 1/(1 + np.exp(-1.4*z))
+    return dict(zip(SIGNS, strengths.tolist()))
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #a6cfada6
 MELANIN = rgb(0.50, 0.90, 1.15) # absorbs blue most, so more of it is browner
@@ -36,180 +43,282 @@ PALE = rgb(0.98, 0.95, 0.93) # skin without either
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #6d77e2ec
 def _skin(rng, size):
-    "Bare skin, and its overall colour"
+    "Bare skin, and its mean colour"
     melanin = 1.7*rng.beta(0.9, 2.3)
     blood = rng.uniform(0.08, 0.72)/(1 + melanin) # dark skin shows less of it
-    tone = PALE*np.exp(-melanin*MELANIN - blood*BLOOD)*rgb(*rng.uniform(0.96, 1.04, 3)) # white balance varies
-    rough,blotch = rng.uniform(0.3, 1), rng.uniform(0.02, 0.13)
-    relief = rough*(0.022*noise(rng, 80, size) + 0.022*noise(rng, 36, size) + 0.012*noise(rng, 12, size))
-    img = tone*(1 + relief - 0.05*rough*_net(rng, size, 26))
-    img = absorb(img, blotch*noise(rng, 5, size) + 0.4*blotch*noise(rng, 22, size), BLOOD)
-    return absorb(img, 0.03*noise(rng, 7, size), MELANIN), tone
+    absorbed = melanin*MELANIN + blood*BLOOD
+    white_balance = rng.uniform(0.96, 1.04, 3)
+    tone = PALE*np.exp(-absorbed)*rgb(*white_balance)
+    roughness = rng.uniform(0.3, 1)
+    blotch = rng.uniform(0.02, 0.13)
+    relief = layered_noise(rng, size, {80: 0.022, 36: 0.022, 12: 0.012})
+    relief = roughness*relief
+    lines = 0.05*roughness*_network(rng, size, 26)
+    img = tone*(1 + relief - lines)
+    redness = layered_noise(rng, size, {5: blotch, 22: 0.4*blotch})
+    img = absorb(img, redness, BLOOD)
+    img = absorb(img, 0.03*noise(rng, 7, size), MELANIN)
+    return img, tone
 
-def _net(rng, size, meshes):
-    "A honeycomb of lines, 0..1: three plane waves at 120 degrees, bent by noise"
+def _network(rng, size, meshes):
+    "A honeycomb of lines, 0..1: three plane waves at 120 degrees, bent by noise; `meshes` a side"
     x,y = grid(size)
-    x,y = (o + 0.9/meshes*noise(rng, 9, size) + 0.25/meshes*noise(rng, 30, size) for o in (x, y))
-    turn,k = rng.uniform(0, math.pi), meshes*math.pi
-    waves = sum(np.cos(k*(x*math.cos(turn+a) + y*math.sin(turn+a))) for a in (0, 2*math.pi/3, 4*math.pi/3))
-    return smooth(-0.35 - waves, 0.5)
-
-def _light(rng, size):
-    "Uneven light: a slope and a fall-off from a bright spot"
-    x,y = grid(size)
-    turn,slope,fall = rng.uniform(0, 2*math.pi), rng.uniform(0, 0.10), rng.uniform(0, 0.16)
-    cx,cy = rng.uniform(-0.3, 0.3, 2).tolist()
-    return np.float32(1) + slope*(x*math.cos(turn) + y*math.sin(turn)) - fall*((x-cx)**2 + (y-cy)**2)/2
+    x,y = bend(rng, x, y, {9: 0.9/meshes, 30: 0.25/meshes})
+    turn = rng.uniform(0, math.pi)
+    frequency = meshes*math.pi
+    waves = 0
+    for angle in (0, 2*math.pi/3, 4*math.pi/3):
+        position = along(x, y, turn+angle)
+        waves = waves + np.cos(frequency*position)
+    return smooth_step(-0.35 - waves, 0.5)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #751835ac
-_ANGLES = np.linspace(-np.pi, np.pi, 361).astype(np.float32)
+_ANGLES = np.linspace(-np.pi, np.pi, 361).astype(np.float32) # of the points of an outline
 
 def _outline(rng, signs):
-    "Radius by `_ANGLES` of an outline with the area and centroid of the unit disc"
-    a,b = signs['asymmetry'],signs['border']
-    axis,long = rng.uniform(0, np.pi), rng.uniform(0, 0.16)
+    "Radius by `_ANGLES` of an outline with the area of the unit disc, and its centroid"
+    axis = rng.uniform(0, np.pi)
+    elongation = rng.uniform(0, 0.16)
     lobe,bay = rng.uniform(-np.pi, np.pi, 2)
-    r = 1 + long*np.cos(2*(_ANGLES-axis)) + a*(1.1*_bump(lobe, 4.) - 0.45*_bump(lobe + 2 + bay/3, 5.))
-    k = np.arange(3, 15)[:, None]
-    waves = np.cos(k*_ANGLES + rng.uniform(0, 2*np.pi, k.shape))*rng.normal(size=k.shape)/k**0.9
-    r = np.maximum(r*(1 + (0.01 + 0.26*b)*waves.sum(0)), 0.25)
-    return _recentre(r/np.sqrt((r[:-1]**2).mean()))
+    ellipse = elongation*np.cos(2*(_ANGLES-axis))
+    lobe_and_bay = 1.1*_bump(lobe, 4.) - 0.45*_bump(lobe + 2 + bay/3, 5.)
+    r = 1 + ellipse + signs['asymmetry']*lobe_and_bay
 
-def _bump(at, narrow):
-    "A smooth bump of height 1 around the angle `at`"
-    return np.exp(narrow*(np.cos(_ANGLES-at) - 1))
+    order = np.arange(3, 15)[:, None] # of the Fourier harmonics
+    phase = rng.uniform(0, 2*np.pi, order.shape)
+    waves = np.cos(order*_ANGLES + phase)
+    waves = waves*rng.normal(size=order.shape)/order**0.9
+    irregularity = 0.01 + 0.26*signs['border']
+    r = r*(1 + irregularity*waves.sum(0))
+    r = np.maximum(r, 0.25)
+    mean_square = (r[:-1]**2).mean() # the last angle is the first one again
+    r = r/np.sqrt(mean_square)
+    return r.astype(np.float32), _centroid(r[:-1], _ANGLES[:-1])
 
-def _recentre(r):
-    "Radius `r` and the centroid of the region it bounds"
-    w = r[:-1]**3/3
-    mid = [float((w*f(_ANGLES[:-1])).sum()/(r[:-1]**2/2).sum()) for f in (np.cos, np.sin)]
-    return r.astype(np.float32), mid
+def _bump(angle, sharpness):
+    "A smooth bump of height 1 around `angle`"
+    return np.exp(sharpness*(np.cos(_ANGLES-angle) - 1))
+
+def _centroid(r, angles):
+    "Centroid (x, y) of the region within the radius `r` by `angles`"
+    area = (r**2/2).sum()
+    moment = r**3/3
+    x = (moment*np.cos(angles)).sum()
+    y = (moment*np.sin(angles)).sum()
+    return float(x/area), float(y/area)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #900a77b0
-def _place(rng, size, signs):
-    "Depth below the rim (0 at the rim, about 1 in the middle) and coordinates in units of the radius"
-    x,y = grid(size)
-    radius,(cx,cy) = rng.uniform(0.34, 0.62), rng.uniform(-0.13, 0.13, 2).tolist()
-    r,(mx,my) = _outline(rng, signs)
-    u,v = (x-cx)/radius + mx, (y-cy)/radius + my
-    u,v = (o + 0.05*noise(rng, 7, size) + 0.02*noise(rng, 20, size) for o in (u, v))
-    rim = np.interp(np.arctan2(v, u), _ANGLES, r).astype(np.float32)
-    ragged = 0.02 + 0.15*signs['border']
-    depth = 1 - np.hypot(u, v)/rim + ragged*(0.6*noise(rng, 15, size) + 0.5*noise(rng, 34, size))
-    return depth, u-mx, v-my
+class LesionCoordinates(NamedTuple):
+    "Position of each pixel relative to a lesion; all are size x size"
+    depth:np.ndarray # Below the rim: 0 at the rim, about 1 in the centre, negative outside
+    u:np.ndarray # To the right of the centre, in radii of the lesion
+    v:np.ndarray # Below the centre, likewise
 
-def _pigment(rng, size, signs, depth, u, v):
-    "Density of melanin, with its structure; asymmetry makes one side darker"
-    amount,profile,soft = rng.uniform(0.6, 1.5), rng.uniform(-0.1, 0.8), rng.uniform(0.05, 0.17)
-    turn,lean = rng.uniform(0, 2*math.pi), 0.8*signs['asymmetry']
-    body = 0.7 + profile*np.clip(depth, 0, 1) + lean*(u*math.cos(turn) + v*math.sin(turn))
-    body = body + rng.uniform(0.08, 0.22)*sum(noise(rng, n, size)*w for n,w in ((8, 0.8), (16, 0.6), (40, 0.4)))
-    net,globules = rng.choice([(0, 0), (0.45, 0), (0.2, 0.5), (0, 0.6)], p=[0.3, 0.35, 0.2, 0.15]).tolist()
-    net = net*np.clip(0.5 + 0.6*noise(rng, 6, size), 0, 1.2) # patchy, as real networks are
-    body = body + net*(_net(rng, size, rng.uniform(20, 30)) - 0.35)
-    if globules: body = body + globules*_globules(rng, size)
-    return amount*np.clip(body, 0.38, None)*smooth(depth + soft/3, soft)
+def _place_lesion(rng, size, signs):
+    "Coordinates of a lesion of random size and position near the centre of the image"
+    x,y = grid(size)
+    radius = rng.uniform(0.34, 0.62)
+    centre_x,centre_y = rng.uniform(-0.13, 0.13, 2).tolist()
+    r,(shift_x,shift_y) = _outline(rng, signs)
+    u = (x-centre_x)/radius + shift_x
+    v = (y-centre_y)/radius + shift_y
+    u,v = bend(rng, u, v, {7: 0.05, 20: 0.02})
+    angles = np.arctan2(v, u)
+    rim = np.interp(angles, _ANGLES, r).astype(np.float32)
+    depth = 1 - np.hypot(u, v)/rim
+    raggedness = 0.02 + 0.15*signs['border']
+    depth = depth + raggedness*layered_noise(rng, size, {15: 0.6, 34: 0.5})
+    return LesionCoordinates(depth, u-shift_x, v-shift_y)
+
+# %% ../../nbs/api/07_synth.lesion.ipynb #59884989
+_STRUCTURES = [(0, 0), (0.45, 0), (0.2, 0.5), (0, 0.6)] # strength of network and of globules
+_STRUCTURE_PROBABILITIES = [0.3, 0.35, 0.2, 0.15]
+
+def _pigment(rng, size, signs, place):
+    "Density of melanin, with its structure"
+    amount = rng.uniform(0.6, 1.5)
+    profile = rng.uniform(-0.1, 0.8)
+    softness = rng.uniform(0.05, 0.17) # of the rim
+    angle = rng.uniform(0, 2*math.pi)
+    dark_side = along(place.u, place.v, angle)
+    density = 0.7 + profile*np.clip(place.depth, 0, 1)
+    density = density + 0.8*signs['asymmetry']*dark_side
+
+    patchiness = rng.uniform(0.08, 0.22)
+    patches = layered_noise(rng, size, {8: 0.8, 16: 0.6, 40: 0.4})
+    density = density + patchiness*patches
+
+    structure = rng.choice(_STRUCTURES, p=_STRUCTURE_PROBABILITIES)
+    network,globules = structure.tolist()
+    patches = 0.5 + 0.6*noise(rng, 6, size) # as in real networks
+    network = network*np.clip(patches, 0, 1.2)
+    meshes = rng.uniform(20, 30)
+    lines = _network(rng, size, meshes)
+    density = density + network*(lines - 0.35)
+    if globules: density = density + globules*_globules(rng, size)
+
+    inside = smooth_step(place.depth + softness/3, softness)
+    return amount*np.clip(density, 0.38, None)*inside
 
 def _globules(rng, size):
     "Round dark spots, 0..1"
     mask = Mask(size)
-    for x,y,r in rng.uniform((0, 0, 0.007), (1, 1, 0.018), (260, 3)): mask.dot(x, y, r)
-    return np.asarray(mask.img.reduce(2).filter(ImageFilter.GaussianBlur(size/200)), np.float32)/255
+    lowest = (0, 0, 0.007)
+    highest = (1, 1, 0.018)
+    for x,y,radius in rng.uniform(lowest, highest, (260, 3)):
+        mask.dot(x, y, radius)
+    return mask.array(blur=size/200)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #3dd1182a
-_MORE_COLOURS = {'blue-grey': ((0.36, 0.42, 0.55), 0.75), 'white': ((0.94, 0.84, 0.84), 0.75),
-                 'red': ((0.76, 0.22, 0.25), 0.7), 'black': ((0.13, 0.08, 0.08), 0.8)} # colour, how opaque
+_MORE_COLOURS = { # name: colour, opacity
+    'blue-grey': ((0.36, 0.42, 0.55), 0.75),
+    'white': ((0.94, 0.84, 0.84), 0.75),
+    'red': ((0.76, 0.22, 0.25), 0.7),
+    'black': ((0.13, 0.08, 0.08), 0.8),
+}
 
-def _variegate(rng, size, img, tone, signs, depth, u, v):
-    "Add more colours, one after another as the colour sign grows"
-    order,light = rng.permutation(len(_MORE_COLOURS)).tolist(), 0.3 + 0.7*tone.mean()
-    start,fine = rng.uniform(0, 2*math.pi), 0.28*noise(rng, 36, size)
-    inside = smooth(depth - 0.04, 0.1)
-    for k,(colour,opaque) in enumerate(_MORE_COLOURS.values()):
-        at,far,wide = start + order[k]*math.pi/2 + rng.uniform(-0.6, 0.6), rng.uniform(0.25, 0.65), rng.uniform(0.4, 0.75)
-        away = np.hypot(u - far*math.cos(at), v - far*math.sin(at))/wide
-        shown = min(max(3.6*signs['colour'] - 0.75*order[k] - 0.45, 0), 1)
-        mask = smooth(0.6 - away + 0.55*noise(rng, 11, size) + fine, 0.5)*inside
-        img = mix(img, np.float32(opaque*shown)*mask, rgb(*colour)*light)
+def _add_colours(rng, img, tone, signs, place):
+    "`img` with more colours, as many as the colour sign says"
+    size = img.shape[-1]
+    ranks = rng.permutation(len(_MORE_COLOURS)).tolist()
+    brightness = 0.3 + 0.7*tone.mean()
+    start = rng.uniform(0, 2*math.pi)
+    fine = 0.28*noise(rng, 36, size)
+    inside = smooth_step(place.depth - 0.04, 0.1)
+    for rank,(colour,opacity) in zip(ranks, _MORE_COLOURS.values()):
+        angle = start + rank*math.pi/2 + rng.uniform(-0.6, 0.6)
+        radius = rng.uniform(0.25, 0.65)
+        width = rng.uniform(0.4, 0.75)
+        distance = distance_to(place.u, place.v, radius, angle)/width
+        strength = 3.6*signs['colour'] - 0.75*rank - 0.45
+        strength = min(max(strength, 0), 1)
+        nearness = 0.6 - distance + 0.55*noise(rng, 11, size)
+        mask = smooth_step(nearness + fine, 0.5)*inside
+        mask = np.float32(opacity*strength)*mask
+        img = mix(img, mask, rgb(*colour)*brightness)
     return img
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #938a5397
 _HAIR = rgb(0.20, 0.13, 0.10)
 
+def _light(rng, size):
+    "Uneven light: a slope and a fall-off from a bright spot"
+    x,y = grid(size)
+    angle = rng.uniform(0, 2*math.pi)
+    slope = rng.uniform(0, 0.10)
+    falloff = rng.uniform(0, 0.16)
+    bright_x,bright_y = rng.uniform(-0.3, 0.3, 2).tolist()
+    squared_distance = (x-bright_x)**2 + (y-bright_y)**2
+    light = np.float32(1) + slope*along(x, y, angle)
+    return light - falloff*squared_distance/2
+
 def _hairs(rng, size):
     "Coverage by hairs, 0..1, and their number: none in about half of the images, else up to 12"
-    mask,n = Mask(size, 4),int(rng.integers(1, 13)*(rng.random() < 0.5))
-    main,t = rng.uniform(0, 2*math.pi),np.linspace(-0.5, 0.5, 25)
+    mask = Mask(size, scale=4)
+    n = int(rng.integers(1, 13))
+    if rng.random() >= 0.5: n = 0
+    direction = rng.uniform(0, 2*math.pi)
+    t = np.linspace(-0.5, 0.5, 25) # along a hair
     for _ in range(n):
         x,y = rng.uniform(0, 1, 2)
-        turn = main + rng.normal(0, 0.6) + rng.normal(0, 1.2)*t + rng.normal(0, 2)*t**2
+        turn = direction + rng.normal(0, 0.6)
+        turn = turn + rng.normal(0, 1.2)*t
+        turn = turn + rng.normal(0, 2)*t**2
         step = rng.uniform(0.4, 1.5)/len(t)
-        line = np.stack([x + np.cumsum(np.cos(turn))*step, y + np.cumsum(np.sin(turn))*step], 1)
-        dark = int(rng.uniform(120, 240))
-        mask.line(line, rng.uniform(0.004, 0.010), fill=dark)
+        line_x = x + np.cumsum(np.cos(turn))*step
+        line_y = y + np.cumsum(np.sin(turn))*step
+        line = np.stack([line_x, line_y], 1)
+        darkness = int(rng.uniform(120, 240))
+        width = rng.uniform(0.004, 0.010)
+        mask.line(line, width, fill=darkness)
     return mask.array(), n
 
 def _lens(rng, size):
-    "How much light passes, 0..1: a dark round rim in a quarter of the images"
+    "Transmitted light, 0..1: a dark round rim in a quarter of the images"
     x,y = grid(size)
-    cx,cy,radius,soft,there = *rng.uniform(-0.08, 0.08, 2).tolist(), rng.uniform(0.98, 1.22), rng.uniform(0.02, 0.07), rng.random() < 0.25
-    return np.float32(1) - there*smooth(np.hypot(x-cx, y-cy) - radius, soft)*0.96
+    centre_x,centre_y = rng.uniform(-0.08, 0.08, 2).tolist()
+    radius = rng.uniform(0.98, 1.22)
+    softness = rng.uniform(0.02, 0.07)
+    has_rim = rng.random() < 0.25
+    distance = np.hypot(x-centre_x, y-centre_y)
+    rim = smooth_step(distance - radius, softness)
+    return np.float32(1) - has_rim*rim*0.96
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #9a027496
 def streams(rng):
-    "A random stream each for the skin, the lesion and what lies over it, so that none disturbs another"
-    return [np.random.default_rng(s) for s in np.random.default_rng(rng).integers(0, 2**62, 3)]
+    "Independent random generators for the skin, the lesion and the camera"
+    seeds = np.random.default_rng(rng).integers(0, 2**62, 3)
+    return [np.random.default_rng(seed) for seed in seeds]
 
 def bare_lesion(signs, size, skin, lesion, melanin=1.):
-    "A lesion on skin, its depth below the rim and its coordinates; `melanin` thins its pigment"
+    "A lesion on skin and its `LesionCoordinates`; `melanin`, 0..1, is the proportion of its pigment"
     img,tone = _skin(skin, size)
-    place = _place(lesion, size, signs)
-    img = absorb(img, melanin*_pigment(lesion, size, signs, *place), MELANIN)
-    return _variegate(lesion, size, img, tone, signs, *place), place
+    place = _place_lesion(lesion, size, signs)
+    pigment = _pigment(lesion, size, signs, place)
+    img = absorb(img, melanin*pigment, MELANIN)
+    img = _add_colours(lesion, img, tone, signs, place)
+    return img, place
 
-def photograph(img, over):
-    "`img` in uneven light, under hairs and a lens, with the noise of a sensor"
+def photograph(img, camera):
+    "`img` in uneven light, under hairs and a lens, with the noise of a sensor; `camera` is the random generator"
     size = img.shape[-1]
-    img = img*_light(over, size)
-    hair,_ = _hairs(over, size)
-    img = mix(img, hair, _HAIR*np.float32(over.uniform(0.3, 1.4)))*_lens(over, size)
-    return img + 0.008*noise(over, 128, size)
+    img = img*_light(camera, size)
+    coverage,_ = _hairs(camera, size)
+    hair_colour = _HAIR*np.float32(camera.uniform(0.3, 1.4))
+    img = mix(img, coverage, hair_colour)
+    img = img*_lens(camera, size)
+    return img + 0.008*noise(camera, 128, size)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #2d25645a
 def draw_signs(
     signs:dict, # Strength of each of `SIGNS`, 0..1
     size:int=128, # Side in pixels, at least 32
     rng=None, # Seed or `numpy.random.Generator`; fixes all but the signs
-)->Image.Image: # RGB
-    "Draw a synthetic lesion that shows `signs`; all else depends on `rng` alone"
+)->Image.Image: # RGB, `size` x `size`
+    "A synthetic lesion that shows `signs`; all else depends on `rng` alone"
     check_size(size)
-    skin,lesion,over = streams(rng)
-    return to_image(photograph(bare_lesion(signs, size, skin, lesion)[0], over))
+    skin,lesion,camera = streams(rng)
+    img,_ = bare_lesion(signs, size, skin, lesion)
+    return to_image(photograph(img, camera))
 
 def draw_lesion(
     malignant:bool, # Class of the lesion
     size:int=128, # Side in pixels, at least 32
     rng=None, # Seed or `numpy.random.Generator`
-)->Image.Image: # RGB
-    "Draw a synthetic lesion of the class"
+)->Image.Image: # RGB, `size` x `size`
+    "A synthetic lesion of the class"
     rng = np.random.default_rng(rng)
-    return draw_signs(sign_strengths(malignant, rng), size, rng)
+    signs = sign_strengths(malignant, rng)
+    return draw_signs(signs, size, rng)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #6d4efbaa
-_BLOCK = [('benign', 'train')]*8 + [('benign', 'test')]*3 + [('malignant', 'train')]*7 + [('malignant', 'test')]*2
+_BLOCK = ( # class and split of 20 images
+    [('benign', 'train')]*8
+    + [('benign', 'test')]*3
+    + [('malignant', 'train')]*7
+    + [('malignant', 'test')]*2
+)
 
-def dealt(n, seed):
-    "Class and split of the first `n` images"
+def labels_and_splits(n, seed):
+    "Class and split of each of the first `n` images"
     if seed < 0: raise InputError(f'seed is {seed}; use 0 or a positive whole number')
-    order = [np.random.default_rng((seed, block, 20)).permutation(20) for block in range(-(-n//20))]
-    return [_BLOCK[k] for block in order for k in block][:n]
+    result = []
+    for block in range(math.ceil(n/20)):
+        rng = np.random.default_rng((seed, block, 20))
+        for k in rng.permutation(20): result.append(_BLOCK[k])
+    return result[:n]
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #0466080b
 def draw_lesions(
-    n:int, # How many
+    n:int, # Number of images
     size:int=128, # Side in pixels, at least 32
-    seed:int=42, # Fixes every picture
+    seed:int=42, # Fixes every image
 )->tuple: # List of RGB images, list of `'benign'` or `'malignant'`
-    "Draw `n` synthetic lesions of both classes"
-    labels = [label for label,_ in dealt(n, seed)]
-    return [draw_lesion(label == 'malignant', size, (seed, i)) for i,label in enumerate(labels)], labels
+    "`n` synthetic lesions of both classes"
+    images = []
+    labels = []
+    for i,(label,_) in enumerate(labels_and_splits(n, seed)):
+        img = draw_lesion(label == 'malignant', size, (seed, i))
+        images.append(img)
+        labels.append(label)
+    return images, labels

@@ -1,4 +1,4 @@
-"""What the drawn pictures share: grids, noise, light that is absorbed, and contact sheets
+"""What all synthetic images share: coordinates, noise, light that is absorbed, masks and contact sheets
 
 Docs: https://skinlesion.github.io/skinlesion/api/synth.paint.html.md"""
 
@@ -9,64 +9,108 @@ __all__ = ['contact_sheet']
 
 # %% ../../nbs/api/06_synth.paint.ipynb #ef087ffa
 import io
+import math
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from ..core import InputError
 
 # %% ../../nbs/api/06_synth.paint.ipynb #e91b93f9
-def rgb(*values): return np.array(values, np.float32).reshape(3, 1, 1)
+def rgb(*values):
+    "A colour that broadcasts over the pixels of an image, 3 x 1 x 1"
+    return np.array(values, np.float32).reshape(3, 1, 1)
 
 @lru_cache(8)
 def grid(size):
-    "Coordinates x and y of the pixel centres, -1..1 over the picture"
-    t = (np.arange(size, dtype=np.float32) + 0.5)*2/size - 1
-    return np.meshgrid(t, t)
+    "Coordinates x and y of the pixel centres, each `size` x `size`, from -1 to 1"
+    centres = (np.arange(size, dtype=np.float32) + 0.5)*2/size - 1
+    return np.meshgrid(centres, centres)
 
+def along(x, y, angle):
+    "The coordinate of points along the direction `angle`, in radians"
+    return x*math.cos(angle) + y*math.sin(angle)
+
+def distance_to(x, y, radius, angle):
+    "Distance of points to the one with polar coordinates `radius` and `angle`"
+    point_x = radius*math.cos(angle)
+    point_y = radius*math.sin(angle)
+    return np.hypot(x - point_x, y - point_y)
+
+def smooth_step(x, width):
+    "0 where `x` is far below 0, 1 where it is far above, with a soft step of about `width`"
+    return 0.5 + 0.5*np.tanh(x/width)
+
+# %% ../../nbs/api/06_synth.paint.ipynb #39f4404c
 def noise(rng, cells, size):
-    "A smooth random field with about `cells` bumps a side; its picture does not depend on `size`"
-    coarse = Image.fromarray(rng.standard_normal((cells, cells), dtype=np.float32))
-    return np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC))
+    "A smooth random field, `size` x `size`, with about `cells` bumps a side; `size` does not change its form"
+    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    fine = Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
+    return np.asarray(fine)
 
-def smooth(x, soft):
-    "A soft step: 0 far below 0, 1 far above, over about `soft`"
-    return 0.5 + 0.5*np.tanh(x/soft)
+def layered_noise(rng, size, weights):
+    "Sum of fields of noise; `weights` maps the cells of each to its weight"
+    field = 0
+    for cells,weight in weights.items():
+        field = field + weight*noise(rng, cells, size)
+    return field
+
+def bend(rng, x, y, weights):
+    "The coordinates `x` and `y`, each shifted by noise of its own; `weights` as for `layered_noise`"
+    bent = []
+    for coordinate in (x, y):
+        for cells,weight in weights.items():
+            coordinate = coordinate + weight*noise(rng, cells, len(x))
+        bent.append(coordinate)
+    return bent
 
 # %% ../../nbs/api/06_synth.paint.ipynb #128cf345
 def mix(img, mask, colour):
     "Blend `img` towards `colour` where `mask` is 1"
     return img + mask*(colour - img)
 
-def absorb(img, amount, by):
-    "What is left of `img` after `amount` of the absorber `by`"
-    return img*np.exp(-amount*by)
+def absorb(img, amount, absorber):
+    "The light of `img` that passes `amount` of `absorber`, a colour: how much of red, green and blue it absorbs"
+    return img*np.exp(-amount*absorber)
 
 def to_image(img):
-    "The RGB image of an array"
-    return Image.fromarray((np.clip(img, 0, 1)*255).round().astype(np.uint8).transpose(1, 2, 0).copy())
+    "The 8-bit RGB image of an array, 3 x height x width, in 0..1"
+    levels = (np.clip(img, 0, 1)*255).round()
+    pixels = levels.astype(np.uint8).transpose(1, 2, 0)
+    return Image.fromarray(pixels.copy())
 
 def check_size(size):
-    if size < 32: raise InputError(f'size is {size}, but a picture can be drawn from 32 pixels up; choose a larger size')
+    "Raise an `InputError` if a synthetic image of `size` pixels a side would show nothing"
+    if size < 32: raise InputError(f'size is {size}, but needs to be at least 32 pixels; choose a larger size')
 
 # %% ../../nbs/api/06_synth.paint.ipynb #6bf18fb7
 class Mask:
-    "A mask to draw on in coordinates of 0..1, `fine` times larger than the picture"
-    def __init__(self, size, fine=2):
-        self.size,self.fine,self.side = size,fine,size*fine
+    "A mask to draw on in coordinates of 0..1, `scale` times as large as the image"
+    def __init__(self, size, scale=2):
+        self.scale = scale
+        self.side = size*scale
         self.img = Image.new('L', (self.side, self.side))
         self.draw = ImageDraw.Draw(self.img)
 
     def dot(self, x, y, r, fill=255):
-        x,y,r = x*self.side, y*self.side, r*self.side
+        "A disc around (`x`, `y`) with radius `r`; `fill` is its brightness, 0..255"
+        x = x*self.side
+        y = y*self.side
+        r = r*self.side
         self.draw.ellipse((x-r, y-r, x+r, y+r), fill=fill)
 
     def line(self, points, width, fill=255):
-        points = [tuple(p) for p in np.asarray(points)*self.side]
-        self.draw.line(points, fill=fill, width=max(1, round(width*self.side)), joint='curve')
+        "A line through `points`, an array of x and y"
+        pixels = [tuple(point) for point in np.asarray(points)*self.side]
+        width = max(1, round(width*self.side))
+        self.draw.line(pixels, fill=fill, width=width, joint='curve')
 
-    def array(self): return np.asarray(self.img.reduce(self.fine), np.float32)/255
+    def array(self, blur=0):
+        "The mask as float32 in 0..1, at the size of the image; `blur` is a standard deviation in pixels"
+        img = self.img.reduce(self.scale)
+        if blur: img = img.filter(ImageFilter.GaussianBlur(blur))
+        return np.asarray(img, np.float32)/255
 
 # %% ../../nbs/api/06_synth.paint.ipynb #6be193e9
 def contact_sheet(
@@ -74,15 +118,22 @@ def contact_sheet(
     names, # Name of each row
     titles=(), # Title of each column, if any
 )->bytes: # JPEG
-    "One picture of all images in `rows`"
-    gap,left,top = 3, 14 + 6*max(map(len, names)), 16*bool(titles)
-    w,h = (o + gap for o in rows[0][0].size)
-    page = Image.new('RGB', (left + w*max(map(len, rows)), top + h*len(rows)), 'white')
-    draw = ImageDraw.Draw(page)
-    for j,title in enumerate(titles): draw.text((left + w*(j+0.5), 2), title, 'black', anchor='ma')
+    "One image of all images in `rows`"
+    left = 14 + 6*max(map(len, names)) # pixels for the names, 6 a letter
+    top = 16 if titles else 0
+    width,height = (side + 3 for side in rows[0][0].size) # of a cell, with a gap
+    sheet_width = left + width*max(map(len, rows))
+    sheet_height = top + height*len(rows)
+    sheet = Image.new('RGB', (sheet_width, sheet_height), 'white')
+    draw = ImageDraw.Draw(sheet)
+    for column,title in enumerate(titles):
+        middle = left + width*(column+0.5)
+        draw.text((middle, 2), title, 'black', anchor='ma')
     for i,(name,row) in enumerate(zip(names, rows)):
-        draw.text((left-6, top + h*(i+0.5)), name, 'black', anchor='rm')
-        for j,img in enumerate(row): page.paste(img, (left + w*j, top + h*i))
-    f = io.BytesIO()
-    page.save(f, 'JPEG', quality=85)
-    return f.getvalue()
+        middle = top + height*(i+0.5)
+        draw.text((left-6, middle), name, 'black', anchor='rm')
+        for column,img in enumerate(row):
+            sheet.paste(img, (left + width*column, top + height*i))
+    file = io.BytesIO()
+    sheet.save(file, 'JPEG', quality=85)
+    return file.getvalue()

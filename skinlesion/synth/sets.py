@@ -17,14 +17,14 @@ from PIL import Image
 
 from ..core import InputError, Progress, replacing
 from .diagnosis import draw_diagnosis
-from .lesion import LESION_CLASSES, dealt, draw_lesion, draw_lesions
+from .lesion import LESION_CLASSES, labels_and_splits, draw_lesion, draw_lesions
 from .tissue import draw_tissue
 from .xray import XRAY_FINDINGS, draw_xray, to_grey
 
 # %% ../../nbs/api/08_synth.sets.ipynb #77a086f0
 def _folder(out, n, size, seed):
     "Class folders in `train` and `test`"
-    for i,(label,split) in enumerate(dealt(n, seed)):
+    for i,(label,split) in enumerate(labels_and_splits(n, seed)):
         yield f'{split}/{label}/{i:04d}.jpg', draw_lesion(label == 'malignant', size, (seed, i))
 
 # %% ../../nbs/api/08_synth.sets.ipynb #58f5f91a
@@ -47,7 +47,7 @@ def _table(rows):
 def _csv(out, n, size, seed):
     "Images and a table of cases"
     rows,sizes = [],list(_portions(n))
-    for i,(k,(label,split)) in enumerate(zip(sizes, dealt(len(sizes), seed))):
+    for i,(k,(label,split)) in enumerate(zip(sizes, labels_and_splits(len(sizes), seed))):
         for img in draw_diagnosis('mel' if label == 'malignant' else 'nv', k, size, (seed, i)):
             rows.append(dict(path=f'images/{len(rows):04d}.jpg', label=label, group=f'lesion-{i:04d}', split=split))
             yield rows[-1]['path'], img

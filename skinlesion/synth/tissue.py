@@ -13,7 +13,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from .paint import Mask, absorb, check_size, grid, noise, rgb, smooth, to_image
+from .paint import Mask, absorb, check_size, grid, noise, rgb, smooth_step, to_image
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #7ea9bbd0
 _HAEMATOXYLIN = rgb(0.650, 0.704, 0.286)
@@ -52,8 +52,8 @@ def _glands(rng, size, strength, nuclei):
         outer,inner = _rims(np.random.default_rng(kind), angles, toward, strength)
         inner = inner*share
         band = np.exp(-((away - 0.45*outer - 0.55*inner)/(0.22*(outer-inner).clip(0.1)))**2)
-        band = band*smooth(np.cos(angles*round(125*r)) + 0.2, 0.5)
-        for mask,o in ((crypt, smooth(outer-away, 0.05)), (lumen, smooth(inner-away, 0.06)), (mucus, band)):
+        band = band*smooth_step(np.cos(angles*round(125*r)) + 0.2, 0.5)
+        for mask,o in ((crypt, smooth_step(outer-away, 0.05)), (lumen, smooth_step(inner-away, 0.06)), (mucus, band)):
             mask[box] = np.maximum(mask[box], o)
         _ring(nuclei, rng, np.random.default_rng(kind), cx, cy, r, toward, strength)
     return crypt, lumen, mucus
@@ -83,7 +83,7 @@ def draw_tissue(
     nuclei = Mask(size)
     _stroma(nuclei, rng)
     crypt,lumen,mucus = _glands(rng, size, strength, nuclei)
-    pink = 0.42 + 0.08*noise(rng, 14, size) + 0.07*noise(rng, 50, size) - 0.16*smooth(noise(rng, 22, size) - 0.9, 0.3)
+    pink = 0.42 + 0.08*noise(rng, 14, size) + 0.07*noise(rng, 50, size) - 0.16*smooth_step(noise(rng, 22, size) - 0.9, 0.3)
     pink = pink*(1 - crypt) + crypt*(0.36 + 0.04*noise(rng, 40, size))
     blue = 0.10 + 0.05*noise(rng, 30, size) + crypt*0.22
     pink,blue = (o*(1 - 0.5*mucus*crypt)*(1 - lumen*0.93) for o in (pink, blue))

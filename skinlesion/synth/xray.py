@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..core import InputError
-from .paint import Mask, check_size, grid, noise, smooth
+from .paint import Mask, check_size, grid, noise, smooth_step
 
 # %% ../../nbs/api/07_synth.xray.ipynb #010442dd
 def _patient(rng, size):
@@ -25,7 +25,7 @@ def _patient(rng, size):
     lungs = _lungs(rng, x, y, low)
     heart = _heart(rng, x, y, low)
     body = _body(rng, x, y)
-    soft = 0.60 + 0.16*y + 0.22*smooth(y - low, 0.12) + 0.025*noise(rng, 6, size)
+    soft = 0.60 + 0.16*y + 0.22*smooth_step(y - low, 0.12) + 0.025*noise(rng, 6, size)
     density = body*(soft - 0.46*lungs*(1 - 0.85*heart) + 0.18*heart + 0.16*np.exp(-(x/0.075)**2)*(1 + 0.25*np.cos(44*y)))
     density = density + body*(_ribs(rng, x, y)*(0.04 + 0.07*lungs) + _collars(rng, x, y))
     return density + lungs*_lung_vessels(rng, x, y), lungs, x, y
@@ -33,18 +33,18 @@ def _patient(rng, size):
 def _body(rng, x, y):
     "Neck, sloping shoulders and trunk, thinner towards the sides"
     far,slope = np.abs(x),rng.uniform(0.2, 0.4)
-    neck = smooth(0.20 + 0.5*np.clip(y + 0.85, 0, 1) - far, 0.02)
-    trunk = smooth(y + 0.88 - slope*far, 0.03)*smooth(rng.uniform(0.86, 1.0) + 0.1*np.clip(-y, -0.3, 1) - far, 0.03)
-    return np.maximum(neck, trunk)*(0.72 + 0.28*smooth(0.85 - far, 0.12))
+    neck = smooth_step(0.20 + 0.5*np.clip(y + 0.85, 0, 1) - far, 0.02)
+    trunk = smooth_step(y + 0.88 - slope*far, 0.03)*smooth_step(rng.uniform(0.86, 1.0) + 0.1*np.clip(-y, -0.3, 1) - far, 0.03)
+    return np.maximum(neck, trunk)*(0.72 + 0.28*smooth_step(0.85 - far, 0.12))
 
 def _lungs(rng, x, y, low):
     "Two lungs over the domes of the diaphragm; the one at negative x, the patient's right, ends higher"
     out = np.zeros_like(x)
     for side,dome in ((-1, low - rng.uniform(0.02, 0.08)), (1, low)):
         across,along = (side*x - 0.40)/0.31, (y + 0.12)/0.66
-        narrow = across/(0.62 + 0.38*smooth(y + 0.45, 0.3)) # towards the apex
+        narrow = across/(0.62 + 0.38*smooth_step(y + 0.45, 0.3)) # towards the apex
         floor = dome + 0.55*(side*x - 0.36)**2/0.3 - y
-        out = np.maximum(out, smooth(1 - np.abs(narrow)**2.6 - np.abs(along)**3, 0.12)*smooth(floor, 0.02))
+        out = np.maximum(out, smooth_step(1 - np.abs(narrow)**2.6 - np.abs(along)**3, 0.12)*smooth_step(floor, 0.02))
     return out
 
 def _heart(rng, x, y, low):
@@ -52,24 +52,24 @@ def _heart(rng, x, y, low):
     large,turn = rng.uniform(0.85, 1.15), rng.uniform(0.35, 0.6)
     u,v = x - 0.13, y - low + 0.18
     u,v = u*math.cos(turn) + v*math.sin(turn), v*math.cos(turn) - u*math.sin(turn)
-    stem = np.exp(-(np.abs(x - 0.02)/0.13)**4)*smooth(y + 0.55, 0.1)
-    return np.maximum(smooth(large - np.hypot(u/0.36, v/0.24), 0.12), 0.7*stem)
+    stem = np.exp(-(np.abs(x - 0.02)/0.13)**4)*smooth_step(y + 0.55, 0.1)
+    return np.maximum(smooth_step(large - np.hypot(u/0.36, v/0.24), 0.12), 0.7*stem)
 
 # %% ../../nbs/api/07_synth.xray.ipynb #85f36d96
 def _ribs(rng, x, y):
     "Coverage by ribs, 0..1"
     gap,start,far = rng.uniform(0.165, 0.2), rng.uniform(0, 1), np.abs(x)
-    cage = smooth(0.80 - far + 0.12*y, 0.05)*smooth(far - 0.06, 0.03)*smooth(0.72 - y, 0.15)
+    cage = smooth_step(0.80 - far + 0.12*y, 0.05)*smooth_step(far - 0.06, 0.03)*smooth_step(0.72 - y, 0.15)
     behind = (y - 0.15*far + 0.55*far**2)/gap + start
     front = (y - 0.75*far + 0.1*far**2)/(1.15*gap) + start
-    bars = [smooth(np.cos(2*math.pi*o) - 0.35, 0.3) for o in (behind, front)]
-    return cage*(bars[0] + 0.55*bars[1]*smooth(far - 0.25, 0.1))
+    bars = [smooth_step(np.cos(2*math.pi*o) - 0.35, 0.3) for o in (behind, front)]
+    return cage*(bars[0] + 0.55*bars[1]*smooth_step(far - 0.25, 0.1))
 
 def _collars(rng, x, y):
     "Density of the collar bones"
     far,at = np.abs(x),rng.uniform(-0.72, -0.62)
     bone = np.exp(-((y - at + 0.22*(far - 0.1) + 0.05*np.sin(9*far))/0.032)**2)
-    return 0.13*bone*smooth(far - 0.10, 0.03)*smooth(0.72 - far, 0.04)
+    return 0.13*bone*smooth_step(far - 0.10, 0.03)*smooth_step(0.72 - far, 0.04)
 
 def _lung_vessels(rng, x, y):
     "Fine density that thins out from the root of each lung"
