@@ -9,6 +9,7 @@ from .synth.diagnosis import *
 from .synth.tissue import *
 from .synth.xray import *
 from .synth.sets import *
+from .data.cases import *
 from .data.files import *
 from .data.readers import *
 from .store.archive import *
