@@ -70,7 +70,7 @@ def our_dls(cases, cache): return lesion_dls(cases, InputSpec(SIZE), BS, augment
 def fastai_dls(cases, num_workers):
     "The loaders of stock fastai"
     from fastai.vision.all import ImageDataLoaders, Normalize, Resize, ResizeMethod, imagenet_stats
-    frame = cases.assign(is_valid=cases.split == 'valid')
+    frame = cases.table.assign(is_valid=cases.split == 'valid')
     return ImageDataLoaders.from_df(frame, path='/', fn_col='path', label_col='label', valid_col='is_valid', bs=BS, num_workers=num_workers,
                                     item_tfms=Resize(SIZE, ResizeMethod.Squish), batch_tfms=Normalize.from_stats(*imagenet_stats))
 
@@ -135,7 +135,7 @@ def probabilities_moved(cases, model, side=56):
     spec = replace(model.input_spec, size=side)
     ways = {'whole': lambda p: whole(p, spec), 'at a fraction': lambda p: square(p, spec), 'saved again, quality 90': lambda p: whole(saved_again(p), spec)}
     train,test = ((cases.split == s).to_numpy() for s in ('train', 'test'))
-    y = (cases.label == cases.attrs['positive']).to_numpy()
+    y = (cases.label == cases.positive).to_numpy()
     found = {name: features(model, [make(p) for p in cases.path], spec) for name,make in ways.items()}
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=.01, max_iter=500)).fit(found['whole'][train], y[train])
     p = {name: probe.predict_proba(x[test])[:, 1] for name,x in found.items()}

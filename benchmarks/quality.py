@@ -25,7 +25,7 @@ from fastai.vision.augment import Resize, aug_transforms
 from fastai.vision.data import ImageDataLoaders
 from fastai.vision.learner import vision_learner
 
-from skinlesion.data.split import load_cases
+from skinlesion.data.load import load_cases
 from skinlesion.evaluate.metrics import metrics
 from skinlesion.evaluate.table import predictions, predictions_table
 from skinlesion.train.seeding import seed_everything
@@ -52,10 +52,10 @@ def fastai(arch, cases, seed, limit, size):
     print(f'  fastai: {n} epochs after a frozen one', flush=True)
     test,classes = cases[cases.split == 'test'],list(learn.dls.vocab)
     probs,_ = learn.get_preds(dl=learn.dls.test_dl(test.path.tolist()))
-    return predictions_table(test, probs.numpy(), classes, cases.attrs['positive']),took
+    return predictions_table(test, probs.numpy(), classes, cases.positive),took
 
 def stock(arch, cases, size):
-    table = cases[cases.split != 'test'].assign(held=lambda t: t.split == 'valid')
+    table = cases[cases.split != 'test'].table.assign(held=lambda t: t.split == 'valid')
     dls = ImageDataLoaders.from_df(table, path='/', fn_col='path', label_col='label', valid_col='held', item_tfms=Resize(size),
                                    batch_tfms=aug_transforms(flip_vert=True), bs=32, num_workers=0)
     learn = vision_learner(dls, arch, metrics=accuracy)

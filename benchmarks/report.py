@@ -17,7 +17,7 @@ from pathlib import Path
 
 def judge(n, classes):
     "In a process of its own: a report of `n` drawn predictions, and what it took"
-    from skinlesion.data.layouts import write_cases
+    from skinlesion.data.cases import write_cases
     from skinlesion.evaluate.table import synthetic_predictions
     with tempfile.TemporaryDirectory() as tmp:
         names = ('benign', 'malignant') if classes == 2 else tuple(f'class{k}' for k in range(classes))

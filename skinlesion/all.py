@@ -9,8 +9,8 @@ from .synth.diagnosis import *
 from .synth.tissue import *
 from .synth.xray import *
 from .synth.sets import *
-from .data.cases import *
 from .data.files import *
+from .data.cases import *
 from .data.readers import *
 from .store.archive import *
 from .store.fetch import *
@@ -21,6 +21,7 @@ from .data.layouts import *
 from .data.duplicates import *
 from .data.deduplicate import *
 from .data.split import *
+from .data.load import *
 from .data.shortcuts import *
 from .data.audit import *
 from .data.prepared import *
@@ -36,6 +37,7 @@ from .train.distributed import *
 from .train.losses import *
 from .train.recipe import *
 from .train.seeding import *
+from .train.schedule import *
 from .train.learner import *
 from .train.tracking import *
 from .train.run import *

@@ -77,12 +77,13 @@ def cases(
 ):
     "Count the images of a data set by class and split"
     from skinlesion.data.deduplicate import dropped_file, write_dropped
-    from skinlesion.data.layouts import write_cases
-    from skinlesion.data.split import load_cases
+    from skinlesion.data.cases import write_cases
+    from skinlesion.data.load import cases_text, load_cases
     if out and drop: dropped_file(out)
     table = load_cases(data, layout, target, positive, strict, seed=seed, columns=columns, check=check, drop=drop)
+    print(cases_text(table))
     if out: write_cases(table, out); print(f'wrote {out}')
-    if out and drop: print(f'wrote {write_dropped(table.attrs["dropped"], out)}')
+    if out and drop: print(f'wrote {write_dropped(table.dropped, out)}')
     elif drop: print('nothing was written: --out names a table for what is kept, and the list of what is dropped is written beside it')
 
 # %% ../nbs/api/71_cli.ipynb #3a057234

@@ -21,8 +21,9 @@ from .postprocess import embedding_distance, embedding_reference, fit_ood
 from .core import SPLITS, InputError, sha256, truncated_list
 from .data.audit import audit
 from .data.files import TABLE_SUFFIXES
-from .data.layouts import read_cases, write_cases
-from .data.split import load_cases
+from .data.cases import Cases, write_cases
+from .data.layouts import read_cases
+from .data.load import cases_text, load_cases
 from .evaluate.calibration import Calibration, calibrate
 from .evaluate.metrics import METRICS, check_predictions, interval_text, metrics
 from .evaluate.operating import fit_thresholds
@@ -46,17 +47,17 @@ class ModelOutputs:
     "A network, and what it says of the images of its cases"
     model:object # From `build_model`, or several as one
     spec:InputSpec
-    cases:pd.DataFrame # With their split
+    cases:Cases # With their split
     held:dict # `valid` and, if there are any, `test`: rows of cases, and their logits
     reference:dict # From `postprocess.embedding_reference`
     ood:dict # From `postprocess.fit_ood`
     train_embeddings:np.ndarray|None = None # Of its training images, images x features
 
-    def targets(self, split): return pd.Categorical(self.held[split][0].label, self.cases.attrs['classes']).codes
+    def targets(self, split): return pd.Categorical(self.held[split][0].label, self.cases.classes).codes
 
     def table(self, split, calibration)->pd.DataFrame: # Predictions
         rows,logits = self.held[split]
-        return frame_of(predictions_table(rows, calibration.probabilities(logits), self.cases.attrs['classes'], self.cases.attrs['positive']))
+        return frame_of(predictions_table(rows, calibration.probabilities(logits), self.cases.classes, self.cases.positive))
 
     def calibrated(self, equally_common)->tuple: # `Calibration`, and what it changes by split
         found = calibrate(self.held['valid'][1], self.targets('valid'), equally_common, self.held['valid'][0].group)
@@ -72,7 +73,7 @@ def collect_outputs(
     # the training images only say where a class lies: one view of each will do
     seen = {s: run_model(learn.model if s == 'train' else model, learn.dls.prepared.take(r), spec, desc=f'reading {s} images') for s,r in rows.items()}
     reference = embedding_reference(seen['train'][1], cases.label.iloc[rows['train']], seen['valid'][1])
-    return ModelOutputs(model, spec, cases, {s: (cases.iloc[rows[s]], seen[s][0]) for s in rows if s != 'train'}, reference,
+    return ModelOutputs(model, spec, cases, {s: (cases.table.iloc[rows[s]], seen[s][0]) for s in rows if s != 'train'}, reference,
                    fit_ood(embedding_distance(seen['valid'][1], reference)), seen['train'][1])
 
 def export_bundle(
@@ -92,7 +93,7 @@ def _save(trained, calibration, changed, out, **about):
     reference = trained.reference | {f'seen_{s}': _prints(seen.path[seen.split == s]) for s in ('train', 'valid')}
     reference |= dict(seen_groups=_group_prints(seen.group[seen.group != seen.path].unique()))
     about |= fit_thresholds(trained.table('valid', calibration)) | dict(temperature=calibration.temperature, vector=calibration.vector)
-    return save_bundle(trained.model, out, cases.attrs['classes'], trained.spec, reference, cases.attrs['positive'], data_hash=cases.attrs['data_hash'],
+    return save_bundle(trained.model, out, cases.classes, trained.spec, reference, cases.positive, data_hash=cases.data_hash,
                        synthetic=is_synthetic(cases.path.iloc[0]), calibration=calibration.to_dict() | changed, ood=trained.ood, **about)
 
 def _prints(paths):
@@ -150,7 +151,7 @@ _LASTING = ('Images', 'Architecture', 'Input', 'Augmentation', 'Imbalance', 'Los
 
 def _report(run, trained, preds, predictor, about, others, found):
     history = None if run.recipe.folds else run.history # each fold has its own
-    near = {} if trained.train_embeddings is None else dict(train=trained.cases[trained.cases.split == 'train'], train_embeddings=trained.train_embeddings)
+    near = {} if trained.train_embeddings is None else dict(train=trained.cases.part('train').table, train_embeddings=trained.train_embeddings)
     return report(preds, run.out/'report', history=history, about=about, compare=others, audit=found, title=_title(run.recipe, trained),
                   predictor=predictor, **_chosen(predictor), **near)
 
@@ -170,6 +171,7 @@ def _audited(data, recipe, strict, allow_leaks):
     "The cases of `data` and their audit, or an `InputError` if they would judge a memory"
     with main_process_first():
         cases = load_cases(data, strict=strict, **{k: getattr(recipe, k) for k in DATA_FIELDS})
+        print(cases_text(cases))
         found = audit(cases)
     print(found.short())
     if found.leaks() and not allow_leaks: raise InputError(_leaks_text(data, found.leaks()))
@@ -198,7 +200,7 @@ def _tier(recipe, trained):
     views = f', averaged over {len(trained.model.views)} views of each image' if recipe.tta != 'none' and not recipe.folds else ''
     return f'{trained.model.recreate["name"]}, {how}{views}'
 
-def _title(recipe, trained): return f'{_tier(recipe, trained)}: {", ".join(trained.cases.attrs["classes"])}{_drawn(trained.cases)}'
+def _title(recipe, trained): return f'{_tier(recipe, trained)}: {", ".join(trained.cases.classes)}{_drawn(trained.cases)}'
 
 def _drawn(cases): return ' (synthetic images)' if is_synthetic(cases.path.iloc[0]) else ''
 
@@ -248,12 +250,12 @@ def _usable(folder, cases):
     "The predictions in the run `folder`, if it is a finished one on the test images and classes of `cases`"
     try:
         if not read_run(folder)['finished']: return None
-        table = read_predictions(folder/'report'/'predictions.csv', cases.attrs['positive'])
+        table = read_predictions(folder/'report'/'predictions.csv', cases.positive)
         labels = dict(zip(table.path, table.label))
     except (InputError, OSError, ValueError, KeyError): return None # a folder of somebody else's, or a broken run
     test = cases[cases.split == 'test']
     same = [labels.get(os.path.abspath(p)) == l for p,l in zip(test.path, test.label)]
-    return table if all(same) and sorted(table.classes) == sorted(cases.attrs['classes']) else None
+    return table if all(same) and sorted(table.classes) == sorted(cases.classes) else None
 
 def _names(folders):
     "A name for each run: its folder, with the one above where two are alike, and its architecture"
@@ -327,9 +329,9 @@ def evaluate(
     preds,held = judged(part),cases[(cases.split == 'valid') & ~cases.group.isin(part.group)]
     if chosen['choices'] is None and len(held): chosen['valid'] = judged(held) # a bundle without thresholds, and its validation images
     about = (predictor.config.get('about') or {}) | {'Bundle': str(bundle), 'Data': str(data), 'Split': ', '.join(s or 'not split' for s in sorted(part.split.unique())),
-             'Files left out': str(len(cases.attrs['skipped'])), 'Data hash': cases.attrs['data_hash']}
+             'Files left out': str(len(cases.skipped)), 'Data hash': cases.data_hash}
     result = report(preds, out, positive, about=about, title=f'{predictor.config["architecture"]["name"]} on {Path(data).name}{_drawn(cases)}',
-                    predictor=predictor, train=_some_of(cases[cases.split == 'train']), pdf=pdf, **chosen)
+                    predictor=predictor, train=_some_of(cases.part('train').table), pdf=pdf, **chosen)
     print(result)
     return result
 
@@ -368,7 +370,7 @@ def _part(cases, split):
     has = sorted(set(cases.split) - {''})
     if split is None: split = 'test' if 'test' in has else 'all'
     part = cases if split == 'all' else cases[cases.split == split]
-    if not len(part): raise InputError(f'{cases.attrs["root"]}: no images in the split {split!r}; use {", ".join([*has, "all"])}')
+    if not len(part): raise InputError(f'{cases.root}: no images in the split {split!r}; use {", ".join([*has, "all"])}')
     return part
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97

@@ -16,7 +16,7 @@ import yaml
 
 from ..store.aws import Connection, aws_errors
 from ..core import InputError, Progress, need, plural
-from ..store.s3 import _paths, push
+from ..store.s3 import push, pushable_files
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #b927451c
 STACKS = {'data': 'data.yaml'}
@@ -173,7 +173,7 @@ def deploy(
     text,content = _template(stack)
     name,connection = stack_name(stack, bucket),connection or Connection()
     _check_parameters(content['Parameters'], parameters)
-    if upload: _paths(upload) # refuses what cannot be pushed before there is a stack
+    if upload: pushable_files(upload) # refuses what cannot be pushed before there is a stack
     with aws_errors(f'deploying the stack {name}'):
         done = _deploy(connection, stack, bucket, text, content, parameters, dry_run)
     url = f's3://{bucket}/{prefix}'

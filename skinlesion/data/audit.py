@@ -26,10 +26,11 @@ import pandas as pd
 
 from ..core import CASE_COLUMNS, MISSING_WORDS, NOTICE, InputError
 from ..core import check_writable_folder, plural, printable, replacing, truncated_list
-from .cases import Cases, as_cases
+from .cases import Cases, as_cases, table_of
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
-from .scan import common_folder, scan_images
+from .files import common_folder
+from .scan import scan_images
 from .shortcuts import shortcut_score
 from .split import groups_across_splits
 from ..image import open_image
@@ -608,7 +609,7 @@ class _AuditInputs:
         self.cases = cases.with_table(table)
         self.seed = seed
         self.scan = scan_images(self.cases.path)
-        self.against = against
+        self.against = None if against is None else table_of(against)
         self.other_scan = None if against is None else scan_images(against.path)
         reasons = dict(cases.skipped)
         reasons = {path: reason for path,reason in reasons.items() if os.path.lexists(path)}

@@ -39,7 +39,7 @@ def read_folder(
         elif is_image(name): skipped.append((path, 'outside the class folders'))
         else: beside.append(name)
     rows = pd.DataFrame(rows, columns=['path', 'label', 'group', 'split'])
-    notes = [f'{plural(len(beside), "other file")} beside the class folders ignored: {truncated_list(beside)}'] if beside else []
+    notes = [f'{plural(len(beside), "other file")} next to the class folders ignored: {truncated_list(beside)}'] if beside else []
     return ReadResult(rows, skipped, notes + _kaggle_note(rows))
 
 # %% ../../nbs/api/12_data.readers.ipynb #fdcf8bf7

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..core import NOTICE, InputError, prob_column, replacing, truncated_list
 from ..data.audit import Audit, write_audit
-from ..data.layouts import write_cases
+from ..data.cases import write_cases
 from .calibration import calibration_section
 from .attention import attention_section
 from .checklist import checklist, checklist_sections

@@ -1,4 +1,4 @@
-"""Keeps files that came from elsewhere, and values that took long to compute, so that each is fetched or computed once
+"""Keeps files from elsewhere and values that took long, so that each is fetched or computed once
 
 Docs: https://skinlesion.github.io/skinlesion/api/store.cache.html.md"""
 
@@ -30,7 +30,7 @@ def cache_lock(
     name:str, # What is locked
     timeout:float=-1, # Seconds to wait; without limit if negative
 ):
-    "A lock between processes, for a `with` block; raises `TimeoutError` if another holds it, `InputError` without a cache"
+    "A lock between processes, for `with`; raises `TimeoutError` if another holds it, `InputError` without a cache"
     return _lock(_entry_name(name), timeout)
 
 def _entry_name(key):
@@ -140,7 +140,7 @@ def cached_value(
 
     return read(cached(key, make, is_complete=lambda folder: read(folder) is not None))
 
-# %% ../../nbs/api/03_store.cache.ipynb #a7d9635f
+# %% ../../nbs/api/03_store.cache.ipynb #77fbaf9b
 def code_version(
     *code, # All that decides a value: functions, classes, modules, or names of modules, which need not be imported
 )->str: # 16 hexadecimal digits, which change with the source of any of `code`
@@ -152,13 +152,16 @@ def code_version(
         digest.update(hashlib.sha256(source).digest())
     return digest.hexdigest()[:16]
 
-# %% ../../nbs/api/03_store.cache.ipynb #cf35229b
+# %% ../../nbs/api/03_store.cache.ipynb #2f4a7df6
 def file_stamp(
     path, # A file
+    unchanged_for:float=0, # Seconds; a file that changed since has no stamp: its next change may have the same time
 )->str: # Size, times of change and inode; '' where there is no file, and such values are never kept
     "What the file system says about `path`, which changes when the file does"
     try: info = os.stat(path)
     except OSError: return ''
+    last_change = max(info.st_mtime_ns, info.st_ctime_ns)
+    if unchanged_for and last_change >= time.time_ns() - unchanged_for*1e9: return ''
     return f'{info.st_size} {info.st_mtime_ns} {info.st_ctime_ns} {info.st_ino}'
 
 _TABLE_BATCH = 500 # values read or written in one statement

@@ -1,4 +1,4 @@
-"""Stained tissue of colorectal polyps, drawn: hyperplastic or sessile serrated
+"""Synthetic stained tissue of colorectal polyps: hyperplastic or sessile serrated
 
 Docs: https://skinlesion.github.io/skinlesion/api/synth.tissue.html.md"""
 
@@ -9,94 +9,150 @@ __all__ = ['draw_tissue']
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #3f3c273d
 import math
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
-from .paint import Mask, absorb, check_size, grid, noise, rgb, smooth_step, to_image
+from .paint import Mask, absorb, bend, check_size, grid, noise, rgb, smooth_step, to_image
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #7ea9bbd0
 _HAEMATOXYLIN = rgb(0.650, 0.704, 0.286)
 _EOSIN = rgb(0.072, 0.990, 0.105)
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #cb1c63f7
-def _crypts(rng, strength):
-    "Centre, radius, direction, and share of the lumen of each crypt of a picture"
-    step = rng.uniform(0.42, 0.56)
-    at = [(i + 0.5*(j%2), 0.87*j) for i in range(-4, 5) for j in range(-4, 5)]
-    at = np.array(at)*step + rng.uniform(-step/2, step/2, 2) + rng.normal(0, 0.05*step, (len(at), 2))
-    at = at[np.abs(at).max(1) < 1.25]
-    wide,hollow = rng.normal(0.34, 0.03), rng.normal(0.36, 0.09) # polyps differ, whatever their strength
-    radius = step*np.clip(rng.normal(wide, 0.04, len(at)) + 0.06*strength, 0.2, 0.46)
-    lumen = np.clip(rng.normal(hollow, 0.06, len(at)) + 0.18*strength, 0.12, 0.72)
-    return [(x, y, r, rng.uniform(0, 2*math.pi), o) for (x, y), r, o in zip(at, radius, lumen)]
+class _Crypt(NamedTuple):
+    x:float # Centre, -1..1 over the image
+    y:float
+    radius:float # In the same unit
+    boot_angle:float # Direction in which its base is spread, in radians
+    lumen:float # Radius of the lumen, as a proportion of the crypt's
 
-def _rims(rng, angle, toward, strength):
-    "Radius of the outline and of the lumen at `angle`, in units of their mean"
-    boot = strength*rng.uniform(0, 0.7)*np.exp(3*(np.cos(2*(angle-toward)) - 1))
-    long = 1 + rng.uniform(0, 0.18)*np.cos(2*(angle-toward) + 1)
-    teeth,phase = int(rng.integers(7, 12)), rng.uniform(0, 2*math.pi)
-    saw = (0.05 + 0.4*strength)*rng.uniform(0.6, 1)*np.abs(np.sin(0.5*teeth*angle + phase))
-    return long + boot, (long + 1.3*boot)*(1.1 - saw)
+def _crypts(rng, strength):
+    "Crypts at random positions of an image"
+    spacing = rng.uniform(0.42, 0.56)
+    centres = [(i + 0.5*(j%2), 0.87*j) for i in range(-4, 5) for j in range(-4, 5)]
+    centres = np.array(centres)
+    offset = rng.uniform(-spacing/2, spacing/2, 2)
+    jitter = rng.normal(0, 0.05*spacing, centres.shape)
+    centres = centres*spacing + offset + jitter
+    centres = centres[np.abs(centres).max(1) < 1.25]
+    n = len(centres)
+    mean_radius = rng.normal(0.34, 0.03) # polyps differ, whatever their strength
+    mean_lumen = rng.normal(0.36, 0.09)
+    radius = rng.normal(mean_radius, 0.04, n) + 0.06*strength
+    radius = spacing*np.clip(radius, 0.2, 0.46)
+    lumen = rng.normal(mean_lumen, 0.06, n) + 0.18*strength
+    lumen = np.clip(lumen, 0.12, 0.72)
+    boot_angle = rng.uniform(0, 2*math.pi, n)
+    x,y = centres.T
+    return [_Crypt(*values) for values in zip(x, y, radius, boot_angle, lumen)]
+
+def _outlines(crypt, seed, angle, strength):
+    "Radius of the outline and of the lumen at `angle`, in units of their mean radii; `seed` fixes their form"
+    rng = np.random.default_rng(seed)
+    from_boot = 2*(angle-crypt.boot_angle)
+    bump = np.exp(3*(np.cos(from_boot) - 1))
+    boot = strength*rng.uniform(0, 0.7)*bump
+    ellipse = 1 + rng.uniform(0, 0.18)*np.cos(from_boot + 1)
+    n_teeth = int(rng.integers(7, 12))
+    phase = rng.uniform(0, 2*math.pi)
+    depth = (0.05 + 0.4*strength)*rng.uniform(0.6, 1)
+    saw = depth*np.abs(np.sin(0.5*n_teeth*angle + phase))
+    outline = ellipse + boot
+    lumen = (ellipse + 1.3*boot)*(1.1 - saw)
+    return outline, lumen
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #a92a5a09
-def _glands(rng, size, strength, nuclei):
-    "Masks of the crypts, of their lumens and of their cells' mucus; draws their nuclei on `nuclei`"
+def _draw_crypts(rng, size, strength, nuclei):
+    "Masks of the crypts, of their lumens and of their cells' mucus; adds their nuclei to the mask `nuclei`"
     x,y = grid(size)
-    x,y = (o + 0.03*noise(rng, 6, size) for o in (x, y))
-    crypt,lumen,mucus = (np.zeros_like(x) for _ in range(3))
-    for cx,cy,r,toward,share in _crypts(rng, strength):
-        box,kind = _box(cx, cy, 2.1*r, size), rng.integers(2**32)
-        u,v = (x[box]-cx)/r, (y[box]-cy)/r
-        away,angles = np.hypot(u, v), np.arctan2(v, u)
-        outer,inner = _rims(np.random.default_rng(kind), angles, toward, strength)
-        inner = inner*share
-        band = np.exp(-((away - 0.45*outer - 0.55*inner)/(0.22*(outer-inner).clip(0.1)))**2)
-        band = band*smooth_step(np.cos(angles*round(125*r)) + 0.2, 0.5)
-        for mask,o in ((crypt, smooth_step(outer-away, 0.05)), (lumen, smooth_step(inner-away, 0.06)), (mucus, band)):
-            mask[box] = np.maximum(mask[box], o)
-        _ring(nuclei, rng, np.random.default_rng(kind), cx, cy, r, toward, strength)
-    return crypt, lumen, mucus
+    x,y = bend(rng, x, y, {6: 0.03})
+    masks = [np.zeros_like(x) for _ in range(3)]
+    for crypt in _crypts(rng, strength):
+        seed = rng.integers(2**32)
+        reach = 2.1*crypt.radius
+        rows = _pixels(crypt.y-reach, crypt.y+reach, size)
+        columns = _pixels(crypt.x-reach, crypt.x+reach, size)
+        box = (rows, columns)
+        u = (x[box]-crypt.x)/crypt.radius
+        v = (y[box]-crypt.y)/crypt.radius
+        for mask,part in zip(masks, _crypt_parts(crypt, seed, u, v, strength)):
+            mask[box] = np.maximum(mask[box], part)
+        _draw_nuclei(nuclei, rng, crypt, seed, strength)
+    return masks
 
-def _box(cx, cy, reach, size):
-    "The part of a picture within `reach` of a point"
-    return tuple(slice(*(int(np.clip((o + side*reach + 1)/2*size, 0, size)) for side in (-1, 1))) for o in (cy, cx))
+def _pixels(start, end, size):
+    "The slice of the pixels from `start` to `end`, which are coordinates in -1..1"
+    edges = (np.array([start, end]) + 1)/2*size
+    first,last = np.clip(edges, 0, size).astype(int).tolist()
+    return slice(first, last)
 
-def _ring(nuclei, rng, kind, cx, cy, r, toward, strength):
-    "Nuclei along the outline of a crypt"
-    n = round(150*r)
-    angles = np.linspace(0, 2*math.pi, n) - math.pi + rng.normal(0, 0.06, n)
-    far = r*(_rims(kind, angles, toward, strength)[0]*rng.uniform(0.82, 0.97, n))
-    for a,f in zip(angles.tolist(), far.tolist()):
-        nuclei.dot((cx + f*math.cos(a) + 1)/2, (cy + f*math.sin(a) + 1)/2, rng.uniform(0.007, 0.011), fill=int(rng.uniform(150, 255)))
+def _crypt_parts(crypt, seed, u, v, strength):
+    "Masks of a crypt, its lumen and its mucus; `u` and `v` are coordinates in units of its radius"
+    radius = np.hypot(u, v)
+    angles = np.arctan2(v, u)
+    outer,inner = _outlines(crypt, seed, angles, strength)
+    inner = inner*crypt.lumen
+    thickness = (outer-inner).clip(0.1)
+    from_middle = (radius - 0.45*outer - 0.55*inner)/(0.22*thickness)
+    n_cells = round(125*crypt.radius)
+    cells = smooth_step(np.cos(angles*n_cells) + 0.2, 0.5)
+    mucus = np.exp(-from_middle**2)*cells
+    gland = smooth_step(outer-radius, 0.05)
+    lumen = smooth_step(inner-radius, 0.06)
+    return gland, lumen, mucus
+
+def _draw_nuclei(nuclei, rng, crypt, seed, strength):
+    "Add nuclei along the outline of a crypt"
+    n = round(150*crypt.radius)
+    angles = np.linspace(0, 2*math.pi, n) - math.pi
+    angles = angles + rng.normal(0, 0.06, n)
+    outline,_ = _outlines(crypt, seed, angles, strength)
+    distances = crypt.radius*(outline*rng.uniform(0.82, 0.97, n))
+    for angle,distance in zip(angles.tolist(), distances.tolist()):
+        x = crypt.x + distance*math.cos(angle)
+        y = crypt.y + distance*math.sin(angle)
+        radius = rng.uniform(0.007, 0.011)
+        darkness = int(rng.uniform(150, 255))
+        nuclei.dot((x + 1)/2, (y + 1)/2, radius, fill=darkness)
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #a186adf2
 def draw_tissue(
     strength:float, # 0 for HP, 1 for SSA
     size:int=224, # Side in pixels, at least 32
     rng=None, # Seed or `numpy.random.Generator`
-)->Image.Image: # RGB
-    "Draw synthetic stained tissue with crypts as serrated as `strength` says"
+)->Image.Image: # RGB, `size` x `size`
+    "Synthetic stained tissue with crypts as serrated as `strength` says"
     check_size(size)
     rng = np.random.default_rng(rng)
-    h,e = rng.uniform(0.8, 1.3, 2)
+    haematoxylin,eosin = rng.uniform(0.8, 1.3, 2) # depth of the stains
     nuclei = Mask(size)
-    _stroma(nuclei, rng)
-    crypt,lumen,mucus = _glands(rng, size, strength, nuclei)
-    pink = 0.42 + 0.08*noise(rng, 14, size) + 0.07*noise(rng, 50, size) - 0.16*smooth_step(noise(rng, 22, size) - 0.9, 0.3)
-    pink = pink*(1 - crypt) + crypt*(0.36 + 0.04*noise(rng, 40, size))
+    _draw_stroma(nuclei, rng)
+    crypt,lumen,mucus = _draw_crypts(rng, size, strength, nuclei)
+    pink = 0.42 + 0.08*noise(rng, 14, size) + 0.07*noise(rng, 50, size)
+    pink = pink - 0.16*smooth_step(noise(rng, 22, size) - 0.9, 0.3)
+    crypt_pink = 0.36 + 0.04*noise(rng, 40, size)
+    pink = pink*(1 - crypt) + crypt*crypt_pink
     blue = 0.10 + 0.05*noise(rng, 30, size) + crypt*0.22
-    pink,blue = (o*(1 - 0.5*mucus*crypt)*(1 - lumen*0.93) for o in (pink, blue))
+    tissue = 1 - lumen*0.93
+    pale = 1 - 0.5*mucus*crypt
+    pink = pink*pale*tissue
+    blue = blue*pale*tissue
     blue = blue + 0.95*nuclei.array()*(1 - lumen)
-    return to_image(_slide(rng, size, h*blue, e*pink))
+    return to_image(_scan(rng, size, haematoxylin*blue, eosin*pink))
 
-def _stroma(nuclei, rng):
-    "Scattered nuclei between the crypts"
-    for x,y,r in rng.uniform((0, 0, 0.004), (1, 1, 0.009), (int(rng.integers(150, 420)), 3)).tolist():
-        nuclei.dot(x, y, r, fill=int(rng.uniform(130, 230)))
+def _draw_stroma(nuclei, rng):
+    "Add scattered nuclei between the crypts"
+    n = int(rng.integers(150, 420))
+    lowest = (0, 0, 0.004)
+    highest = (1, 1, 0.009)
+    for x,y,radius in rng.uniform(lowest, highest, (n, 3)).tolist():
+        nuclei.dot(x, y, radius, fill=int(rng.uniform(130, 230)))
 
-def _slide(rng, size, blue, pink):
+def _scan(rng, size, blue, pink):
     "Light through both stains, with the colour and the noise of a scanner"
     white = rgb(*rng.uniform(0.93, 0.99, 3))
-    img = absorb(absorb(white, np.clip(blue, 0, None), _HAEMATOXYLIN), np.clip(pink, 0, None), _EOSIN)
+    img = absorb(white, np.clip(blue, 0, None), _HAEMATOXYLIN)
+    img = absorb(img, np.clip(pink, 0, None), _EOSIN)
     return img + 0.012*noise(rng, 128, size)

@@ -1,4 +1,4 @@
-"""Chest X-rays, drawn: normal, with a focal pneumonia, or with the patches of COVID-19
+"""Synthetic chest X-rays: normal, with a focal pneumonia, or with the patches of COVID-19
 
 Docs: https://skinlesion.github.io/skinlesion/api/synth.xray.html.md"""
 
@@ -14,134 +14,206 @@ import numpy as np
 from PIL import Image
 
 from ..core import InputError
-from .paint import Mask, check_size, grid, noise, smooth_step
+from .paint import Mask, bend, check_size, grid, noise, smooth_step
 
 # %% ../../nbs/api/07_synth.xray.ipynb #010442dd
-def _patient(rng, size):
-    "Density of a chest without a finding, mask of its lungs, coordinates"
-    x,y = grid(size)
-    wide,low,tilt = rng.uniform(0.88, 1.08), rng.uniform(0.36, 0.58), rng.normal(0, 0.03)
-    x,y = (x + tilt*y)/wide + 0.015*noise(rng, 6, size), y + 0.015*noise(rng, 6, size)
-    lungs = _lungs(rng, x, y, low)
-    heart = _heart(rng, x, y, low)
-    body = _body(rng, x, y)
-    soft = 0.60 + 0.16*y + 0.22*smooth_step(y - low, 0.12) + 0.025*noise(rng, 6, size)
-    density = body*(soft - 0.46*lungs*(1 - 0.85*heart) + 0.18*heart + 0.16*np.exp(-(x/0.075)**2)*(1 + 0.25*np.cos(44*y)))
-    density = density + body*(_ribs(rng, x, y)*(0.04 + 0.07*lungs) + _collars(rng, x, y))
-    return density + lungs*_lung_vessels(rng, x, y), lungs, x, y
-
 def _body(rng, x, y):
-    "Neck, sloping shoulders and trunk, thinner towards the sides"
-    far,slope = np.abs(x),rng.uniform(0.2, 0.4)
-    neck = smooth_step(0.20 + 0.5*np.clip(y + 0.85, 0, 1) - far, 0.02)
-    trunk = smooth_step(y + 0.88 - slope*far, 0.03)*smooth_step(rng.uniform(0.86, 1.0) + 0.1*np.clip(-y, -0.3, 1) - far, 0.03)
-    return np.maximum(neck, trunk)*(0.72 + 0.28*smooth_step(0.85 - far, 0.12))
+    "Neck, sloping shoulders and trunk, thinner towards the sides, 0..1"
+    slope = rng.uniform(0.2, 0.4)
+    waist = rng.uniform(0.86, 1.0)
+    from_middle = np.abs(x)
+    neck_width = 0.20 + 0.5*np.clip(y + 0.85, 0, 1)
+    neck = smooth_step(neck_width - from_middle, 0.02)
+    shoulders = smooth_step(y + 0.88 - slope*from_middle, 0.03)
+    trunk_width = waist + 0.1*np.clip(-y, -0.3, 1)
+    trunk = shoulders*smooth_step(trunk_width - from_middle, 0.03)
+    thickness = 0.72 + 0.28*smooth_step(0.85 - from_middle, 0.12)
+    return np.maximum(neck, trunk)*thickness
 
-def _lungs(rng, x, y, low):
+def _lungs(rng, x, y, diaphragm):
     "Two lungs over the domes of the diaphragm; the one at negative x, the patient's right, ends higher"
-    out = np.zeros_like(x)
-    for side,dome in ((-1, low - rng.uniform(0.02, 0.08)), (1, low)):
-        across,along = (side*x - 0.40)/0.31, (y + 0.12)/0.66
-        narrow = across/(0.62 + 0.38*smooth_step(y + 0.45, 0.3)) # towards the apex
-        floor = dome + 0.55*(side*x - 0.36)**2/0.3 - y
-        out = np.maximum(out, smooth_step(1 - np.abs(narrow)**2.6 - np.abs(along)**3, 0.12)*smooth_step(floor, 0.02))
-    return out
+    lungs = np.zeros_like(x)
+    right_dome = diaphragm - rng.uniform(0.02, 0.08)
+    for side,dome in ((-1, right_dome), (1, diaphragm)):
+        lateral = side*x
+        across = (lateral - 0.40)/0.31
+        along = (y + 0.12)/0.66
+        across = across/(0.62 + 0.38*smooth_step(y + 0.45, 0.3)) # narrower towards the apex
+        above_dome = dome + 0.55*(lateral - 0.36)**2/0.3 - y
+        lung = smooth_step(1 - np.abs(across)**2.6 - np.abs(along)**3, 0.12)
+        lungs = np.maximum(lungs, lung*smooth_step(above_dome, 0.02))
+    return lungs
 
-def _heart(rng, x, y, low):
-    "The heart's shadow, more of it on the left of the patient, with the vessels above"
-    large,turn = rng.uniform(0.85, 1.15), rng.uniform(0.35, 0.6)
-    u,v = x - 0.13, y - low + 0.18
-    u,v = u*math.cos(turn) + v*math.sin(turn), v*math.cos(turn) - u*math.sin(turn)
-    stem = np.exp(-(np.abs(x - 0.02)/0.13)**4)*smooth_step(y + 0.55, 0.1)
-    return np.maximum(smooth_step(large - np.hypot(u/0.36, v/0.24), 0.12), 0.7*stem)
+def _heart(rng, x, y, diaphragm):
+    "The heart's shadow, more of it on the left of the patient, with the great vessels above, 0..1"
+    size = rng.uniform(0.85, 1.15)
+    angle = rng.uniform(0.35, 0.6)
+    dx = x - 0.13
+    dy = y - diaphragm + 0.18
+    u = dx*math.cos(angle) + dy*math.sin(angle)
+    v = dy*math.cos(angle) - dx*math.sin(angle)
+    heart = smooth_step(size - np.hypot(u/0.36, v/0.24), 0.12)
+    vessels = np.exp(-(np.abs(x - 0.02)/0.13)**4)
+    vessels = vessels*smooth_step(y + 0.55, 0.1)
+    return np.maximum(heart, 0.7*vessels)
 
 # %% ../../nbs/api/07_synth.xray.ipynb #85f36d96
 def _ribs(rng, x, y):
     "Coverage by ribs, 0..1"
-    gap,start,far = rng.uniform(0.165, 0.2), rng.uniform(0, 1), np.abs(x)
-    cage = smooth_step(0.80 - far + 0.12*y, 0.05)*smooth_step(far - 0.06, 0.03)*smooth_step(0.72 - y, 0.15)
-    behind = (y - 0.15*far + 0.55*far**2)/gap + start
-    front = (y - 0.75*far + 0.1*far**2)/(1.15*gap) + start
-    bars = [smooth_step(np.cos(2*math.pi*o) - 0.35, 0.3) for o in (behind, front)]
-    return cage*(bars[0] + 0.55*bars[1]*smooth_step(far - 0.25, 0.1))
+    gap = rng.uniform(0.165, 0.2)
+    start = rng.uniform(0, 1)
+    from_middle = np.abs(x)
+    cage = smooth_step(0.80 - from_middle + 0.12*y, 0.05)
+    cage = cage*smooth_step(from_middle - 0.06, 0.03)*smooth_step(0.72 - y, 0.15)
+    behind = y - 0.15*from_middle + 0.55*from_middle**2
+    front = y - 0.75*from_middle + 0.1*from_middle**2
+    ribs_behind = _bars(behind/gap + start)
+    ribs_front = _bars(front/(1.15*gap) + start)
+    return cage*(ribs_behind + 0.55*ribs_front*smooth_step(from_middle - 0.25, 0.1))
 
-def _collars(rng, x, y):
+def _bars(position):
+    "Soft bars, one in every unit of `position`"
+    return smooth_step(np.cos(2*math.pi*position) - 0.35, 0.3)
+
+def _collar_bones(rng, x, y):
     "Density of the collar bones"
-    far,at = np.abs(x),rng.uniform(-0.72, -0.62)
-    bone = np.exp(-((y - at + 0.22*(far - 0.1) + 0.05*np.sin(9*far))/0.032)**2)
-    return 0.13*bone*smooth_step(far - 0.10, 0.03)*smooth_step(0.72 - far, 0.04)
+    height = rng.uniform(-0.72, -0.62)
+    from_middle = np.abs(x)
+    bone_y = y - height + 0.22*(from_middle - 0.1) + 0.05*np.sin(9*from_middle)
+    bone = np.exp(-(bone_y/0.032)**2)
+    bone = 0.13*bone*smooth_step(from_middle - 0.10, 0.03)
+    return bone*smooth_step(0.72 - from_middle, 0.04)
 
 def _lung_vessels(rng, x, y):
     "Fine density that thins out from the root of each lung"
     size = len(x)
-    root = np.exp(-np.hypot((np.abs(x) - 0.17)/0.22, (y + 0.02)/0.30))
-    return root*(0.16 + 0.11*noise(rng, 16, size) + 0.09*noise(rng, 34, size)) + 0.014*noise(rng, 48, size)
+    root_x = (np.abs(x) - 0.17)/0.22
+    root_y = (y + 0.02)/0.30
+    root = np.exp(-np.hypot(root_x, root_y))
+    vessels = 0.16 + 0.11*noise(rng, 16, size) + 0.09*noise(rng, 34, size)
+    return root*vessels + 0.014*noise(rng, 48, size)
+
+# %% ../../nbs/api/07_synth.xray.ipynb #78d97102
+def _chest(rng, size):
+    "Density of a chest without a finding, mask of its lungs, coordinates x and y"
+    x,y = grid(size)
+    width = rng.uniform(0.88, 1.08)
+    diaphragm = rng.uniform(0.36, 0.58)
+    tilt = rng.normal(0, 0.03)
+    x,y = bend(rng, (x + tilt*y)/width, y, {6: 0.015})
+    lungs = _lungs(rng, x, y, diaphragm)
+    heart = _heart(rng, x, y, diaphragm)
+    body = _body(rng, x, y)
+    soft_tissue = 0.60 + 0.16*y + 0.22*smooth_step(y - diaphragm, 0.12)
+    soft_tissue = soft_tissue + 0.025*noise(rng, 6, size)
+    air = 0.46*lungs*(1 - 0.85*heart)
+    vertebrae = 1 + 0.25*np.cos(44*y)
+    spine = 0.16*np.exp(-(x/0.075)**2)*vertebrae
+    density = body*(soft_tissue - air + 0.18*heart + spine)
+    ribs = _ribs(rng, x, y)*(0.04 + 0.07*lungs)
+    density = density + body*(ribs + _collar_bones(rng, x, y))
+    density = density + lungs*_lung_vessels(rng, x, y)
+    return density, lungs, x, y
 
 # %% ../../nbs/api/07_synth.xray.ipynb #cd255a14
 def _normal(rng, x, y): return 0
 
 def _pneumonia(rng, x, y):
     "One dense patch in one lobe"
-    side,at = rng.choice((-1, 1)), rng.uniform((0.25, -0.4), (0.5, 0.3))
-    wide,tall = rng.uniform(0.16, 0.28, 2)
-    return rng.uniform(0.25, 1)*0.55*_patch(rng, x, y, side*at[0], at[1], wide, tall)
+    side = rng.choice((-1, 1))
+    lateral,centre_y = rng.uniform((0.25, -0.4), (0.5, 0.3))
+    width,height = rng.uniform(0.16, 0.28, 2)
+    strength = rng.uniform(0.25, 1)*0.55
+    return strength*_patch(rng, x, y, side*lateral, centre_y, width, height)
 
 def _covid(rng, x, y):
     "Hazy patches in both lungs, at the outer edge and low more than high"
     strength = rng.uniform(0.25, 1)*0.36
-    places = [(side*rng.uniform(0.5, 0.68), rng.uniform(-0.35, 0.38)) for side in (-1, 1) for _ in range(int(rng.integers(2, 5)))]
-    patches = [_patch(rng, x, y, *at, *rng.uniform(0.11, 0.2, 2)) for at in places]
-    return strength*np.clip(sum(patches), 0, 1.4)
+    centres = []
+    for side in (-1, 1):
+        for _ in range(int(rng.integers(2, 5))):
+            centre_x = side*rng.uniform(0.5, 0.68)
+            centre_y = rng.uniform(-0.35, 0.38)
+            centres.append((centre_x, centre_y))
+    haze = 0
+    for centre_x,centre_y in centres:
+        width,height = rng.uniform(0.11, 0.2, 2)
+        haze = haze + _patch(rng, x, y, centre_x, centre_y, width, height)
+    return strength*np.clip(haze, 0, 1.4)
 
-def _patch(rng, x, y, cx, cy, wide, tall):
+def _patch(rng, x, y, centre_x, centre_y, width, height):
     "A cloud with frayed edges, 0..1"
-    cloud = np.exp(-(((x-cx)/wide)**2 + ((y-cy)/tall)**2)**1.5)
-    return cloud*np.clip(0.9 + 0.30*noise(rng, 9, len(x)) + 0.25*noise(rng, 26, len(x)), 0.1, 1.4)
+    size = len(x)
+    squared_distance = ((x-centre_x)/width)**2 + ((y-centre_y)/height)**2
+    cloud = np.exp(-squared_distance**1.5)
+    texture = 0.9 + 0.30*noise(rng, 9, size) + 0.25*noise(rng, 26, size)
+    return cloud*np.clip(texture, 0.1, 1.4)
 
 # %% ../../nbs/api/07_synth.xray.ipynb #4807d507
-XRAY_FINDINGS = {'covid': _covid, 'normal': _normal, 'pneumonia': _pneumonia} # name -> function(rng, x, y) that gives a density
+XRAY_FINDINGS = { # name: function of `rng, x, y` that returns the density it adds within the lungs
+    'covid': _covid,
+    'normal': _normal,
+    'pneumonia': _pneumonia,
+}
 
 # %% ../../nbs/api/07_synth.xray.ipynb #5d78e4cc
 def _film(density, size, rng):
-    "A radiograph of `density`, its short side `size` pixels"
-    side,contrast,base = len(density), rng.uniform(1.3, 2.1), rng.uniform(0.0, 0.12)
-    light = 1 - np.exp(-contrast*np.clip(density, 0, None))
-    light = base + (0.97 - base)*light/(1 - math.exp(-contrast*1.15)) + rng.uniform(0.006, 0.02)*noise(rng, 128, side)
-    light = np.maximum(light, 0.9*_marker(rng, side))
-    img = Image.fromarray((np.clip(light, 0, 1)*65535).astype(np.uint16))
-    return img.crop(_crop(rng, side, size))
+    "A radiograph of `density`, 16-bit, its short side `size` pixels"
+    side = len(density)
+    contrast = rng.uniform(1.3, 2.1)
+    darkest = rng.uniform(0.0, 0.12)
+    absorbed = 1 - np.exp(-contrast*np.clip(density, 0, None))
+    brightest = 1 - math.exp(-contrast*1.15)
+    brightness = darkest + (0.97 - darkest)*absorbed/brightest
+    brightness = brightness + rng.uniform(0.006, 0.02)*noise(rng, 128, side)
+    brightness = np.maximum(brightness, 0.9*_marker(rng, side))
+    pixels = np.clip(brightness, 0, 1)*65535
+    img = Image.fromarray(pixels.astype(np.uint16))
+    return img.crop(_random_crop(rng, side, size))
 
 def _marker(rng, side):
     "The letter that marks the left side of the patient, as a bright mask"
-    x,y,s = rng.uniform(0.84, 0.92), rng.uniform(0.08, 0.3), rng.uniform(0.02, 0.035)
+    x = rng.uniform(0.84, 0.92)
+    y = rng.uniform(0.08, 0.3)
+    size = rng.uniform(0.02, 0.035)
     mask = Mask(side)
-    mask.line([(x, y - s), (x, y + s), (x + 1.1*s, y + s)], 0.008)
+    letter = [(x, y - size), (x, y + size), (x + 1.1*size, y + size)]
+    mask.line(letter, 0.008)
     return mask.array()
 
-def _crop(rng, side, size):
-    "A box whose short side is `size`, as high or as wide as the film"
-    w,h = (side, size) if rng.random() < 0.5 else (size, side)
-    if rng.random() < 0.3: w = h = size
-    x,y = (side-w)//2, (side-h)//2
-    return x, y, x + w, y + h
+def _random_crop(rng, side, size):
+    "A box (left, top, right, bottom) in the centre of a film, whose short side is `size`"
+    is_tall = rng.random() >= 0.5
+    is_square = rng.random() < 0.3
+    width = size if is_tall or is_square else side
+    height = side if is_tall and not is_square else size
+    left = (side-width)//2
+    top = (side-height)//2
+    return left, top, left + width, top + height
 
 # %% ../../nbs/api/07_synth.xray.ipynb #0dc2a9ae
 def draw_xray(
     finding:str, # One of `XRAY_FINDINGS`
-    n:int=1, # How many films of the patient
+    n:int=1, # Number of films of the patient
     size:int=128, # Short side in pixels, at least 32; the long one is up to a fifth more
     rng=None, # Seed or `numpy.random.Generator`
 )->list: # Images of mode `I;16`
-    "Draw `n` synthetic chest X-rays of one patient with `finding`"
+    "`n` synthetic chest X-rays of one patient with `finding`"
     check_size(size)
-    if finding not in XRAY_FINDINGS: raise InputError(f'finding is {finding!r}; use one of {", ".join(XRAY_FINDINGS)}')
-    patient,disease,films = (np.random.default_rng(s) for s in np.random.default_rng(rng).integers(0, 2**62, 3))
-    density,lungs,x,y = _patient(patient, round(size*patient.uniform(1.05, 1.2)))
-    density = density + lungs*XRAY_FINDINGS[finding](disease, x, y)
+    if finding not in XRAY_FINDINGS:
+        valid = ', '.join(XRAY_FINDINGS)
+        raise InputError(f'finding is {finding!r}; use one of {valid}')
+    seeds = np.random.default_rng(rng).integers(0, 2**62, 3)
+    patient,disease,films = (np.random.default_rng(seed) for seed in seeds)
+    side = round(size*patient.uniform(1.05, 1.2))
+    density,lungs,x,y = _chest(patient, side)
+    added_density = XRAY_FINDINGS[finding](disease, x, y)
+    density = density + lungs*added_density
     return [_film(density, size, films) for _ in range(n)]
 
 def to_grey(
     img:Image.Image, # Of mode `I;16`
 )->Image.Image: # Of mode `L`
     "The upper 8 bits of an image with 16"
-    return Image.fromarray((np.asarray(img) >> 8).astype(np.uint8))
+    pixels = np.asarray(img) >> 8
+    return Image.fromarray(pixels.astype(np.uint8))

@@ -25,6 +25,7 @@ from torch.utils.data import get_worker_info
 
 from ..core import InputError, plural, truncated_list
 from .augment import augmentations
+from ..data.cases import as_cases
 from ..data.prepared import Prepared, prepared
 from ..image import InputSpec, normalise
 
@@ -86,7 +87,7 @@ def soft_targets(
 
 # %% ../../nbs/api/33_train.loaders.ipynb #52b5f81a
 def _no_votes_msg(cases):
-    more = [c for c in cases if c not in ('path', 'label', 'group', 'split')]
+    more = [c for c in cases.columns if c not in ('path', 'label', 'group', 'split')]
     return ('soft labels need a column `agreement`, the share of the annotators who chose the label, as MHIST has; '
             f'these cases have {truncated_list(more, 6) or "no more than path and label"}: leave out soft_labels')
 
@@ -126,13 +127,15 @@ def lesion_dls(
     cache:str='auto', # Where to keep prepared images; see `data.prepared`
 )->DataLoaders: # With `vocab` (classes), `spec`, `cases`, `soft_labels` and `prepared`, the images of all cases
     "Training and validation loaders over `cases`"
-    spec,classes = spec or InputSpec(size=128),cases.attrs.get('classes') or sorted(cases.label.unique())
-    parts = [cases.index[cases.split == s].tolist() for s in ('train', 'valid')]
+    spec = spec or InputSpec(size=128)
+    cases = as_cases(cases)
+    classes = cases.classes
+    parts = [np.flatnonzero(cases.split == s).tolist() for s in ('train', 'valid')]
     _check_parts(cases, parts)
     images = prepared(cases, spec, cache)
     targets = [Column(_soft(cases, classes))] if soft_labels else [Column(cases.label), Categorize(vocab=classes)]
     dsets = Datasets(range(len(cases)), [[ReadImage(images)], targets],
-                     splits=[[cases.index.get_loc(i) for i in p] for p in parts], dl_type=LesionDL)
+                     splits=parts, dl_type=LesionDL)
     dls = dsets.dataloaders(bs=bs, val_bs=2*bs, num_workers=num_workers, drop_last=len(parts[0]) >= bs, pin_memory=cuda.is_available(),
                             after_batch=[IntToFloatTensor(), *augmentations(augment, augment_backend), NormaliseBatch(spec)])
     dls.train.rng = random.Random(seed)
@@ -145,7 +148,7 @@ def _balanced(dl, labels, _): return balanced_order(labels, dl.rng)
 
 def _soft(cases, classes):
     "Shares of the classes for a training image, a class number for any other"
-    train = cases[cases.split == 'train']
+    train = cases.table[cases.split == 'train']
     shares = dict(zip(train.index, soft_targets(train, classes)))
     return [from_numpy(shares[i]) if i in shares else tensor(classes.index(l)) for i,l in cases.label.items()]
 

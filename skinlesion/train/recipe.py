@@ -22,6 +22,7 @@ from ..data.prepared import CACHE_PLACES
 from ..image import INTERPOLATIONS, RESIZE_MODES, InputSpec
 from ..models.ensemble import VIEWS
 from .losses import IMBALANCE, check_together
+from .schedule import check_patience, phases
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
@@ -70,7 +71,7 @@ class Recipe(BaseModel):
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, for where data are few the steps count
     cache:Literal[CACHE_PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
-    patience:int = Field(5, ge=1) # Epochs of the last third without a better validation AUROC until training stops
+    patience:int|None = Field(None, ge=1) # Stop after so many epochs of the last third without a better validation AUROC; else never
     seed:int = Field(42, ge=0, lt=2**32)
     track:Literal['wandb', 'mlflow', 'none'] = 'wandb' # See `train.tracking`
 
@@ -99,6 +100,14 @@ class Recipe(BaseModel):
     def _one_length(self):
         if self.epochs and self.minutes: raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; '
                                                           'give one of them')
+        return self
+
+    @model_validator(mode='after')
+    def _patience_can_stop(self):
+        if self.patience is None: return self
+        from skinlesion.models.registry import is_pretrained # here, for timm takes seconds to import
+        pretrained = self.pretrained and is_pretrained(self.arch)
+        check_patience(self.patience, phases(pretrained, self.epochs, probe=self.probe, minutes=self.minutes))
         return self
 
     def input_spec(self,

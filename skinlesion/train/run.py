@@ -24,10 +24,11 @@ from fastai.learner import Learner
 from fastai.torch_core import get_model, rank_distrib, to_detach
 
 from ..core import InputError, Progress, replacing, versions
-from ..data.layouts import write_cases
+from ..data.cases import as_cases, write_cases
 from .loaders import lesion_dls
-from ..models.registry import build_model, is_pretrained
-from .learner import FreezeNorm, KeepBest, WeightAverage, fit_phases, has_bf16, lesion_learner, phases
+from ..models.registry import build_model
+from .learner import KeepBest, WeightAverage, fit, has_bf16, lesion_learner
+from .schedule import check_patience, phases
 from .seeding import rng_state, seed_everything, set_rng_state
 from .probe import StartFromProbe
 from .distributed import all_gather, broadcast, distributed_training
@@ -70,7 +71,7 @@ def describe_run(
     cpu = dict(system=platform.platform(), processor=platform.processor() or platform.machine(), cores=os.cpu_count(), threads=torch.get_num_threads(), bf16=has_bf16())
     gpu = [torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())]
     counts = {s: int(n) for s,n in cases.split.value_counts().items()}
-    return dict(id=uuid.uuid4().hex[:12], data=cases.attrs['root'], data_hash=cases.attrs['data_hash'], images=counts, skipped=cases.attrs['skipped'], seed=recipe.seed,
+    return dict(id=uuid.uuid4().hex[:12], data=cases.root, data_hash=cases.data_hash, images=counts, skipped=cases.skipped, seed=recipe.seed,
                 git_commit=_git_commit(), versions=versions(), machine=cpu | dict(gpu=gpu), started=utc_now(), finished=None, seconds={})
 
 def utc_now()->str: # ISO 8601, UTC
@@ -157,7 +158,7 @@ class Checkpoint(Callback):
 
     def save(self):
         "Write the state of the run"
-        state = dict(model=get_model(self.model).state_dict(), opt=_plain(self.opt.state_dict()), keep={k: getattr(self.keep, k) for k in ('best', 'weights', 'waited', 'seen', 'at')},
+        state = dict(model=get_model(self.model).state_dict(), opt=_plain(self.opt.state_dict()), keep=self.keep.state(),
                      average=self.average.state() if self.average else None, rows=self.journal.rows, rng=all_gather(rng_state()), order=self.dls.train.rng.getstate())
         if rank_distrib(): return
         with replacing(self.file) as tmp: torch.save(state, tmp)
@@ -168,7 +169,7 @@ class Checkpoint(Callback):
         if state is None: return []
         learn.model.load_state_dict(state['model'])
         self.opt_state = state['opt']
-        for k,v in state['keep'].items(): setattr(self.keep, k, v)
+        self.keep.load(state['keep'])
         if state['average']: self.average.load(state['average'], learn.model)
         set_rng_state(state['rng'][rank_distrib() % len(state['rng'])]); learn.dls.train.rng.setstate(state['order'])
         self.journal.rows = state['rows']
@@ -236,6 +237,7 @@ def fit_run(
 )->Run:
     "Train as `recipe` says on `cases`, and keep the record in `out`"
     out,first = Path(out),rank_distrib() == 0
+    cases = as_cases(cases)
     about = check_begin(recipe, cases, out, resume) if first else describe_run(recipe, cases)
     learn,plan = make_learner(recipe, cases, num_workers)
     if first: begin_run(recipe, cases, out, about)
@@ -274,18 +276,18 @@ def make_learner(
 )->tuple: # `Learner`, and its phases
     "The learner and schedule of `recipe`"
     seed_everything(recipe.seed)
-    model = build_model(recipe.arch, len(cases.attrs['classes']), recipe.channels, recipe.pretrained)
+    model = build_model(recipe.arch, len(cases.classes), recipe.channels, recipe.pretrained)
     spec = recipe.input_spec(model.input_spec)
     if getattr(model, 'pretrained_cfg', {}).get('fixed_input_size') and spec.size != model.input_spec.size:
         raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; leave out --size')
     dls = lesion_dls(cases, spec, recipe.bs, recipe.augment, recipe.seed, num_workers, cache=recipe.cache, augment_backend=recipe.augment_backend,
                      balanced=recipe.imbalance == 'sampled', soft_labels=recipe.soft_labels)
     loss = {k: getattr(recipe, k) for k in ('imbalance', 'label_smoothing', 'focal', 'mixup', 'cutmix')}
-    learn = lesion_learner(dls, model=model, wd=recipe.wd, precision=recipe.precision, **loss)
+    learn = lesion_learner(dls, recipe.arch, recipe.pretrained, model=model, wd=recipe.wd, precision=recipe.precision, freeze_norm=recipe.freeze_norm, **loss)
     learn.remove_cb(ProgressCallback)
-    pretrained = is_pretrained(recipe.arch) and recipe.pretrained
-    if pretrained and recipe.freeze_norm: learn.add_cb(FreezeNorm())
-    return learn, phases(pretrained, recipe.epochs, recipe.lr, recipe.body_lr, recipe.probe, recipe.minutes)
+    plan = phases(learn.pretrained, recipe.epochs, recipe.lr, recipe.body_lr, recipe.probe, recipe.minutes)
+    check_patience(recipe.patience, plan)
+    return learn, plan
 
 # %% ../../nbs/api/37_train.run.ipynb #c7dbebbd
 def best_epoch_text(
@@ -305,10 +307,11 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
         for row in journal.rows: tracker.call('log', row) # what the killed session had no time to send
         budget = TimeBudget(60*recipe.minutes, journal) if recipe.minutes else None
         with learn.added_cbs([o for o in (journal, checkpoint, average, budget, *cbs) if o]):
-            fit_phases(learn, plan, keep, done, StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.autocast_input.bf16))
+            probe = StartFromProbe(recipe.imbalance != 'none', recipe.seed, learn.autocast_input.bf16)
+            fit(learn, plan=plan, keep=keep, probe=probe, done=done)
     if journal.progress is not None: journal.progress.close()
     if not np.isfinite(journal.loss_sum): raise RuntimeError(_not_finite(journal, plan[-1][2]))
-    return journal.end(keep.at)
+    return journal.end(keep.best_epoch)
 
 def _not_finite(journal, lr):
     kept = f'; {journal.out}/checkpoints/last.pt is as it was before it' if journal.rows else ''

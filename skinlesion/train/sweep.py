@@ -18,7 +18,7 @@ from fastai.callback.core import Callback
 
 from ..commands import _check_inside
 from ..core import InputError, need, plural, remove, replacing
-from ..data.split import load_cases
+from ..data.load import cases_text, load_cases
 from ..evaluate.metrics import metrics
 from ..evaluate.table import predictions
 from ..models.registry import check_arch
@@ -88,9 +88,7 @@ def run_trial(
 
 # %% ../../nbs/api/53_train.sweep.ipynb #65af6aca
 def _without_test(cases):
-    table = cases[cases.split != 'test'].reset_index(drop=True)
-    table.attrs = cases.attrs
-    return table
+    return cases[cases.split != 'test']
 
 def _judge_trial(run):
     "Write down what the trial is worth, and end its record"
@@ -133,10 +131,11 @@ def sweep(
     space = sweep_space(recipe, base)
     _check_sweep(base, space, data, out, n, backend, resume)
     cases = load_cases(data, strict=strict, **{k: getattr(base, k) for k in DATA_FIELDS})
+    print(cases_text(cases))
     Path(out).mkdir(parents=True, exist_ok=True)
     with replacing(Path(out)/'sweep.toml') as tmp: tmp.write_text(_sweep_toml(base, space), encoding='utf-8')
     if backend == 'wandb': return _register(space, data, Path(out), n)
-    study = _study(Path(out), cases.attrs['data_hash'])
+    study = _study(Path(out), cases.data_hash)
     for trial in _trials(study, space, n, base.seed): _try(study, trial, base, space, cases, Path(out), n)
     return _best(study, Path(out), data)
 
@@ -248,6 +247,7 @@ def agent_trial(
     try: base = make_recipe(recipe, **(json.loads(changes) | dict(track='wandb')))
     except (json.JSONDecodeError, TypeError) as e: raise InputError(f'{changes}: fields of a recipe as JSON are needed, such as {{"lr": 0.001}} ({e})') from None
     cases = load_cases(data, **{k: getattr(base, k) for k in DATA_FIELDS})
+    print(cases_text(cases))
     value = run_trial(base, cases, Path(out)/f'trial-{os.environ.get("WANDB_RUN_ID") or uuid.uuid4().hex[:8]}')
     print(f'AUROC {value:.3f} on validation')
     return value
