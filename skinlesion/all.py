@@ -33,6 +33,7 @@ from .models.residual import *
 from .models.ensemble import *
 from .models.registry import *
 from .models.export import *
+from .models.inference import *
 from .train.distributed import *
 from .train.losses import *
 from .train.recipe import *

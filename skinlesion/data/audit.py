@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.audit.html.md"""
 
 # %% auto #0
 __all__ = ['SEVERITIES', 'MIN_USEFUL_SIDE', 'MAX_ASPECT_RATIO', 'FILE_CHECKS', 'MAX_INTERVAL_WIDTH', 'MIN_EFFECT', 'MAX_AGE',
-           'LEAKAGE_KINDS', 'MAX_SHOWN_GROUPS', 'MAX_SHOWN_IMAGES', 'THUMBNAIL_SIDE', 'Finding', 'FileCheck',
+           'LEAKAGE_KINDS', 'MAX_SHOWN_GROUPS', 'MAX_SHOWN_IMAGES', 'PAGE_THUMBNAIL_SIDE', 'Finding', 'FileCheck',
            'file_findings', 'group_findings', 'duplicate_findings', 'duplicates_across_sets', 'shortcut_findings',
            'interval_width', 'small_class_findings', 'metadata_findings', 'Audit', 'audit', 'write_audit']
 
@@ -682,7 +682,7 @@ def _with_relative_paths(finding, root):
 # %% ../../nbs/api/18_data.audit.ipynb #d7679f1b
 MAX_SHOWN_GROUPS = 8 # of a finding
 MAX_SHOWN_IMAGES = 6 # of a group
-THUMBNAIL_SIDE = 160 # pixels
+PAGE_THUMBNAIL_SIDE = 160 # pixels
 
 def write_audit(
     result:Audit, # From `audit`
@@ -731,9 +731,9 @@ def _shown_items(items):
 
 def _thumbnail(path):
     "The image as the address of its own content; empty if it cannot be read"
-    try: img = open_image(path, side=THUMBNAIL_SIDE)
+    try: img = open_image(path, side=PAGE_THUMBNAIL_SIDE)
     except (InputError, OSError): return ''
-    img.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    img.thumbnail((PAGE_THUMBNAIL_SIDE, PAGE_THUMBNAIL_SIDE))
     jpeg = io.BytesIO()
     img.save(jpeg, 'JPEG', quality=75)
     return 'data:image/jpeg;base64,' + base64.b64encode(jpeg.getvalue()).decode()
