@@ -168,7 +168,7 @@ def aside_table(
     rows = {}
     for k in ASIDE:
         there = found[found[k].notna() & (found[f'area_{k}'] >= least)]
-        e = group_mean(there[k]-there[f'area_{k}'], there.group, ends=None)
+        e = group_mean(there[k]-there[f'area_{k}'], there.group, value_range=None)
         rows[k] = dict(images=len(there), map=there[k].mean(), area=there[f'area_{k}'].mean(), more=e['value'], low=e['low'], high=e['high'])
     return pd.DataFrame.from_dict(rows, orient='index').astype(dict(more=float, low=float, high=float))
 
@@ -238,7 +238,7 @@ def _told(found, table, beside, audit_score, own):
     row,seen = table.iloc[0],found[found.outside.notna()]
     yield (f'{1-row.outside:.0%} of the heat map lies on the lesion, which takes {1-row.area_outside:.0%} of the area '
            f'(means over the {len(seen):,} of {len(found):,} images in which a lesion was found).')
-    more = group_mean(seen.area_outside-seen.outside, seen.group, ends=None)
+    more = group_mean(seen.area_outside-seen.outside, seen.group, value_range=None)
     if more['low'] is not None and more['low'] <= 0: yield ('That is not more, beyond chance, than a map without regard for the lesion '
                                                             'would have.')
     elif more['value'] < 0.1: yield 'That is little more than a map without regard for the lesion would have.'
