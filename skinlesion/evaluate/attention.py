@@ -217,7 +217,7 @@ def outside_table(
         of_map,of_area = table[region],table[f'area_{region}']
         counts = of_map.notna() & (of_area >= min_area)
         of_map,of_area = of_map[counts],of_area[counts]
-        difference = group_mean(of_map - of_area, table.group[counts], ends=None)
+        difference = group_mean(of_map - of_area, table.group[counts], value_range=None)
         rows[region] = {
             'images': len(of_map),
             'map': of_map.mean(),
@@ -294,7 +294,7 @@ def _map_sentences(table, means):
     detected = table[table.outside.notna()]
     yield (f'{1-whole.outside:.0%} of the evidence map lies on the lesion, which takes {1-whole.area_outside:.0%} of the area '
            f'(means over the {len(detected):,} of {len(table):,} images in which a lesion was detected).')
-    more = group_mean(detected.area_outside - detected.outside, detected.group, ends=None)
+    more = group_mean(detected.area_outside - detected.outside, detected.group, value_range=None)
     if more['low'] is not None and more['low'] <= 0: yield 'That is not more, beyond chance, than a map that ignores the lesion would have.'
     elif more['value'] < LITTLE_MORE: yield 'That is little more than a map that ignores the lesion would have.'
     by_class = means[means.of.str.startswith('predicted ')]
