@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from ..core import Progress, need
-from ..store.cache import cached_value
+from ..store.cache import cached_value, code_version
 from .scan import THUMBNAIL_SIDE, Scan, scan_images
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #f59af002
@@ -215,7 +215,7 @@ def _gauss_newton_step(values_and_slopes, target, points, maps):
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a008
 def _sample_at(images, points):
-    "Values of `images` (n x THUMBNAIL_SIDE x THUMBNAIL_SIDE x channels) at `points` ((n x) points x 2, in -1..1), bilinear"
+    "Values of `images` (n x side x side x channels) at `points` ((n x) points x 2, in -1..1), bilinear"
     n,*_,channels = images.shape
     points = np.broadcast_to(points, (n, *points.shape[-2:]))
     position = (points+1)*(THUMBNAIL_SIDE/2) - 0.5
@@ -264,15 +264,14 @@ def find_duplicates(
     "Pairs of files with the same content, and of images that are near-duplicates"
     checksums = _checksums(scan)
     if other is not None: checksums = [*checksums, '', *_checksums(other)]
-    identity = '\n'.join([f'{_EDITION} {min_similarity}', *checksums])
+    code = code_version('skinlesion.data.duplicates', 'skinlesion.data.scan', 'skinlesion.image')
+    identity = '\n'.join([f'{code} {min_similarity}', *checksums])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     def search(): return _search(scan, other, min_similarity).to_dict('list')
     pairs = cached_value(f'duplicates {digest[:40]}', search)
     return pd.DataFrame(pairs).astype(dict(i=int, j=int, kind=object, similarity=float))
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #c8a1c40e
-_EDITION = 1
-
 def _checksums(scan):
     is_usable = scan.table.reason == ''
     return scan.table.sha256.where(is_usable, '').tolist()
