@@ -33,6 +33,7 @@ from .models.residual import *
 from .models.ensemble import *
 from .models.registry import *
 from .models.export import *
+from .models.inference import *
 from .train.distributed import *
 from .train.losses import *
 from .train.recipe import *
@@ -62,7 +63,6 @@ from .evaluate.checklist import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
-from .serve.demo import *
 from .cloud.stacks import *
 from .commands import *
 from .train.sweep import *

@@ -1,4 +1,4 @@
-"""Makes and removes what the cloud holds, from CloudFormation templates
+"""Creates and removes resources in the cloud, from CloudFormation templates
 
 Docs: https://skinlesion.github.io/skinlesion/api/cloud.stacks.html.md"""
 
@@ -14,47 +14,49 @@ from itertools import takewhile
 
 import yaml
 
-from ..store.aws import Connection, aws_errors
 from ..core import InputError, Progress, need, plural
+from ..store.aws import Connection, aws_errors
 from ..store.s3 import push, pushable_files
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #b927451c
-STACKS = {'data': 'data.yaml'}
+STACKS = {'data': 'data.yaml'} # name of a stack to the file of its template
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #0edabdcd
-def _template(stack):
-    "The text of the template of `stack`, and what it says"
+class _Loader(yaml.SafeLoader):
+    "Reads `!Ref` and other functions as text"
+
+_Loader.add_multi_constructor('!', lambda loader,tag,node: f'{tag} {node.value}')
+
+def _read_template(stack):
+    "The text of the template of `stack`, and its content"
     if stack not in STACKS: raise InputError(f'no stack {stack!r}; there is {", ".join(STACKS)}')
     text = files('skinlesion.cloud').joinpath(STACKS[stack]).read_text(encoding='utf-8')
     return text, yaml.load(text, _Loader)
 
-class _Loader(yaml.SafeLoader): "Reads `!Ref` and other functions as text"
-_Loader.add_multi_constructor('!', lambda loader,tag,node: f'{tag} {node.value}')
-
 # %% ../../nbs/api/60_cloud.stacks.ipynb #2f0e3c8d
-_RULES = {
+_NAME_RULES = { # what S3 requires of the name of a bucket, and a pattern for all of the name
     '3 to 63 characters': '.{3,63}',
     'lower-case letters, digits, dots and hyphens only': '[a-z0-9.-]*',
     'a letter or digit at both ends': '[a-z0-9].*[a-z0-9]',
     'no two dots in a row': r'(?!.*\.\.).*',
     'not like an IP address': r'(?!\d+\.\d+\.\d+\.\d+$).*',
     'not beginning with xn--, sthree- or amzn-s3-demo-': '(?!xn--|sthree-|amzn-s3-demo-).*',
-    'not ending with -s3alias, --ol-s3, .mrap, --x-s3 or --table-s3': r'.*(?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)(?<!--x-s3)(?<!--table-s3)'}
+    'not ending with -s3alias, --ol-s3, .mrap, --x-s3 or --table-s3':
+        r'.*(?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)(?<!--x-s3)(?<!--table-s3)',
+}
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #cb555dbb
 def stack_name(
     stack:str, # A name in `STACKS`
     bucket:str, # Name of the bucket
 )->str: # A name that CloudFormation allows, without dots
-    "Name of the stack `stack` of `bucket`, if S3 allows the name of the bucket"
-    for rule,pattern in _RULES.items():
-        if not re.fullmatch(pattern, bucket): raise InputError(f'S3 allows no bucket named {bucket!r}; the rule is: {rule}')
+    "Name of the stack `stack` of `bucket`; raises `InputError` if S3 does not allow the name of the bucket"
+    for rule,pattern in _NAME_RULES.items():
+        if not re.fullmatch(pattern, bucket):
+            raise InputError(f'S3 allows no bucket named {bucket!r}; the rule is: {rule}')
     return f'skinlesion-{stack}-{bucket.replace(".", "-")}'
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #7e908ce3
-_EMPTY = ('REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE') # what a dry run or a failed creation leaves: a name, no resources
-_POLL = 3 # seconds between two looks
-
 def _tags(stack, bucket): return {'skinlesion:stack': stack, 'skinlesion:bucket': bucket}
 
 def _describe(cfn, name):
@@ -64,100 +66,127 @@ def _describe(cfn, name):
         if 'does not exist' in str(e): return None
         raise
 
-def _find(cfn, stack, bucket):
+def _find_stack(cfn, stack, bucket):
     "The stack of `bucket`, or `None`; refuses one that only has its name"
     found = _describe(cfn, stack_name(stack, bucket))
     if found is None: return None
-    tags = {t['Key']: t['Value'] for t in found.get('Tags', [])}
+    tags = {tag['Key']: tag['Value'] for tag in found.get('Tags', [])}
     if not _tags(stack, bucket).items() <= tags.items():
-        raise InputError(f'there is a stack {found["StackName"]} already, and it is no {stack} stack for the bucket {bucket}; choose '
-                         'another name')
+        raise InputError(f'there is a stack {found["StackName"]} already, and it is no {stack} stack for the bucket '
+                         f'{bucket}; choose another name')
     return found
 
-def _find_one(cfn, stack, bucket):
-    found = _find(cfn, stack, bucket)
-    if found is None: raise InputError(f'no stack {stack_name(stack, bucket)} here; skinlesion cloud deploy {stack} --bucket {bucket} '
-                                       'makes it')
-    return found
+def _existing_stack(cfn, stack, bucket):
+    "The stack of `bucket`; refuses if there is none"
+    existing = _find_stack(cfn, stack, bucket)
+    if existing is None:
+        raise InputError(f'no stack {stack_name(stack, bucket)} here; '
+                         f'skinlesion cloud deploy {stack} --bucket {bucket} makes it')
+    return existing
 
 def _buckets(cfn, name):
     "The buckets of the stack `name` by their names in the template, `Bucket` before `LogBucket`"
-    pages = cfn.get_paginator('list_stack_resources').paginate(StackName=name)
-    found = [r for p in pages for r in p['StackResourceSummaries'] if r['ResourceType'] == 'AWS::S3::Bucket' and r['ResourceStatus'] != 'DELETE_COMPLETE']
-    return dict(sorted((r['LogicalResourceId'], r['PhysicalResourceId']) for r in found))
+    buckets = {}
+    for page in cfn.get_paginator('list_stack_resources').paginate(StackName=name):
+        for resource in page['StackResourceSummaries']:
+            if resource['ResourceType'] != 'AWS::S3::Bucket' or resource['ResourceStatus'] == 'DELETE_COMPLETE': continue
+            buckets[resource['LogicalResourceId']] = resource['PhysicalResourceId']
+    return dict(sorted(buckets.items()))
+
+def _parameters(description):
+    "Name to value of the parameters of a stack that `_describe` returned"
+    return {p['ParameterKey']: p['ParameterValue'] for p in description.get('Parameters', [])}
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #519bbe86
 def stack_status(
     stack:str, # A name in `STACKS`
     bucket:str, # Name of the bucket
     connection:Connection=None, # How to reach AWS
-)->dict: # `stack`, `status`, `reason`, `changed` (time), `parameters` and `buckets`, each by its name in the template
-    "What there is of the stack `stack` of `bucket`"
-    _template(stack)
-    name,cfn = stack_name(stack, bucket),(connection or Connection()).client('cloudformation')
+)->dict: # `stack`, `status`, `reason`, `changed` (time), and by their names in the template `parameters` and `buckets`
+    "Status of the stack `stack` of `bucket`; raises `InputError` if there is none"
+    _read_template(stack)
+    name = stack_name(stack, bucket)
+    cfn = (connection or Connection()).client('cloudformation')
     with aws_errors(f'looking at the stack {name}'):
-        found = _find_one(cfn, stack, bucket)
-        return dict(stack=name, status=found['StackStatus'], reason=found.get('StackStatusReason', ''),
-                    changed=found.get('LastUpdatedTime', found['CreationTime']), buckets=_buckets(cfn, name),
-                    parameters={p['ParameterKey']: p['ParameterValue'] for p in found.get('Parameters', [])})
+        existing = _existing_stack(cfn, stack, bucket)
+        return dict(
+            stack=name,
+            status=existing['StackStatus'],
+            reason=existing.get('StackStatusReason', ''),
+            changed=existing.get('LastUpdatedTime', existing['CreationTime']),
+            buckets=_buckets(cfn, name),
+            parameters=_parameters(existing),
+        )
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #2425af8a
-def _came(cfn, state, **of):
-    "Wait for `state`, and return whether it came"
-    try: cfn.get_waiter(state).wait(**of, WaiterConfig=dict(Delay=_POLL))
+_POLL_SECONDS = 3 # between two requests for a state
+_NO_CHANGE_REASONS = ("didn't contain changes", 'No updates are to be performed')
+
+def _wait(cfn, state, **target):
+    "Wait for `state` of `target`, and return whether it was reached"
+    try: cfn.get_waiter(state).wait(**target, WaiterConfig=dict(Delay=_POLL_SECONDS))
     except need('botocore.exceptions', extra='aws').WaiterError: return False
     return True
 
-_SAME = ("didn't contain changes", 'No updates are to be performed')
-
-def _change_set(cfn, name, old, text, parameters, tags):
-    "A change set that can be executed, or `None` if it would change nothing"
-    made = cfn.create_change_set(
-        StackName=name, ChangeSetName=f'skinlesion-{time.time_ns()}', ChangeSetType='UPDATE' if old else 'CREATE', TemplateBody=text,
-        Parameters=[dict(ParameterKey=k, ParameterValue=v) for k,v in parameters.items()], Tags=[dict(Key=k, Value=v) for k,v in tags.items()])
-    _came(cfn, 'change_set_create_complete', ChangeSetName=made['Id']) # if not, the change set says why
-    pages = list(cfn.get_paginator('describe_change_set').paginate(ChangeSetName=made['Id']))
-    if pages[0]['Status'] == 'CREATE_COMPLETE': return made | dict(changes=[c['ResourceChange'] for p in pages for c in p['Changes']])
-    cfn.delete_change_set(ChangeSetName=made['Id'])
+def _create_change_set(cfn, name, is_update, template, parameters, tags):
+    "A change set to execute, with its `changes`, or `None` if it would change nothing"
+    created = cfn.create_change_set(
+        StackName=name,
+        ChangeSetName=f'skinlesion-{time.time_ns()}',
+        ChangeSetType='UPDATE' if is_update else 'CREATE',
+        TemplateBody=template,
+        Parameters=[dict(ParameterKey=key, ParameterValue=value) for key,value in parameters.items()],
+        Tags=[dict(Key=key, Value=value) for key,value in tags.items()])
+    _wait(cfn, 'change_set_create_complete', ChangeSetName=created['Id']) # if it fails, the change set says why
+    pages = list(cfn.get_paginator('describe_change_set').paginate(ChangeSetName=created['Id']))
+    if pages[0]['Status'] == 'CREATE_COMPLETE':
+        changes = []
+        for page in pages: changes += [change['ResourceChange'] for change in page['Changes']]
+        return created | dict(changes=changes)
+    cfn.delete_change_set(ChangeSetName=created['Id'])
     reason = pages[0].get('StatusReason', pages[0]['Status'])
-    if not any(s in reason for s in _SAME): raise RuntimeError(f'CloudFormation refuses to change the stack {name}: {reason}')
-
-def _change_text(c):
-    return f'  {c["Action"]} {c["LogicalResourceId"]} ({c["ResourceType"]})' + (', replacing the old one' if c.get('Replacement') == 'True' else '')
+    if any(text in reason for text in _NO_CHANGE_REASONS): return None
+    raise RuntimeError(f'CloudFormation refuses to change the stack {name}: {reason}')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #f0c3a42b
 def _events(cfn, stack_id, last=None):
-    "What happened to the stack since the event `last`, oldest first"
+    "Events of the stack since the one with the ID `last`, oldest first"
     newest_first = cfn.get_paginator('describe_stack_events').paginate(StackName=stack_id).search('StackEvents[]')
-    return list(takewhile(lambda e: e['EventId'] != last, newest_first))[::-1]
+    since = list(takewhile(lambda event: event['EventId'] != last, newest_first))
+    return since[::-1]
 
-def _of_stack(event): return event['PhysicalResourceId'] == event['StackId']
-
-def _follow(cfn, stack_id, last, total, doing):
-    "Wait until the stack rests, and return its events since `last`"
-    done = 0
-    with Progress(total, doing) as bar:
+def _follow(cfn, stack_id, last, total, task):
+    "Wait until the stack is at rest, with progress over `total` resources; its events since `last`"
+    n_shown = 0
+    with Progress(total, task) as bar:
         while True:
             events = _events(cfn, stack_id, last)
-            ready = [e['LogicalResourceId'] for e in events if e['ResourceStatus'].endswith('_COMPLETE') and not _of_stack(e)]
-            for r in ready[done:]: bar.update(1, r)
-            done = len(ready)
-            if events and _of_stack(events[-1]) and not events[-1]['ResourceStatus'].endswith('_IN_PROGRESS'): return events
-            time.sleep(_POLL)
+            own = [event for event in events if event['PhysicalResourceId'] == stack_id]
+            resources = [event for event in events if event['PhysicalResourceId'] != stack_id]
+            completed = [event for event in resources if event['ResourceStatus'].endswith('_COMPLETE')]
+            for event in completed[n_shown:]: bar.update(1, event['LogicalResourceId'])
+            n_shown = len(completed)
+            if own and own[-1] is events[-1] and not own[-1]['ResourceStatus'].endswith('_IN_PROGRESS'): return events
+            time.sleep(_POLL_SECONDS)
 
-def _why(events):
+def _first_failure(events):
     "The first resource that failed of its own, and its reason, in one line"
-    failed = [e for e in events if e['ResourceStatus'].endswith('_FAILED') and 'cancelled' not in e.get('ResourceStatusReason', '')]
-    e = (failed or events[-1:])[0]
-    return f'{e["LogicalResourceId"]} ({e["ResourceType"]}): ' + ' '.join(e.get('ResourceStatusReason', e['ResourceStatus']).split())
+    cause = events[-1]
+    for event in reversed(events):
+        is_consequence = 'cancelled' in event.get('ResourceStatusReason', '')
+        if event['ResourceStatus'].endswith('_FAILED') and not is_consequence: cause = event
+    reason = ' '.join(cause.get('ResourceStatusReason', cause['ResourceStatus']).split())
+    return f'{cause["LogicalResourceId"]} ({cause["ResourceType"]}): {reason}'
 
-def _execute(cfn, name, change):
-    "Make the changes of `change`"
-    last = _events(cfn, change['StackId'])[-1]['EventId']
-    cfn.execute_change_set(ChangeSetName=change['Id'], RetainExceptOnCreate=True)
-    events = _follow(cfn, change['StackId'], last, len(change['changes']), f'changing {name}')
-    if events[-1]['ResourceStatus'] not in ('CREATE_COMPLETE', 'UPDATE_COMPLETE'):
-        raise RuntimeError(f'the stack {name} failed ({events[-1]["ResourceStatus"]}), first at {_why(events)}')
+def _execute(cfn, name, change_set):
+    "Make the changes of `change_set`"
+    stack_id = change_set['StackId']
+    last = _events(cfn, stack_id)[-1]['EventId']
+    cfn.execute_change_set(ChangeSetName=change_set['Id'], RetainExceptOnCreate=True)
+    events = _follow(cfn, stack_id, last, len(change_set['changes']), f'changing {name}')
+    status = events[-1]['ResourceStatus']
+    if status not in ('CREATE_COMPLETE', 'UPDATE_COMPLETE'):
+        raise RuntimeError(f'the stack {name} failed ({status}), first at {_first_failure(events)}')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #63ddfde7
 def deploy(
@@ -168,61 +197,79 @@ def deploy(
     dry_run:bool=False, # Print what would change, and change nothing
     connection:Connection=None, # How to reach AWS
     **parameters, # Parameters of the template, such as `NoncurrentDays=30`
-)->dict: # `stack`, `status` (`created`, `updated`, `unchanged` or `planned`), `changes`, and as `upload` what `push` returns
+)->dict: # `stack`, `status` (created, updated, unchanged or planned), `changes`, and as `upload` what `push` returns
     "Create or update the stack `stack` of `bucket`, and then upload `upload`"
-    text,content = _template(stack)
-    name,connection = stack_name(stack, bucket),connection or Connection()
-    _check_parameters(content['Parameters'], parameters)
+    template,content = _read_template(stack)
+    name = stack_name(stack, bucket)
+    connection = connection or Connection()
+    settable = [key for key in content['Parameters'] if key != 'BucketName']
+    for key in parameters:
+        if key not in settable:
+            raise InputError(f'the template has no parameter {key!r} to set; it has {", ".join(settable)}')
     if upload: pushable_files(upload) # refuses what cannot be pushed before there is a stack
     with aws_errors(f'deploying the stack {name}'):
-        done = _deploy(connection, stack, bucket, text, content, parameters, dry_run)
+        result = _deploy(connection, stack, bucket, template, content, parameters, dry_run)
+    print(f'stack {name}: {result["status"]}')
     url = f's3://{bucket}/{prefix}'
-    print(f'stack {name}: {done["status"]}')
-    if dry_run: print('\n'.join([*map(_change_text, done['changes'])] + ([f'  then upload {upload} to {url}'] if upload else [])))
-    if upload and not dry_run: print(done.setdefault('upload', _upload(upload, url, connection, name)))
-    return done
+    if dry_run:
+        for change in result['changes']: print(_change_text(change))
+        if upload: print(f'  then upload {upload} to {url}')
+    elif upload:
+        try: result['upload'] = push(upload, url, connection)
+        except (InputError, ConnectionError, RuntimeError) as e:
+            raise type(e)(f'{e}; the stack {name} exists: the same command resumes the upload') from e
+        print(result['upload'])
+    return result
+
+def _change_text(change):
+    text = f'  {change["Action"]} {change["LogicalResourceId"]} ({change["ResourceType"]})'
+    return f'{text}, replacing the old one' if change.get('Replacement') == 'True' else text
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #24cdbc23
-def _deploy(connection, stack, bucket, text, content, parameters, dry_run):
-    "Bring the stack up to its template, or leave all as it is"
-    name,cfn = stack_name(stack, bucket),connection.client('cloudformation')
-    _discard(cfn, name)
-    old = _find(cfn, stack, bucket)
-    if not old and 'Bucket' in content['Resources']: _check_free(connection.client('s3'), bucket)
-    values = _values(content['Parameters'], old, bucket, parameters)
+_EMPTY_STATES = ('REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE') # of a stack without resources
+
+def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
+    "Update the stack to its template, or leave everything as it is"
+    name = stack_name(stack, bucket)
+    cfn = connection.client('cloudformation')
+    _discard_empty(cfn, name)
+    existing = _find_stack(cfn, stack, bucket)
+    if existing is None and 'Bucket' in content['Resources']: _check_bucket_name(connection.client('s3'), bucket)
+    values = _parameter_values(content['Parameters'], existing or {}, bucket, parameters)
+    tags = _tags(stack, bucket)
     try:
-        change = _change_set(cfn, name, old, text, values, _tags(stack, bucket))
-        if change and dry_run: cfn.delete_change_set(ChangeSetName=change['Id'])
-        elif change: _execute(cfn, name, change)
-    finally: _discard(cfn, name)
-    status = 'unchanged' if not change else 'planned' if dry_run else 'updated' if old else 'created'
-    return dict(stack=name, status=status, changes=change['changes'] if change else [])
+        change_set = _create_change_set(cfn, name, existing is not None, template, values, tags)
+        if change_set and dry_run: cfn.delete_change_set(ChangeSetName=change_set['Id'])
+        elif change_set: _execute(cfn, name, change_set)
+    finally: _discard_empty(cfn, name)
+    if not change_set: return dict(stack=name, status='unchanged', changes=[])
+    status = 'created' if existing is None else 'updated'
+    return dict(stack=name, status='planned' if dry_run else status, changes=change_set['changes'])
 
-def _discard(cfn, name):
-    "Remove the stack `name` if it holds nothing"
-    found = _describe(cfn, name)
-    if found and found['StackStatus'] in _EMPTY: _delete(cfn, found)
+def _discard_empty(cfn, name):
+    "Remove the stack `name` if it has no resources"
+    description = _describe(cfn, name)
+    if description and description['StackStatus'] in _EMPTY_STATES: _delete_stack(cfn, description)
 
-def _delete(cfn, found):
-    "Delete the stack `found`, and wait"
-    last = _events(cfn, found['StackId'])[-1]['EventId']
-    cfn.delete_stack(StackName=found['StackId'])
-    if not _came(cfn, 'stack_delete_complete', StackName=found['StackId']):
-        raise RuntimeError(f'the stack {found["StackName"]} cannot be deleted, first at {_why(_events(cfn, found["StackId"], last))}')
+def _delete_stack(cfn, description):
+    "Delete the stack of `description`, and wait"
+    stack_id = description['StackId']
+    last = _events(cfn, stack_id)[-1]['EventId']
+    cfn.delete_stack(StackName=stack_id)
+    if not _wait(cfn, 'stack_delete_complete', StackName=stack_id):
+        failure = _first_failure(_events(cfn, stack_id, last))
+        raise RuntimeError(f'the stack {description["StackName"]} cannot be deleted, first at {failure}')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #46f803c2
-def _check_parameters(known, given):
-    names = [k for k in known if k != 'BucketName']
-    for k in given:
-        if k not in names: raise InputError(f'the template has no parameter {k!r} to set; it has {", ".join(names)}')
-
-def _values(known, old, bucket, given):
+def _parameter_values(known, existing, bucket, given):
     "A value for each parameter of the template: the one given, or the present one, or the default"
-    present = {p['ParameterKey']: p['ParameterValue'] for p in old.get('Parameters', [])} if old else {}
-    values = {k: p.get('Default') for k,p in known.items()} | {k: v for k,v in present.items() if k in known} | given | dict(BucketName=bucket)
-    return {k: str(v) for k,v in values.items()}
+    present = _parameters(existing)
+    values = {}
+    for key,parameter in known.items(): values[key] = present.get(key, parameter.get('Default'))
+    values |= given | dict(BucketName=bucket)
+    return {key: str(value) for key,value in values.items()}
 
-def _check_free(s3, bucket):
+def _check_bucket_name(s3, bucket):
     "Refuse the name of a bucket that exists"
     try: s3.head_bucket(Bucket=bucket)
     except s3.exceptions.ClientError as e:
@@ -230,13 +277,8 @@ def _check_free(s3, bucket):
         if status == 404: return
         if status != 403: raise
         raise InputError(f'the bucket name {bucket} is taken by another account; choose another name') from None
-    raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, or use it as it is with skinlesion '
-                     'data push')
-
-def _upload(data, url, connection, name):
-    try: return push(data, url, connection)
-    except (InputError, ConnectionError, RuntimeError) as e:
-        raise type(e)(f'{e}; the stack {name} stands: the same command goes on with the upload') from e
+    raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, '
+                     'or use it as it is with skinlesion data push')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #9423567a
 def destroy(
@@ -245,48 +287,54 @@ def destroy(
     force:bool=False, # Delete data too
     connection:Connection=None, # How to reach AWS
 )->int: # Object versions deleted
-    "Delete the stack `stack` of `bucket` with the buckets that it made"
-    _template(stack)
-    name,connection = stack_name(stack, bucket),connection or Connection()
-    cfn,s3 = connection.client('cloudformation'),connection.client('s3')
+    "Delete the stack `stack` of `bucket` with the buckets that it created"
+    _read_template(stack)
+    name = stack_name(stack, bucket)
+    connection = connection or Connection()
+    cfn = connection.client('cloudformation')
+    s3 = connection.client('s3')
     with aws_errors(f'deleting the stack {name}'):
-        found = _find_one(cfn, stack, bucket)
-        if found.get('EnableTerminationProtection'): raise InputError(f'the stack {name} is protected from deletion; lift that first')
+        existing = _existing_stack(cfn, stack, bucket)
+        if existing.get('EnableTerminationProtection'):
+            raise InputError(f'the stack {name} is protected from deletion; lift that first')
         buckets = _buckets(cfn, name)
-        held = {b: _held(s3, b) for b in buckets.values()}
-        if not force: _refuse_data({b: held[b] for k,b in buckets.items() if k != 'LogBucket'})
-        for k,b in buckets.items():
-            if force or k == 'LogBucket': _empty(s3, b, held[b][0])
-            _delete_bucket(s3, b)
-        _delete(cfn, found)
-    return sum(n for n,_ in held.values())
+        counts = {}
+        for logical_name,own_bucket in buckets.items():
+            n,size = _count_versions(s3, own_bucket)
+            if n and logical_name != 'LogBucket' and not force:
+                raise InputError(f'the bucket {own_bucket} holds {plural(n, "object version")} of {size:,} bytes; '
+                                 '--force deletes them for good')
+            counts[own_bucket] = n
+        for logical_name,own_bucket in buckets.items():
+            if force or logical_name == 'LogBucket': _empty_bucket(s3, own_bucket, counts[own_bucket])
+            try: s3.delete_bucket(Bucket=own_bucket)
+            except s3.exceptions.NoSuchBucket: pass # an interrupted call deleted it
+        _delete_stack(cfn, existing)
+    return sum(counts.values())
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #9a1e0fb5
-def _versions(s3, bucket):
-    "Lists of at most 1000 object versions and delete markers"
+def _version_pages(s3, bucket):
+    "Lists of at most 1000 object versions and delete markers; none if there is no such bucket"
     try:
-        for page in s3.get_paginator('list_object_versions').paginate(Bucket=bucket): yield page.get('Versions', []) + page.get('DeleteMarkers', [])
+        for page in s3.get_paginator('list_object_versions').paginate(Bucket=bucket):
+            yield page.get('Versions', []) + page.get('DeleteMarkers', [])
     except s3.exceptions.NoSuchBucket: return
 
-def _held(s3, bucket):
-    "Object versions in `bucket`, and their bytes"
-    sizes = [v.get('Size', 0) for page in _versions(s3, bucket) for v in page]
-    return len(sizes),sum(sizes)
+def _count_versions(s3, bucket):
+    "Number of object versions and delete markers in `bucket`, and their bytes"
+    sizes = []
+    for page in _version_pages(s3, bucket): sizes += [version.get('Size', 0) for version in page]
+    return len(sizes), sum(sizes)
 
-def _refuse_data(held):
-    for b,(n,size) in held.items():
-        if n: raise InputError(f'the bucket {b} holds {plural(n, "object version")} of {size:,} bytes; --force deletes them for good')
-
-def _empty(s3, bucket, n):
-    "Delete all that `bucket` holds, about `n` object versions"
+def _empty_bucket(s3, bucket, n):
+    "Delete everything in `bucket`, about `n` object versions"
     with Progress(n, f'emptying {bucket}') as bar:
-        while page := next(_versions(s3, bucket), []): # always the first, so that nothing that comes meanwhile is missed
-            left = s3.delete_objects(Bucket=bucket, Delete=dict(Quiet=True, Objects=[{k: v[k] for k in ('Key', 'VersionId')} for v in page])).get('Errors')
-            if left: raise RuntimeError(f'{plural(len(left), "object version")} of {bucket} cannot be deleted, first {left[0]["Key"]}: '
-                                        f'{left[0]["Message"]}')
+        # Always the first page, so that nothing that arrives meanwhile is missed
+        while page := next(_version_pages(s3, bucket), []):
+            objects = [dict(Key=version['Key'], VersionId=version['VersionId']) for version in page]
+            answer = s3.delete_objects(Bucket=bucket, Delete=dict(Quiet=True, Objects=objects))
+            errors = answer.get('Errors')
+            if errors:
+                raise RuntimeError(f'{plural(len(errors), "object version")} of {bucket} cannot be deleted, '
+                                   f'first {errors[0]["Key"]}: {errors[0]["Message"]}')
             bar.update(len(page))
-
-def _delete_bucket(s3, bucket):
-    "Delete `bucket`, which is empty; absent is fine"
-    try: s3.delete_bucket(Bucket=bucket)
-    except s3.exceptions.NoSuchBucket: pass
