@@ -27,7 +27,8 @@ from .data.load import cases_text, load_cases
 from .evaluate.calibration import Calibration, calibrate
 from .evaluate.metrics import METRICS, check_predictions, interval_text, metrics
 from .evaluate.operating import fit_thresholds
-from .evaluate.table import check_labels, frame_of, predictions_table, read_predictions, run_model
+from .evaluate.table import check_labels, frame_of, predictions_table, read_predictions
+from .models.inference import run_model
 from .evaluate.report import Report, check_report_out, report, audited_shortcut
 from .image import InputSpec
 from .models.ensemble import Ensemble, with_views

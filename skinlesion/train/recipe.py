@@ -72,11 +72,11 @@ class ModelFields(BaseModel):
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return InputSpec(**(default.to_dict() | given))
 
-# %% ../../nbs/api/32_train.recipe.ipynb #0db910b1
+# %% ../../nbs/api/32_train.recipe.ipynb #e7d140ea
 class LossFields(BaseModel):
     "What the network is shown, and what it is penalised for"
     augment:Literal[tuple(PRESETS)]|None = None # `None` is the preset of the domain
-    augment_backend:Literal[BACKENDS] = 'fastai' # `kornia` needs the extra of this name
+    augment_backend:Literal[tuple(BACKENDS)] = 'fastai' # `kornia` needs the extra of this name
     mixup:float = Field(0., ge=0, le=10) # Parameter of its Beta distribution, such as 0.4; 0 for none
     cutmix:float = Field(0., ge=0, le=10) # The same for CutMix, such as 1
     imbalance:Literal[IMBALANCE] = 'none' # All but `none` give probabilities of a population with equally common classes
@@ -130,7 +130,7 @@ class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
         augment = self.augment
         if augment is None and self.domain: augment = load_domain(self.domain).augment
         if self.tta == 'none' or augment is None: return self
-        if not (PRESETS[augment] or {}).get('flips'):
+        if not PRESETS[augment].flips:
             raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {augment} does not: '
                              'leave out tta')
         return self
