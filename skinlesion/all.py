@@ -63,7 +63,6 @@ from .evaluate.checklist import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
-from .serve.demo import *
 from .cloud.stacks import *
 from .commands import *
 from .train.sweep import *

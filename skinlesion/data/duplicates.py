@@ -15,15 +15,15 @@ from functools import cache
 import numpy as np
 import pandas as pd
 from ..core import Progress, need
-from ..store.cache import cached_value
-from .scan import SIDE, Scan, scan_images
+from ..store.cache import cached_value, code_version
+from .scan import THUMBNAIL_SIDE, Scan, scan_images
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #f59af002
 _TEXTURE_SCALE = 40 # 8-bit steps per standard deviation: 127 are about three
 _NOISE = 2 # grey levels of 255; less variation than that is noise
 
 def texture(
-    greys:np.ndarray, # `... x SIDE x SIDE`, 0..255
+    greys:np.ndarray, # `... x THUMBNAIL_SIDE x THUMBNAIL_SIDE`, 0..255
 )->np.ndarray: # Of the same shape, int8
     "The fine structure of `greys`, with the same contrast everywhere"
     fine = greys - _blur(greys.astype(np.float32), 4)
@@ -35,7 +35,7 @@ def texture(
 # %% ../../nbs/api/14_data.duplicates.ipynb #61f81f94
 def _blur(images, sigma):
     "Gaussian blur; weights that would fall outside go to those inside"
-    pixels = np.arange(SIDE)
+    pixels = np.arange(THUMBNAIL_SIDE)
     distances = (pixels[:,None]-pixels)/sigma
     weights = np.exp(-distances**2/2).astype(np.float32)
     matrix = weights/weights.sum(1, keepdims=True)
@@ -61,7 +61,7 @@ CROPS = ( # centre x and y, half width and half height; the whole image is -1..1
 )
 
 def circular_harmonics(
-    textures:np.ndarray, # n x `SIDE` x `SIDE`
+    textures:np.ndarray, # n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
     crop:tuple=CROPS[0], # One of `CROPS`: the part of each image to describe
 )->np.ndarray: # n x rings x `N_HARMONICS`, complex
     "The coefficients of the waves around the centre of `crop`"
@@ -108,7 +108,7 @@ def _pixel_centres(n):
 def _harmonic_basis(crop):
     "The matrices whose product with a flat texture is the real and the imaginary part of its harmonics"
     centre_x,centre_y,half_width,half_height = crop
-    x,y = _pixel_centres(SIDE)
+    x,y = _pixel_centres(THUMBNAIL_SIDE)
     x = (x-centre_x)/half_width
     y = (y-centre_y)/half_height
     radius = np.hypot(x, y)
@@ -118,7 +118,7 @@ def _harmonic_basis(crop):
     periods = np.arange(N_HARMONICS)[:,None]
     waves = np.exp(1j*periods*angle)
     basis = _normalised(rings)[:,None]*waves
-    basis = basis.reshape(-1, SIDE*SIDE)
+    basis = basis.reshape(-1, THUMBNAIL_SIDE*THUMBNAIL_SIDE)
     basis = basis.T.astype(np.complex64)
     return basis.real.copy(), basis.imag.copy()
 
@@ -153,8 +153,8 @@ def _similarities(first, second, maps):
     points = _points(24)
     smooth_first = _blur(first.astype(np.float32), 1)
     smooth_second = _blur(second.astype(np.float32), 1)
-    slope_x = np.gradient(smooth_first, axis=2)*(SIDE/2) # per unit of -1..1
-    slope_y = np.gradient(smooth_first, axis=1)*(SIDE/2)
+    slope_x = np.gradient(smooth_first, axis=2)*(THUMBNAIL_SIDE/2) # per unit of -1..1
+    slope_y = np.gradient(smooth_first, axis=1)*(THUMBNAIL_SIDE/2)
     values_and_slopes = np.stack([smooth_first, slope_x, slope_y], -1)
     target = _sample_at(smooth_second[...,None], points[:,:2])[...,0]
     for _ in range(_GAUSS_NEWTON_STEPS):
@@ -215,17 +215,17 @@ def _gauss_newton_step(values_and_slopes, target, points, maps):
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a008
 def _sample_at(images, points):
-    "Values of `images` (n x SIDE x SIDE x channels) at `points` ((n x) points x 2, in -1..1), bilinear"
+    "Values of `images` (n x side x side x channels) at `points` ((n x) points x 2, in -1..1), bilinear"
     n,*_,channels = images.shape
     points = np.broadcast_to(points, (n, *points.shape[-2:]))
-    position = (points+1)*(SIDE/2) - 0.5
-    position = np.clip(position, 0, SIDE-1.001)
+    position = (points+1)*(THUMBNAIL_SIDE/2) - 0.5
+    position = np.clip(position, 0, THUMBNAIL_SIDE-1.001)
     corner = position.astype(np.int32)
     fraction_x,fraction_y = np.split(position-corner, 2, axis=-1)
     column,row = np.moveaxis(corner, -1, 0)
-    first_pixel = np.arange(n)[:,None]*SIDE*SIDE
-    top_left = first_pixel + row*SIDE + column
-    bottom_left = top_left + SIDE
+    first_pixel = np.arange(n)[:,None]*THUMBNAIL_SIDE*THUMBNAIL_SIDE
+    top_left = first_pixel + row*THUMBNAIL_SIDE + column
+    bottom_left = top_left + THUMBNAIL_SIDE
     pixels = images.reshape(-1, channels)
     top = _between(pixels[top_left], pixels[top_left+1], fraction_x)
     bottom = _between(pixels[bottom_left], pixels[bottom_left+1], fraction_x)
@@ -264,15 +264,14 @@ def find_duplicates(
     "Pairs of files with the same content, and of images that are near-duplicates"
     checksums = _checksums(scan)
     if other is not None: checksums = [*checksums, '', *_checksums(other)]
-    identity = '\n'.join([f'{_EDITION} {min_similarity}', *checksums])
+    code = code_version('skinlesion.data.duplicates', 'skinlesion.data.scan', 'skinlesion.image')
+    identity = '\n'.join([f'{code} {min_similarity}', *checksums])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     def search(): return _search(scan, other, min_similarity).to_dict('list')
     pairs = cached_value(f'duplicates {digest[:40]}', search)
     return pd.DataFrame(pairs).astype(dict(i=int, j=int, kind=object, similarity=float))
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #c8a1c40e
-_EDITION = 1
-
 def _checksums(scan):
     is_usable = scan.table.reason == ''
     return scan.table.sha256.where(is_usable, '').tolist()
@@ -312,7 +311,7 @@ def _same_files(scan, other):
 class _Textures:
     "Textures and where their images are"
     rows:np.ndarray # Of the `Scan`
-    textures:np.ndarray # n x `SIDE` x `SIDE`, int8
+    textures:np.ndarray # n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`, int8
     def __len__(self): return len(self.rows)
 
 _MIN_TEXTURE = 2 # mean absolute value of a texture; below, there is nothing to compare
@@ -320,7 +319,7 @@ _MIN_TEXTURE = 2 # mean absolute value of a texture; below, there is nothing to 
 def _searchable(scan):
     "The textures of the first file of each content, without images that have no texture"
     rows = np.sort(_first_rows(scan).to_numpy(int))
-    textures = np.zeros((len(rows), SIDE, SIDE), np.int8)
+    textures = np.zeros((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.int8)
     searchable_rows = [rows[:0]]
     end = 0
     for block in _blocks(rows): # filled from the front, so that the set is in memory once

@@ -201,7 +201,7 @@ def content_keys(
     cases:Cases, # Or a table with `path`
 )->list: # Of texts, one for each image
     "What identifies the content of each image: the SHA-256 of its file, hashed here if `cases` do not know it"
-    known = getattr(cases, 'hashes', {})
+    known = cases.hashes if isinstance(cases, Cases) else {}
     def content_key(path):
         if path in known: return known[path]
         try: return sha256(path)

@@ -32,7 +32,6 @@ class Domain:
     tags:tuple # Of the model card
     augment:str # A preset in `train.augment.PRESETS`
     synthetic:str # What a model trained on synthetic images does: `says nothing about skin`
-    example_layout:str # A layout of `synth.sets.sample`, for example images of the demo
     out_of_distribution:tuple # Kinds of images in `evaluate.ood.OOD_KINDS` that show something else
     not_measured:str # The sentence on what the out-of-distribution test leaves open
     skin_tone:bool # Whether the report estimates the skin tone

@@ -233,7 +233,7 @@ def calibration_scores(
 )->dict: # `ece` and `log_loss` with intervals
     "How far the probabilities of `preds` are from what is observed"
     value,draws = _value_and_draws(preds, equally_common, resamples, seed)
-    return {k: interval_entry(value[k][0], draws[k], preds.group.nunique(), ends=ENDS[k], upward=k == 'ece') for k in value}
+    return {k: interval_entry(value[k][0], draws[k], preds.group.nunique(), value_range=ENDS[k], inflated=k == 'ece') for k in value}
 
 def calibration_change(
     preds:pd.DataFrame, # Predictions

@@ -69,9 +69,9 @@ def evaluate_sets(
     holds,sets,y = _holds(preds, fitted)
     groups,size,K = pd.factorize(preds.group.astype(str))[0],sets.sum(1),sets.shape[1]
     def mean(x, of=None, **kw): return group_mean(x, groups, of, resamples=resamples, seed=seed, **kw)
-    def both(k, c): return {n: mean(x, y == k, absent=f'no image of {c}', ends=(0, e)) for n,x,e in (('coverage', holds, 1), ('size', size, K))}
+    def both(k, c): return {n: mean(x, y == k, reason=f'no image of {c}', value_range=(0, e)) for n,x,e in (('coverage', holds, 1), ('size', size, K))}
     by = {c: dict(images=int((y == k).sum())) | both(k, c) for k,c in enumerate(fitted['classes'])}
-    return dict(n=len(preds), target=1-fitted['alpha'], coverage=mean(holds), coverage_by_lesion=mean(holds, each_group=True), size=mean(size, ends=(0, K)),
+    return dict(n=len(preds), target=1-fitted['alpha'], coverage=mean(holds), coverage_by_lesion=mean(holds, each_group=True), size=mean(size, value_range=(0, K)),
                 one=mean(size == 1), empty=mean(size == 0), by_class=by)
 
 def sets_table(
@@ -240,7 +240,7 @@ def evaluate_referral(
     "What the rule `rule` gives on `preds`"
     (conf,wrong),y = _answers(preds),preds.label.astype(str).to_numpy()
     groups,kept = pd.factorize(preds.group.astype(str))[0],conf >= (np.inf if rule['threshold'] is None else rule['threshold'])
-    def mean(x, of=None, absent='no image is answered'): return group_mean(x, groups, of, absent=absent, resamples=resamples, seed=seed)
+    def mean(x, of=None, absent='no image is answered'): return group_mean(x, groups, of, reason=absent, resamples=resamples, seed=seed)
     def one(c):
         counts = dict(images=int((y == c).sum()), images_answered=int((kept & (y == c)).sum()), images_wrong=int((wrong & kept & (y == c)).sum()))
         return counts | dict(answered=mean(kept, y == c, f'no image of {c}'), error=mean(wrong, kept & (y == c), f'no image of {c} is answered'))

@@ -1,4 +1,4 @@
-"""Intervals of a score from drawing groups again and again, and what to say where that fails
+"""Confidence intervals of a score from a bootstrap by group, and what to say where there is none
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.intervals.html.md"""
 
@@ -12,112 +12,143 @@ import numpy as np
 from scipy.stats import norm, t
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #5e748c35
-CHUNK = 1<<19 # weights held at a time: 4 MB, which stays in the processor's cache
+WEIGHTS_PER_CHUNK = 1<<19 # held at a time: 4 MB, which stays in the processor's cache
 
-def draw_groups(
+def bootstrap_weights(
     groups:np.ndarray, # Images, numbers from 0 of their groups
-    resamples:int, # Draws
+    resamples:int, # How many bootstrap samples
     seed:int, # Fixes them
 ):
-    "Chunks of weights (resamples x images): how often the group of each image was drawn"
-    rng,G,step = np.random.default_rng(seed),groups.max()+1,max(1, CHUNK//len(groups))
-    for i in range(0, resamples, step):
-        n = min(step, resamples-i)
-        drawn = rng.integers(G, size=(n, G)) + G*np.arange(n)[:,None]
-        yield np.bincount(drawn.ravel(), minlength=n*G).reshape(n, G).astype(float)[:,groups]
+    "Chunks of weights (resamples x images): how often the group of each image was sampled"
+    rng = np.random.default_rng(seed)
+    n_groups = groups.max()+1
+    per_chunk = max(1, WEIGHTS_PER_CHUNK//len(groups))
+    for start in range(0, resamples, per_chunk):
+        n = min(per_chunk, resamples-start)
+        sampled = rng.integers(n_groups, size=(n, n_groups))
+        cells = sampled + n_groups*np.arange(n)[:,None] # one number for each resample and group
+        counts = np.bincount(cells.ravel(), minlength=n*n_groups).reshape(n, n_groups)
+        yield counts.astype(float)[:,groups]
 
-def resample(
+def bootstrap_scores(
     score, # Function of weights (resamples x images) to name -> one value per resample
     groups:np.ndarray, # Images, numbers from 0 of their groups
-    resamples:int, # Draws
+    resamples:int, # How many bootstrap samples
     seed:int, # Fixes them
-)->dict: # Name -> one value per draw
-    "The scores of each draw of the groups"
-    found = [score(W) for W in draw_groups(groups, resamples, seed)]
-    return {k: np.concatenate([f[k] for f in found]) for k in found[0]} if found else {}
+)->dict: # Name -> one value per resample; empty without resamples
+    "The scores of each bootstrap sample of the groups"
+    chunks = [score(weights) for weights in bootstrap_weights(groups, resamples, seed)]
+    if not chunks: return {}
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #c59251b2
 def wilson(
-    p:np.ndarray, # Observed shares
+    p:np.ndarray, # Observed proportions, 0..1
     n:np.ndarray, # Of how many independent cases
-    z:float=1.96, # Of the confidence, 1.96 for 95%
+    z:float=1.96, # Quantile of the confidence, 1.96 for 95%
 )->tuple: # Low and high, 0..1
-    "Wilson's interval of a share"
-    mid,half = (p+z**2/(2*n))/(1+z**2/n),z/(1+z**2/n)*np.sqrt(p*(1-p)/n+z**2/(4*n**2))
-    return mid-half,mid+half
+    "Wilson's score interval of a proportion"
+    middle = (p+z**2/(2*n))/(1+z**2/n)
+    half = z/(1+z**2/n)*np.sqrt(p*(1-p)/n+z**2/(4*n**2))
+    return middle-half, middle+half
 
-def between_ends(
-    value:float, # The score, not at an end
-    draws:np.ndarray, # Values of the resamples
+def wilson_bootstrap(
+    value:float, # The score, within `value_range` and at none of its limits
+    replicates:np.ndarray, # The score of each resample
     groups:float, # How many groups the score rests on
-    ends:tuple, # The least and the largest value that it can have
+    value_range:tuple, # The smallest and the largest value that it can have; the largest may be infinite
     confidence:float=0.95,
 )->tuple: # Low and high
-    "Wilson's interval, with as many independent cases as the spread of `draws` is worth; from 0 without end, that of its logarithm"
-    z,length,spread = t.ppf((1+confidence)/2, groups-1),ends[1]-ends[0],draws.std()*np.sqrt(groups/(groups-1))
-    if np.isinf(length): return tuple(value*np.exp(sign*z*spread/value) for sign in (-1, 1))
-    p = (value-ends[0])/length
-    return tuple(ends[0] + length*o for o in wilson(p, p*(1-p)/(spread/length)**2, z))
+    "Wilson's interval, with as many independent cases as the spread of `replicates` is worth; of its logarithm without a largest value"
+    smallest,largest = value_range
+    width = largest-smallest
+    quantile = t.ppf((1+confidence)/2, groups-1)
+    spread = replicates.std()*np.sqrt(groups/(groups-1))
+    if np.isinf(width): return tuple(value*np.exp(sign*quantile*spread/value) for sign in (-1, 1))
+    p = (value-smallest)/width
+    n = p*(1-p)/(spread/width)**2
+    return tuple(smallest + width*limit for limit in wilson(p, n, quantile))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fb926b58
-def expanded(
+def expanded_confidence(
     groups:float, # How many groups the score rests on
     confidence:float=0.95, # Wanted, 0..1
-)->float: # Share of the draws that leaves `confidence`
-    "How much of the draws an interval from few groups must take (Hesterberg 2015)"
-    wide = t.ppf((1+confidence)/2, groups-1)*np.sqrt(groups/(groups-1))
-    return 2*norm.cdf(wide)-1
+)->float: # 0..1, above `confidence`
+    "Which share of the replicates a percentile interval from few groups must take to have `confidence` (Hesterberg 2015)"
+    quantile = t.ppf((1+confidence)/2, groups-1)*np.sqrt(groups/(groups-1))
+    return 2*norm.cdf(quantile)-1
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #0099d74a
-def share_bound(
-    support:np.ndarray, # How many groups each class rests on; one number for a plain share
+def clopper_pearson_low(
+    support:np.ndarray, # How many groups each class rests on; one number for a plain proportion
     confidence:float=0.95,
 )->float: # The truth is above it, where all were right
-    "Lower end of the Clopper-Pearson interval of shares that are all 1, averaged"
+    "Lower end of the Clopper-Pearson interval of proportions that are all 1, averaged"
     support = np.atleast_1d(support)
-    return float((((1-confidence)/2/len(support))**(1/support)).mean())
+    error = (1-confidence)/2/len(support)
+    return float((error**(1/support)).mean())
+
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #a89cac40
+def clopper_pearson_entry(
+    value:float, # The same in every resample
+    support:np.ndarray, # Groups of each class that is averaged
+    value_range:tuple, # The smallest and the largest value that the score can have
+    confidence:float=0.95,
+)->dict|None: # As from `interval_entry`
+    "The score with its exact interval; `None` if `value` is at neither limit"
+    smallest,largest = value_range
+    if min(abs(value-smallest), abs(value-largest)) > 1e-12: return None
+    width = 1-clopper_pearson_low(support, confidence)
+    low,high = max(smallest, largest-width), largest
+    if value < (smallest+largest)/2: low,high = smallest, min(largest, smallest+width)
+    counts = ' and '.join(f'{n:,}' for n in support)
+    return dict(value=value, low=float(low), high=float(high), method=f'Clopper-Pearson, {counts} groups')
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fd17ccaf
-BIASED = 20 # groups below which an error that chance makes larger has no interval
+MIN_GROUPS_INFLATED = 20 # groups below which a score that chance inflates has no interval
+INFLATION_FACTOR = 3 # of what the replicates lie above the value in the mean
 
 def interval_entry(
     value:float, # On the table; NaN if undefined
-    draws:np.ndarray, # Values of the resamples, NaN where undefined
+    replicates:np.ndarray, # The score of each resample, NaN where undefined
     support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
-    ends:tuple|None=None, # The least and the largest value that the score can have, such as (0, inf); `None`: it has no two
-    exact:bool=False, # Whether `share_bound` holds for it at its ends: it is a share, an area, or a mean of such
-    upward:bool=False, # Whether chance alone makes the draws larger than the value, as with a calibration error
-)->dict: # `value`, `low`, `high`; where not from the draws, `method`; where null, `reason`
+    value_range:tuple|None=None, # The smallest and the largest value that the score can have, such as (0, inf); `None` without two limits
+    exact:bool=False, # Whether Clopper-Pearson holds for it at its limits: it is a proportion, an area, or a mean of such
+    inflated:bool=False, # Whether chance alone makes it larger, as with a calibration error
+)->dict: # `value`, `low`, `high`; where not from the bootstrap, `method`; where null, `reason`
     "A score with its interval, as it stands in `metrics.json`"
     if np.isnan(value): return dict(value=None, low=None, high=None, reason=reason)
-    value,support,draws = float(value),np.atleast_1d(support),draws[~np.isnan(draws)]
-    without = lambda why: dict(value=value, low=None, high=None, reason=why)
-    if not len(draws): return without('not resampled')
-    if support.min() < 2: return without('rests on one group only: no interval')
-    if np.ptp(draws) < 1e-12: return exact and ends and _same_everywhere(value, support, confidence, ends) or without('the same in every resample: no interval')
+    value = float(value)
+    support = np.atleast_1d(support)
+    replicates = replicates[~np.isnan(replicates)]
+
+    def no_interval(why): return dict(value=value, low=None, high=None, reason=why)
+    if not len(replicates): return no_interval('not resampled')
+    if support.min() < 2: return no_interval('only one lesion or patient: no interval can be computed')
+    if np.ptp(replicates) < 1e-12:
+        entry = clopper_pearson_entry(value, support, value_range, confidence) if exact and value_range else None
+        return entry or no_interval('the same in every resample: no interval')
+
     groups = len(support)/(1/support).sum()
-    if ends and ends[0] < value < ends[1]: low,high = between_ends(value, draws, groups, ends, confidence)
-    else: low,high = np.quantile(draws, 0.5 + expanded(groups, confidence)*np.array([-0.5, 0.5]))
-    if upward and groups < BIASED: return without(f'rests on {support.min():,.0f} groups, fewer than {BIASED}: no interval')
-    if upward: low = max(0, 2*value - high - 3*max(0, draws.mean()-value))
+    if inflated and groups < MIN_GROUPS_INFLATED:
+        return no_interval(f'only {support.min():,.0f} lesions or patients, fewer than {MIN_GROUPS_INFLATED}: no interval can be computed')
+    if value_range and value_range[0] < value < value_range[1]:
+        low,high = wilson_bootstrap(value, replicates, groups, value_range, confidence)
+    else:
+        tails = expanded_confidence(groups, confidence)*np.array([-0.5, 0.5])
+        low,high = np.quantile(replicates, 0.5 + tails)
+    if inflated: low = max(0, 2*value - high - INFLATION_FACTOR*max(0, replicates.mean()-value))
     return dict(value=value, low=float(low), high=float(high))
 
-# %% ../../nbs/api/40_evaluate.intervals.ipynb #a89cac40
-def _same_everywhere(value, support, confidence, ends):
-    "The bound of a share at one of its ends, if that is where it is"
-    if min(abs(value-o) for o in ends) > 1e-12: return None
-    miss,(least,best) = 1-share_bound(support, confidence),ends
-    low,high = (least, min(best, least+miss)) if value < (least+best)/2 else (max(least, best-miss), best)
-    return dict(value=value, low=float(low), high=float(high), method='Clopper-Pearson, ' + ' and '.join(f'{n:,}' for n in support) + ' groups')
-
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #54a4a165
-def draws_p(
-    draws:np.ndarray, # Resampled differences
+def bootstrap_p_value(
+    replicates:np.ndarray, # Differences in each resample
     groups:float, # How many groups they rest on, 2 or more
-)->float: # Two-sided
-    "How likely differences like these are if there is none"
-    draws = draws[~np.isnan(draws)]
-    beyond = min(0.5, (1+min((draws <= 0).sum(), (draws >= 0).sum()))/(len(draws)+1))
-    return float(2*t.cdf(norm.ppf(beyond)*np.sqrt((groups-1)/groups), groups-1))
+)->float: # Two-sided, 0..1
+    "Probability of differences like these if there is none"
+    replicates = replicates[~np.isnan(replicates)]
+    beyond = min((replicates <= 0).sum(), (replicates >= 0).sum())
+    one_sided = min(0.5, (1+beyond)/(len(replicates)+1))
+    return float(2*t.cdf(norm.ppf(one_sided)*np.sqrt((groups-1)/groups), groups-1))

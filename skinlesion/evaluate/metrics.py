@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, truncated_list
-from .intervals import draws_p, interval_entry, resample
-from .scores import (BINS, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins,
-                                        log_loss_terms, ratio, weighted_counts, Without)
+from .intervals import bootstrap_p_value, interval_entry, bootstrap_scores
+from .scores import (ECE_BINS, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins,
+                                        log_loss_terms, ratio, weighted_counts, JackknifeWeights)
 from .table import as_predictions
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #a94d8806
@@ -123,7 +123,7 @@ class Scorer:
         by = self.by_class(W, found, areas, total)
         plain = {k: v.mean(1) for k,v in by.items()} # a macro average needs every class
         plain |= agreement(conf) | dict(balanced_accuracy=found['sensitivity'].mean(1), log_loss=W@self.of_truth/total,
-                                        ece=abs(weighted_counts(self.bins, W, BINS, self.gaps)).sum(1)/total)
+                                        ece=abs(weighted_counts(self.bins, W, ECE_BINS, self.gaps)).sum(1)/total)
         if self.pos is None: plain |= self.averages(by, plain, areas[-1])
         scores = {k: plain[k] for k in METRICS if k in plain}
         if self.pos is None: scores |= {(c,n): by[n][:,k] for k,c in enumerate(self.classes) for n in BY_CLASS}
@@ -139,14 +139,14 @@ class Scorer:
 
     def draws(self, resamples, seed):
         rankings = self.rankings(STEPS)
-        return resample(lambda W: self.score(W, rankings), self.groups, resamples, seed)
+        return bootstrap_scores(lambda W: self.score(W, rankings), self.groups, resamples, seed)
 
     def left_out(self, seed):
         "Values as spread out as `draws`, from leaving out one bundle of groups after another"
         G = self.groups.max()+1
         B = min(G, BUNDLES)
         bundle = np.random.default_rng(seed).permutation(G)[self.groups] % B
-        found = self.score(Without(bundle, B), self.rankings(FEWER_STEPS))
+        found = self.score(JackknifeWeights(bundle, B), self.rankings(FEWER_STEPS))
         return {k: np.nanmean(v) + (v-np.nanmean(v))*np.sqrt(B-1) for k,v in found.items() if not np.isnan(v).all()}
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #7514ff8c
@@ -277,7 +277,7 @@ def predictive_values(
                                      'positive=')
     k = j.classes.index(cls)
     score = lambda W: {n: confusion_scores(j.confusion(W))[n][:,k] for n in ('sensitivity', 'specificity')}
-    value,draws = score(np.ones((1, len(preds)))),resample(score, j.groups, resamples, seed)
+    value,draws = score(np.ones((1, len(preds)))),bootstrap_scores(score, j.groups, resamples, seed)
     held = [len(np.unique(j.groups[o])) for o in (j.y == k, j.y != k)]
     reason = f'no image of {cls}' if not held[0] else f'every image is of {cls}' if not held[1] else 'no image was answered so'
     return [dict(prevalence=o) | _at_prevalence(value, draws, held, o, confidence, reason) for o in shares]
@@ -335,13 +335,13 @@ def _paired_draws(a, b, resamples, seed):
     def score(W):
         this,that = a.score(W, ra),b.score(W, rb)
         return {k: this[k]-that[k] for k in COMPARED}
-    return resample(score, a.groups, resamples, seed)
+    return bootstrap_scores(score, a.groups, resamples, seed)
 
 def _difference(this, other, draws, support, confidence, reason):
     "An entry with the two scores; two models that answer alike everywhere differ by 0, surely"
     res = interval_entry(this-other, draws, support, confidence, reason)
     if res['value'] == 0 and len(draws) and not np.nan_to_num(draws).any(): res = dict(value=0., low=0., high=0.)
-    p = {} if res['low'] is None else dict(p=draws_p(draws, len(np.atleast_1d(support))/(1/np.atleast_1d(support)).sum()))
+    p = {} if res['low'] is None else dict(p=bootstrap_p_value(draws, len(np.atleast_1d(support))/(1/np.atleast_1d(support)).sum()))
     return res | p | {k: None if np.isnan(v) else v for k,v in dict(this=this, other=other).items()}
 
 def _delong_entry(a, b, confidence, reason):

@@ -113,7 +113,7 @@ def _judged(preds, point, groups, resamples, seed):
     of = dict(sensitivity=(pos, y, f'no image of {c}'), specificity=(~pos, ~y, f'every image is of {c}'),
               ppv=(y, pos, 'no image counts as positive'), npv=(~y, ~pos, 'every image counts as positive'))
     return dict(positive=c, threshold=point['threshold'], flagged=int(pos.sum()), n=len(y), positives=int(y.sum())) | {
-        k: group_mean(x, groups, which, absent=why, resamples=resamples, seed=seed) for k,(x,which,why) in of.items()}
+        k: group_mean(x, groups, which, reason=why, resamples=resamples, seed=seed) for k,(x,which,why) in of.items()}
 
 def _points_rows(found):
     shares = dict(sensitivity='Sensitivity', specificity='Specificity', ppv='PPV', npv='NPV')

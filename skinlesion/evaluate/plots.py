@@ -8,7 +8,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.plots.html.md"""
 __all__ = []
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #8bb3aeb2
-import base64, io, re
+import base64
+import io
+import re
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -22,14 +24,20 @@ from ..image import open_image
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#8C8C8C']
 GREY = '#6B6B6B'
 
-def axes(width=4.8, height=4.4, n=1, **kwargs):
-    "A quiet figure with `n` panels side by side, and its axes: one, or an array of `n`"
+def axes(
+    width:float=4.8, # Inches
+    height:float=4.4, # Inches
+    n:int=1, # Panels side by side
+    **kwargs, # For `Figure.subplots`, such as `sharey=True`
+)->tuple: # The figure, and its axes: one, or an array of `n`
+    "A figure with quiet axes"
     fig = Figure(figsize=(width, height), layout='constrained')
-    axs = fig.subplots(1, n, squeeze=False, **kwargs)[0]
-    for ax in axs: quiet(ax)
-    return fig,axs[0] if n == 1 else axs
+    panels = fig.subplots(1, n, squeeze=False, **kwargs)[0]
+    for ax in panels: quiet(ax)
+    return fig, panels[0] if n == 1 else panels
 
 def quiet(ax):
+    "Leave out of `ax` all lines that carry no data"
     ax.spines[['top', 'right']].set_visible(False)
     ax.spines[['left', 'bottom']].set_color(GREY)
     ax.tick_params(colors='#333333', labelsize=9)
@@ -38,48 +46,77 @@ def quiet(ax):
     ax.patch.set_alpha(0)
 
 def labels(ax, title, x, y):
+    "Set the title and the names of both axes"
     ax.set_title(title, fontsize=10.5, loc='left')
     ax.set_xlabel(x, fontsize=9.5)
     ax.set_ylabel(y, fontsize=9.5)
 
 def unit_square(ax):
+    "Show 0 to 1 on both axes, at the same scale"
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect='equal')
 
-def legend_name(c): return f' {c}' if c.startswith('_') else c # matplotlib leaves names that begin with _ out of a legend
+# %% ../../nbs/api/41_evaluate.plots.ipynb #42c7fb1c
+def legend_name(
+    name:str, # Of a class or file
+)->str: # The same to the eye
+    "`name` as a label that matplotlib shows in a legend"
+    return f' {name}' if name.startswith('_') else name
 
-def literal(fig):
-    "A `$` in the name of a class or file is a `$`, no formula"
-    for t in fig.findobj(Text): t.set_parse_math(False)
+def literal(
+    fig, # A figure with all its texts
+): # `fig`
+    "Show a `$` in the name of a class or file as a `$`"
+    for text in fig.findobj(Text): text.set_parse_math(False)
     return fig
 
 def legend(ax, loc='best'):
-    "Inside while it is short, else below, where it hides nothing"
+    "Inside the axes while it is short, else below, where it hides nothing"
     n = len(ax.get_legend_handles_labels()[0])
     if n < 3: return ax.legend(fontsize=8.5, frameon=False, loc=loc)
     ax.figure.set_figheight(ax.figure.get_figheight()+0.2*n)
     ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.13))
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #59fc2d5f
-_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_FONTS = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
 
-def svg(fig):
-    "The same figure gives the same bytes"
-    f = io.BytesIO()
+def svg(
+    fig, # A figure
+)->str: # The same figure gives the same text
+    "`fig` as SVG"
+    file = io.BytesIO()
     with mpl.rc_context({'svg.hashsalt': 'skinlesion', 'svg.fonttype': 'none'}):
-        fig.savefig(f, format='svg', facecolor='none', bbox_inches='tight', pad_inches=0.08, metadata=dict(Date=None, Creator=None))
-    return re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", _FONT, f.getvalue().decode())
+        fig.savefig(
+            file,
+            format='svg',
+            facecolor='none',
+            bbox_inches='tight',
+            pad_inches=0.08,
+            metadata=dict(Date=None, Creator=None),
+        )
+    return re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", _FONTS, file.getvalue().decode())
 
-def jpeg(img, quality=82):
-    f = io.BytesIO()
-    img.save(f, 'JPEG', quality=quality)
-    return f.getvalue()
+def jpeg(
+    img, # A PIL image
+    quality:int=82, # 1..95, as PIL takes it
+)->bytes:
+    "`img` as a JPEG file"
+    file = io.BytesIO()
+    img.save(file, 'JPEG', quality=quality)
+    return file.getvalue()
 
-def data_uri(data, kind):
-    data = data.encode() if isinstance(data, str) else data
+def data_uri(
+    data:str|bytes, # Content of a file
+    kind:str, # Its media type, such as `image/svg+xml`
+)->str:
+    "`data` as an address that a page can hold, so that it needs no other file"
+    if isinstance(data, str): data = data.encode()
     return f'data:{kind};base64,{base64.b64encode(data).decode()}'
 
-def thumbnail(path, side=240):
-    "A small copy of the picture, or None if it cannot be read"
+def thumbnail(
+    path, # An image file
+    side:int=240, # Pixels of its longer side at most
+): # A PIL image, or `None` if it cannot be read
+    "A small copy of the image"
     try: img = open_image(path)
     except InputError: return None
     img.thumbnail((side, side), Image.Resampling.LANCZOS)

@@ -17,60 +17,94 @@ def ratio(a, b):
     "`a/b`, NaN where `b` is 0"
     return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
 
-class Parts:
-    "Weights whose rows are parts of the images, made of the numbers of the parts (images, or images x several)"
-    def __init__(self, codes, n):
+class SubsetWeights:
+    "Weights (subsets x images) of 1 where an image is in the subset, else 0, kept as the numbers of each image's subsets"
+    def __init__(self,
+        codes:np.ndarray, # Images, or images x how many subsets each is in: int numbers of subsets
+        n:int, # How many subsets there are
+    ):
         codes = codes.reshape(len(codes), -1).astype(np.int32)
-        self.columns,self.n = codes.T,n
-        ends = np.arange(len(codes)+1, dtype=np.int32)*codes.shape[1]
-        self.members = csr_array((np.ones(codes.size), codes.ravel(), ends), shape=(len(codes), n)).T
+        per_image = codes.shape[1]
+        row_ends = np.arange(len(codes)+1, dtype=np.int32)*per_image
+        by_image = csr_array((np.ones(codes.size), codes.ravel(), row_ends), shape=(len(codes), n))
+        self.columns = codes.T
+        self.n = n
+        self.members = by_image.T
 
-    def counts(self, code, n, x): return sum(np.bincount(c*n+code, x, self.n*n) for c in self.columns).reshape(self.n, n).astype(float)
-    def __matmul__(self, x): return self.members@x
-
-class Without(Parts):
-    "Weights whose rows are all images but those of each part; an image is in one part"
-    def counts(self, code, n, x):
-        each = super().counts(code, n, x)
-        return each.sum(0)-each
+    def counts(self,
+        code:np.ndarray, # Images, int: what is counted
+        n:int, # How many codes there are
+        x:np.ndarray|None, # Images: what to sum in place of counting
+    )->np.ndarray: # Subsets x n
+        "Total weight of each code in each subset"
+        cells = [np.bincount(column*n+code, x, self.n*n) for column in self.columns]
+        return sum(cells).reshape(self.n, n).astype(float)
 
     def __matmul__(self, x):
-        each = super().__matmul__(x)
-        return each.sum(0)-each
+        "Sums of `x` (images, or images x columns) in each subset"
+        return self.members@x
+
+class JackknifeWeights(SubsetWeights):
+    "Weights whose rows are all images but those of each subset; an image is in one subset"
+    def counts(self, code, n, x):
+        "Total weight of each code without each subset"
+        within = super().counts(code, n, x)
+        return within.sum(0)-within
+
+    def __matmul__(self, x):
+        within = super().__matmul__(x)
+        return within.sum(0)-within
 
 def weighted_counts(
     code:np.ndarray, # Images, int: what is counted
-    W:np.ndarray|Parts, # Resamples x images, weight of each image
+    W:np.ndarray|SubsetWeights, # Resamples x images, weight of each image
     n:int, # How many codes there are
-    x:np.ndarray=None, # Images: what to sum in place of counting
+    x:np.ndarray|None=None, # Images: what to sum in place of counting
 )->np.ndarray: # Resamples x n
     "Total weight of each code under each row of `W`"
-    if isinstance(W, Parts): return W.counts(code, n, x)
+    if isinstance(W, SubsetWeights): return W.counts(code, n, x)
     return np.stack([np.bincount(code, w if x is None else w*x, n) for w in W])
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #200c173f
 def confusion_scores(
-    confusion:np.ndarray, # ... x classes x classes, true by row, answered by column (counts or weights)
+    confusion:np.ndarray, # ... x classes x classes, true by row, predicted by column (counts or weights)
 )->dict: # Name -> ... x classes
     "Scores of each class against the rest; NaN where undefined"
     tp = np.diagonal(confusion, axis1=-2, axis2=-1)
-    true,answered = confusion.sum(-1),confusion.sum(-2)
+    true = confusion.sum(-1)
+    predicted = confusion.sum(-2)
     total = true.sum(-1, keepdims=True)
-    rest,other = total-true,total-answered
-    tn,excess = rest-answered+tp,total*tp-true*answered # excess over independence; tp tn - fp fn
-    return dict(sensitivity=ratio(tp, true), specificity=ratio(tn, rest), precision=ratio(tp, answered*(true > 0)), npv=ratio(tn, other*(rest > 0)),
-                f1=ratio(2*tp, (true+answered)*(true > 0)), mcc=ratio(excess, np.sqrt(true*answered*rest*other)),
-                kappa=ratio(2*excess, (true*other+answered*rest)*(true*rest > 0)))
+    not_true = total-true
+    not_predicted = total-predicted
+    tn = not_true-predicted+tp
+    covariance = total*tp-true*predicted # times total squared; that is tp tn - fp fn
+    return dict(
+        sensitivity=ratio(tp, true),
+        specificity=ratio(tn, not_true),
+        precision=ratio(tp, predicted*(true > 0)),
+        npv=ratio(tn, not_predicted*(not_true > 0)),
+        f1=ratio(2*tp, (true+predicted)*(true > 0)),
+        mcc=ratio(covariance, np.sqrt(true*predicted*not_true*not_predicted)),
+        kappa=ratio(2*covariance, (true*not_predicted+predicted*not_true)*(true*not_true > 0)),
+    )
 
 def agreement(
     confusion:np.ndarray, # ... x classes x classes
 )->dict: # Name -> ...
     "Accuracy, Matthews' correlation and Cohen's kappa over all classes; NaN where undefined"
-    true,answered,right = confusion.sum(-1),confusion.sum(-2),confusion.trace(axis1=-2, axis2=-1)
-    total,chance = true.sum(-1),(true*answered).sum(-1)
-    spread = [total**2-(o**2).sum(-1) for o in (true, answered)]
-    return dict(accuracy=ratio(right, total), mcc=ratio(right*total-chance, np.sqrt(spread[0]*spread[1])),
-                kappa=ratio(right*total-chance, (total**2-chance)*(spread[0] > 0)))
+    true = confusion.sum(-1)
+    predicted = confusion.sum(-2)
+    correct = confusion.trace(axis1=-2, axis2=-1)
+    total = true.sum(-1)
+    by_chance = (true*predicted).sum(-1)
+    true_variance = total**2-(true**2).sum(-1)
+    predicted_variance = total**2-(predicted**2).sum(-1)
+    covariance = correct*total-by_chance
+    return dict(
+        accuracy=ratio(correct, total),
+        mcc=ratio(covariance, np.sqrt(true_variance*predicted_variance)),
+        kappa=ratio(covariance, (total**2-by_chance)*(true_variance > 0)),
+    )
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #7bc8d67b
 MIN_SENSITIVITY = 0.8 # from which the partial area counts
@@ -82,37 +116,45 @@ class Ranking:
         score:np.ndarray, # Like `y`, float: higher means rather this class
         steps:int|None=None, # How many different scores of positives to keep at most; all if `None`
     ):
-        y,score = (np.atleast_2d(np.asarray(o).T) for o in (y, score))
-        found = np.unique(score[y])
-        every = 1 if steps is None else max(1, -(-len(found)//steps))
-        self.exact,found = every == 1,np.append(-np.inf, found[::every])
-        below = np.searchsorted(found, score, 'right')-1 # the last step that is not above the score
-        tied = (found[below] == score) if self.exact else below > 0
-        self.steps = len(found) # one more: what lies below all positives
-        self.code = 3*(len(found)-1-below) + np.where(y, 0, np.where(tied, 1, 2))
+        y = np.atleast_2d(np.asarray(y).T)
+        score = np.atleast_2d(np.asarray(score).T)
+        thresholds = np.unique(score[y])
+        every = 1 if steps is None else max(1, -(-len(thresholds)//steps))
+        self.exact = every == 1
+        thresholds = np.append(-np.inf, thresholds[::every])
+        step = np.searchsorted(thresholds, score, 'right')-1 # the last step that is not above the score
+        tied = (thresholds[step] == score) if self.exact else step > 0
+        kind = np.where(y, 0, np.where(tied, 1, 2)) # a positive, a negative with the score of the step, a negative above it
+        self.steps = len(thresholds) # one more: what lies below all positives
+        self.code = 3*(len(thresholds)-1-step) + kind
 
     def __call__(self,
         W:np.ndarray, # Resamples x images, weight of each image
     )->tuple: # AUROC, average precision, partial AUROC: one value per resample each; NaN where one class has no weight
         "The areas under each row of the weights `W`"
-        counts = sum(weighted_counts(c, W, 3*self.steps) for c in self.code).reshape(-1, self.steps, 3)
-        pos,tied,above = (counts[...,i] for i in range(3))
-        tp,fp = np.cumsum(pos, 1),np.cumsum(tied+above, 1)
-        P,N = tp[:,-1],fp[:,-1]
-        ap = (pos*np.divide(tp, tp+fp, out=np.zeros_like(tp), where=tp > 0)).sum(1)
-        full,part = (_area_above(least, pos, tied, tp, fp) for least in (0, MIN_SENSITIVITY))
-        return ratio(full, P*N),np.where(N > 0, ratio(ap, P), np.nan),ratio(part, P*N)
+        counts = sum(weighted_counts(code, W, 3*self.steps) for code in self.code).reshape(-1, self.steps, 3)
+        positives = counts[...,0]
+        tied = counts[...,1]
+        negatives = tied+counts[...,2]
+        tp = np.cumsum(positives, 1)
+        fp = np.cumsum(negatives, 1)
+        n_pos = tp[:,-1]
+        n_neg = fp[:,-1]
+        precision = np.divide(tp, tp+fp, out=np.zeros_like(tp), where=tp > 0)
+        average_precision = np.where(n_neg > 0, ratio((positives*precision).sum(1), n_pos), np.nan)
+        full,partial = (_area_above(sensitivity, positives, tied, tp, fp) for sensitivity in (0, MIN_SENSITIVITY))
+        return ratio(full, n_pos*n_neg), average_precision, ratio(partial, n_pos*n_neg)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #89469f11
-def _area_above(least, pos, tied, tp, fp):
-    "Area right of the steps above the sensitivity `least`, in pairs of a positive and a negative"
-    start = np.maximum(tp-pos, least*tp[:,-1:])
+def _area_above(sensitivity, positives, tied, tp, fp):
+    "Area (in pairs of a positive and a negative) of the part of the ROC curve that lies above `sensitivity`"
+    start = np.maximum(tp-positives, sensitivity*tp[:,-1:])
     rise = np.clip(tp-start, 0, None)
-    passed = 1-rise/2/np.where(pos > 0, pos, 1) # share of the step's ties that the middle of the rise has passed
+    passed = 1-rise/2/np.where(positives > 0, positives, 1) # share of the step's ties that the middle of the rise has passed
     return (rise*(fp[:,-1:]-fp+tied*(1-passed))).sum(1)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #d5e95479
-BINS = 10 # of the calibration error
+ECE_BINS = 10 # of equal width, from 0 to 1
 
 def brier_terms(
     y:np.ndarray, # Class numbers
@@ -127,61 +169,77 @@ def log_loss_terms(
 )->tuple: # Images: of the true class; images x classes: of each class against the rest
     "Minus the logarithm of the probability of what is true"
     eps = np.finfo(float).eps
-    of_truth = np.where(np.eye(probs.shape[1], dtype=bool)[y], probs, 1-probs)
-    loss = -np.log(of_truth.clip(eps, 1-eps))
-    return loss[np.arange(len(y)),y],loss
+    is_true = np.eye(probs.shape[1], dtype=bool)[y]
+    prob_of_truth = np.where(is_true, probs, 1-probs)
+    loss = -np.log(prob_of_truth.clip(eps, 1-eps))
+    return loss[np.arange(len(y)),y], loss
 
 def ece_bins(
     y:np.ndarray, # Class numbers
     probs:np.ndarray, # Images x classes
-)->tuple: # Of each image: its bin, and right minus confidence
+)->tuple: # Of each image: the number of its bin, and correct (0 or 1) minus confidence
     "Bins are (lower, upper] as in the paper"
-    conf,right = probs.max(1),probs.argmax(1) == y
-    return np.clip(np.ceil(conf*BINS).astype(int)-1, 0, BINS-1),right-conf
+    confidence = probs.max(1)
+    correct = probs.argmax(1) == y
+    bins = np.clip(np.ceil(confidence*ECE_BINS).astype(int)-1, 0, ECE_BINS-1)
+    return bins, correct-confidence
 
 def ece_terms(
     y:np.ndarray, # Class numbers
     probs:np.ndarray, # Images x classes
 )->np.ndarray: # Images x bins
-    "Right minus confidence, in the column of the image's bin"
+    "Correct minus confidence, in the column of the image's bin"
     bins,gaps = ece_bins(y, probs)
-    return np.eye(BINS)[bins]*gaps[:,None]
+    return np.eye(ECE_BINS)[bins]*gaps[:,None]
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #089ed7a6
 def placements(
     y:np.ndarray, # Images, bool
     score:np.ndarray, # Images
-)->np.ndarray: # Images; its mean over either class is the AUROC
-    "Share of the other class that each image is on the right side of, ties counted half"
-    above = rankdata(score)
-    own = np.empty(len(y))
-    for side in (y, ~y): own[side] = rankdata(score[side])
-    return np.where(y, above-own, (y.sum()-(above-own)))/np.where(y, (~y).sum(), y.sum())
+)->np.ndarray: # Images, 0..1; its mean over either class is the AUROC
+    "Proportion of the other class that each image is on the right side of, ties counted half"
+    rank = rankdata(score)
+    rank_in_class = np.empty(len(y))
+    for members in (y, ~y): rank_in_class[members] = rankdata(score[members])
+    n_below = rank-rank_in_class # images of the other class with a lower score
+    n_pos = y.sum()
+    n_neg = (~y).sum()
+    return np.where(y, n_below, n_pos-n_below)/np.where(y, n_neg, n_pos)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #351439fb
 def delong(
     y:np.ndarray, # Images, bool
     score:np.ndarray, # Images
-    other:np.ndarray=None, # Images, scores of another model; the AUROC of `score` alone if `None`
-    groups:np.ndarray=None, # Images, group numbers; each image its own if `None`
+    other:np.ndarray|None=None, # Images, scores of another model; the AUROC of `score` alone if `None`
+    groups:np.ndarray|None=None, # Images, group numbers; each image its own if `None`
     confidence:float=0.95, # Of the interval
 )->dict: # `value`, `se`, `low`, `high` and `p` (of no difference; of 0.5 for one model); NaN with fewer than two groups of a class
     "AUROC, or how much larger it is than with `other`, by the formulas of DeLong with groups after Obuchowski"
-    groups = np.arange(len(y)) if groups is None else groups
-    place = placements(y, score) - (0 if other is None else placements(y, other))
+    if groups is None: groups = np.arange(len(y))
+    place = placements(y, score)
+    null_value = 0.5
+    if other is not None:
+        place = place - placements(y, other)
+        null_value = 0
     value = place[y].mean() if y.any() and not y.all() else np.nan
     se = np.sqrt(_grouped_variance(y, place-value, groups))
-    away = value - (0.5 if other is None else 0)
-    p = 1. if away == 0 else 2*norm.sf(abs(away)/se) if se > 0 else np.nan
-    reach = norm.ppf((1+confidence)/2)*se
-    return {k: float(v) for k,v in dict(value=value, se=se, low=value-reach, high=value+reach, p=p).items()}
+    distance = abs(value-null_value)
+    if distance == 0: p = 1.
+    else: p = 2*norm.sf(distance/se) if se > 0 else np.nan
+    half_width = norm.ppf((1+confidence)/2)*se
+    result = dict(value=value, se=se, low=value-half_width, high=value+half_width, p=p)
+    return {name: float(number) for name,number in result.items()}
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #6c45e022
 def _grouped_variance(y, place, groups):
-    "Of the mean placement; `place` is centred"
-    sums = np.stack([np.bincount(groups[s], place[s], groups.max()+1)/max(1, s.sum()) for s in (y, ~y)])
-    held = [len(np.unique(groups[s])) for s in (y, ~y)]
-    if min(held) < 2: return np.nan
-    both = len(np.unique(groups))
-    own = sum(n/(n-1)*(o**2).sum() for n,o in zip(held, sums))
-    return max(0., own + 2*both/(both-1)*sums.prod(0).sum())
+    "Variance of the mean placement; `place` is centred; NaN with fewer than two groups of a class"
+    sums = [] # of each group, for the positives and for the negatives
+    counts = []
+    for members in (y, ~y):
+        sums.append(np.bincount(groups[members], place[members], groups.max()+1)/max(1, members.sum()))
+        counts.append(len(np.unique(groups[members])))
+    if min(counts) < 2: return np.nan
+    n = len(np.unique(groups))
+    within = sum(count/(count-1)*(group_sums**2).sum() for count,group_sums in zip(counts, sums))
+    between = 2*n/(n-1)*(sums[0]*sums[1]).sum()
+    return max(0., within + between)

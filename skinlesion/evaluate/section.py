@@ -1,4 +1,4 @@
-"""What a part of the report is made of: a sentence, figures, tables, pictures, and numbers
+"""What a part of the report is made of: a sentence, figures, tables, images, and numbers
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.section.html.md"""
 
@@ -12,14 +12,14 @@ import json
 from dataclasses import dataclass, field
 from functools import cached_property
 
-import jinja2
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
 from .plots import data_uri, jpeg, svg
+from ..templates import environment
 
-# %% ../../nbs/api/41_evaluate.section.ipynb #c76b5226
+# %% ../../nbs/api/41_evaluate.section.ipynb #72d8f283
 @dataclass
 class Plot:
     "A figure"
@@ -44,45 +44,57 @@ class Grid:
 
 @dataclass
 class Card:
-    "A picture and what is said of it"
+    "An image and its caption"
     image:Image.Image|None # Small; `None` where it could not be read
-    lines:list # Text below it, one line each
-    alt:str
-    plain:Image.Image|None = None # The picture itself, where `image` has something laid over it
+    lines:list # The caption, one line each
+    alt:str # What it shows, for those who cannot see it
+    plain:Image.Image|None = None # The image itself, where `image` has something laid over it
 
 @dataclass
 class Gallery:
-    "Pictures side by side"
+    "Images side by side"
     title:str
     cards:list # Of `Card`
-    how:str=''
+    how:str='' # A sentence or two on how to read it
 
+# %% ../../nbs/api/41_evaluate.section.ipynb #c76b5226
 @dataclass(repr=False)
 class Section:
     "A part of the report; shows itself in a notebook"
     name:str # Its key in `metrics.json`, such as `operating`
     title:str
-    text:str='' # What was found: one to three sentences
+    text:str='' # The result: one to three sentences
     parts:list = field(default_factory=list) # Of `Plot`, `Grid` and `Gallery`
     data:dict = field(default_factory=dict) # What was measured, as JSON takes it; no NaN
     missing:str='' # What the predictions lack for it, and what to do
 
-    def plots(self): return [p for p in self.parts if isinstance(p, Plot)]
-    def tables(self): return [p for p in self.parts if isinstance(p, Grid)]
+    def plots(self)->list:
+        "The parts that are figures"
+        return [part for part in self.parts if isinstance(part, Plot)]
+
+    def tables(self)->list:
+        "The parts that are tables"
+        return [part for part in self.parts if isinstance(part, Grid)]
+
     def __repr__(self): return f'Section({self.name}: {self.title})'
     def _repr_html_(self): return template('section').render(s=self)
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #b461eaee
-def part_kind(part): return type(part).__name__.lower()
+def _kind(part): return type(part).__name__.lower()
+def _svg_uri(plot): return data_uri(plot.svg, 'image/svg+xml')
+def _jpeg_uri(img): return data_uri(jpeg(img.convert('RGB')), 'image/jpeg')
 
-def template(name):
-    env = jinja2.Environment(loader=jinja2.PackageLoader('skinlesion', 'evaluate'), autoescape=True, undefined=jinja2.StrictUndefined,
-                             trim_blocks=True, lstrip_blocks=True)
-    env.filters |= dict(kind=part_kind, svg_uri=lambda p: data_uri(p.svg, 'image/svg+xml'),
-                        jpeg_uri=lambda i: data_uri(jpeg(i.convert('RGB')), 'image/jpeg'))
-    return env.get_template(f'{name}.html.j2')
+def template(
+    name:str, # `section`, `report` or `page`
+): # `jinja2.Template`
+    "A template of this folder, with what turns parts of a section into HTML"
+    env = environment()
+    env.filters |= dict(kind=_kind, svg_uri=_svg_uri, jpeg_uri=_jpeg_uri)
+    return env.get_template(f'evaluate/{name}.html.j2')
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #825384d5
-def records(table:pd.DataFrame)->list: # Of dictionaries
+def records(
+    table:pd.DataFrame,
+)->list: # Of dictionaries; `None` for NaN
     "The rows of `table`, as JSON takes them"
     return json.loads(table.to_json(orient='records'))

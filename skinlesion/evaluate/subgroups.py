@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from ..core import InputError, need, plural, prob_column, truncated_list
 from .plots import COLOURS, GREY, labels, literal, quiet
 from .metrics import LOWER_IS_BETTER, METRICS, Scorer, entries, interval_text, support
-from .scores import Parts
+from .scores import SubsetWeights
 from .section import Grid, Plot, Section
 from .properties import TONES
 
@@ -190,7 +190,7 @@ def _tests(table, codes, tested, shuffles, seed):
     order,exchanges = _exchanges(whole.y, whole.groups, whole.K, shuffles, np.random.default_rng(seed))
     j,codes = Scorer(table.iloc[order]),codes[order]
     rankings = j.rankings(_STEPS)
-    def scores(codes): return np.stack([*j.score(Parts(codes, len(p)), rankings).values()], 1)[tested]
+    def scores(codes): return np.stack([*j.score(SubsetWeights(codes, len(p)), rankings).values()], 1)[tested]
     observed,shuffled = scores(codes),np.stack([scores(codes[e]) for e in exchanges])
     p[tested],expected[tested] = step_down(*_distances(observed, shuffled)),np.nanmean(shuffled, 0)
     return p,expected

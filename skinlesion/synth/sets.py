@@ -1,4 +1,4 @@
-"""Synthetic data sets, drawn and not photographed, for pages, tests and demos that run offline
+"""Synthetic data sets in published layouts, for pages, tests and demos that run offline
 
 Docs: https://skinlesion.github.io/skinlesion/api/synth.sets.html.md"""
 
@@ -8,217 +8,341 @@ Docs: https://skinlesion.github.io/skinlesion/api/synth.sets.html.md"""
 __all__ = ['SAMPLE_LAYOUTS', 'sample', 'is_synthetic']
 
 # %% ../../nbs/api/08_synth.sets.ipynb #947985e8
-import csv, io, zipfile
+import csv
+import io
+import zipfile
 from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from ..core import InputError, Progress, replacing
 from .diagnosis import draw_diagnosis
-from .lesion import LESION_CLASSES, labels_and_splits, draw_lesion, draw_lesions
+from .lesion import draw_lesion, draw_lesions, labels_and_splits
+from .paint import check_size
 from .tissue import draw_tissue
 from .xray import XRAY_FINDINGS, draw_xray, to_grey
 
 # %% ../../nbs/api/08_synth.sets.ipynb #77a086f0
-def _folder(out, n, size, seed):
+def _folder_set(out, n, size, seed):
     "Class folders in `train` and `test`"
     for i,(label,split) in enumerate(labels_and_splits(n, seed)):
-        yield f'{split}/{label}/{i:04d}.jpg', draw_lesion(label == 'malignant', size, (seed, i))
+        img = draw_lesion(label == 'malignant', size, (seed, i))
+        yield f'{split}/{label}/{i:04d}.jpg', img
 
 # %% ../../nbs/api/08_synth.sets.ipynb #58f5f91a
-def _portions(n):
-    "How many images each lesion has, for `n` images in all"
-    for k in cycle((1, 1, 2, 1, 1, 3)):
-        if n <= 0: return
-        yield min(k, n)
-        n -= k
+def _images_per_case(n):
+    "Number of images of each lesion or patient, for `n` images in all"
+    remaining = n
+    for n_images in cycle((1, 1, 2, 1, 1, 3)):
+        if remaining <= 0: return
+        yield min(n_images, remaining)
+        remaining -= n_images
 
 # %% ../../nbs/api/08_synth.sets.ipynb #3e1ab5bd
-def _table(rows):
-    "The csv text of `rows`, a list of dict"
-    f = io.StringIO()
-    writer = csv.DictWriter(f, rows[0], lineterminator='\n')
+def _csv_text(rows):
+    "The table of `rows`, a list of dict, as text"
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0], lineterminator='\n')
     writer.writeheader()
     writer.writerows(rows)
-    return f.getvalue()
+    return text.getvalue()
 
-def _csv(out, n, size, seed):
+def _csv_set(out, n, size, seed):
     "Images and a table of cases"
-    rows,sizes = [],list(_portions(n))
-    for i,(k,(label,split)) in enumerate(zip(sizes, labels_and_splits(len(sizes), seed))):
-        for img in draw_diagnosis('mel' if label == 'malignant' else 'nv', k, size, (seed, i)):
-            rows.append(dict(path=f'images/{len(rows):04d}.jpg', label=label, group=f'lesion-{i:04d}', split=split))
-            yield rows[-1]['path'], img
-    yield 'cases.csv', _table(rows)
+    rows = []
+    counts = list(_images_per_case(n))
+    lesions = labels_and_splits(len(counts), seed)
+    for i,(n_images,(label,split)) in enumerate(zip(counts, lesions)):
+        dx = 'mel' if label == 'malignant' else 'nv'
+        for img in draw_diagnosis(dx, n_images, size, (seed, i)):
+            path = f'images/{len(rows):04d}.jpg'
+            rows.append(dict(path=path, label=label, group=f'lesion-{i:04d}', split=split))
+            yield path, img
+    yield 'cases.csv', _csv_text(rows)
 
 # %% ../../nbs/api/08_synth.sets.ipynb #9ee097e4
-_HAM = {'akiec': 327, 'bcc': 514, 'bkl': 1099, 'df': 115, 'mel': 1113, 'vasc': 142} # images; the rest of 10,015 are nv
-_HOW = {'akiec': {'histo': 1}, 'bcc': {'histo': 1}, 'bkl': {'histo': 0.7, 'consensus': 0.24, 'confocal': 0.06},
-        'df': {'histo': 0.45, 'consensus': 0.55}, 'mel': {'histo': 1}, 'nv': {'histo': 0.38, 'follow_up': 0.55, 'consensus': 0.07},
-        'vasc': {'histo': 0.33, 'consensus': 0.67}} # how the diagnosis was made
-_AGE = {'akiec': 67, 'bcc': 67, 'bkl': 64, 'df': 52, 'mel': 61, 'nv': 46, 'vasc': 52} # mean, in years
-_SEX = {'male': 0.54, 'female': 0.44, 'unknown': 0.02}
-_SITES = {'back': 0.22, 'lower extremity': 0.21, 'trunk': 0.14, 'upper extremity': 0.11, 'abdomen': 0.1, 'face': 0.08, 'chest': 0.04,
-          'foot': 0.03, 'neck': 0.02, 'scalp': 0.01, 'hand': 0.01, 'unknown': 0.03}
+class _HamDiagnosis(NamedTuple):
+    "A diagnosis as it is in HAM10000"
+    n_images:int
+    mean_age:int # In years
+    dx_types:dict # How the diagnosis was made: to its probability
+
+_HAM10000 = {
+    'akiec': _HamDiagnosis(327, 67, {'histo': 1}),
+    'bcc': _HamDiagnosis(514, 67, {'histo': 1}),
+    'bkl': _HamDiagnosis(1099, 64, {'histo': 0.7, 'consensus': 0.24, 'confocal': 0.06}),
+    'df': _HamDiagnosis(115, 52, {'histo': 0.45, 'consensus': 0.55}),
+    'mel': _HamDiagnosis(1113, 61, {'histo': 1}),
+    'vasc': _HamDiagnosis(142, 52, {'histo': 0.33, 'consensus': 0.67}),
+    'nv': _HamDiagnosis(6705, 46, {'histo': 0.38, 'follow_up': 0.55, 'consensus': 0.07}),
+}
+_SEXES = {'male': 0.54, 'female': 0.44, 'unknown': 0.02} # to its probability
+_SITES = { # likewise
+    'back': 0.22,
+    'lower extremity': 0.21,
+    'trunk': 0.14,
+    'upper extremity': 0.11,
+    'abdomen': 0.1,
+    'face': 0.08,
+    'chest': 0.04,
+    'foot': 0.03,
+    'neck': 0.02,
+    'scalp': 0.01,
+    'hand': 0.01,
+    'unknown': 0.03,
+}
 
 def _ham_counts(n):
-    "Images of each diagnosis"
-    few = {dx: max(4, round(n*k/10015)) for dx,k in _HAM.items()} # four images are three lesions
-    return few | {'nv': n - sum(few.values())}
-
-def _pick(rng, shares): return str(rng.choice(list(shares), p=list(shares.values())))
-
-def _record(rng, dx):
-    "What the table says of a lesion"
-    age = float(np.clip(5*round(rng.normal(_AGE[dx], 15)/5), 5, 85))
-    return dict(dx=dx, dx_type=_pick(rng, _HOW[dx]), age='' if rng.random() < 0.03 else age,
-                sex=_pick(rng, _SEX), localization=_pick(rng, _SITES))
-
-def _ham10000(out, n, size, seed):
-    "Two folders of images and a table with the seven columns of the original"
-    rng,rows = np.random.default_rng((seed, 10015)),[]
-    lesions = [(dx, k) for dx,m in _ham_counts(n).items() for k in _portions(m)]
-    lesion_ids,image_ids = rng.permutation(len(lesions)).tolist(), rng.permutation(n).tolist()
-    for i,(dx,k) in enumerate(lesions):
-        record = _record(rng, dx)
-        for img in draw_diagnosis(dx, k, size, (seed, i)):
-            at = image_ids[len(rows)]
-            rows.append(dict(lesion_id=f'HAM_{lesion_ids[i]:07d}', image_id=f'ISIC_{24306+at:07d}', **record))
-            yield f'HAM10000_images_part_{1 + (at >= n//2)}/{rows[-1]["image_id"]}.jpg', img
-    yield 'HAM10000_metadata.csv', _table(sorted(rows, key=lambda row: row['image_id']))
-
-# %% ../../nbs/api/08_synth.sets.ipynb #0e24364b
-_MHIST = {('HP', 'train'): 1545, ('SSA', 'train'): 630, ('HP', 'test'): 617, ('SSA', 'test'): 360} # images
-
-def _apportion(n, shares):
-    "Whole numbers that add up to `n` in the proportion of `shares`, by largest remainders"
-    exact = {k: n*v/sum(shares.values()) for k,v in shares.items()}
-    counts = {k: int(v) for k,v in exact.items()}
-    for k in sorted(exact, key=lambda k: counts[k] - exact[k])[:n - sum(counts.values())]: counts[k] += 1
+    "Images of each diagnosis, for `n` in all"
+    counts = {}
+    for dx,diagnosis in _HAM10000.items():
+        if dx == 'nv': continue
+        counts[dx] = max(4, round(n*diagnosis.n_images/10015)) # four images are three lesions
+    counts['nv'] = n - sum(counts.values())
     return counts
 
-def _votes(rng, label):
-    "A strength, and votes for SSA whose majority says `label`"
+def _ham_metadata(rng, dx):
+    "Columns that all images of a lesion share"
+    diagnosis = _HAM10000[dx]
+    age = 5*round(rng.normal(diagnosis.mean_age, 15)/5)
+    dx_type = _random_key(rng, diagnosis.dx_types)
+    is_age_missing = rng.random() < 0.03
+    return {
+        'dx': dx,
+        'dx_type': dx_type,
+        'age': '' if is_age_missing else float(np.clip(age, 5, 85)),
+        'sex': _random_key(rng, _SEXES),
+        'localization': _random_key(rng, _SITES),
+    }
+
+def _random_key(rng, probabilities):
+    "A key of `probabilities`, which maps each to its probability"
+    keys = list(probabilities)
+    return str(rng.choice(keys, p=list(probabilities.values())))
+
+def _ham10000_set(out, n, size, seed):
+    "Two folders of images and a table with the seven columns of the original"
+    rng = np.random.default_rng((seed, 10015))
+    lesions = []
+    for dx,count in _ham_counts(n).items():
+        for n_images in _images_per_case(count): lesions.append((dx, n_images))
+    lesion_ids = rng.permutation(len(lesions)).tolist()
+    image_ids = rng.permutation(n).tolist()
+    rows = []
+    for i,(dx,n_images) in enumerate(lesions):
+        metadata = _ham_metadata(rng, dx)
+        lesion_id = f'HAM_{lesion_ids[i]:07d}'
+        for img in draw_diagnosis(dx, n_images, size, (seed, i)):
+            number = image_ids[len(rows)]
+            image_id = f'ISIC_{24306+number:07d}'
+            part = 1 if number < n//2 else 2
+            rows.append(dict(lesion_id=lesion_id, image_id=image_id, **metadata))
+            yield f'HAM10000_images_part_{part}/{image_id}.jpg', img
+    rows.sort(key=lambda row: row['image_id'])
+    yield 'HAM10000_metadata.csv', _csv_text(rows)
+
+# %% ../../nbs/api/08_synth.sets.ipynb #0e24364b
+_MHIST = { # class and partition: images
+    ('HP', 'train'): 1545,
+    ('SSA', 'train'): 630,
+    ('HP', 'test'): 617,
+    ('SSA', 'test'): 360,
+}
+
+def _apportion(n, weights):
+    "Whole numbers that add up to `n` in the proportion of `weights`, by largest remainders"
+    total = sum(weights.values())
+    exact = {key: n*weight/total for key,weight in weights.items()}
+    counts = {key: int(value) for key,value in exact.items()}
+    by_remainder = sorted(exact, key=lambda key: counts[key] - exact[key])
+    missing = n - sum(counts.values())
+    for key in by_remainder[:missing]: counts[key] += 1
+    return counts
+
+def _strength_and_votes(rng, label):
+    "A strength, and votes for SSA whose majority is `label`"
     while True:
         strength = rng.beta(0.9, 0.9)
         votes = int(rng.binomial(7, strength))
-        if (votes >= 4) == (label == 'SSA'): return strength, votes
+        majority = 'SSA' if votes >= 4 else 'HP'
+        if majority == label: return strength, votes
 
 def _letters(i):
     "`i` in letters, at least three: aaa, aab, ..."
     name = ''
-    while i or len(name) < 3: i,name = i//26, chr(97 + i%26) + name
+    while i or len(name) < 3:
+        name = chr(ord('a') + i%26) + name
+        i //= 26
     return name
 
-def _mhist(out, n, size, seed):
+def _mhist_set(out, n, size, seed):
     "Votes in a table and images in an archive"
-    rng,rows = np.random.default_rng((seed, 3152)),[]
-    kinds = [kind for kind,k in _apportion(n, _MHIST).items() for _ in range(k)]
-    for i,at in enumerate(rng.permutation(n)):
-        label,split = kinds[at]
-        (strength,votes),name = _votes(rng, label), f'MHIST_{_letters(i)}.png'
-        rows.append({'Image Name': name, 'Majority Vote Label': label,
-                     'Number of Annotators who Selected SSA (Out of 7)': votes, 'Partition': split})
+    rng = np.random.default_rng((seed, 3152))
+    polyps = []
+    for kind,count in _apportion(n, _MHIST).items(): polyps.extend([kind]*count)
+    rows = []
+    for i,k in enumerate(rng.permutation(n)):
+        label,split = polyps[k]
+        strength,votes = _strength_and_votes(rng, label)
+        name = f'MHIST_{_letters(i)}.png'
+        rows.append({
+            'Image Name': name,
+            'Majority Vote Label': label,
+            'Number of Annotators who Selected SSA (Out of 7)': votes,
+            'Partition': split,
+        })
         yield f'images/{name}', draw_tissue(strength, size, (seed, i))
-    yield 'annotations.csv', _table(rows)
-    yield 'images/README.md', _readme('mhist', n, size, seed) # unpacked elsewhere, the images must still be known as drawn
-    _pack(out/'images')
+    yield 'annotations.csv', _csv_text(rows)
+    yield 'images/README.md', _readme('mhist', n, size, seed) # for `is_synthetic`, of the unpacked images
+    _zip_folder(out/'images')
 
-def _pack(folder):
+def _zip_folder(folder):
     "Replace `folder` by a zip archive of it, without dates"
-    with zipfile.ZipFile(folder.with_suffix('.zip'), 'w') as z:
-        for f in sorted(folder.iterdir()):
-            z.writestr(zipfile.ZipInfo(f'{folder.name}/{f.name}'), f.read_bytes())
-            f.unlink()
+    with zipfile.ZipFile(folder.with_suffix('.zip'), 'w') as archive:
+        for file in sorted(folder.iterdir()):
+            member = zipfile.ZipInfo(f'{folder.name}/{file.name}')
+            archive.writestr(member, file.read_bytes())
+            file.unlink()
     folder.rmdir()
 
 # %% ../../nbs/api/08_synth.sets.ipynb #7c8c9f99
-_FILES = [('.jpg', 'L'), ('.png', 'L'), ('.jpeg', 'RGB'), ('.png', 'RGBA'), ('.png', 'I;16'), ('.jpg', 'RGB'), ('.png', 'P'), ('.jpeg', 'L')]
+_XRAY_FORMATS = [ # suffix and mode of the films of a class, in turn
+    ('.jpg', 'L'),
+    ('.png', 'L'),
+    ('.jpeg', 'RGB'),
+    ('.png', 'RGBA'),
+    ('.png', 'I;16'),
+    ('.jpg', 'RGB'),
+    ('.png', 'P'),
+    ('.jpeg', 'L'),
+]
 
-def _stems(label, i, k):
-    "Names, without suffix, of the `k` films of patient `i`"
-    if label == 'covid': return [f'COVID-19 ({i+1}{"abc"[j] if k > 1 else ""})' for j in range(k)]
-    if k == 1 and i%2: return [f'IM-{i+1:04d}-0001']
-    return [f'{i+1:08d}_{j:03d}' for j in range(k)]
+def _film_names(label, i, n_films):
+    "Names, without suffix, of the films of patient `i`"
+    if label == 'covid' and n_films == 1: return [f'COVID-19 ({i+1})']
+    if label == 'covid': return [f'COVID-19 ({i+1}{letter})' for letter in 'abc'[:n_films]]
+    if n_films == 1 and i%2: return [f'IM-{i+1:04d}-0001']
+    return [f'{i+1:08d}_{film:03d}' for film in range(n_films)]
 
-def _xray(out, n, size, seed):
+def _xray_set(out, n, size, seed):
     "Three folders and a table in the folder of the published archive"
-    root,rows = 'COVID19_Pneumonia_Normal_Chest_Xray_PA_Dataset',[]
-    patients = [(label, k) for label,m in _apportion(n, dict.fromkeys(XRAY_FINDINGS, 1)).items() for k in _portions(m)]
-    files = {label: cycle(_FILES) for label in XRAY_FINDINGS}
-    for i,(label,k) in enumerate(patients):
-        for stem,film in zip(_stems(label, i, k), draw_xray(label, k, size, (seed, i))):
-            suffix,mode = next(files[label])
-            rows.append(dict(filename=stem + suffix, finding=label, view='PA'))
-            yield f'{root}/{label}/{stem}{suffix}', film if mode == film.mode else to_grey(film).convert(mode)
-    yield f'{root}/metadata.csv', _table(rows)
+    root = 'COVID19_Pneumonia_Normal_Chest_Xray_PA_Dataset'
+    patients = []
+    equal_weights = dict.fromkeys(XRAY_FINDINGS, 1)
+    for label,count in _apportion(n, equal_weights).items():
+        for n_films in _images_per_case(count): patients.append((label, n_films))
+    formats = {label: cycle(_XRAY_FORMATS) for label in XRAY_FINDINGS}
+    rows = []
+    for i,(label,n_films) in enumerate(patients):
+        films = draw_xray(label, n_films, size, (seed, i))
+        for name,film in zip(_film_names(label, i, n_films), films):
+            suffix,mode = next(formats[label])
+            rows.append(dict(filename=name + suffix, finding=label, view='PA'))
+            if mode != film.mode: film = to_grey(film).convert(mode)
+            yield f'{root}/{label}/{name}{suffix}', film
+    yield f'{root}/metadata.csv', _csv_text(rows)
 
 # %% ../../nbs/api/08_synth.sets.ipynb #8af280b2
-_TITLE = '# Synthetic sample: drawn, not photographed'
-_SIGNS = 'the first signs of the ABCD rule (asymmetry, border, colour; Nachbar et al., J Am Acad Dermatol 30:551-559, 1994)'
-_ABOUT = {'folder': f'The labels follow {_SIGNS}.',
-          'csv': f'The labels follow {_SIGNS}. Some lesions have several images.',
-          'ham10000': 'Layout and shares of the classes are those of HAM10000 (Tschandl et al., Sci Data 5:180161, 2018). Each diagnosis '
-                      'is drawn\nwith few features that textbooks name; ages, sexes and sites are random numbers.',
-          'mhist': 'Layout and shares of the classes are those of MHIST (Wei et al., AIME 2021). The labels follow how wide and serrated\n'
-                   'the crypts are; nobody voted.',
-          'xray': 'The layout is that of Asraf and Islam (Mendeley Data jctsfj2sfn, 2021). The labels follow white patches in the lungs.'}
+_README_TITLE = '# Synthetic sample'
+_ABOUT_LESIONS = """\
+The labels follow the first signs of the ABCD rule (asymmetry, border, colour; Nachbar et al., J Am Acad
+Dermatol 30:551-559, 1994)."""
+_ABOUT_LAYOUT = {
+    'folder': _ABOUT_LESIONS,
+    'csv': f'{_ABOUT_LESIONS} Some lesions have several images.',
+    'ham10000': """\
+Layout and proportions of the classes are those of HAM10000 (Tschandl et al., Sci Data 5:180161, 2018). Each
+diagnosis has few of the features that textbooks name; ages, sexes and sites are random numbers.""",
+    'mhist': """\
+Layout and proportions of the classes are those of MHIST (Wei et al., AIME 2021). The labels follow how wide
+and serrated the crypts are; nobody voted.""",
+    'xray': """\
+The layout is that of Asraf and Islam (Mendeley Data jctsfj2sfn, 2021). The labels follow white patches in the
+lungs.""",
+}
 
 def _readme(layout, n, size, seed):
-    return f"""{_TITLE}
+    "Text of the README of a set"
+    return f"""{_README_TITLE}: computed, not photographed
 
-These {n} images were drawn by a computer program (skinlesion.synth.sets, layout {layout}, seed {seed}, size {size}); none shows a person.
-{_ABOUT[layout]}
+These {n} images were made by a computer program (skinlesion.synth.sets, layout {layout}, seed {seed},
+size {size}); none shows a person.
+{_ABOUT_LAYOUT[layout]}
 A model trained on them is for trying the software and says nothing about disease.
 """
 
 # %% ../../nbs/api/08_synth.sets.ipynb #c3ee82a7
-SAMPLE_LAYOUTS = {'folder': _folder, 'csv': _csv, 'ham10000': _ham10000, 'mhist': _mhist, 'xray': _xray} # name -> generator(out, n, size, seed) of names and contents
+SAMPLE_LAYOUTS = { # name: generator of names and contents, from `out, n, size, seed`
+    'folder': _folder_set,
+    'csv': _csv_set,
+    'ham10000': _ham10000_set,
+    'mhist': _mhist_set,
+    'xray': _xray_set,
+}
+_MIN_IMAGES = { # for each class and file format to occur
+    'folder': 20,
+    'csv': 20,
+    'ham10000': 60,
+    'mhist': 20,
+    'xray': 24,
+}
 
 def sample(
     out, # Folder to make
     layout:str='folder', # One of `SAMPLE_LAYOUTS`
-    n:int=400, # How many images, at least 20 (xray 24, ham10000 60)
+    n:int=400, # Number of images, at least 20 (xray 24, ham10000 60)
     size:int=128, # Short side in pixels, at least 32
     seed:int=42, # Fixes every byte
 )->Path: # `out`
-    "Draw a synthetic data set into the folder `out`, whole or not at all"
+    "Write a synthetic data set to the folder `out`; an `InputError` for a request that cannot be met"
     out = Path(out)
-    problem = _sample_problem(out, layout, n, size, seed)
-    if problem: raise InputError(problem)
-    with replacing(out) as tmp, Progress(n, 'drawing synthetic images') as bar:
-        tmp.mkdir()
-        for name,content in SAMPLE_LAYOUTS[layout](tmp, n, size, seed):
-            _write(tmp/name, content)
+    _check_sample(out, layout, n, size, seed)
+    with replacing(out) as folder, Progress(n, 'making synthetic images') as bar:
+        for name,content in SAMPLE_LAYOUTS[layout](folder, n, size, seed):
+            _write(folder/name, content)
             if isinstance(content, Image.Image): bar.update()
-        _write(tmp/'README.md', _readme(layout, n, size, seed))
+        _write(folder/'README.md', _readme(layout, n, size, seed))
     return out
 
+def _check_sample(out, layout, n, size, seed):
+    "Raise an `InputError` if one of the arguments of `sample` is wrong"
+    if layout not in SAMPLE_LAYOUTS:
+        valid = ', '.join(SAMPLE_LAYOUTS)
+        raise InputError(f'layout is {layout!r}; use one of {valid}')
+    fewest = _MIN_IMAGES.get(layout, 1)
+    if n < fewest:
+        needed = f'a set of layout {layout} with all its classes needs at least {fewest} images'
+        raise InputError(f'n is {n}, but {needed}')
+    check_size(size)
+    if seed < 0:
+        raise InputError(f'seed is {seed}; use 0 or a positive whole number')
+    if not out.exists(): return
+    if out.resolve() == Path.cwd():
+        raise InputError(f'{out}: is the current folder; name a new folder inside it')
+    if not out.is_dir():
+        raise InputError(f'{out}: is a file; name a new folder')
+    if any(out.iterdir()):
+        raise InputError(f'{out}: the folder is not empty; name a new one, or remove it first')
+
 def _write(file, content):
+    "Write an image or a text"
     file.parent.mkdir(parents=True, exist_ok=True)
-    if isinstance(content, Image.Image): content.save(file, quality=90) # which PNG does not have
-    else: file.write_bytes(content.encode()) # with the same line ends everywhere
-
-# %% ../../nbs/api/08_synth.sets.ipynb #664dc86c
-_FEWEST = {'ham10000': 60, 'xray': 24} # images, for each class and file format to be there; 20 in other layouts
-
-def _sample_problem(out, layout, n, size, seed):
-    if layout not in SAMPLE_LAYOUTS: return f'layout is {layout!r}; use one of {", ".join(SAMPLE_LAYOUTS)}'
-    fewest = _FEWEST.get(layout, 20)
-    if n < fewest: return f'n is {n}, but a set of layout {layout} with all its classes needs at least {fewest} images'
-    if size < 32: return f'size is {size}, but a picture can be drawn from 32 pixels up; choose a larger size'
-    if seed < 0: return f'seed is {seed}; use 0 or a positive whole number'
-    if out.exists() and out.resolve() == Path.cwd(): return f'{out}: is the current folder; name a new folder inside it'
-    if out.exists() and not out.is_dir(): return f'{out}: is a file; name a new folder'
-    if out.is_dir() and any(out.iterdir()): return f'{out}: the folder is not empty; name a new one, or remove it first'
+    if isinstance(content, Image.Image): content.save(file, quality=90) # PNG ignores the quality
+    else: file.write_bytes(content.encode()) # the same line ends on every system
 
 # %% ../../nbs/api/08_synth.sets.ipynb #b107c7b3
 def is_synthetic(
     path, # An image of a set, or the set's folder
 )->bool:
     "Whether `path` belongs to a set that `sample` made"
-    # the sample itself, or up to three folders above an image: its class, its split or archive, the sample
-    readmes = [p/'README.md' for p in (Path(path), *list(Path(path).parents)[:3])]
-    return any(f.is_file() and f.read_text(encoding='utf-8', errors='replace').startswith(_TITLE) for f in readmes)
+    path = Path(path)
+    # the set itself, or up to three folders above an image: its class, its split or archive, the set
+    for folder in (path, *list(path.parents)[:3]):
+        readme = folder/'README.md'
+        if not readme.is_file(): continue
+        text = readme.read_text(encoding='utf-8', errors='replace')
+        if text.startswith(_README_TITLE): return True
+    return False
