@@ -23,34 +23,59 @@ from fasttransform import DisplayedTransform, Transform
 from torch import cuda, from_numpy, tensor
 from torch.utils.data import get_worker_info
 
-from ..core import InputError, plural, truncated_list
-from .augment import augmentations
-from ..data.cases import as_cases
+from ..core import CASE_COLUMNS, InputError, plural, truncated_list
+from ..data.cases import Cases, as_cases, table_of
 from ..data.prepared import Prepared, prepared
+from ..domains.profile import load_domain
 from ..image import InputSpec, normalise
+from .augment import augmentations
 
 # %% ../../nbs/api/33_train.loaders.ipynb #482186e9
 class Column(Transform):
     "A row number to its value in the column `values`"
-    def __init__(self, values): self.values = list(values)
-    def encodes(self, i:int): return self.values[i]
+    def __init__(self,
+        values, # One a row
+    ):
+        self.values = list(values)
+
+    def encodes(self, i:int):
+        "The value of row `i`"
+        return self.values[i]
 
 class ReadImage(Transform):
     "A row number to the 8-bit square of its image"
-    def __init__(self, images:Prepared):
-        self.images,self.kind = images,TensorImageBW if images.spec.channels == 1 else TensorImage
-    def encodes(self, i:int): return self.as_tensor(self.images[i].copy())
-    def as_tensor(self, x:np.ndarray):
-        "One square or a batch of them, as fastai knows to show it"
-        return self.kind(from_numpy(x))
+    def __init__(self,
+        images:Prepared, # One a row
+    ):
+        self.images = images
+        self.tensor_type = TensorImageBW if images.spec.channels == 1 else TensorImage
+
+    def encodes(self, i:int):
+        "The image of row `i`, channels x size x size"
+        return self.as_tensor(self.images[i].copy())
+
+    def as_tensor(self,
+        x:np.ndarray, # One image or a batch of them
+    )->TensorImage: # Of the same shape
+        "`x` as a tensor that fastai knows to show"
+        return self.tensor_type(from_numpy(x))
 
 class NormaliseBatch(DisplayedTransform):
-    "A batch scaled to 0..1 to what the network takes, through `normalise`"
+    "A batch scaled to 0..1 to the input of the network, through `normalise`"
     order = 99 # after augmentation
-    def __init__(self, spec:InputSpec): self.spec = spec
-    def encodes(self, x:TensorImage): return normalise(x, self.spec, inplace=True)
+    def __init__(self,
+        spec:InputSpec, # The model's input
+    ):
+        self.spec = spec
+
+    def encodes(self, x:TensorImage):
+        "Normalise `x`"
+        return normalise(x, self.spec, inplace=True)
+
     def decodes(self, x:TensorImage):
-        mean,std = (x.new_tensor(o)[:, None, None] for o in (self.spec.mean, self.spec.std))
+        "Scale `x` back to 0..1"
+        mean = x.new_tensor(self.spec.mean)[:, None, None]
+        std = x.new_tensor(self.spec.std)[:, None, None]
         return (x*std + mean).clamp(0, 1)
 
 # %% ../../nbs/api/33_train.loaders.ipynb #fb19ddac
@@ -60,101 +85,125 @@ def balanced_order(
 )->list: # Positions in `labels`, as many as there are labels
     "The order of an epoch in which each class comes equally often, give or take one"
     labels = np.asarray(labels)
-    places = [np.flatnonzero(labels == c).tolist() for c in np.unique(labels)]
-    rng.shuffle(places) # the first ones get one more, where the number of labels cannot be shared evenly
-    each,more = divmod(len(labels), len(places))
-    order = [i for k,at in enumerate(places) for i in _rounds(at, each + (k < more), rng)]
+    positions_by_class = [np.flatnonzero(labels == c).tolist() for c in np.unique(labels)]
+    rng.shuffle(positions_by_class) # the first ones get one more, where labels cannot be divided evenly
+    quota, remainder = divmod(len(labels), len(positions_by_class))
+    order = []
+    for k, positions in enumerate(positions_by_class):
+        n = quota + (k < remainder)
+        repeated = []
+        while len(repeated) < n: repeated += rng.sample(positions, len(positions))
+        order += repeated[:n]
     return rng.sample(order, len(order))
-
-# %% ../../nbs/api/33_train.loaders.ipynb #f78a22ba
-def _rounds(at, n, rng):
-    "`n` of `at`, each as often as another, give or take one"
-    return [i for _ in range(0, n, len(at)) for i in rng.sample(at, len(at))][:n]
 
 # %% ../../nbs/api/33_train.loaders.ipynb #38f63938
 def soft_targets(
-    cases:pd.DataFrame, # Cases of two classes, with the share of annotators who chose the label in `agreement`
+    cases:Cases, # Or a table; of two classes, with the proportion of annotators who chose the label in `agreement`
     classes:list, # All classes
 )->np.ndarray: # Images x classes, float32; rows sum to 1
-    "The share of the annotators who chose each class"
+    "The proportion of the annotators who chose each class"
     if len(classes) != 2: raise InputError(f'soft labels need two classes, and there are {len(classes)}: leave out soft_labels')
-    if 'agreement' not in cases: raise InputError(_no_votes_msg(cases))
-    votes = pd.to_numeric(cases.agreement, errors='coerce').to_numpy(np.float32)
-    bad = ~((votes >= 0) & (votes <= 1))
-    if bad.any(): raise InputError(f'{plural(int(bad.sum()), "image")} of {len(bad)} with an `agreement` that is no share from 0 to 1, '
-                                   f'such as {truncated_list(cases.path[bad], 1)}: mend them')
-    return np.where(cases.label.to_numpy()[:, None] == np.array(classes), votes[:, None], 1-votes[:, None])
+    cases = table_of(cases)
+    _check_agreement(cases)
+    agreement = pd.to_numeric(cases.agreement, errors='coerce').to_numpy(np.float32)
+    invalid = ~((agreement >= 0) & (agreement <= 1))
+    if invalid.any():
+        raise InputError(f'{plural(int(invalid.sum()), "image")} of {len(cases)} with an `agreement` that is no proportion from 0 to 1, '
+                         f'such as {truncated_list(cases.path[invalid], 1)}: correct them')
+    is_label = cases.label.to_numpy()[:, None] == np.array(classes)
+    return np.where(is_label, agreement[:, None], 1-agreement[:, None])
 
 # %% ../../nbs/api/33_train.loaders.ipynb #52b5f81a
-def _no_votes_msg(cases):
-    more = [c for c in cases.columns if c not in ('path', 'label', 'group', 'split')]
-    return ('soft labels need a column `agreement`, the share of the annotators who chose the label, as MHIST has; '
-            f'these cases have {truncated_list(more, 6) or "no more than path and label"}: leave out soft_labels')
+def _check_agreement(cases):
+    if 'agreement' in cases: return
+    others = [column for column in cases if column not in CASE_COLUMNS]
+    raise InputError('soft labels need a column `agreement`, the proportion of the annotators who chose the label, as MHIST has; '
+                     f'these cases have {truncated_list(others, 6) or "no more than path and label"}: leave out soft_labels')
 
 # %% ../../nbs/api/33_train.loaders.ipynb #9efa9083
 class LesionDL(TfmdDL):
     "A `TfmdDL` over `Datasets` that begin with `ReadImage`, which gathers each batch as a whole"
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        self.rows = self.targets = None
+        self.rows = None # Row number of each image of the data set
+        self.targets = None # Tensors with a value for each of them
 
     def before_iter(self):
+        "Collate the targets, once"
         super().before_iter()
         if self.rows is not None: return
-        images,*targets = self.dataset.tls
-        self.rows,self.targets = np.array(list(images.items)),[fa_collate(list(t)) for t in targets]
+        images, *targets = self.dataset.tls
+        self.rows = np.array(list(images.items))
+        self.targets = [fa_collate(list(t)) for t in targets]
 
-    def create_batches(self, samps): return self.read(chunked(samps, self.bs, self.drop_last))
+    def create_batches(self, samps):
+        "Yield the batches of `samps`, positions in the data set"
+        return self.read(chunked(samps, self.bs, self.drop_last))
 
-    def read(self, chunks):
-        "The batch of each of `chunks`, lists of numbers of rows"
-        read,threads = self.dataset.tls[0].tfms[0],1 if get_worker_info() else None
-        ahead,now = tee(chunks)
-        for x,chunk in zip(read.images.batches((self.rows[c] for c in ahead), threads), now):
-            yield read.as_tensor(x), *(t[chunk] for t in self.targets)
+    def read(self,
+        batches, # Of positions in the data set
+    ):
+        "Yield the images and the targets of each of `batches`"
+        read_image = self.dataset.tls[0].tfms[0]
+        threads = 1 if get_worker_info() else None
+        for_images, for_targets = tee(batches) # images are read ahead
+        images = read_image.images.batches((self.rows[positions] for positions in for_images), threads)
+        for x, positions in zip(images, for_targets):
+            targets = [t[positions] for t in self.targets]
+            yield read_image.as_tensor(x), *targets
 
 # %% ../../nbs/api/33_train.loaders.ipynb #acade507
 def lesion_dls(
-    cases:pd.DataFrame, # Cases with a split; test rows are not loaded
-    spec:InputSpec=None, # What the model takes; 128 px RGB if `None`
+    cases:Cases, # Or a DataFrame; with a split. Test rows are not loaded
+    spec:InputSpec=None, # The model's input; 128 px RGB if `None`
     bs:int=32, # Images in a training batch
-    augment:str='dermoscopy', # A preset of `train.augment`
+    augment:str=None, # A preset of `train.augment`; that of the cases' domain if `None`
     seed:int=42, # Fixes the order of the training images
     num_workers:int=0, # Processes that read images; at 0, threads of the training one do
     augment_backend:str='fastai', # See `augmentations`
     balanced:bool=False, # Order the training images by `balanced_order`
-    soft_labels:bool=False, # Teach `soft_targets`; validation images keep their label
+    soft_labels:bool=False, # Train on `soft_targets`; validation images keep their label
     cache:str='auto', # Where to keep prepared images; see `data.prepared`
 )->DataLoaders: # With `vocab` (classes), `spec`, `cases`, `soft_labels` and `prepared`, the images of all cases
-    "Training and validation loaders over `cases`"
-    spec = spec or InputSpec(size=128)
+    "Training and validation loaders over `cases`; `InputError` if there is nothing to train or validate on"
     cases = as_cases(cases)
-    classes = cases.classes
-    parts = [np.flatnonzero(cases.split == s).tolist() for s in ('train', 'valid')]
-    _check_parts(cases, parts)
+    if spec is None: spec = InputSpec(size=128)
+    if augment is None: augment = load_domain(cases.domain).augment
+    train, valid = [np.flatnonzero(cases.split == split).tolist() for split in ('train', 'valid')]
+    _check_trainable(cases, train, valid)
     images = prepared(cases, spec, cache)
-    targets = [Column(_soft(cases, classes))] if soft_labels else [Column(cases.label), Categorize(vocab=classes)]
-    dsets = Datasets(range(len(cases)), [[ReadImage(images)], targets],
-                     splits=parts, dl_type=LesionDL)
-    dls = dsets.dataloaders(bs=bs, val_bs=2*bs, num_workers=num_workers, drop_last=len(parts[0]) >= bs, pin_memory=cuda.is_available(),
-                            after_batch=[IntToFloatTensor(), *augmentations(augment, augment_backend), NormaliseBatch(spec)])
+    targets = [Column(_targets(cases))] if soft_labels else [Column(cases.label), Categorize(vocab=cases.classes)]
+    datasets = Datasets(range(len(cases)), [[ReadImage(images)], targets], splits=[train, valid], dl_type=LesionDL)
+    dls = datasets.dataloaders(
+        bs=bs,
+        val_bs=2*bs,
+        num_workers=num_workers,
+        drop_last=len(train) >= bs,
+        pin_memory=cuda.is_available(),
+        after_batch=[IntToFloatTensor(), *augmentations(augment, augment_backend), NormaliseBatch(spec)],
+    )
     dls.train.rng = random.Random(seed)
-    if balanced: dls.train.shuffle_fn = partial(_balanced, dls.train, cases.label[parts[0]].tolist())
-    dls.spec,dls.cases,dls.vocab,dls.soft_labels,dls.prepared = spec,cases,classes,soft_labels,images
+    if balanced: dls.train.shuffle_fn = partial(_balanced_shuffle, dls.train, cases.label[train].tolist())
+    dls.spec = spec
+    dls.cases = cases
+    dls.vocab = cases.classes
+    dls.soft_labels = soft_labels
+    dls.prepared = images
     return dls
 
 # %% ../../nbs/api/33_train.loaders.ipynb #25ae93c8
-def _balanced(dl, labels, _): return balanced_order(labels, dl.rng)
+def _balanced_shuffle(dl, labels, _): return balanced_order(labels, dl.rng)
 
-def _soft(cases, classes):
-    "Shares of the classes for a training image, a class number for any other"
-    train = cases.table[cases.split == 'train']
-    shares = dict(zip(train.index, soft_targets(train, classes)))
-    return [from_numpy(shares[i]) if i in shares else tensor(classes.index(l)) for i,l in cases.label.items()]
+def _targets(cases):
+    "Soft targets of the training images, class numbers of the others"
+    train = np.flatnonzero(cases.split == 'train')
+    targets = [tensor(cases.classes.index(label)) for label in cases.label]
+    for row, target in zip(train, soft_targets(cases.table.iloc[train], cases.classes)): targets[row] = from_numpy(target)
+    return targets
 
-def _check_parts(cases, parts):
-    for name,part in zip(('train', 'valid'), parts):
-        if not part: raise InputError(f'no {name} rows among {len(cases)} cases: use split_cases(cases) first')
-    untaught = sorted(set(cases.label) - set(cases.label[parts[0]]))
-    if untaught: raise InputError(f'no training image of {truncated_list(untaught)}: add some to the train part, or drop the class')
-    if len(parts[0]) < 2: raise InputError(f'{len(parts[0])} training images are too few to train on')
+def _check_trainable(cases, train, valid):
+    for split, rows in (('train', train), ('valid', valid)):
+        if not rows: raise InputError(f'no {split} rows among {len(cases)} cases: use split_cases(cases) first')
+    absent = sorted(set(cases.label) - set(cases.label[train]))
+    if absent: raise InputError(f'no training image of {truncated_list(absent)}: add some to the train part, or drop the class')
+    if len(train) < 2: raise InputError(f'{len(train)} training images are too few to train on')

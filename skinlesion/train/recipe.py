@@ -51,7 +51,7 @@ class Recipe(BaseModel):
     pretrained:bool = True # Start timm's models from published weights
     # augmentation; see `train.augment`
     augment:Literal[tuple(PRESETS)] = 'dermoscopy'
-    augment_backend:Literal[BACKENDS] = 'fastai' # `kornia` needs the extra of this name
+    augment_backend:Literal[tuple(BACKENDS)] = 'fastai' # `kornia` needs the extra of this name
     mixup:float = Field(0., ge=0, le=10) # Parameter of its Beta distribution, such as 0.4; 0 for none
     cutmix:float = Field(0., ge=0, le=10) # The same for CutMix, such as 1
     # rare and doubtful classes; see `train.losses`
@@ -81,7 +81,7 @@ class Recipe(BaseModel):
 
     @model_validator(mode='after')
     def _views_were_taught(self):
-        if self.tta != 'none' and not (PRESETS[self.augment] or {}).get('flips'):
+        if self.tta != 'none' and not PRESETS[self.augment].flips:
             raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {self.augment} does not: leave out '
                              'tta')
         return self
