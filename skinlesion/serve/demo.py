@@ -18,12 +18,11 @@ from pathlib import Path
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from PIL import Image
 
 from ..core import NOTICE, InputError
 from ..domains.profile import load_domain
 from ..image import MIN_SIDE, open_image
-from .predictor import Answer, Predictor
+from .predictor import Predictor
 from ..synth.lesion import draw_lesion
 from ..synth.sets import is_synthetic
 from ..synth.tissue import draw_tissue

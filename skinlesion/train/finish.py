@@ -8,16 +8,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.finish.html.md"""
 __all__ = ['save_outputs', 'export_bundle', 'verified_predictor', 'fitted_choices', 'finished_runs', 'run_facts',
            'architecture_text', 'treatment_facts', 'calibration_facts', 'finish_run', 'fit_folds']
 
-# %% ../../nbs/api/53_train.finish.ipynb #1ad1585f
-import os, time
-from dataclasses import replace
-from functools import partial
+# %% ../../nbs/api/53_train.finish.ipynb #1c69f57a
+import time
 from pathlib import Path
 
 import pandas as pd
 from fastai.torch_core import num_distrib
 
-from ..core import InputError, truncated_list
+from ..core import InputError
 from ..data.audit import Audit
 from ..data.cases import Cases, absolute_path, write_cases
 from ..data.fingerprints import training_fingerprints
@@ -260,7 +258,7 @@ def _fold_facts(run, held_out_preds):
                                'is what they give on the test images',
     }
 
-# %% ../../nbs/api/53_train.finish.ipynb #68c500ba
+# %% ../../nbs/api/53_train.finish.ipynb #a39f46db
 def fit_folds(
     recipe:Recipe, # With `folds`
     cases:Cases, # With a split, whose test part stays
@@ -285,7 +283,7 @@ def fit_folds(
     record['seconds']['training'] = round(sum(seconds), 1)
     outputs = average_outputs(parts, cases)
     write_cases(outputs.predictions('valid', Calibration(1., 0)), out/'held_out.csv')
-    tracker = start_tracker(recipe.track, out, recipe.to_dict(), record, log_images=recipe.log_images)
+    tracker = start_tracker(recipe.track, out, recipe.to_dict(), record)
     for row in _rows_by_epoch(history): tracker.call('log', row)
     return Run(out, recipe, None, history, tracker, record), outputs
 
