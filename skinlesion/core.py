@@ -192,7 +192,6 @@ class Progress:
         self.every = every
         self.file = file or sys.stderr
         self.n = 0
-        self.note = ''
         self.start = time.monotonic()
         self.last = self.start
         self.bar = None
@@ -209,17 +208,14 @@ class Progress:
     ):
         "Count `n` more steps"
         self.n += n
-        self.note = note
-        if self.bar is None: return self._print_line()
-        if note: self.bar.set_postfix_str(note, refresh=False)
-        self.bar.update(n)
-
-    def _print_line(self):
-        "Print a plain line, if the last one is `every` seconds old"
+        if self.bar is not None:
+            if note: self.bar.set_postfix_str(note, refresh=False)
+            self.bar.update(n)
+            return
         now = time.monotonic()
         if now-self.last < self.every: return
         self.last = now
-        note = f', {self.note}' if self.note else ''
+        if note: note = f', {note}'
         self.write(f'{self.desc}: {self.n} of {self.total} ({now-self.start:.0f} s{note})')
 
     def write(self,

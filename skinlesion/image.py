@@ -132,21 +132,17 @@ def _scale_to_8bit(img, name, value_range=None):
     values = np.asarray(img, dtype=np.float64)
     n_missing = np.isnan(values).sum()
     if n_missing: raise InputError(f'{name}: {n_missing} of {values.size} pixels are not numbers (NaN); replace them')
-    low,high = value_range or _default_range(values, img.mode, name)
-    scaled = (values-low)/(high-low)*255
-    return Image.fromarray(np.clip(scaled, 0, 255).round().astype(np.uint8))
-
-def _default_range(values, mode, name):
-    "The range of the type of pixel, or an `InputError` if `values` are outside"
-    top = 1. if mode == 'F' else 65535.
+    low,high = value_range or (0., 1. if img.mode == 'F' else 65535.)
     lowest = values.min()
     highest = values.max()
-    if lowest >= 0 and highest <= top: return 0., top
-    kind = 'float' if mode == 'F' else '16-bit'
-    raise InputError(
-        f'{name}: values from {lowest:g} to {highest:g}, but {kind} pixels are expected between 0 and {top:g}; '
-        'give the range of the whole set as value_range=(lowest, highest)'
-    )
+    if value_range is None and (lowest < low or highest > high):
+        kind = 'float' if img.mode == 'F' else '16-bit'
+        raise InputError(
+            f'{name}: values from {lowest:g} to {highest:g}, but {kind} pixels are expected between 0 and {high:g}; '
+            'give the range of the whole set as value_range=(lowest, highest)'
+        )
+    scaled = (values-low)/(high-low)*255
+    return Image.fromarray(np.clip(scaled, 0, 255).round().astype(np.uint8))
 
 def _drop_alpha(img):
     "`img` as RGB; transparent pixels become white"

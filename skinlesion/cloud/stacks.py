@@ -68,13 +68,13 @@ def _describe(cfn, name):
 
 def _find_stack(cfn, stack, bucket):
     "The stack of `bucket`, or `None`; refuses one that only has its name"
-    found = _describe(cfn, stack_name(stack, bucket))
-    if found is None: return None
-    tags = {tag['Key']: tag['Value'] for tag in found.get('Tags', [])}
+    description = _describe(cfn, stack_name(stack, bucket))
+    if description is None: return None
+    tags = {tag['Key']: tag['Value'] for tag in description.get('Tags', [])}
     if not _tags(stack, bucket).items() <= tags.items():
-        raise InputError(f'there is a stack {found["StackName"]} already, and it is no {stack} stack for the bucket '
-                         f'{bucket}; choose another name')
-    return found
+        raise InputError(f'there is a stack {description["StackName"]} already, and it is no {stack} stack '
+                         f'for the bucket {bucket}; choose another name')
+    return description
 
 def _existing_stack(cfn, stack, bucket):
     "The stack of `bucket`; refuses if there is none"
@@ -102,7 +102,7 @@ def stack_status(
     stack:str, # A name in `STACKS`
     bucket:str, # Name of the bucket
     connection:Connection=None, # How to reach AWS
-)->dict: # `stack`, `status`, `reason`, `changed` (time), and by their names in the template `parameters` and `buckets`
+)->dict: # `stack`, `status`, `reason`, `changed` (time), `parameters` and `buckets` by their names in the template
     "Status of the stack `stack` of `bucket`; raises `InputError` if there is none"
     _read_template(stack)
     name = stack_name(stack, bucket)
@@ -212,7 +212,9 @@ def deploy(
     print(f'stack {name}: {result["status"]}')
     url = f's3://{bucket}/{prefix}'
     if dry_run:
-        for change in result['changes']: print(_change_text(change))
+        for change in result['changes']:
+            replaces = ', replacing the old one' if change.get('Replacement') == 'True' else ''
+            print(f'  {change["Action"]} {change["LogicalResourceId"]} ({change["ResourceType"]}){replaces}')
         if upload: print(f'  then upload {upload} to {url}')
     elif upload:
         try: result['upload'] = push(upload, url, connection)
@@ -220,10 +222,6 @@ def deploy(
             raise type(e)(f'{e}; the stack {name} exists: the same command resumes the upload') from e
         print(result['upload'])
     return result
-
-def _change_text(change):
-    text = f'  {change["Action"]} {change["LogicalResourceId"]} ({change["ResourceType"]})'
-    return f'{text}, replacing the old one' if change.get('Replacement') == 'True' else text
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #24cdbc23
 _EMPTY_STATES = ('REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE') # of a stack without resources

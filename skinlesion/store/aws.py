@@ -115,20 +115,17 @@ def aws_errors(
     except Exception as e:
         library = type(e).__module__.split('.')[0]
         if library not in ('botocore', 'boto3', 's3transfer'): raise
-        raise _one_line_error(task, e) from e
+        cause = e
+        if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError'): # wrap what made a transfer fail
+            cause = getattr(e, 'last_exception', None) or e.__cause__ or e.__context__ or e
+        names = {base.__name__ for base in type(cause).__mro__} | {_answer_field(cause, 'Code')}
+        detail = _error_detail(cause)
+        for kind,table in ((InputError, _USER_ERRORS), (ConnectionError, _NETWORK_ERRORS)):
+            for known_names,problem,advice in table:
+                if names & set(known_names.split()): raise kind(f'{task}: {problem} ({detail}); {advice}') from e
+        raise RuntimeError(f'{task}: {detail}') from e
 
 # %% ../../nbs/api/04_store.aws.ipynb #d9f3e2cc
-def _one_line_error(task, e):
-    "An `InputError`, `ConnectionError` or `RuntimeError` for the boto3 error `e`"
-    if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError'):
-        e = getattr(e, 'last_exception', None) or e.__cause__ or e.__context__ or e
-    names = {base.__name__ for base in type(e).__mro__} | {_answer_field(e, 'Code')}
-    detail = _error_detail(e)
-    for kind,table in ((InputError, _USER_ERRORS), (ConnectionError, _NETWORK_ERRORS)):
-        for known_names,problem,advice in table:
-            if names & set(known_names.split()): return kind(f'{task}: {problem} ({detail}); {advice}')
-    return RuntimeError(f'{task}: {detail}')
-
 def _error_detail(e):
     "What boto3 or the service says, in one line"
     if not hasattr(e, 'operation_name'): return ' '.join(str(e).split())

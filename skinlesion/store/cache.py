@@ -63,27 +63,23 @@ _in_use = set() # folders of entries that this process may be reading
 def _evict():
     "Remove the least recently used entries until the cache is within its limit"
     entries = [p for p in cache_dir().iterdir() if p.is_dir()]
-    sizes = {p: _folder_size(p) for p in entries}
-    excess = sum(sizes.values()) - cache_limit()
-    for entry in sorted(entries, key=_last_use):
+    usage = {p: _usage(p) for p in entries}
+    excess = sum(size for _,size in usage.values()) - cache_limit()
+    for entry in sorted(entries, key=usage.get):
         if excess <= 0: return
-        if entry not in _in_use and _remove_entry(entry): excess -= sizes[entry]
+        if entry not in _in_use and _remove_entry(entry): excess -= usage[entry][1]
     if excess > 0:
         warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, and all of it was used within a day; '
                       'remove what you do not need')
 
-def _folder_size(folder):
-    "Bytes of all files below `folder`; 0 if another process removes it meanwhile"
+def _usage(folder):
+    "Time of the last use of `folder` and bytes of its files; twice 0 if another process removes it meanwhile"
     size = 0
     with suppress(FileNotFoundError):
         for parent,_,names in os.walk(folder):
             for name in names: size += os.path.getsize(os.path.join(parent, name))
-        return size
-    return 0
-
-def _last_use(folder):
-    with suppress(FileNotFoundError): return folder.stat().st_mtime
-    return 0
+        return folder.stat().st_mtime, size
+    return 0, 0
 
 def _remove_entry(folder):
     "Remove an entry unless it is in use or was used just now; whether it was removed"

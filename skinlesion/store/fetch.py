@@ -115,8 +115,8 @@ def _receive(url, part, size):
         most = max(most, _length(part))
         if failures == _MAX_FAILURES:
             received = size_text(_length(part))
-            raise ConnectionError(f'{url}: {reason}, {_MAX_FAILURES} times in a row. Check the connection and run the same '
-                                  f'again: the {received} received so far are kept')
+            raise ConnectionError(f'{url}: {reason}, {_MAX_FAILURES} times in a row. Check the connection and run '
+                                  f'the same again: the {received} received so far are kept')
         wait = 2**failures
         print(f'{url}: {reason}; trying again in {wait} s', file=sys.stderr)
         sleep(wait)
@@ -172,6 +172,7 @@ class PublicSet:
     cite:str # What to cite
     source:str='' # What `get` reads: the address of a list of files, or a name at Kaggle
     get:Callable=None # `get(self, folder, partial)` fills the empty `folder`; `partial` is for incomplete downloads
+    read:Callable=None # `read(source, answer)` returns the listed files, from the JSON answer of the publisher
     files:tuple=() # Files to take, without their suffixes; all if empty
     by_hand:str='' # What people have to do where no program may
 
@@ -184,33 +185,40 @@ class _ListedFile:
     size:int # bytes, `None` where unknown
     checksum:str # such as `'md5:..'`
 
-def _dataverse_file(source, entry):
-    file = entry['dataFile']
-    name = file['filename']
-    size = file['filesize']
-    url = urljoin(source, f'/api/access/datafile/{file["id"]}')
-    if 'originalFileFormat' in file: # a table, and `filesize` is that of the rewritten one
-        name = Path(name).with_suffix('.csv').name
-        size = None
-        url += '?format=original'
-    checksum = file.get('checksum') or dict(type='MD5', value=file['md5'])
-    algorithm = checksum['type'].lower().replace('-', '') # SHA-256 is listed, too
-    return _ListedFile(name, url, size, f'{algorithm}:{checksum["value"]}')
+def _dataverse_files(source, answer):
+    files = []
+    for entry in answer['data']['latestVersion']['files']:
+        file = entry['dataFile']
+        name = file['filename']
+        size = file['filesize']
+        url = urljoin(source, f'/api/access/datafile/{file["id"]}')
+        if 'originalFileFormat' in file: # a table, and `filesize` is that of the rewritten one
+            name = Path(name).with_suffix('.csv').name
+            size = None
+            url += '?format=original'
+        checksum = file.get('checksum') or dict(type='MD5', value=file['md5'])
+        algorithm = checksum['type'].lower().replace('-', '') # SHA-256 is listed, too
+        files.append(_ListedFile(name, url, size, f'{algorithm}:{checksum["value"]}'))
+    return files
 
-def _mendeley_file(source, entry):
-    content = entry['content_details']
-    url = urljoin(source, content['download_url'])
-    return _ListedFile(entry['filename'], url, content['size'], f'sha256:{content["sha256_hash"]}')
+def _mendeley_files(source, answer):
+    files = []
+    for entry in answer:
+        content = entry['content_details']
+        url = urljoin(source, content['download_url'])
+        checksum = f'sha256:{content["sha256_hash"]}'
+        files.append(_ListedFile(entry['filename'], url, content['size'], checksum))
+    return files
 
 # %% ../../nbs/api/05_store.fetch.ipynb #cfd7bd51
-def _listed_files(public_set, partial, read):
-    "The files of `public_set`, made by `read` from the JSON answer of its publisher"
+def _listed_files(public_set, partial):
+    "The files of `public_set` as its publisher lists them"
     source = public_set.source
     page = public_set.page
     answer = partial/'.list.json'
     remove(answer) # an older one may be out of date
     download(source, answer)
-    try: files = read(json.loads(answer.read_bytes()))
+    try: files = public_set.read(source, json.loads(answer.read_bytes()))
     except (ValueError, LookupError, TypeError, AttributeError) as e:
         reason = f'{type(e).__name__}: {e}'
         raise InputError(f'{source}: not the list of files that was expected ({reason}); see {page}') from e
@@ -224,8 +232,9 @@ def _listed_files(public_set, partial, read):
             raise InputError(f'{source}: lists a file {file.name!r}, which is no plain name; do not trust it')
     return files
 
-def _download_files(files, folder, partial):
-    "Download `files`, then put them into `folder`: a single archive unpacked there, several in a folder each"
+def _get_listed(public_set, folder, partial):
+    "Download the listed files, then put them into `folder`: a single archive unpacked there, several in a folder each"
+    files = _listed_files(public_set, partial)
     total = sum(file.size or 0 for file in files)
     received = 0
     for file in files: received += _length(partial/file.name) + _length(partial/f'{file.name}.part')
@@ -236,16 +245,6 @@ def _download_files(files, folder, partial):
         if not file.name.lower().endswith('.zip'): shutil.copyfile(partial/file.name, folder/file.name)
         elif len(files) == 1: unpack(partial/file.name, folder)
         else: unpack(partial/file.name, folder/Path(file.name).stem)
-
-def _get_dataverse(public_set, folder, partial):
-    def read(answer):
-        entries = answer['data']['latestVersion']['files']
-        return [_dataverse_file(public_set.source, entry) for entry in entries]
-    _download_files(_listed_files(public_set, partial, read), folder, partial)
-
-def _get_mendeley(public_set, folder, partial):
-    def read(answer): return [_mendeley_file(public_set.source, entry) for entry in answer]
-    _download_files(_listed_files(public_set, partial, read), folder, partial)
 
 # %% ../../nbs/api/05_store.fetch.ipynb #90e1a141
 def _get_kaggle(public_set, folder, partial):
@@ -286,7 +285,8 @@ PUBLIC_SETS = {
         licence='CC BY-NC 4.0',
         cite='Tschandl, Rosendahl and Kittler, The HAM10000 dataset, Scientific Data 5:180161 (2018)',
         source='https://dataverse.harvard.edu/api/datasets/:persistentId/?persistentId=doi:10.7910/DVN/DBW86T',
-        get=_get_dataverse,
+        get=_get_listed,
+        read=_dataverse_files,
         files=('HAM10000_images_part_1', 'HAM10000_images_part_2', 'HAM10000_metadata'),
     ),
     'covid-xray': PublicSet(
@@ -296,7 +296,8 @@ PUBLIC_SETS = {
         cite='Asraf and Islam, COVID19, Pneumonia and Normal Chest X-ray PA Dataset, '
              'Mendeley Data V1 (2021), doi:10.17632/jctsfj2sfn.1',
         source='https://data.mendeley.com/public-api/datasets/jctsfj2sfn/files?folder_id=root&version=1',
-        get=_get_mendeley,
+        get=_get_listed,
+        read=_mendeley_files,
     ),
     'mhist': PublicSet(
         about='histology of colorectal polyps',

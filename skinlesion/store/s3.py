@@ -40,6 +40,7 @@ def _file(path, size, sha256):
 
 # %% ../../nbs/api/05_store.s3.ipynb #72aa300b
 _SCHEMA = 1 # version of the manifest's format
+_SHA256 = re.compile('[0-9a-f]{64}')
 
 def _manifest_lines(files):
     entries = [dict(path=file.path, size=file.size, sha256=file.sha256) for file in files]
@@ -65,13 +66,11 @@ def _parse_manifest(content, url):
     if schema > _SCHEMA:
         raise InputError(f'{url}: written by a newer skinlesion (schema {schema}); upgrade this one')
     if _checksum(_manifest_lines(files)) != checksum: raise damaged
-    unsafe = [file.path for file in files if not _is_safe_path(file.path) or not _is_sha256(file.sha256)]
+    unsafe = [file.path for file in files if not _is_safe_path(file.path) or not _SHA256.fullmatch(file.sha256)]
     if unsafe:
         count = plural(len(unsafe), 'path')
         raise InputError(f'{url}: {count} that may not be written, such as {unsafe[0]!r}; do not trust this data set')
     return checksum, files
-
-def _is_sha256(text): return re.fullmatch('[0-9a-f]{64}', text)
 
 def _is_safe_path(path):
     "Whether `path` is relative, without `..` and hidden parts, and means the same on every operating system"
@@ -88,7 +87,12 @@ def pushable_files(
     if not os.path.isdir(data): raise InputError(f'{data}: no such folder; what can be pushed is a folder')
     root = os.path.realpath(data)
     paths = sorted(_visible_files(root))
-    refused = [path for path in paths if not _can_be_pushed(root, path)]
+    refused = []
+    for path in paths:
+        full_path = os.path.join(root, path)
+        leads_out = os.path.islink(full_path) and not os.path.realpath(full_path).startswith(root + os.sep)
+        is_plain = os.path.isfile(full_path) and not leads_out
+        if not is_plain or not _is_safe_path(path) or _UNPRINTABLE.search(path): refused.append(path)
     if refused:
         count = plural(len(refused), 'path')
         raise InputError(f'{data}: {count} that cannot be pushed: {truncated_list(refused)}. Links must lead to '
@@ -104,13 +108,7 @@ def _visible_files(folder, prefix=''):
         if entry.is_dir(follow_symlinks=False): yield from _visible_files(entry.path, f'{prefix}{entry.name}/')
         else: yield prefix + entry.name
 
-def _can_be_pushed(root, path):
-    "Whether `path` is a file inside `root` whose name can be stored and read back on any system"
-    full_path = os.path.join(root, path)
-    leads_out = os.path.islink(full_path) and not os.path.realpath(full_path).startswith(root + os.sep)
-    if leads_out or not os.path.isfile(full_path): return False
-    unprintable = re.search('[\x00-\x1f\x7f\ud800-\udfff]', path) # control characters, and bytes that are not Unicode
-    return _is_safe_path(path) and not unprintable
+_UNPRINTABLE = re.compile('[\x00-\x1f\x7f\ud800-\udfff]') # control characters, and bytes that are not Unicode
 
 # %% ../../nbs/api/05_store.s3.ipynb #d3554c0d
 _CLOCK_STEP = 2 # seconds, the coarsest of usual file systems (FAT)
@@ -122,7 +120,9 @@ def _file_hashes(folder, paths, task='Hashing'):
     full_paths = [f'{root}/{path}' for path in paths]
     stamps = {}
     for path in full_paths: stamps[path] = file_stamp(path, unchanged_for=_CLOCK_STEP)
-    with _hash_table() as table, ThreadPoolExecutor(_HASH_THREADS) as pool:
+    try: table = CacheTable('sha256 of files')
+    except InputError: table = CacheTable(None) # a cache that cannot be written: nothing is kept
+    with table, ThreadPoolExecutor(_HASH_THREADS) as pool:
         hashes = dict(table.get(stamps))
         unknown = [path for path in full_paths if path not in hashes]
         with Progress(len(unknown), task) as progress:
@@ -131,10 +131,6 @@ def _file_hashes(folder, paths, task='Hashing'):
                 table.put(path, stamps[path], digest)
                 progress.update()
     return {path: hashes[f'{root}/{path}'] for path in paths}, len(unknown)
-
-def _hash_table():
-    try: return CacheTable('sha256 of files')
-    except InputError: return CacheTable(None) # a cache that cannot be written: nothing is kept
 
 # %% ../../nbs/api/05_store.s3.ipynb #8587c411
 _THREADS = 16 # transfers at once
@@ -507,12 +503,9 @@ def local_copy(
 
         key = f'{store.url()} {dataset.checksum}'
         make = partial(_download_files, dataset.store, dataset.files)
-        is_complete = partial(_has_sizes, files=dataset.files)
-        folder = cached(key, make, is_complete)
+        folder = cached(key, make, lambda folder: all(_size(folder/file.path) == file.size for file in dataset.files))
     if dataset.is_single_file: folder /= dataset.files[0].path
     return folder
-
-def _has_sizes(folder, files): return all(_size(folder/file.path) == file.size for file in files)
 
 # %% ../../nbs/api/05_store.s3.ipynb #dc3f5872
 def _cached_object(store):

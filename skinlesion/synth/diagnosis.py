@@ -152,17 +152,6 @@ def _random_view(img, height, rng):
     affine = (c, s, left, -s, c, top)
     return padded.transform((width, height), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
 
-def _photograph_view(bare, height, rng):
-    "One photograph of the lesion `bare`, 4/3 x `height` pixels"
-    view = np.asarray(_random_view(bare, height, rng), np.float32)
-    view = view.transpose(2, 0, 1)/255
-    width = view.shape[-1]
-    top = (width-height)//2
-    padding = ((0, 0), (top, width-height-top), (0, 0)) # to a square, as `photograph` needs it
-    padded = np.pad(view, padding, mode='edge')
-    photo = photograph(padded, rng)[:, top:top+height]
-    return to_image(photo)
-
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #4f5a4bf1
 def draw_diagnosis(
     dx:str, # A code of `DIAGNOSES`
@@ -176,5 +165,14 @@ def draw_diagnosis(
         valid = ', '.join(DIAGNOSES)
         raise InputError(f'diagnosis is {dx!r}; use one of {valid}')
     rng = np.random.default_rng(rng)
-    bare = _bare_diagnosis(dx, round(size*4/3), rng)
-    return [_photograph_view(bare, size, rng) for _ in range(n)]
+    width = round(size*4/3)
+    top = (width-size)//2
+    padding = ((0, 0), (top, width-size-top), (0, 0)) # to a square, as `photograph` needs it
+    bare = _bare_diagnosis(dx, width, rng)
+    images = []
+    for _ in range(n):
+        view = np.asarray(_random_view(bare, size, rng), np.float32)
+        view = view.transpose(2, 0, 1)/255
+        photo = photograph(np.pad(view, padding, mode='edge'), rng)
+        images.append(to_image(photo[:, top:top+size]))
+    return images

@@ -128,7 +128,11 @@ def draw_tissue(
     rng = np.random.default_rng(rng)
     haematoxylin,eosin = rng.uniform(0.8, 1.3, 2) # depth of the stains
     nuclei = Mask(size)
-    _draw_stroma(nuclei, rng)
+    lowest = (0, 0, 0.004) # x, y and radius of the nuclei of the stroma
+    highest = (1, 1, 0.009)
+    n_stroma = int(rng.integers(150, 420))
+    for x,y,radius in rng.uniform(lowest, highest, (n_stroma, 3)).tolist():
+        nuclei.dot(x, y, radius, fill=int(rng.uniform(130, 230)))
     crypt,lumen,mucus = _draw_crypts(rng, size, strength, nuclei)
     pink = 0.42 + 0.08*noise(rng, 14, size) + 0.07*noise(rng, 50, size)
     pink = pink - 0.16*smooth_step(noise(rng, 22, size) - 0.9, 0.3)
@@ -141,14 +145,6 @@ def draw_tissue(
     blue = blue*pale*tissue
     blue = blue + 0.95*nuclei.array()*(1 - lumen)
     return to_image(_scan(rng, size, haematoxylin*blue, eosin*pink))
-
-def _draw_stroma(nuclei, rng):
-    "Add scattered nuclei between the crypts"
-    n = int(rng.integers(150, 420))
-    lowest = (0, 0, 0.004)
-    highest = (1, 1, 0.009)
-    for x,y,radius in rng.uniform(lowest, highest, (n, 3)).tolist():
-        nuclei.dot(x, y, radius, fill=int(rng.uniform(130, 230)))
 
 def _scan(rng, size, blue, pink):
     "Light through both stains, with the colour and the noise of a scanner"

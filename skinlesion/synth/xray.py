@@ -169,7 +169,14 @@ def _film(density, size, rng):
     brightness = np.maximum(brightness, 0.9*_marker(rng, side))
     pixels = np.clip(brightness, 0, 1)*65535
     img = Image.fromarray(pixels.astype(np.uint16))
-    return img.crop(_random_crop(rng, side, size))
+
+    is_tall = rng.random() >= 0.5
+    is_square = rng.random() < 0.3
+    width = size if is_tall or is_square else side
+    height = side if is_tall and not is_square else size
+    left = (side-width)//2
+    top = (side-height)//2
+    return img.crop((left, top, left + width, top + height))
 
 def _marker(rng, side):
     "The letter that marks the left side of the patient, as a bright mask"
@@ -180,16 +187,6 @@ def _marker(rng, side):
     letter = [(x, y - size), (x, y + size), (x + 1.1*size, y + size)]
     mask.line(letter, 0.008)
     return mask.array()
-
-def _random_crop(rng, side, size):
-    "A box (left, top, right, bottom) in the centre of a film, whose short side is `size`"
-    is_tall = rng.random() >= 0.5
-    is_square = rng.random() < 0.3
-    width = size if is_tall or is_square else side
-    height = side if is_tall and not is_square else size
-    left = (side-width)//2
-    top = (side-height)//2
-    return left, top, left + width, top + height
 
 # %% ../../nbs/api/07_synth.xray.ipynb #0dc2a9ae
 def draw_xray(
