@@ -26,12 +26,13 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import (COMPARED, LOWER_IS_BETTER, METRICS, class_in_question, interval_text, metrics, percent_text, predictive_table,
+from .metrics import (COMPARED, METRICS, class_in_question, interval_text, metrics, percent_text, predictive_table,
                                          predictive_values, threshold_text)
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import fit_thresholds, operating_section
 from .table import as_predictions, frame_of
+from ..score_names import LOWER_IS_BETTER
 from .robustness import robustness_section
 from .section import Grid, Section, template
 from .activations import collect_activations
