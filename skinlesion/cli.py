@@ -76,7 +76,7 @@ def sample(
     "Make a synthetic data set"
     from skinlesion.synth.sets import sample
     folder = sample(out, layout, n, size, seed)
-    print(f'{folder}: {n} synthetic images (drawn by a program, not photographs)')
+    print(f'{folder}: {n} synthetic images (made by a program, not photographs)')
 
 @app.command(epilog='Example: skinlesion cases photos --out cases.csv')
 def cases(

@@ -50,34 +50,34 @@ def train(
     check_out(out, resume)
     check_outside(out, data)
     with process_group():
-        cases,found = _audited(data, recipe, strict, allow_leaks)
+        cases,audited = _audited(data, recipe, strict, allow_leaks)
         runs = finished_runs(out, cases, compare)
         if recipe.folds: run,outputs = fit_folds(recipe, cases, out, resume)
         else: run,outputs = fit_run(recipe, cases, out, resume), None
     if rank_distrib(): return None
     with run.tracker.watching():
         if outputs is None: outputs = collect_outputs(run.learn, recipe.tta)
-        result = finish_run(run, outputs, runs, found, began)
+        result = finish_run(run, outputs, runs, audited, began)
     print(result)
     print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; '
           f'{time.monotonic()-began:.0f} s in all')
     return result
 
-# %% ../nbs/api/70_commands.ipynb #dbbdb228
+# %% ../nbs/api/70_commands.ipynb #2eb8a3fc
 def _audited(data, recipe, strict, allow_leaks):
     "The cases of `data` and their audit; an `InputError` if the scores would be inflated by leakage"
     fields = {name: getattr(recipe, name) for name in DATA_FIELDS}
     with main_process_first():
         cases = load_cases(data, strict=strict, **fields)
         print(cases_text(cases))
-        found = audit(cases)
-    print(found.short())
-    leaks = found.leaks()
+        audited = audit(cases)
+    print(audited.short())
+    leaks = audited.leaks()
     if leaks and not allow_leaks:
         texts = [f'{leak.summary}, first {truncated_list(leak.items[0])}' for leak in leaks]
         raise InputError(f'{data}: {"; ".join(texts)}. The scores would be inflated by leakage: train on a cleaned table (skinlesion cases '
                          f'{data} --drop-duplicates --out clean.csv), or go on with --allow-leaks')
-    return cases, found
+    return cases, audited
 
 # %% ../nbs/api/70_commands.ipynb #789c17da
 def evaluate(
@@ -228,7 +228,7 @@ def demo(
             sample(images, n=n, size=128)
         train(images, run, resume=run.exists(), **(DEMO_RECIPE | changes))
     n_images = len(list(images.rglob('*.jpg')))
-    print(f'\nMade in {out}/:\n  images/                 {n_images} synthetic images (drawn by a program, not photographs)\n'
+    print(f'\nMade in {out}/:\n  images/                 {n_images} synthetic images (made by a program, not photographs)\n'
           f'  run/report/report.html  the report\n  run/bundle/             the model: {_command()} predict {run}/bundle IMAGE')
     if serve:
         from skinlesion.serve.demo import serve as serve_bundle # here, for gradio takes seconds to import

@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.finish.html.md"""
 __all__ = ['save_outputs', 'export_bundle', 'verified_predictor', 'fitted_choices', 'finished_runs', 'run_facts',
            'architecture_text', 'treatment_facts', 'calibration_facts', 'finish_run', 'fit_folds']
 
-# %% ../../nbs/api/53_train.finish.ipynb #1c69f57a
+# %% ../../nbs/api/53_train.finish.ipynb #ad8e8345
 import time
 from pathlib import Path
 
@@ -20,11 +20,12 @@ from ..data.audit import Audit
 from ..data.cases import Cases, absolute_path, write_cases
 from ..data.fingerprints import training_fingerprints
 from ..evaluate.calibration import Calibration
-from ..evaluate.metrics import METRICS, interval_text, metrics
+from ..evaluate.metrics import interval_text, metrics
 from ..evaluate.operating import fit_thresholds
 from ..evaluate.report import Report, audited_shortcut, report
 from ..evaluate.table import Predictions, read_predictions
 from ..models.registry import is_pretrained
+from ..score_names import METRICS
 from ..serve.bundle import add_to_bundle, save_bundle
 from ..serve.predictor import Predictor
 from ..synth.sets import is_synthetic
@@ -198,12 +199,12 @@ def calibration_facts(
         facts[title] = '; '.join(values)
     return facts
 
-# %% ../../nbs/api/53_train.finish.ipynb #34b79f39
+# %% ../../nbs/api/53_train.finish.ipynb #a97fa527
 def finish_run(
     run:Run, # Finished training; its tracker is still open
     outputs:ModelOutputs, # Of its network
     runs:dict, # Name to predictions of other runs, from `finished_runs`
-    found:Audit, # Of its data
+    audited:Audit, # Of its data
     began:float, # `time.monotonic()` at its start
 )->Report:
     "Write the bundle and the report of `run` into its folder, and end its record"
@@ -222,7 +223,7 @@ def finish_run(
         title=f'{architecture_text(run.recipe, outputs)}: {", ".join(outputs.cases.classes)}{synthetic}',
         about=facts,
         compare=runs,
-        audit=found,
+        audit=audited,
         predictor=predictor,
         history=None if run.recipe.folds else run.history, # each fold has its own
         train=None if outputs.train_embeddings is None else outputs.cases.part('train').table,
@@ -230,7 +231,7 @@ def finish_run(
         **fitted_choices(predictor),
     )
     lasting = {title: text for title,text in facts.items() if title in _LASTING_FACTS}
-    add_to_bundle(bundle, findings=result.findings(), about=lasting, shortcut=audited_shortcut(found))
+    add_to_bundle(bundle, findings=result.findings(), about=lasting, shortcut=audited_shortcut(audited))
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=utc_now()))
     values = {f'test/{name}': entry['value'] for name,entry in scores['metrics'].items() if entry['value'] is not None}
@@ -238,7 +239,7 @@ def finish_run(
     run.tracker.close()
     return result
 
-# %% ../../nbs/api/53_train.finish.ipynb #175581a1
+# %% ../../nbs/api/53_train.finish.ipynb #77d7135e
 _NO_OTHER_RUN = ('nothing: there is no other finished run on these images in the same folder. Train another model family into it, or name a run '
                  'with --compare, and the report says how much better or worse this one is')
 
@@ -249,7 +250,7 @@ _LASTING_FACTS = ('Images', 'Architecture', 'Input', 'Augmentation', 'Imbalance'
 def _fold_facts(run, held_out_preds):
     "What the held-out images say of single networks"
     scores = metrics(held_out_preds)
-    texts = [f'{METRICS[name][0]} {interval_text(scores["metrics"][name], 3)}' for name in ('auroc', 'balanced_accuracy')]
+    texts = [f'{METRICS[name].title} {interval_text(scores["metrics"][name], 3)}' for name in ('auroc', 'balanced_accuracy')]
     epochs = run.history.groupby('fold').epoch.max()
     return {
         'Epochs': ', '.join(f'{n} in fold {k}' for k,n in epochs.items()),
