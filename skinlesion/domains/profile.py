@@ -39,6 +39,11 @@ class Domain:
     layouts:tuple # Layouts whose images are of this domain
     classes:tuple # Class names, in lower case, that are of this domain
 
+    @property
+    def groups(self)->str:
+        "What images are grouped by, as text: `lesions or patients`, or `patients`"
+        return 'patients' if self.group == 'patient' else f'{self.group}s or patients'
+
 # %% ../../nbs/api/09_domains.profile.ipynb #41de84a7
 @cache
 def load_domain(
