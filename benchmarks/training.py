@@ -34,7 +34,7 @@ from skinlesion.image import InputSpec, fit_image, open_image
 from skinlesion.models.registry import build_model
 from skinlesion.synth.sets import sample
 from skinlesion.train.learner import FreezeNorm, KeepBest, lesion_learner
-from skinlesion.train.run import Journal
+from skinlesion.train.run import HistoryLogger
 from skinlesion.train.tracking import start_tracker
 
 
@@ -45,12 +45,12 @@ class At(Transform):
 
 def loaders(cases, spec, bs, steps):
     "`steps` batches to train on, and one small one to validate on"
-    rows = cases.table.sample(bs*steps, replace=len(cases) < bs*steps, random_state=0)
+    rows = cases.sample(bs*steps, replace=len(cases) < bs*steps, random_state=0)
     images = [TensorImage(torch.from_numpy(fit_image(open_image(p), spec).transpose(2, 0, 1).copy())) for p in rows.path]
-    targets = [TensorCategory(cases.classes.index(c)) for c in rows.label]
+    targets = [TensorCategory(cases.attrs['classes'].index(c)) for c in rows.label]
     dsets = Datasets(range(len(images)), [[At(images)], [At(targets)]], splits=[range(len(images)), range(2)])
     dls = dsets.dataloaders(bs=bs, num_workers=0, after_batch=[IntToFloatTensor(), *augmentations('dermoscopy'), NormaliseBatch(spec)])
-    dls.vocab,dls.spec,dls.cases,dls.soft_labels = cases.classes,spec,cases,False
+    dls.vocab,dls.spec,dls.cases,dls.soft_labels = cases.attrs['classes'],spec,cases,False
     return dls
 
 class Clock(Callback):
@@ -93,7 +93,7 @@ def contenders(dls, arch, out, more):
     def ours(*cbs, precision='auto'):
         learn = lesion_learner(dls, model=model(), precision=precision)
         learn.phase = 'all'
-        return with_fastai(learn, Journal(out, start_tracker('none', out, {}, {})), KeepBest(), *cbs)
+        return with_fastai(learn, HistoryLogger(out, start_tracker('none', out, {}, {})), KeepBest(), *cbs)
     found = dict(ours=ours(), fastai=with_fastai(Learner(dls, model(), CrossEntropyLossFlat(), metrics=accuracy)), bare=bare(dls, model()))
     found['bare, channels last'] = bare(dls, model(), channels_last=True)
     if more:

@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/cli.html.md"""
 
 # %% auto #0
 __all__ = ['app', 'Data', 'Recipe', 'Bundle', 'Layout', 'Columns', 'Target', 'Positive', 'Strict', 'Pdf', 'Seed', 'Host', 'Port',
-           'Url', 'data_app', 'Stack', 'Bucket', 'cloud_app', 'sample', 'cases', 'train', 'sweep', 'trial', 'evaluate',
-           'report', 'audit', 'predict', 'serve', 'demo', 'fetch', 'push', 'pull', 'status', 'prune', 'deploy',
-           'stack_status', 'destroy', 'main']
+           'Url', 'data_app', 'Stack', 'Bucket', 'cloud_app', 'sample', 'cases', 'train', 'sweep', 'evaluate', 'report',
+           'audit', 'predict', 'serve', 'demo', 'fetch', 'push', 'pull', 'status', 'prune', 'deploy', 'stack_status',
+           'destroy', 'main']
 
 # %% ../nbs/api/71_cli.ipynb #ef8a0e2b
 import inspect, json, os, signal, sys, threading, traceback, warnings
@@ -34,7 +34,7 @@ def _options(version: Annotated[bool, typer.Option('--version', callback=_show_v
 Data = Annotated[str, typer.Argument(metavar='DATA', help='A folder, a .zip, a csv table, or s3://bucket/prefix')]
 Recipe = Annotated[str, typer.Argument(metavar='RECIPE', help='A recipe (TOML), with what to try in a table [sweep]')]
 Bundle = Annotated[str, typer.Argument(metavar='BUNDLE', help='A trained model, such as RUN/bundle')]
-_TRACK = 'wandb (offline without a key), mlflow (a file beside RUN) or none'
+_TRACK = 'wandb (offline without a key), mlflow (a file next to RUN) or none, the default'
 _LAYOUTS = 'How the data is laid out: auto, folder, ham10000, mhist, xray or csv'
 Layout = Annotated[str, typer.Option(metavar='L', help=_LAYOUTS)]
 Columns = Annotated[Optional[str], typer.Option(metavar='OURS=NAME,...', help='Columns of a csv table, such as path=file,label=dx,group=patient')]
@@ -122,7 +122,6 @@ def sweep(
     data: Data,
     out: Annotated[str, typer.Option(metavar='DIR', help='Folder for the trials and the best recipe')],
     n: Annotated[int, typer.Option('--n', metavar='N', help='Trials in all')] = 20,
-    backend: Annotated[str, typer.Option(metavar='B', help='optuna: try them here; wandb: register a sweep for its agents')] = 'optuna',
     layout: Annotated[Optional[str], typer.Option(metavar='L', help=_LAYOUTS)] = None,
     epochs: Annotated[Optional[int], typer.Option(metavar='N', help='Epochs of the whole network')] = None,
     track: Annotated[Optional[str], typer.Option(metavar='T', help=_TRACK)] = None,
@@ -131,18 +130,7 @@ def sweep(
 ):
     "Try variants of a recipe, judged on validation, and find the best"
     from skinlesion.train.sweep import sweep
-    sweep(recipe, data, out, n, backend, resume, strict, layout=layout, epochs=epochs, track=track)
-
-@app.command(hidden=True, epilog="Example: skinlesion trial swept/sweep.toml photos --out swept --set '{\"lr\": 0.001}'")
-def trial(
-    recipe: Recipe,
-    data: Data,
-    out: Annotated[str, typer.Option(metavar='DIR', help='Folder of the sweep')],
-    changes: Annotated[str, typer.Option('--set', metavar='JSON', help='Fields of the recipe')] = '{}',
-):
-    "One trial of a sweep, as an agent of Weights & Biases starts it"
-    from skinlesion.train.sweep import agent_trial
-    agent_trial(recipe, data, out, changes)
+    sweep(recipe, data, out, n, resume, strict, layout=layout, epochs=epochs, track=track)
 
 @app.command(epilog='Example: skinlesion evaluate run/bundle photos --out judged')
 def evaluate(

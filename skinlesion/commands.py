@@ -38,8 +38,8 @@ from .serve.predictor import Predictor
 from .synth.sets import is_synthetic, sample
 from .train.folds import fit_fold, fold_cases
 from .train.distributed import main_process_first, process_group
-from .train.recipe import DATA_FIELDS, make_recipe
-from .train.run import Run, begin_run, check_begin, check_out, fit_run, best_epoch_text, utc_now, read_run, write_run
+from .train.recipe import DATA_FIELDS, make_recipe, resolve_recipe
+from .train.run import Run, begin_run, check_begin, check_out, check_outside, fit_run, best_epoch_text, utc_now, read_run, write_run
 from .train.tracking import check_track, start_tracker
 
 # %% ../nbs/api/70_commands.ipynb #231f7a43
@@ -122,9 +122,11 @@ def train(
     check_arch(recipe.arch)
     check_track(recipe.track)
     check_out(out, resume)
-    _check_inside(data, out)
+    check_outside(out, data)
     with process_group():
         cases,found = _audited(data, recipe, strict, allow_leaks)
+        recipe = resolve_recipe(recipe, cases)
+        cases = replace(cases, domain=recipe.domain)
         others = _others(Path(out), cases, compare)
         run,looked = (_fit_folds if recipe.folds else _fit_one)(recipe, cases, out, resume)
     if rank_distrib(): return
@@ -204,10 +206,6 @@ def _tier(recipe, trained):
 def _title(recipe, trained): return f'{_tier(recipe, trained)}: {", ".join(trained.cases.classes)}{_drawn(trained.cases)}'
 
 def _drawn(cases): return ' (synthetic images)' if is_synthetic(cases.path.iloc[0]) else ''
-
-def _check_inside(data, out):
-    if Path(data).is_dir() and Path(data).resolve() in [Path(out).resolve(), *Path(out).resolve().parents]:
-        raise InputError(f'{out}: lies inside the images in {data}, and would be read as a class; choose another folder for --out')
 
 def _about(run, trained):
     a,n = run.about,run.about['images']

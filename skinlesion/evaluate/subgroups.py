@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 
 from ..core import InputError, need, plural, prob_column, truncated_list
 from .plots import COLOURS, GREY, labels, literal, quiet
-from .metrics import LOWER_IS_BETTER, METRICS, Scorer, entries, interval_text, support
+from .metrics import Scorer, interval_text, score_entries, score_support
 from .scores import SubsetWeights
+from ..score_names import LOWER_IS_BETTER, METRICS
 from .section import Grid, Plot, Section
 from .properties import TONES
 
@@ -122,9 +123,9 @@ def _judged(table, codes, resamples, seed):
     def scores(rows):
         if len(rows) < min(FEW, len(table)): return f'{plural(len(rows), "image")}, fewer than {FEW}'
         j = Scorer(table.iloc[rows])
-        draws = j.draws(resamples, seed) if len(table) <= DRAWN or not resamples else j.left_out(seed)
-        rests = support(j)
-        return {k: (entry, rests[k]) for k,entry in entries(j, draws).items()}
+        draws = j.bootstrap(resamples, seed) if len(table) <= DRAWN or not resamples else j.jackknife(seed)
+        rests = score_support(j)
+        return {k: (entry, rests[k]) for k,entry in score_entries(j, draws).items()}
     every,each = scores(np.arange(len(table))),np.arange(codes.max()+1)
     def judge(subs, _):
         rows = np.flatnonzero(np.isin(codes, subs).any(1))
@@ -187,7 +188,7 @@ def _tests(table, codes, tested, shuffles, seed):
     "p-values of the gaps of the subgroups `codes`, and the scores expected by chance (both subgroups x scores), NaN where not `tested`"
     p,expected,whole = np.full(tested.shape, np.nan),np.full(tested.shape, np.nan),Scorer(table)
     if not shuffles or not tested.any(): return p,expected
-    order,exchanges = _exchanges(whole.y, whole.groups, whole.K, shuffles, np.random.default_rng(seed))
+    order,exchanges = _exchanges(whole.y, whole.groups, whole.n_classes, shuffles, np.random.default_rng(seed))
     j,codes = Scorer(table.iloc[order]),codes[order]
     rankings = j.rankings(_STEPS)
     def scores(codes): return np.stack([*j.score(SubsetWeights(codes, len(p)), rankings).values()], 1)[tested]

@@ -1,4 +1,4 @@
-"""Networks trained on different parts of the data, each judged on the part that it did not see
+"""Networks trained on different parts of the data, each evaluated on the part that was held out from it
 
 Docs: https://skinlesion.github.io/skinlesion/api/train.folds.html.md"""
 
@@ -14,50 +14,56 @@ import numpy as np
 import pandas as pd
 
 from ..core import remove
-from ..data.deduplicate import merged_groups, duplicate_images
+from ..data.cases import Cases, as_cases
+from ..data.deduplicate import duplicate_images, merged_groups
 from ..data.split import folds
 from ..models.export import load_weights, save_weights
 from .recipe import Recipe
-from .run import Run, fit_run, make_learner, utc_now, read_run, write_run
+from .run import Run, fit_run, make_learner, read_run, utc_now, write_run
 from .tracking import Tracker
 
 # %% ../../nbs/api/38_train.folds.ipynb #99ef5d59
 def fold_cases(
-    cases:pd.DataFrame, # Cases with a split
+    cases:Cases, # With a split, or a table of cases
     k:int=5, # How many folds
     seed:int=42, # Fixes the folds
-)->pd.DataFrame: # With `split` `train` or `test`, and in `fold` which network has the image held out, -1 for test
+)->Cases: # With `split` `train` or `test`, and in `fold` which network has the image held out, -1 for test
     "Divide what is not test into `k` folds"
-    tables = folds(cases.assign(group=merged_groups(cases, duplicate_images(cases))), k, seed)
-    held = np.stack([t.split == 'valid' for t in tables])
-    return cases.assign(split=np.where(cases.split == 'test', 'test', 'train'), fold=np.where(held.any(0), held.argmax(0), -1))
+    cases = as_cases(cases)
+    groups = merged_groups(cases, duplicate_images(cases))
+    fold = np.full(len(cases), -1)
+    for number,fold_split in enumerate(folds(cases.assign(group=groups), k, seed)):
+        fold[fold_split.split == 'valid'] = number
+    split = np.where(cases.split == 'test', 'test', 'train')
+    return cases.assign(split=split, fold=fold)
 
 def of_fold(
-    cases:pd.DataFrame, # From `fold_cases`
+    cases:Cases, # From `fold_cases`
     k:int, # Which fold, from 0
-)->pd.DataFrame: # The same rows, with `split` filled
-    "The cases as the network of fold `k` sees them"
+)->Cases: # The same rows, with `split` filled
+    "The cases of the network of fold `k`, whose validation part is that fold"
     return cases.assign(split=cases.split.mask(cases.fold == k, 'valid'))
 
 # %% ../../nbs/api/38_train.folds.ipynb #c586b3e9
 def fit_fold(
     recipe:Recipe, # Of the whole run
-    cases:pd.DataFrame, # From `fold_cases`
+    cases:Cases, # From `fold_cases`
     k:int, # Which fold, from 0
     out, # Run folder of the whole; the fold's is `fold-<k>` in it
     cbs:list=(), # More fastai callbacks
 )->Run: # Finished
-    "Begin the run of fold `k`, go on with it, or read what it left"
-    out,table,single = Path(out)/f'fold-{k}',of_fold(cases, k),recipe.model_copy(update=dict(folds=None, track='none'))
+    "Begin the run of fold `k`, go on with it, or read it if it is finished"
+    out = Path(out)/f'fold-{k}'
+    cases = of_fold(cases, k)
+    recipe = recipe.model_copy(update=dict(folds=None, track='none'))
     if not (out/'run.json').exists(): remove(out) # killed while it was made
-    elif (about := read_run(out))['finished']: return _read_fold(single, table, out, about)
-    run = fit_run(single, table, out, resume=out.exists(), cbs=cbs)
+    if out.exists():
+        about = read_run(out)
+        if about['finished']:
+            learn,_ = make_learner(recipe, cases)
+            load_weights(learn.model, out/'model.safetensors')
+            return Run(out, recipe, learn, pd.read_csv(out/'history.csv'), Tracker(None), about)
+    run = fit_run(recipe, cases, out, resume=out.exists(), cbs=cbs)
     save_weights(run.learn.model, out/'model.safetensors')
     write_run(out, run.about | dict(finished=utc_now()))
     return run
-
-# %% ../../nbs/api/38_train.folds.ipynb #4eb3e738
-def _read_fold(recipe, cases, out, about):
-    learn,*_ = make_learner(recipe, cases)
-    load_weights(learn.model, out/'model.safetensors')
-    return Run(out, recipe, learn, pd.read_csv(out/'history.csv'), Tracker(None), about)
