@@ -15,8 +15,9 @@ from importlib.resources import files
 import pandas as pd
 
 from ..domains.profile import load_domain
-from .metrics import METRICS, interval_text
+from .metrics import interval_text
 from .section import Grid, Section
+from ..score_names import METRICS
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib

@@ -32,8 +32,7 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import (COMPARED, LOWER_IS_BETTER, METRICS, interval_text, metrics, percent_text,
-                                         predictive_table, predictive_values, threshold_text)
+from .metrics import COMPARED, interval_text, metrics, percent_text, predictive_table, predictive_values, threshold_text
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import fit_thresholds, operating_section
@@ -42,6 +41,7 @@ from .robustness import robustness_section
 from .section import Grid, Section, template
 from .subgroups import subgroups_section
 from .table import Predictions, as_predictions, frame_of
+from ..score_names import LOWER_IS_BETTER, METRICS
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #49415609
 SPLIT_TEXTS = dict(valid='validation', train='training', test='test')
@@ -253,7 +253,7 @@ def _three_digits(entry):
     has_no_interval = entry['value'] is not None and entry['low'] is None
     return f'{text} ({entry["reason"]})' if has_no_interval else text
 
-# %% ../../nbs/api/49_evaluate.report.ipynb #a656b058
+# %% ../../nbs/api/49_evaluate.report.ipynb #334c2cee
 def _choose_domain(domain, preds, predictor):
     "A name in `DOMAINS`, and whether it was assumed"
     if isinstance(domain, Domain): return domain.name, False
@@ -262,8 +262,15 @@ def _choose_domain(domain, preds, predictor):
     if of_bundle and of_bundle != 'other': return load_domain(of_bundle).name, False
     return preds.domain, True
 
+def _adapt(section, domain):
+    "Put the texts of `section` in words of `domain`"
+    adapt = load_domain(domain).adapt
+    section.text = adapt(section.text)
+    section.missing = adapt(section.missing)
+    for part in section.parts: part.how = adapt(part.how)
+
 # %% ../../nbs/api/49_evaluate.report.ipynb #f8d7b3f4
-def _probability_sections(preds, m, choices, calibration, activations, properties, resamples, seed):
+def _probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed):
     "What the probabilities tell"
     calibration = calibration or {}
     chosen = choices or {}
@@ -271,13 +278,14 @@ def _probability_sections(preds, m, choices, calibration, activations, propertie
     has_all = activations is not None and not activations.unreadable
     before = frame_of(activations.uncalibrated()) if has_all and calibration.get('vector') else None
     table = frame_of(preds)
+    properties = _measured_properties(preds, domain)
     yield curves_section(table, m)
     yield prevalence_section(preds, chosen, **bootstrap)
     yield calibration_section(table, calibration, **bootstrap, before=before)
     yield operating_section(table, choices, **bootstrap, equally_common=bool(calibration.get('equally_common')))
     yield sets_section(table, chosen.get('conformal'), **bootstrap)
     yield referral_section(table, chosen.get('refer'), **bootstrap)
-    yield subgroups_section(table, properties=properties, **bootstrap)
+    yield subgroups_section(table, properties=properties, **bootstrap, domain=domain)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #e2f0920f
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
@@ -329,7 +337,7 @@ def prevalence_section(
         break
     return Section(name, title, text, parts, data)
 
-# %% ../../nbs/api/49_evaluate.report.ipynb #d56c4f9d
+# %% ../../nbs/api/49_evaluate.report.ipynb #a685c329
 MAX_MEASURED = 20_000 # images; of more, no properties are measured
 
 def _measured_properties(preds, domain):
@@ -345,7 +353,7 @@ NEEDS_MODEL = {
     'ood': 'Out of distribution',
 }
 
-def _image_sections(preds, predictor, activations, audit, domain):
+def _image_sections(preds, predictor, activations, audit, domain, resamples):
     "What the images tell"
     yield errors_section(preds, activations)
     if predictor is None:
@@ -353,7 +361,7 @@ def _image_sections(preds, predictor, activations, audit, domain):
                'its data.')
         for name,title in NEEDS_MODEL.items(): yield Section(name, title, missing=why)
         return
-    yield robustness_section(preds, predictor)
+    yield robustness_section(preds, predictor, resamples=resamples)
     yield attention_section(activations, audited_shortcut(audit) or predictor.config.get('shortcut'), domain)
     yield ood_section(activations, predictor, domain=domain)
 
@@ -394,12 +402,12 @@ def report(
     for name,other in (compare or {}).items(): comparisons[name] = compare_models(preds, other, None, resamples, seed)
     if choices is None and valid is not None: choices = fit_thresholds(frame_of(valid), preds.focus_class)
     activations = collect_activations(preds, predictor, train, train_embeddings) if predictor else None
-    properties = _measured_properties(preds, domain)
     sections = [
-        *_probability_sections(preds, m, choices, calibration, activations, properties, resamples, seed),
-        *_image_sections(preds, predictor, activations, audit, domain),
+        *_probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed),
+        *_image_sections(preds, predictor, activations, audit, domain, resamples),
         history_section(history),
     ]
+    for section in sections: _adapt(section, domain)
     m['sections'] = {s.name: dict(missing=s.missing) if s.missing else s.data for s in sections}
     path = None if out is None else Path(out)/'report.html'
     result = Report(m, sections, path, comparisons, domain)
@@ -441,10 +449,11 @@ def _write(result, preds, out, about, audit, title, pdf):
         for section in result.sections:
             for plot in section.plots(): (folder/'figures'/f'{plot.name}.svg').write_text(plot.svg, encoding='utf8')
         if audit: write_audit(audit, folder)
-        (folder/'report.html').write_text(_page(result, about, title, audit), encoding='utf8')
+        adapt = load_domain(result.domain).adapt
+        (folder/'report.html').write_text(adapt(_page(result, about, title, audit)), encoding='utf8')
         table = checklist(result.metrics, result.sections, about, audit, result.domain)
         page = template('page').render(title=f'Checklists: {title}', sections=checklist_sections(table), notice=NOTICE)
-        (folder/'checklist.html').write_text(page, encoding='utf8')
+        (folder/'checklist.html').write_text(adapt(page), encoding='utf8')
         if pdf: print_pdf(folder/'report.html', folder/'report.pdf')
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #76c69460
