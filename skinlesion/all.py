@@ -2,6 +2,7 @@
 from .core import *
 from .image import *
 from .postprocess import *
+from .score_names import *
 from .store.aws import *
 from .synth.paint import *
 from .synth.lesion import *
@@ -54,6 +55,7 @@ from .evaluate.conformal import *
 from .evaluate.operating import *
 from .evaluate.properties import *
 from .evaluate.subgroups import *
+from .evaluate.captions import *
 from .evaluate.activations import *
 from .evaluate.errors import *
 from .evaluate.robustness import *

@@ -22,7 +22,7 @@ LAYERS = (
     ('train',),
     ('evaluate',),
     ('serve',),
-    ('train.finish', 'train.sweep'), # what ends a run joins training, evaluation and bundle
+    ('train.outputs', 'train.finish', 'train.sweep'), # what ends a run joins training, evaluation and bundle
     ('serve.demo',),
     ('commands', 'cloud'),
     ('cli',),

@@ -68,13 +68,13 @@ def _describe(cfn, name):
 
 def _find_stack(cfn, stack, bucket):
     "The stack of `bucket`, or `None`; refuses one that only has its name"
-    found = _describe(cfn, stack_name(stack, bucket))
-    if found is None: return None
-    tags = {tag['Key']: tag['Value'] for tag in found.get('Tags', [])}
+    description = _describe(cfn, stack_name(stack, bucket))
+    if description is None: return None
+    tags = {tag['Key']: tag['Value'] for tag in description.get('Tags', [])}
     if not _tags(stack, bucket).items() <= tags.items():
-        raise InputError(f'there is a stack {found["StackName"]} already, and it is no {stack} stack for the bucket '
-                         f'{bucket}; choose another name')
-    return found
+        raise InputError(f'there is a stack {description["StackName"]} already, and it is no {stack} stack '
+                         f'for the bucket {bucket}; choose another name')
+    return description
 
 def _existing_stack(cfn, stack, bucket):
     "The stack of `bucket`; refuses if there is none"

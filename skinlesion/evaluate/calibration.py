@@ -22,7 +22,7 @@ from ..postprocess import probabilities
 from ..core import plural, prob_column
 from .plots import COLOURS, GREY, labels, literal, quiet
 from .intervals import interval_entry
-from .metrics import ENDS, check_predictions, interval_text, positive_class
+from .metrics import VALUE_RANGES, check_predictions, interval_text, positive_class
 from .scores import ece_terms, log_loss_terms
 from .section import Grid, Plot, Section
 from .proportions import bootstrap_sums, group_mean
@@ -233,7 +233,7 @@ def calibration_scores(
 )->dict: # `ece` and `log_loss` with intervals
     "How far the probabilities of `preds` are from what is observed"
     value,draws = _value_and_draws(preds, equally_common, resamples, seed)
-    return {k: interval_entry(value[k][0], draws[k], preds.group.nunique(), value_range=ENDS[k], inflated=k == 'ece') for k in value}
+    return {k: interval_entry(value[k][0], draws[k], preds.group.nunique(), value_range=VALUE_RANGES[k], inflated=k == 'ece') for k in value}
 
 def calibration_change(
     preds:pd.DataFrame, # Predictions

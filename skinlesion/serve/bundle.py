@@ -18,6 +18,7 @@ import numpy as np
 from ..core import NOTICE, InputError, need, replacing, sha256, versions
 from ..domains.profile import load_domain
 from ..image import InputSpec
+from ..score_names import SECOND_NAMES, score_title
 from ..templates import render
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #e7576bc3
@@ -104,15 +105,6 @@ def model_card(
     )
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #34eeabb4
-SECOND_NAMES = ('macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1') # of scores that are listed already
-LOWER_IS_BETTER = ('brier', 'log_loss', 'ece')
-_ABBREVIATIONS = dict(auroc='AUROC', npv='negative predictive value', f1='F1', mcc='MCC', ece='calibration error (ECE)', brier='Brier score',
-                      kappa="Cohen's kappa")
-
-def score_title(name):
-    words = ' '.join(_ABBREVIATIONS.get(word, word) for word in name.split('_'))
-    return words[0].upper() + words[1:] + (', lower is better' if name in LOWER_IS_BETTER else '')
-
 def _score_row(name, entry):
     "Title, value and interval of a score, as text"
     return dict(title=score_title(name), **{key: _decimals(entry[key]) for key in ('value', 'low', 'high')})

@@ -88,7 +88,7 @@ def show_answer(
     if path is None: return _WAITING_HTML, None, ''
     try:
         answer = predictor.predict(path)
-        img = open_image(path, predictor.spec.channels)
+        img = open_image(path, predictor.spec.channels, value_range=predictor.spec.value_range)
     except InputError as e:
         problem = html.escape(str(e).replace(str(path), Path(path).name))
         return f'<div class="sl-answer sl-warn" role="alert">{problem}. Choose another image.</div>', None, ''

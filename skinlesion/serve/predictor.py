@@ -136,7 +136,7 @@ class Predictor:
         answer:Answer, # From `predict` on the same image
     )->Image.Image: # RGB, the size of the image
         "The image with the evidence for the answer laid over it"
-        return overlay(open_image(source, self.spec.channels), answer.heat, self.spec)
+        return overlay(open_image(source, self.spec.channels, value_range=self.spec.value_range), answer.heat, self.spec)
 
     def probabilities(self,
         paths, # Image files

@@ -20,7 +20,7 @@ from PIL import Image
 
 from ..core import InputError, Progress, replacing
 from .diagnosis import draw_diagnosis
-from .lesion import draw_lesion, draw_lesions, labels_and_splits
+from .lesion import draw_lesion, labels_and_splits
 from .paint import check_size
 from .tissue import draw_tissue
 from .xray import XRAY_FINDINGS, draw_xray, to_grey
