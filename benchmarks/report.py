@@ -18,7 +18,7 @@ from pathlib import Path
 def judge(n, classes):
     "In a process of its own: a report of `n` drawn predictions, and what it took"
     from skinlesion.data.cases import write_cases
-    from skinlesion.evaluate.table import synthetic_predictions
+    from skinlesion.synth.predictions import synthetic_predictions
     with tempfile.TemporaryDirectory() as tmp:
         names = ('benign', 'malignant') if classes == 2 else tuple(f'class{k}' for k in range(classes))
         table = synthetic_predictions(n//2 + 1, 2, names, splits=('valid', 'test', 'test', 'test', 'test'), overconfident=1.3).iloc[:n]

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 
 import pandas as pd
 
-from ..core import CASE_COLUMNS, MISSING_WORDS, SPLIT_NAMES, SPLITS, InputError, plural, replacing, truncated_list
+from ..core import (CASE_COLUMNS, MISSING_WORDS, SPLIT_NAMES, SPLITS, InputError, plural, replacing,
+                             truncated_list)
 from .files import common_folder
 from ..domains.profile import guess_domain
 
@@ -36,10 +37,10 @@ class TableFacts:
         raise AttributeError(f'{type(self).__name__} has no field or column {name!r}')
 
     def __getitem__(self, key):
-        "A column for its name, a DataFrame for a list of names, and the object with fewer rows for a mask or slice"
+        "A column for its name, a DataFrame for several names, and the object with fewer rows for a mask or slice"
         if isinstance(key, slice): return self.with_table(self.table[key])
-        is_mask = not isinstance(key, str) and pd.api.types.is_bool_dtype(getattr(key, 'dtype', None))
-        if is_mask: return self.with_table(self.table[key])
+        dtype = getattr(key, 'dtype', None) # of a Series or an array
+        if dtype == bool: return self.with_table(self.table[key])
         return self.table[key]
 
     @property
@@ -82,25 +83,27 @@ class TableFacts:
 @dataclass(eq=False)
 class Cases(TableFacts):
     "Labelled images of one data set"
-    table:pd.DataFrame # One row per image: `path`, `label` (str), `group`, `split`, and what else the source knows; a `RangeIndex`
+    table:pd.DataFrame # A row per image, with a `RangeIndex`: `path`, `label` (str), `group`, `split`, and what else is known
     classes:list # All labels, sorted
     positive:str|None = None # The positive class of two; of more, the one asked for
     root:str = '' # The folder, archive, table or address that the images came from
     layout:str = '' # A name in `data.layouts.LAYOUTS`, empty for a table that was handed over
     domain:str = 'other' # A name in `domains.profile.DOMAINS`
     data_hash:str|None = None # Of all images and labels; `None` where the files were not read
-    hashes:dict = field(default_factory=dict, repr=False) # Path to SHA-256 of the file, of those that were read
+    hashes:dict = field(default_factory=dict) # Path to SHA-256 of the file, of those that were read
     proportions:dict = field(default_factory=dict) # Of `valid` and `test`, where the layout has its own; 0..1
     skipped:list = field(default_factory=list) # Of `(path, reason)`: files left out
     notes:list = field(default_factory=list) # Of str: what was assumed or left out
-    dropped:pd.DataFrame|None = None # `path`, `what` and `why` of images that were left out as copies; `None` where none were sought
+    dropped:pd.DataFrame|None = None # `path`, `what` and `why` of copies that were left out; `None` if none were sought
 
     def __str__(self): return f'{plural(len(self), "image")}, classes {truncated_list(self.classes, 8)}'
     __repr__ = __str__
 
 # %% ../../nbs/api/10_data.cases.ipynb #a26972ea
-POSITIVE_NAMES = ('malignant', 'melanoma', 'mel', 'cancer', 'covid', 'pneumonia', 'ssa', 'abnormal', 'disease', 'positive', 'pos',
-                  'yes', 'true', '1')
+POSITIVE_NAMES = (
+    'malignant', 'melanoma', 'mel', 'cancer', 'covid', 'pneumonia', 'ssa', 'abnormal', 'disease',
+    'positive', 'pos', 'yes', 'true', '1',
+)
 
 def pick_positive(
     classes:list, # All classes
@@ -108,7 +111,10 @@ def pick_positive(
 )->str|None: # `None` for more than two classes when none is asked for
     "The class to detect among `classes`; an `InputError` if the one asked for is none of them"
     if positive is not None and positive not in classes:
-        raise InputError(f'no class {positive!r} to be the positive one; the classes are {truncated_list(classes, 10)}')
+        raise InputError(
+            f'no class {positive!r} to be the positive one; '
+            f'the classes are {truncated_list(classes, 10)}'
+        )
     if positive is not None or len(classes) != 2: return positive
     for name in POSITIVE_NAMES:
         for label in classes:
@@ -119,50 +125,75 @@ def pick_positive(
 def as_cases(
     data, # `Cases`, or a DataFrame with `path` and `label`
 )->Cases:
-    "`data` as `Cases`; what a table lacks is assumed, with a warning that says what, and refused if it cannot be"
+    "`data` as `Cases`; what a table lacks is assumed, with a warning, or refused where nothing can be assumed"
     if isinstance(data, Cases): return data
-    if not isinstance(data, pd.DataFrame):
-        raise InputError(f'cases are a table with `path` and `label`, but got {type(data).__name__}; read_cases reads a folder or file')
-    absent = [column for column in ('path', 'label') if column not in data]
-    if absent: raise InputError(f'the table of cases has no column {truncated_list(absent)}; it has {truncated_list(data.columns, 8)}')
+    _check_table(data)
     table = data.reset_index(drop=True)
-    unlabelled = table.label.isna()
-    if unlabelled.any():
-        raise InputError(f'{plural(int(unlabelled.sum()), "row")} of {len(table)} without a `label`, first '
-                         f'{table.path[unlabelled].iloc[0]}: fill `label` or drop these rows')
     table['path'] = table.path.map(os.fspath)
     table['label'] = table.label.astype(str)
     notes = _fill_group(table) + _fill_split(table)
     classes = sorted(table.label.unique())
     positive = pick_positive(classes)
-    domain = guess_domain('', classes)
-    if positive is not None: notes.append(f'the positive class is assumed to be {positive}')
+    if positive is not None:
+        notes.append(f'the positive class is assumed to be {positive}')
     if notes: warnings.warn('; '.join(notes), stacklevel=2)
-    root = '' if table.path.map(is_url).any() else common_folder(table.path)
-    return Cases(table_in_order(table), classes, positive, root=root, domain=domain, notes=notes)
+    has_urls = table.path.map(is_url).any()
+    return Cases(
+        table_in_order(table),
+        classes,
+        positive,
+        root='' if has_urls else common_folder(table.path),
+        domain=guess_domain('', classes),
+        notes=notes,
+    )
+
+def _check_table(data):
+    "Refuse what is no table with a path and a label in each row"
+    if not isinstance(data, pd.DataFrame):
+        raise InputError(
+            f'cases are a table with `path` and `label`, but got {type(data).__name__}; '
+            'read_cases reads a folder or file'
+        )
+    absent = [column for column in ('path', 'label') if column not in data]
+    if absent:
+        raise InputError(
+            f'the table of cases has no column {truncated_list(absent)}; '
+            f'it has {truncated_list(data.columns, 8)}'
+        )
+    unlabelled = data.path[data.label.isna()]
+    if len(unlabelled):
+        raise InputError(
+            f'{plural(len(unlabelled), "row")} of {len(data)} without a `label`, '
+            f'first {unlabelled.iloc[0]}: fill `label` or drop these rows'
+        )
 
 def _fill_group(table):
     "Fill `group` of `table` with the path where it is missing, and return the notes on it"
     if 'group' not in table:
         table['group'] = table.path
         return ['no column `group`: images are treated as independent']
-    missing = table.group.isna() | (table.group.astype(str) == '')
-    table['group'] = table.group.astype(str).where(~missing, table.path)
+    names = table.group.astype(str)
+    missing = table.group.isna() | (names == '')
+    table['group'] = names.where(~missing, table.path)
     if not missing.any(): return []
-    return [f'{plural(int(missing.sum()), "row")} of {len(table)} without a `group`: each image is treated as independent']
+    count = plural(int(missing.sum()), 'row')
+    return [f'{count} of {len(table)} without a `group`: each image is treated as independent']
 
 def _fill_split(table):
     "Fill `split` of `table` with '' where it is missing, and return the notes on it"
     if 'split' not in table:
         table['split'] = ''
         return ['no column `split`: no image has a split yet']
-    words = table.split.fillna('').astype(str).str.strip().str.lower()
-    missing = words.isin(MISSING_WORDS)
-    unknown = ~missing & ~words.isin(list(SPLIT_NAMES))
-    if unknown.any():
-        raise InputError(f'{plural(int(unknown.sum()), "row")} of {len(table)} with a `split` that is none of {", ".join(SPLITS)} or empty, '
-                         f'such as {table.split[unknown].iloc[0]!r}')
-    table['split'] = words.map(SPLIT_NAMES).where(~missing, '')
+    words = table.split.fillna('').astype(str)
+    words = words.str.strip().str.lower()
+    words = words.mask(words.isin(MISSING_WORDS), '')
+    unknown = words[~words.isin(['', *SPLIT_NAMES])]
+    if len(unknown):
+        raise InputError(
+            f'{plural(len(unknown), "row")} of {len(table)} with a `split` that is none of '
+            f'{", ".join(SPLITS)} or empty, such as {unknown.iloc[0]!r}'
+        )
+    table['split'] = words.map(SPLIT_NAMES).fillna('')
     return []
 
 # %% ../../nbs/api/10_data.cases.ipynb #62aa8d09
@@ -176,7 +207,8 @@ def table_in_order(
     table:pd.DataFrame, # With all of `CASE_COLUMNS`
 )->pd.DataFrame: # The same columns
     "`table` with the columns of every table of cases first"
-    return table[[*CASE_COLUMNS, *(column for column in table if column not in CASE_COLUMNS)]]
+    others = [column for column in table if column not in CASE_COLUMNS]
+    return table[[*CASE_COLUMNS, *others]]
 
 # %% ../../nbs/api/10_data.cases.ipynb #d4059c21
 def data_hash(
@@ -187,7 +219,8 @@ def data_hash(
     for path,label in zip(cases.path, cases.label):
         if path not in cases.hashes: return None
         lines.append(f'{cases.hashes[path]} {label}')
-    return hashlib.sha256('\n'.join(sorted(lines)).encode()).hexdigest()
+    text = '\n'.join(sorted(lines))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 # %% ../../nbs/api/10_data.cases.ipynb #a19120f6
 def relabel(
@@ -197,23 +230,37 @@ def relabel(
     "Give `cases` the classes of `mapping`"
     cases = as_cases(cases)
     unmapped = sorted(set(cases.label) - set(mapping))
-    if unmapped: raise InputError(f'the mapping has no new class for {truncated_list(unmapped)}; it maps {truncated_list(mapping, 10)}')
-    result = cases.assign(dx=cases.label, label=cases.label.map(mapping))
+    if unmapped:
+        raise InputError(
+            f'the mapping has no new class for {truncated_list(unmapped)}; '
+            f'it maps {truncated_list(mapping, 10)}'
+        )
+    result = cases.assign(
+        dx=cases.label,
+        label=cases.label.map(mapping),
+    )
     classes = sorted(result.label.unique())
     positive = cases.positive if cases.positive in classes else None
-    result = replace(result, classes=classes, positive=pick_positive(classes, positive))
-    return replace(result, data_hash=data_hash(result))
+    return replace(
+        result,
+        classes=classes,
+        positive=pick_positive(classes, positive),
+        data_hash=data_hash(result),
+    )
 
 def to_binary(
     cases:Cases, # Cases with any number of classes, or a table
     positive:str|None, # The positive class or classes, with commas between them
 )->Cases: # Cases with the classes `negative` and `positive`
     "Put the classes named in `positive` against all others"
-    if not positive: raise InputError("target 'binary' needs the positive class or classes, such as positive='mel,bcc'")
+    if not positive:
+        raise InputError("target 'binary' needs the positive class or classes, such as positive='mel,bcc'")
     cases = as_cases(cases)
-    wanted = [name.strip() for name in positive.split(',')]
-    for name in wanted: pick_positive(cases.classes, name)
-    return relabel(cases, {label: 'positive' if label in wanted else 'negative' for label in cases.classes})
+    mapping = dict.fromkeys(cases.classes, 'negative')
+    for name in positive.split(','):
+        label = pick_positive(cases.classes, name.strip()) # says which there are
+        mapping[label] = 'positive'
+    return relabel(cases, mapping)
 
 # %% ../../nbs/api/10_data.cases.ipynb #00e29d61
 def write_cases(
@@ -223,12 +270,13 @@ def write_cases(
     "Write `cases` to `file` with absolute paths; `group` follows where it is the path"
     if os.path.isdir(file): raise InputError(f'{file}: is a folder; name the csv file to write')
     table = table_of(cases)
-    root = cases.root if isinstance(cases, Cases) else ''
-    if os.path.exists(file) and os.path.realpath(file) == os.path.realpath(root):
+    source = cases.root if isinstance(cases, Cases) else ''
+    if os.path.exists(file) and os.path.realpath(file) == os.path.realpath(source):
         raise InputError(f'{file}: is the table that these cases come from; choose another file')
     absolute = table.path.map(absolute_path)
     written = table.assign(path=absolute)
-    if 'group' in table: written['group'] = table.group.where(table.group != table.path, absolute)
+    if 'group' in table:
+        written['group'] = table.group.where(table.group != table.path, absolute)
     with replacing(file) as temporary: written.to_csv(temporary, index=False)
 
 # %% ../../nbs/api/10_data.cases.ipynb #1aabc9dc
@@ -251,13 +299,14 @@ def count_cases(
     "Images of each class by split, with the number of groups behind them"
     table = table_of(cases)
     split = table.split.replace('', 'not split')
-    parts = {name: table[split == name] for name in (*SPLITS, 'not split') if (split == name).any()}
-    parts['all'] = table
+    classes = sorted(table.label.unique())
     counts = {}
-    for name,part in parts.items():
-        by_class = part.groupby('label')
-        column = {label: '0 (0)' for label in sorted(table.label.unique())}
-        for label,rows in by_class: column[label] = f'{len(rows)} ({rows.group.nunique()})'
+    for name in (*SPLITS, 'not split', 'all'):
+        part = table if name == 'all' else table[split == name]
+        if not len(part): continue
+        column = dict.fromkeys(classes, '0 (0)')
+        for label,rows in part.groupby('label'):
+            column[label] = f'{len(rows)} ({rows.group.nunique()})'
         column['all'] = f'{len(part)} ({part.group.nunique()})'
         counts[name] = column
     return pd.DataFrame(counts).rename_axis('class')
@@ -268,7 +317,8 @@ def skipped_text(
 )->str: # One line
     "What was left out of a set, by reason, the most frequent first"
     by_reason = {}
-    for path,reason in skipped: by_reason.setdefault(reason, []).append(path)
-    most_frequent = sorted(by_reason.items(), key=lambda entry: -len(entry[1]))
-    named = [f'{truncated_list(paths)} ({reason})' for reason,paths in most_frequent]
+    for path,reason in skipped:
+        by_reason.setdefault(reason, []).append(path)
+    most_frequent_first = sorted(by_reason, key=lambda reason: -len(by_reason[reason]))
+    named = [f'{truncated_list(by_reason[reason])} ({reason})' for reason in most_frequent_first]
     return f'{plural(len(skipped), "file")} that cannot be used as images: {truncated_list(named)}'

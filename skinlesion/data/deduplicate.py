@@ -36,7 +36,8 @@ def merged_groups(
     code,names = pd.factorize(group, sort=True)
     first = np.arange(len(names))
     group_pairs = pd.DataFrame(dict(i=code[pairs.i], j=code[pairs.j]))
-    for joined in duplicate_groups(group_pairs): first[joined] = joined[0]
+    for joined in duplicate_groups(group_pairs):
+        first[joined] = joined[0]
     return pd.Series(names[first[code]], group.index, name='group')
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #50b10a45
@@ -55,9 +56,10 @@ def left_out_of_training(
     split:pd.Series, # Of each row: '' where the source fixes none
     group:pd.Series, # Of each row, from `merged_groups`
 )->pd.Series: # Bool, one per row
-    "Rows outside a fixed test or validation part whose group is in it; validation rows whose group is in the test part"
+    "Whether the group of a row is in a fixed test or validation part of the source, and the row itself is not"
     part = fixed_part(split, group)
-    return (part != '') & (part != split) & (split != 'test')
+    is_elsewhere = (part != '') & (part != split)
+    return is_elsewhere & (split != 'test')
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #d21eac63
 def drop_duplicates(
@@ -74,9 +76,13 @@ def drop_duplicates(
     part = fixed_part(cases.split, group)
     for row in np.flatnonzero(is_left_out):
         reasons.setdefault(row, f'images of its group {group[row]} are in {part[row]}')
-    rows = sorted(reasons)
-    dropped = pd.DataFrame(dict(path=cases.path[rows], what='dropped', why=[reasons[row] for row in rows]))
-    kept = cases.assign(group=group).take(np.setdiff1d(np.arange(len(cases)), rows))
+    is_dropped = cases.table.index.isin(reasons)
+    dropped = pd.DataFrame(dict(
+        path=cases.path[is_dropped],
+        what='dropped',
+        why=[reasons[row] for row in sorted(reasons)],
+    ))
+    kept = cases.assign(group=group)[~is_dropped]
     return replace(kept, dropped=dropped.reset_index(drop=True))
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #f8a6d5e2
@@ -85,25 +91,23 @@ def _copies(cases, sets_of_rows, is_fixed):
     place = _quality_order(cases, is_fixed)
     reasons = {}
     for rows in sets_of_rows:
-        best,*others = sorted(rows, key=place.__getitem__)
+        best = min(rows, key=place.__getitem__)
         labels = sorted(set(cases.label[rows]))
-        is_conflict = len(labels) > 1
         for row in rows:
             if is_fixed[row]: continue
-            if is_conflict: reasons[row] = f'copies of one image with the labels {" and ".join(labels)}'
-            elif row != best: reasons[row] = f'a copy of {cases.path[best]}'
+            if len(labels) > 1:
+                reasons[row] = f'copies of one image with the labels {" and ".join(labels)}'
+            elif row != best:
+                reasons[row] = f'a copy of {cases.path[best]}'
     return reasons
 
 def _quality_order(cases, is_fixed):
     "The place of each row in an order in which images to be kept come first"
     facts = scan_images(cases.path).table
-    order = pd.DataFrame(dict(
-        is_other=~is_fixed,
-        pixels=-facts[['width', 'height']].astype(float).prod(axis=1),
-        bytes=-facts.bytes,
-        path=facts.path,
-    ))
-    rows = order.sort_values(['is_other', 'pixels', 'bytes', 'path']).index
+    facts['is_fixed'] = is_fixed
+    facts['pixels'] = facts.width.astype(float)*facts.height.astype(float)
+    by = dict(is_fixed=False, pixels=False, bytes=False, path=True) # whether ascending
+    rows = facts.sort_values(list(by), ascending=list(by.values())).index
     return {row: place for place,row in enumerate(rows)}
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #d5fb7ec3
@@ -112,8 +116,9 @@ def dropped_text(
 )->str: # One line
     "How many images were dropped, for a message"
     if not len(dropped): return 'no two images are copies of each other, and nothing was dropped'
-    n_fixed = int(dropped.why.str.contains('^images of its group').sum())
     text = f'dropped {plural(len(dropped), "image")}'
+    is_of_fixed_group = dropped.why.str.startswith('images of its group')
+    n_fixed = int(is_of_fixed_group.sum())
     if n_fixed: text += f', {n_fixed} of them since their group is in a fixed test or validation part'
     return text
 
@@ -123,7 +128,8 @@ def write_dropped(
 )->Path: # The file: `clean.dropped.csv` next to `clean.csv`
     "Write what was dropped, and why, to a csv table"
     file = dropped_file(cases_file)
-    with replacing(file) as temporary: dropped.assign(path=dropped.path.map(absolute_path)).to_csv(temporary, index=False)
+    written = dropped.assign(path=dropped.path.map(absolute_path))
+    with replacing(file) as temporary: written.to_csv(temporary, index=False)
     return file
 
 def dropped_file(
@@ -132,5 +138,8 @@ def dropped_file(
     "Where `write_dropped` writes to; an `InputError` if it cannot"
     file = Path(cases_file).with_suffix('.dropped.csv')
     if file.is_dir():
-        raise InputError(f'{file}: is a folder, and the list of what is dropped is to be written there; choose another --out')
+        raise InputError(
+            f'{file}: is a folder, and the list of what is dropped is to be written there; '
+            'choose another --out'
+        )
     return file

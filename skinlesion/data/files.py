@@ -44,15 +44,18 @@ def common_folder(
     paths:Iterable, # Files
 )->str: # Absolute
     "The folder that all `paths` are in"
-    folders = [os.path.dirname(os.path.abspath(path)) for path in paths] or [os.getcwd()]
+    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    if not folders: return os.getcwd()
     return os.path.commonpath([min(folders), max(folders)]) # what these two share, all between share
 
 # %% ../../nbs/api/10_data.files.ipynb #8a33e3a4
 def _visible_entries(folder):
     try:
         with os.scandir(folder) as entries:
-            return [entry for entry in entries if not entry.name.startswith('.') and entry.name not in SYSTEM_FILES]
-    except OSError as e: raise InputError(f'{folder}: cannot be listed ({e.strerror})') from None
+            visible = [entry for entry in entries if not entry.name.startswith('.')]
+    except OSError as e:
+        raise InputError(f'{folder}: cannot be listed ({e.strerror})') from None
+    return [entry for entry in visible if entry.name not in SYSTEM_FILES]
 
 def _is_folder(entry):
     try: return entry.is_dir()
@@ -73,7 +76,9 @@ def zip_names(
     try:
         with zipfile.ZipFile(file) as archive: return archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
-        raise InputError(f'{file}: not a zip that can be read ({e}); it may be truncated, so fetch it again') from None
+        raise InputError(
+            f'{file}: not a zip that can be read ({e}); it may be truncated, so fetch it again'
+        ) from None
 
 def unpacked(
     file, # A zip
@@ -100,13 +105,16 @@ def open_zips(
             result[name] = path
             continue
         folder = name[:-len('.zip')]
-        for name_inside,path_inside in list_files(unpacked(path)).items(): result[f'{folder}/{name_inside}'] = path_inside
+        files_inside = list_files(unpacked(path))
+        for name_inside,path_inside in files_inside.items():
+            result[f'{folder}/{name_inside}'] = path_inside
     return result
 
 # %% ../../nbs/api/10_data.files.ipynb #644baf9e
 TABLE_SUFFIXES = ('.csv', '.tsv', '.tab', '.txt')
 TEXT_COLUMNS = ('path', 'label', 'group', 'split', 'pred')
-_MISSING_VALUES = sorted({spelling for word in MISSING_WORDS for spelling in (word, word.upper(), word.capitalize())} | {'NaN'})
+_MISSING_VALUES = {'NaN'}
+for word in MISSING_WORDS: _MISSING_VALUES |= {word, word.upper(), word.capitalize()}
 
 def read_table(
     file, # A csv table
@@ -114,18 +122,26 @@ def read_table(
 )->pd.DataFrame: # A row per line; missing values of other columns are NaN
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:
-        how = dict(encoding='utf-8-sig', sep=_delimiter(file), skipinitialspace=True, keep_default_na=False)
-        header = pd.read_csv(file, nrows=1, header=None, dtype=str, **how).iloc[0]
-        repeated = header[header.duplicated() & (header != '')]
-        if len(repeated): raise InputError(f'{file}: the column {repeated.iloc[0]} stands there twice; rename or remove one')
+        how = dict(
+            encoding='utf-8-sig',
+            sep=_delimiter(file),
+            skipinitialspace=True,
+            keep_default_na=False,
+        )
+        _check_header(file, pd.read_csv(file, nrows=1, header=None, dtype=str, **how).iloc[0])
         names = pd.read_csv(file, nrows=0, **how).columns
-        if len(names) == 1: raise InputError(f'{file}: {_one_column_text(names[0])}')
-        missing = {name: _MISSING_VALUES for name in names if name not in text}
-        return pd.read_csv(file, dtype=dict.fromkeys(text, str), na_values=missing, index_col=False, **how)
+        return pd.read_csv(
+            file,
+            dtype=dict.fromkeys(text, str),
+            na_values={name: list(_MISSING_VALUES) for name in names if name not in text},
+            index_col=False,
+            **how,
+        )
     except UnicodeDecodeError as e:
-        raise InputError(f'{file}: not a csv table in UTF-8 ({e.reason} at byte {e.start}); save it as UTF-8') from None
+        problem = f'not a csv table in UTF-8 ({e.reason} at byte {e.start}); save it as UTF-8'
     except (pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as e:
-        raise InputError(f'{file}: not a csv table that can be read ({str(e).strip()})') from None
+        problem = f'not a csv table that can be read ({str(e).strip()})'
+    raise InputError(f'{file}: {problem}')
 
 def first_line(
     file, # A csv table
@@ -141,7 +157,14 @@ def _delimiter(file):
     line = re.sub('"[^"]*"', '', first_line(file))
     return max(',;\t|', key=line.count)
 
-def _one_column_text(name):
+def _check_header(file, names):
+    "Refuse a table with one column only, or with two of one name"
+    repeated = names[names.duplicated() & (names != '')]
+    if len(repeated):
+        raise InputError(f'{file}: the column {repeated.iloc[0]} stands there twice; rename or remove one')
+    if len(names) > 1: return
+    name = names.iloc[0]
     delimiter = max(' :^~', key=name.count)
-    guess = f'; what is between the names seems to be {delimiter!r}' if delimiter in name else ''
-    return f'only one column, {name[:60]!r}{guess}; save it with commas'
+    guess = ''
+    if delimiter in name: guess = f'; what is between the names seems to be {delimiter!r}'
+    raise InputError(f'{file}: only one column, {name[:60]!r}{guess}; save it with commas')

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 
 
 from ..core import IMAGE_SUFFIXES, InputError, truncated_list
-from .cases import Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order, to_binary
+from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
+                                   to_binary)
 from .files import TABLE_SUFFIXES, list_files, open_zips, unpacked
-from .readers import (HAM_SIDES, is_csv, is_ham10000, is_mhist, is_xray, read_csv, read_folder, read_ham10000,
-                                     read_mhist, read_xray)
+from .readers import (HAM_SIDES, is_csv, is_ham10000, is_mhist, is_xray, read_csv, read_folder,
+                                     read_ham10000, read_mhist, read_xray)
 from .scan import scan_images
 from ..domains.profile import guess_domain, load_domain
 from ..store.s3 import local_copy
@@ -29,8 +30,8 @@ class Layout:
     read:Callable # Files of a source, as `list_files` gives them, to `ReadResult`
     fits:Callable # Files of a source to whether they are laid out so
     needs:str # What makes a source one of these, for messages
-    sides:dict = field(default_factory=dict) # Class to side, for target `binary`; if empty, the positive classes are to be named
-    proportions:dict = field(default_factory=dict) # Of `valid` and `test`, where they are not those of `split_cases`; 0..1
+    sides:dict = field(default_factory=dict) # Class to side, for target `binary`; empty where there are none
+    proportions:dict = field(default_factory=dict) # Of `valid` and `test`, where not those of `split_cases`; 0..1
 
 # In the order in which they are tried
 LAYOUTS = {
@@ -40,9 +41,22 @@ LAYOUTS = {
         'a table HAM10000_metadata or ISIC_..._GroundTruth.csv next to its images',
         sides=HAM_SIDES,
     ),
-    'mhist': Layout(read_mhist, is_mhist, 'annotations.csv of MHIST next to images.zip or images/'),
-    'xray': Layout(read_xray, is_xray, 'class folders covid, normal and pneumonia, and no others', proportions=dict(test=0.2)),
-    'csv': Layout(read_csv, is_csv, 'a csv table with columns for path and label, next to the images that it names'),
+    'mhist': Layout(
+        read_mhist,
+        is_mhist,
+        'annotations.csv of MHIST next to images.zip or images/',
+    ),
+    'xray': Layout(
+        read_xray,
+        is_xray,
+        'class folders covid, normal and pneumonia, and no others',
+        proportions=dict(test=0.2),
+    ),
+    'csv': Layout(
+        read_csv,
+        is_csv,
+        'a csv table with columns for path and label, next to the images that it names',
+    ),
     'folder': Layout(
         read_folder,
         lambda files: True,
@@ -59,11 +73,13 @@ def source_files(
     if not os.path.exists(path): raise InputError(f'{data}: no such file or folder')
     if path.lower().endswith('.zip') and os.path.isfile(path): path = unpacked(path)
     if os.path.isdir(path): return _with_zipped_tables(list_files(path))
-    if not path.lower().endswith(TABLE_SUFFIXES): raise InputError(f'{data}: neither a folder, a .zip nor a .csv table')
+    if not path.lower().endswith(TABLE_SUFFIXES):
+        raise InputError(f'{data}: neither a folder, a .zip nor a .csv table')
     table = {os.path.basename(path): path}
     # The table of a published set stands for the whole set around it
     is_published = is_ham10000(table) or is_mhist(table)
-    return list_files(os.path.dirname(path) or '.') if is_published else table
+    if not is_published: return table
+    return list_files(os.path.dirname(path) or '.')
 
 def _local_source(data):
     "`data` on this computer; a table in S3 comes with its images"
@@ -86,10 +102,11 @@ def read_layout(
     columns=None, # For csv tables: see `read_csv`
 )->tuple: # Name of the layout, and the `ReadResult` of its reader
     "Find the layout of `data` and read its rows, without opening an image"
-    if layout not in ('auto', *LAYOUTS): raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
+    if layout not in ('auto', *LAYOUTS):
+        raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
     files = source_files(data)
-    if layout == 'auto' and columns: layout = 'csv'
-    if layout == 'auto' and len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES): layout = 'csv'
+    is_table = len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES)
+    if layout == 'auto' and (columns or is_table): layout = 'csv'
     if layout == 'csv': return layout, read_csv(files, columns) # says itself what the table lacks
     candidates = LAYOUTS if layout == 'auto' else [layout]
     for name in candidates:
@@ -101,39 +118,44 @@ def read_cases(
     data, # A folder, a .zip, a csv table or s3://bucket/prefix
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     positive:str=None, # The positive class; see `pick_positive`
-    target:str=None, # `binary` makes two classes: by the layout's own sides, or those named by `positive` against the rest
+    target:str=None, # `binary` makes two classes: by the layout's sides, or those named by `positive` against the rest
     strict:bool=False, # Refuse the set if a file is no usable image, instead of leaving that file out
     columns=None, # For csv tables: see `read_csv`
-    mapping:dict=None, # New class of classes, such as `{'akiec': 'benign'}`; with `target`, over the layout's own sides
+    mapping:dict=None, # New class of classes, such as `{'akiec': 'benign'}`; with `target`, over the layout's sides
     check:bool=True, # Decode every image first; else there is no data hash
-    domain:str=None, # A name in `domains.profile.DOMAINS`; guessed from the layout and the class names if `None`
+    domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are
     name,found = read_layout(data, layout, columns)
     cases = _as_read(data, name, found)
     if check or strict: cases = _checked(cases)
-    if strict and cases.skipped: raise InputError(f'{data}: {skipped_text(cases.skipped)}; remove or mend them, or leave out --strict')
-    if not len(cases): raise InputError(f'{data}: no image is left; {skipped_text(cases.skipped)}')
+    if strict and cases.skipped:
+        raise InputError(f'{data}: {skipped_text(cases.skipped)}; remove or mend them, or leave out --strict')
+    if not len(cases):
+        raise InputError(f'{data}: no image is left; {skipped_text(cases.skipped)}')
     cases = _with_domain(cases, domain)
     cases = _to_target(cases, target, positive, mapping or {})
     if len(cases.classes) < 2:
-        raise InputError(f'{data}: all {len(cases)} images have the label {cases.classes[0]!r}; two classes or more are needed')
+        raise InputError(
+            f'{data}: all {len(cases)} images have the label {cases.classes[0]!r}; '
+            'two classes or more are needed'
+        )
     return replace(cases, data_hash=data_hash(cases))
 
 def _as_read(data, name, found):
     "Cases of the rows `found` by the reader of the layout `name`, in the order of their paths"
     if not len(found.rows):
-        unusable = f' (but {skipped_text(found.skipped)})' if found.skipped else ''
+        unusable = ''
+        if found.skipped: unusable = f' (but {skipped_text(found.skipped)})'
         raise InputError(f'{data}: no images found{unusable}; the layout {name!r} is {LAYOUTS[name].needs}')
-    reserved = [column for column in found.rows if str(column).startswith('p_')]
-    if reserved:
-        raise InputError(f'{data}: rename the column {reserved[0]!r}; names that begin with p_ are for probabilities')
-    table = table_in_order(found.rows.sort_values('path', ignore_index=True))
-    classes = sorted(table.label.unique())
+    for column in found.rows:
+        if not str(column).startswith('p_'): continue
+        raise InputError(f'{data}: rename the column {column!r}; names that begin with p_ are for probabilities')
+    rows = found.rows.sort_values('path', ignore_index=True)
     return Cases(
-        table,
-        classes,
+        table_in_order(rows),
+        classes=sorted(rows.label.unique()),
         root=str(data),
         layout=name,
         proportions=LAYOUTS[name].proportions,
@@ -144,14 +166,16 @@ def _as_read(data, name, found):
 def _checked(cases):
     "The usable images of `cases` with the hashes of their files; the others are among the skipped"
     facts = scan_images(cases.path).table
-    usable = (facts.reason == '').to_numpy()
-    unusable = facts[~usable]
-    kept = cases[usable]
+    is_usable = facts.reason == ''
+    unusable = facts[~is_usable]
+    usable = cases[is_usable]
+    hashes = facts.sha256[is_usable]
+    reasons = zip(unusable.path, unusable.reason)
     return replace(
-        kept,
-        classes=sorted(kept.label.unique()),
-        hashes=dict(zip(kept.path, facts.sha256[usable])),
-        skipped=[*cases.skipped, *zip(unusable.path, unusable.reason)],
+        usable,
+        classes=sorted(usable.label.unique()),
+        hashes=dict(zip(usable.path, hashes)),
+        skipped=[*cases.skipped, *reasons],
     )
 
 # %% ../../nbs/api/13_data.layouts.ipynb #080e4fa0
@@ -159,23 +183,30 @@ def _with_domain(cases, domain):
     "`cases` with the domain asked for, or the guessed one and a note on it"
     if domain is not None: return replace(cases, domain=domain)
     domain = guess_domain(cases.layout, cases.classes)
-    note = f'the images are taken to be {load_domain(domain).title} (domain {domain}, by the layout and the class names)'
+    title = load_domain(domain).title
+    note = f'the images are taken to be {title} (domain {domain}, by the layout and the class names)'
     return replace(cases, domain=domain, notes=[*cases.notes, note])
 
 def _to_target(cases, target, positive, mapping):
     "`cases` with the classes asked for, and the positive one"
-    if target not in (None, 'binary'): raise InputError(f"no target {target!r}; use 'binary' or leave it out")
+    if target not in (None, 'binary'):
+        raise InputError(f"no target {target!r}; use 'binary' or leave it out")
     sides = LAYOUTS[cases.layout].sides
     unknown = sorted(set(mapping) - {*cases.classes, *sides})
     if unknown:
-        raise InputError(f'the mapping names {truncated_list(unknown)}, which is no class; the classes are '
-                         f'{truncated_list(cases.classes, 10)}')
+        raise InputError(
+            f'the mapping names {truncated_list(unknown)}, which is no class; '
+            f'the classes are {truncated_list(cases.classes, 10)}'
+        )
     if target == 'binary':
         mapping = sides | mapping
         new_classes = sorted(set(mapping.values()))
         if len(new_classes) > 2:
-            raise InputError(f'the mapping makes {truncated_list(new_classes, 10)}; target binary takes two classes')
-    # With a target, a positive class that the mapping does not make is one of the old classes, against all others
+            raise InputError(
+                f'the mapping makes {truncated_list(new_classes, 10)}; '
+                'target binary takes two classes'
+            )
+    # With a target, a positive class that the mapping does not make is an old class, against all others
     is_mapped = mapping and (target is None or positive in (None, *mapping.values()))
     is_binary = positive is None and len(cases.classes) == 2
     if is_mapped: cases = relabel(cases, mapping)

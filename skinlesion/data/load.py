@@ -34,15 +34,22 @@ def load_cases(
     cases = read_cases(data, layout, positive, target, strict, columns, mapping, check or drop, domain)
     if drop: cases = _without_duplicates(cases)
     groups = portable_groups(cases)
-    if check and not drop: groups = merged_groups(cases.assign(group=groups), duplicate_images(cases))
+    if check and not drop:
+        pairs = duplicate_images(cases)
+        groups = merged_groups(cases.assign(group=groups), pairs)
     return split_cases(cases, valid, test, seed, groups)
 
 def _without_duplicates(cases):
     "`cases` without copies; an `InputError` if nothing of a train part that the source fixes is left"
     result = drop_duplicates(cases)
-    if 'train' in set(cases.split) and 'train' not in set(result.split):
-        raise InputError(f'{cases.root}: each group of its train part has images in another part too, and nothing would be left '
-                         'to train on; split it anew: give a table without the column `split`')
+    had_train = (cases.split == 'train').any()
+    has_train = (result.split == 'train').any()
+    if had_train and not has_train:
+        raise InputError(
+            f'{cases.root}: each group of its train part has images in another part too, '
+            'and nothing would be left to train on; '
+            'split it anew: give a table without the column `split`'
+        )
     return result
 
 # %% ../../nbs/api/16_data.load.ipynb #d2b42a59
@@ -50,15 +57,20 @@ def cases_text(
     cases:Cases, # From `load_cases`
 )->str: # Several lines
     "What `cases` are, how many of each class are in each split, and what was assumed or left out"
-    title = f'{plural(len(cases), "image")} of {plural(cases.group.nunique(), "group")} in {cases.root}'
-    title += f' (layout {cases.layout}{"" if cases.data_hash else "; not decoded"})'
+    n_images = plural(len(cases), 'image')
+    n_groups = plural(cases.group.nunique(), 'group')
+    how = f'layout {cases.layout}'
+    if not cases.data_hash: how += '; not decoded'
+    title = f'{n_images} of {n_groups} in {cases.root} ({how})'
     if cases.positive: title += f'; the positive class is {cases.positive}'
     lines = [title, count_cases(cases).to_string()]
     if cases.skipped: lines.append(f'left out: {skipped_text(cases.skipped)}')
     divided = groups_across_splits(cases)
     if divided:
-        lines.append('in several parts of the source\'s own split, so that scores may be inflated: '
-                     f'{plural(len(divided), "group")}: {truncated_list(divided)}')
+        lines.append(
+            "in several parts of the source's own split, so that scores may be inflated: "
+            f'{plural(len(divided), "group")}: {truncated_list(divided)}'
+        )
     lines += [f'note: {note}' for note in cases.notes]
     if cases.dropped is not None: lines.append(dropped_text(cases.dropped))
     return '\n'.join(lines)

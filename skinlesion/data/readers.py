@@ -56,13 +56,16 @@ def read_folder(
     "Rows of class folders"
     rows,skipped,ignored = [],[],[]
     for file in _files_by_class(files):
-        if file.label and is_image(file.name): rows.append((file.path, file.label, file.path, file.split))
+        if file.label and is_image(file.name):
+            rows.append((file.path, file.label, file.path, file.split))
         elif file.label: skipped.append((file.path, 'not an image file'))
         elif is_image(file.name): skipped.append((file.path, 'outside the class folders'))
         else: ignored.append(file.name)
     rows = pd.DataFrame(rows, columns=['path', 'label', 'group', 'split'])
     notes = []
-    if ignored: notes.append(f'{plural(len(ignored), "other file")} next to the class folders ignored: {truncated_list(ignored)}')
+    if ignored:
+        count = plural(len(ignored), 'other file')
+        notes.append(f'{count} next to the class folders ignored: {truncated_list(ignored)}')
     return ReadResult(rows, skipped, notes + _kaggle_notes(rows))
 
 class _ClassFile(NamedTuple):
@@ -75,27 +78,32 @@ class _ClassFile(NamedTuple):
 def _files_by_class(files):
     "Yield a `_ClassFile` for each of `files`"
     outer = _wrapping_folders(files)
-    folders = {}
+    parts_of = {}
+    has_splits = False
     for name in files:
-        inside = name[len(outer):].split('/') if name.startswith(outer) else [name]
-        folders[name] = inside
-    has_splits = any(len(inside) > 1 and inside[0].lower() in SPLIT_NAMES for inside in folders.values())
-    for name,inside in folders.items():
-        split = SPLIT_NAMES.get(inside[0].lower()) if has_splits else ''
-        below = inside[1:] if has_splits else inside
-        is_in_class = split is not None and len(below) > 1
-        yield _ClassFile(name, files[name], split, below[0] if is_in_class else None)
+        parts = [name]
+        if name.startswith(outer): parts = name[len(outer):].split('/')
+        if len(parts) > 1 and parts[0].lower() in SPLIT_NAMES: has_splits = True
+        parts_of[name] = parts
+    for name,parts in parts_of.items():
+        split = ''
+        if has_splits:
+            split = SPLIT_NAMES.get(parts[0].lower())
+            parts = parts[1:]
+        label = None
+        if split is not None and len(parts) > 1: label = parts[0]
+        yield _ClassFile(name, files[name], split, label)
 
 def _wrapping_folders(names):
-    "The outer folders that only wrap what is below, with a final `/`: one folder, with folders and no image in it"
+    "The outer folders, with a final `/`, that only wrap what is below: one folder, with folders and no image in it"
     tops = {name.split('/')[0] for name in names if '/' in name}
-    has_images = any(is_image(name) for name in names if '/' not in name)
+    has_images = any('/' not in name and is_image(name) for name in names)
     if len(tops) != 1 or has_images: return ''
     top = tops.pop()
     if top.lower() in SPLIT_NAMES: return ''
     below = [name[len(top)+1:] for name in names if name.startswith(f'{top}/')]
     has_folders = any('/' in name for name in below)
-    has_images = any(is_image(name) for name in below if '/' not in name)
+    has_images = any('/' not in name and is_image(name) for name in below)
     if not has_folders or has_images: return ''
     return f'{top}/{_wrapping_folders(below)}'
 
@@ -105,7 +113,8 @@ def _published_notes(text, published):
 
 def _kaggle_notes(rows):
     "Kaggle's set is known by its splits, its classes and its numbered images"
-    if set(rows.label) != {'benign', 'malignant'} or set(rows.split) != {'train', 'test'}: return []
+    if set(rows.label) != {'benign', 'malignant'}: return []
+    if set(rows.split) != {'train', 'test'}: return []
     if not rows.path.str.contains(r'[/\\][1-9]\d*\.[^.]+$').all(): return []
     counts = rows.label.value_counts()
     text = f'{counts.benign:,} benign and {counts.malignant:,} malignant images'
@@ -125,11 +134,16 @@ def drop_repeated_rows(
     n_values = facts[is_repeated].groupby(key).nunique()
     for column in n_values:
         conflicts = n_values.index[n_values[column] > 1]
-        if len(conflicts):
-            raise InputError(f'{file}: {plural(len(conflicts), "image")} in several rows with another `{column}`: '
-                             f'{truncated_list(conflicts)}; keep the right row of each')
+        if not len(conflicts): continue
+        count = plural(len(conflicts), 'image')
+        raise InputError(
+            f'{file}: {count} in several rows with another `{column}`: '
+            f'{truncated_list(conflicts)}; keep the right row of each'
+        )
     first_known = facts.groupby(key).transform('first').fillna('')
-    note = f'{plural(int(is_repeat.sum()), "row")} of images that an earlier row has, left out: {truncated_list(key[is_repeat])}'
+    repeats = key[is_repeat]
+    count = plural(len(repeats), 'row')
+    note = f'{count} of images that an earlier row has, left out: {truncated_list(repeats)}'
     return rows.assign(**first_known)[~is_repeat], [note]
 
 def refuse_rows(
@@ -139,8 +153,9 @@ def refuse_rows(
 ):
     "Raise an `InputError` that counts the bad rows and names the first, if there are any"
     if not is_bad.any(): return
-    first_line_number = is_bad.to_numpy().argmax() + 2 # the header is line 1
-    raise InputError(f'{file}: {plural(int(is_bad.sum()), "row")} of {len(is_bad)} with {problem}, first at row {first_line_number}')
+    line = is_bad.to_numpy().argmax() + 2 # the header is line 1
+    count = plural(int(is_bad.sum()), 'row')
+    raise InputError(f'{file}: {count} of {len(is_bad)} with {problem}, first at row {line}')
 
 def read_splits(
     file, # The table, for messages
@@ -148,7 +163,8 @@ def read_splits(
 )->pd.Series: # Of `core.SPLITS`, or ''
     "The split of each row, whatever it is called"
     name = column.str.strip().str.lower()
-    refuse_rows(file, ~name.isin([*SPLIT_NAMES, '']), f'a `{column.name}` that is none of {", ".join(SPLITS)} or empty')
+    is_unknown = ~name.isin([*SPLIT_NAMES, ''])
+    refuse_rows(file, is_unknown, f'a `{column.name}` that is none of {", ".join(SPLITS)} or empty')
     return name.map(SPLIT_NAMES).fillna('')
 
 # %% ../../nbs/api/12_data.readers.ipynb #aced8005
@@ -161,19 +177,24 @@ def is_csv(
     return len(tables) == 1
 
 def read_csv(
-    files:dict, # From `list_files`, or the table alone; its columns are `path`, `label`, and if known `group`, `split` and anything more
-    columns=None, # Names in the table of our columns, such as `{'path': 'file', 'label': 'dx'}` or `'path=file,label=dx'`
+    files:dict, # From `list_files`, or the table alone; with `path`, `label`, and what else is known
+    columns=None, # Names of our columns in the table, such as `dict(path='file')` or `'path=file,label=dx'`
 )->ReadResult:
     "Rows of the csv table in `files`"
     columns = column_names(columns)
     tables = _csv_tables(files)
-    if len(files) > 1: tables = [table for table in tables if _has_columns(table, columns)] # a single file says itself what it lacks
+    if len(files) > 1: # of a single table it is said below what it lacks
+        tables = [table for table in tables if _has_columns(table, columns)]
     if len(tables) != 1:
-        raise InputError(f'{plural(len(tables), "csv table")} with a path and a label among {plural(len(files), "file")}; '
-                         'name the table itself')
+        count = plural(len(tables), 'csv table')
+        raise InputError(
+            f'{count} with a path and a label among {plural(len(files), "file")}; '
+            'name the table itself'
+        )
     file = tables[0]
     table = named_table(file, columns)
-    for column in ('path', 'label'): refuse_rows(file, table[column] == '', f'no `{column}`')
+    for column in ('path', 'label'):
+        refuse_rows(file, table[column] == '', f'no `{column}`')
     table['path'] = _paths_from_table(file, table.path)
     table['split'] = read_splits(file, table.split) if 'split' in table else ''
     if 'group' not in table: table['group'] = ''
@@ -187,8 +208,9 @@ def _csv_tables(files): return [path for name,path in files.items() if name.lowe
 
 def _has_columns(file, columns):
     "Whether the first line of `file` has the columns for path and label"
-    needed = {columns.get(column, column) for column in ('path', 'label')}
-    header = {name.strip(' "\r\n') for name in re.split(r'[,;\t|]', first_line(file))}
+    needed = {columns.get('path', 'path'), columns.get('label', 'label')}
+    names = re.split(r'[,;\t|]', first_line(file))
+    header = {name.strip(' "\r\n') for name in names}
     return needed <= header
 
 def _paths_from_table(file, paths):
@@ -197,8 +219,9 @@ def _paths_from_table(file, paths):
     result = []
     for path in paths:
         full_path = os.path.join(folder, path)
-        is_windows = '\\' in path and not os.path.exists(full_path)
-        result.append(os.path.join(folder, path.replace('\\', '/')) if is_windows else full_path)
+        if '\\' in path and not os.path.exists(full_path):
+            full_path = os.path.join(folder, path.replace('\\', '/'))
+        result.append(full_path)
     return result
 
 # %% ../../nbs/api/12_data.readers.ipynb #1cc711a2
@@ -208,13 +231,19 @@ def column_names(
     "`columns` as a dictionary; an `InputError` if it names a column that is none of ours"
     if isinstance(columns, str): pairs = [pair.split('=') for pair in columns.split(',')]
     else: pairs = list((columns or {}).items())
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise InputError(f'columns is {columns!r}; write them as path=file,label=dx,group=patient')
-    names = {ours.strip(): theirs.strip() for ours,theirs in pairs}
-    unknown = {name for name in names if name not in CASE_COLUMNS and not name.startswith('p_')}
+    names = {}
+    for pair in pairs:
+        if len(pair) != 2 or not all(pair):
+            raise InputError(f'columns is {columns!r}; write them as path=file,label=dx,group=patient')
+        ours,theirs = pair
+        names[ours.strip()] = theirs.strip()
+    unknown = [name for name in names if name not in CASE_COLUMNS and not name.startswith('p_')]
     if unknown:
-        raise InputError(f'columns names {truncated_list(sorted(unknown))}; it can name {", ".join(CASE_COLUMNS)}, and p_CLASS of '
-                         'predictions; all others keep their own names')
+        raise InputError(
+            f'columns names {truncated_list(sorted(unknown))}; '
+            f'it can name {", ".join(CASE_COLUMNS)}, and p_CLASS of predictions; '
+            'all others keep their own names'
+        )
     return names
 
 def named_table(
@@ -223,10 +252,13 @@ def named_table(
 )->pd.DataFrame: # With `path` and `label`
     "The table in `file` with our column names; a column that has one of these by chance is dropped"
     table = read_table(file, [*TEXT_COLUMNS, *columns.values()])
-    for ours,theirs in ({'path': 'path', 'label': 'label'} | columns).items():
+    needed = dict(path='path', label='label') | columns
+    for ours,theirs in needed.items():
         if theirs in table: continue
-        raise InputError(f'{file}: no column `{theirs}`; it has {truncated_list(table.columns, 8)}. Name the one that holds '
-                         f'the {ours} (columns: {ours}=NAME)')
+        raise InputError(
+            f'{file}: no column `{theirs}`; it has {truncated_list(table.columns, 8)}. '
+            f'Name the one that holds the {ours} (columns: {ours}=NAME)'
+        )
     renamed = {ours: table[theirs] for ours,theirs in columns.items()}
     replaced = {*columns, *columns.values()}
     others = [column for column in table if column not in replaced]
@@ -251,9 +283,12 @@ def join_images(
     has_image = rows.path.notna()
     unlisted = images[~images.index.isin(key)]
     if len(repeated):
-        notes.append(f'{plural(len(repeated), "image")} found twice in the source, used once: {truncated_list(repeated)}')
+        count = plural(len(repeated), 'image')
+        notes.append(f'{count} found twice in the source, used once: {truncated_list(repeated)}')
     if len(unlisted):
-        notes.append(f'{plural(len(unlisted), "image")} without a row in {os.path.basename(file)}, left out: {truncated_list(unlisted)}')
+        count = plural(len(unlisted), 'image')
+        table_name = os.path.basename(file)
+        notes.append(f'{count} without a row in {table_name}, left out: {truncated_list(unlisted)}')
     missing = [(name, 'row without an image') for name in rows.image[~has_image]]
     return ReadResult(rows[has_image].drop(columns='image'), missing, notes)
 
@@ -261,8 +296,10 @@ def image_key(
     name:str, # A file name or path, with or without an ending
 )->str:
     "What names of one image have in common"
-    name = name.strip().replace('\\', '/').rsplit('/', 1)[-1].lower()
-    return name[:name.rindex('.')] if is_image(name) else name
+    path = name.strip().lower().replace('\\', '/')
+    file_name = path.rsplit('/', 1)[-1]
+    if not is_image(file_name): return file_name
+    return file_name[:file_name.rindex('.')]
 
 def _image_paths(files, keys):
     "Path of each image by its key, those in zips too where an image of `keys` is missing"
@@ -270,7 +307,10 @@ def _image_paths(files, keys):
     missing = keys.difference(images.index)
     if not missing: return images
 
-    def is_needed(zip_path): return not missing.isdisjoint(map(image_key, zip_names(zip_path)))
+    def is_needed(zip_path):
+        keys_inside = map(image_key, zip_names(zip_path))
+        return not missing.isdisjoint(keys_inside)
+
     return _paths_by_key(open_zips(files, is_needed))
 
 def _paths_by_key(files):
@@ -289,11 +329,19 @@ HAM_SIDES = {
     'vasc': 'benign',
 }
 _HAM_TABLE = re.compile(
-    r'(ham10000_metadata|isic_?20\d\d_(task3_)?(?P<part>training|validation|test)_groundtruth)(\.csv|\.tsv|\.tab|\.txt)?',
+    r'(ham10000_metadata|isic_?20\d\d_(task3_)?(?P<part>training|validation|test)_groundtruth)'
+    r'(\.csv|\.tsv|\.tab|\.txt)?',
     re.IGNORECASE,
 )
 # Meaning in `COLUMN_SYNONYMS` to the name of the column in all tables of this family, which is HAM10000's
-_HAM_COLUMNS = dict(image='image', label='label', group='group', age='age', site='localization', dx_type='dx_type')
+_HAM_COLUMNS = {
+    'image': 'image',
+    'label': 'label',
+    'group': 'group',
+    'age': 'age',
+    'site': 'localization',
+    'dx_type': 'dx_type',
+}
 
 def is_ham10000(
     files:dict, # From `list_files`
@@ -307,16 +355,22 @@ def read_ham10000(
     "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
     tables = _ham_tables(files)
     if not tables:
-        raise InputError('no table HAM10000_metadata or ISIC_..._GroundTruth.csv next to the images '
-                         f'({truncated_list(files, 2)}); put it there')
-    parts = [_read_ham_table(name, files).assign(split=split) for name,split in tables.items()]
+        raise InputError(
+            'no table HAM10000_metadata or ISIC_..._GroundTruth.csv next to the images '
+            f'({truncated_list(files, 2)}); put it there'
+        )
+    parts = []
+    for name,split in tables.items():
+        table = _read_ham_table(name, files)
+        parts.append(table.assign(split=split))
     rows = pd.concat(parts, ignore_index=True)
     if len(set(tables.values())) == 1: rows['split'] = '' # the one part that there is
     is_unknown = rows.label == 'unk'
     first_table = next(iter(tables))
     found = join_images(files[first_table], rows[~is_unknown], files)
     undiagnosed = [(name, 'of unknown diagnosis') for name in rows.image[is_unknown]]
-    return ReadResult(found.rows, found.skipped + undiagnosed, found.notes + _ham_notes(found.rows, tables))
+    notes = found.notes + _ham_notes(found.rows, tables)
+    return ReadResult(found.rows, found.skipped + undiagnosed, notes)
 
 def _ham_tables(files):
     "Name of each table of diagnoses, with the split that it is of"
@@ -332,18 +386,23 @@ def _ham_tables(files):
 def _read_ham_table(name, files):
     "The table `name`, with our column names and what its companions add"
     file = files[name]
-    table = _rename_columns(read_table(file, ['image', 'image_id', 'lesion_id', 'dx']))
-    if 'image' not in table: raise InputError(f'{file}: no column `image_id`; it has {truncated_list(table.columns, 8)}')
+    table = read_table(file, ['image', 'image_id', 'lesion_id', 'dx'])
+    table = _rename_columns(table)
+    if 'image' not in table:
+        raise InputError(f'{file}: no column `image_id`; it has {truncated_list(table.columns, 8)}')
     if 'label' not in table: table = _label_from_one_hot(file, table)
     refuse_rows(file, table.image == '', 'no image')
-    for companion in _companion_tables(name, files): table = _join_companion(table, files[companion])
-    if 'age' in table: table['age'] = pd.to_numeric(table.age, errors='coerce') # years; what is no number is missing
+    for companion in _companion_tables(name, files):
+        table = _join_companion(table, files[companion])
+    if 'age' in table: # years; what is no number is missing
+        table['age'] = pd.to_numeric(table.age, errors='coerce')
     table['label'] = table.label.str.strip().str.lower()
     is_known = table.label.isin([*HAM_SIDES, 'unk'])
     unknown = sorted(set(table.label[~is_known]))
-    refuse_rows(file, ~is_known, f'a diagnosis that is none of {", ".join(HAM_SIDES)} ({truncated_list(unknown)})')
-    table['group'] = table.group.fillna('') if 'group' in table else ''
-    return table
+    problem = f'a diagnosis that is none of {", ".join(HAM_SIDES)} ({truncated_list(unknown)})'
+    refuse_rows(file, ~is_known, problem)
+    if 'group' not in table: return table.assign(group='')
+    return table.assign(group=table.group.fillna(''))
 
 def _rename_columns(table):
     names = {}
@@ -354,9 +413,13 @@ def _rename_columns(table):
 
 def _label_from_one_hot(file, table):
     "A column for each class to one label"
-    class_columns = [column for column in table if column.lower() in (*HAM_SIDES, 'ak', 'unk')]
+    class_names = (*HAM_SIDES, 'ak', 'unk')
+    class_columns = [column for column in table if column.lower() in class_names]
     if not class_columns:
-        raise InputError(f'{file}: no column `dx`, and none for each class; it has {truncated_list(table.columns, 8)}')
+        raise InputError(
+            f'{file}: no column `dx`, and none for each class; '
+            f'it has {truncated_list(table.columns, 8)}'
+        )
     marks = table[class_columns].apply(pd.to_numeric, errors='coerce')
     is_one_hot = (marks.sum(axis=1) == 1) & (marks.max(axis=1) == 1)
     refuse_rows(file, ~is_one_hot, 'not exactly one class')
@@ -365,26 +428,35 @@ def _label_from_one_hot(file, table):
 
 def _companion_tables(name, files):
     "The tables that belong to the ground truth `name`"
-    stem = os.path.splitext(os.path.basename(name))[0].lower()
+    stem,_ = os.path.splitext(os.path.basename(name).lower())
     if 'groundtruth' not in stem: return []
-    wanted = [stem.replace('groundtruth', other) + '.csv' for other in ('lesiongroupings', 'metadata')]
-    return [other for other in files if os.path.basename(other).lower() in wanted]
+    companions = []
+    for kind in ('lesiongroupings', 'metadata'):
+        companions.append(stem.replace('groundtruth', kind) + '.csv')
+    return [other for other in files if os.path.basename(other).lower() in companions]
 
 def _join_companion(table, file):
     "`table` with the columns of its companion `file`"
-    details = _rename_columns(read_table(file, ['image', 'lesion_id']))
-    if 'image' not in details: raise InputError(f'{file}: no column `image`; it has {truncated_list(details.columns, 8)}')
-    return table.merge(details.drop_duplicates('image'), how='left', on='image', suffixes=('', '_more'))
+    details = read_table(file, ['image', 'lesion_id'])
+    details = _rename_columns(details)
+    if 'image' not in details:
+        raise InputError(f'{file}: no column `image`; it has {truncated_list(details.columns, 8)}')
+    details = details.drop_duplicates('image')
+    return table.merge(details, how='left', on='image', suffixes=('', '_more'))
 
 def _ham_notes(rows, tables):
     train = rows[rows.split.isin(['', 'train'])]
     text = f'{len(train):,} images'
-    if any('2019' in name for name in tables): notes = _published_notes(text, '25,331 images')
-    else:
-        n_lesions = train.group[train.group != train.path].nunique()
-        notes = _published_notes(f'{text} of {n_lesions:,} lesions', '10,015 images of 7,470 lesions')
+    published = '25,331 images'
+    is_2019 = any('2019' in name for name in tables)
+    if not is_2019:
+        lesions = train.group[train.group != train.path]
+        text += f' of {lesions.nunique():,} lesions'
+        published = '10,015 images of 7,470 lesions'
+    notes = _published_notes(text, published)
     n_alone = int((rows.group == rows.path).sum())
-    if n_alone: notes.append(f'{plural(n_alone, "image")} of no known lesion, each a group of its own')
+    if n_alone:
+        notes.append(f'{plural(n_alone, "image")} of no known lesion, each a group of its own')
     return notes
 
 # %% ../../nbs/api/12_data.readers.ipynb #31816620
@@ -400,13 +472,14 @@ def read_mhist(
     "Rows of MHIST"
     file = _mhist_tables(files)[0]
     table = read_table(file, ['Image Name', 'Majority Vote Label', 'Partition'])
-    votes_columns = [column for column in table if column.startswith('Number of Annotators')]
-    votes_column = votes_columns[0] if votes_columns else 'Number of Annotators who Selected SSA (Out of 7)'
+    votes_column = _votes_column(table)
     for column in ('Image Name', 'Partition', votes_column):
-        if column not in table: raise InputError(f'{file}: no column `{column}`; it has {truncated_list(table.columns, 8)}')
+        if column in table: continue
+        raise InputError(f'{file}: no column `{column}`; it has {truncated_list(table.columns, 8)}')
     label = table['Majority Vote Label'].str.strip().str.upper()
     unknown = sorted({*label} - {'HP', 'SSA'})
-    refuse_rows(file, label.isin(unknown), f'a label that is neither HP nor SSA ({truncated_list(unknown)})')
+    problem = f'a label that is neither HP nor SSA ({truncated_list(unknown)})'
+    refuse_rows(file, label.isin(unknown), problem)
     numbers = re.findall(r'\d+', votes_column) or [7]
     n_annotators = int(numbers[-1])
     soft = pd.to_numeric(table[votes_column], errors='coerce')/n_annotators
@@ -421,12 +494,24 @@ def read_mhist(
     ))
     rows,skipped,notes = join_images(file, rows, files)
     counts = rows.split.value_counts()
-    text = f'{counts.get("train", 0):,} train and {counts.get("test", 0):,} test images'
-    return ReadResult(rows, skipped, notes + _published_notes(text, '2,175 train and 977 test images'))
+    n_train = counts.get('train', 0)
+    n_test = counts.get('test', 0)
+    text = f'{n_train:,} train and {n_test:,} test images'
+    notes += _published_notes(text, '2,175 train and 977 test images')
+    return ReadResult(rows, skipped, notes)
 
 def _mhist_tables(files):
-    tables = [path for name,path in files.items() if os.path.basename(name).lower() == 'annotations.csv']
-    return [path for path in tables if 'Majority Vote Label' in first_line(path)]
+    tables = []
+    for name,path in files.items():
+        if os.path.basename(name).lower() != 'annotations.csv': continue
+        if 'Majority Vote Label' in first_line(path): tables.append(path)
+    return tables
+
+def _votes_column(table):
+    "The column that counts the annotators who chose SSA; its published name if there is none"
+    for column in table:
+        if column.startswith('Number of Annotators'): return column
+    return 'Number of Annotators who Selected SSA (Out of 7)'
 
 # %% ../../nbs/api/12_data.readers.ipynb #c3632676
 XRAY_CLASSES = ('covid', 'normal', 'pneumonia')
@@ -435,7 +520,9 @@ def is_xray(
     files:dict, # From `list_files`
 )->bool:
     "Whether the class folders are those of the chest X-ray set"
-    labels = {file.label.lower() for file in _files_by_class(files) if file.label and is_image(file.name)}
+    labels = set()
+    for file in _files_by_class(files):
+        if file.label and is_image(file.name): labels.add(file.label.lower())
     return labels == set(XRAY_CLASSES)
 
 def read_xray(
@@ -444,8 +531,12 @@ def read_xray(
     "Rows of chest X-rays, with the patient where a file name has one"
     rows,skipped,notes = read_folder(files)
     patient = rows.path.str.extract(r'[/\\](\d{8})_\d{3}[^/\\]*$')[0]
-    rows = rows.assign(label=rows.label.str.lower(), group=patient.fillna(rows.path))
+    rows = rows.assign(
+        label=rows.label.str.lower(),
+        group=patient.fillna(rows.path),
+    )
     counts = rows.label.value_counts()
     text = ', '.join(f'{counts.get(label, 0):,} {label}' for label in XRAY_CLASSES)
     published = ', '.join(f'1,525 {label}' for label in XRAY_CLASSES)
-    return ReadResult(rows, skipped, notes + _published_notes(text, published))
+    notes += _published_notes(text, published)
+    return ReadResult(rows, skipped, notes)

@@ -35,7 +35,8 @@ def read_image_file(
 )->bytes: # The content
     "The content of the file `path`; an `InputError` that says why not if it cannot be an image"
     if not os.path.isfile(path): raise InputError(_why_no_file(path)) # opening a pipe would wait for ever
-    if os.path.getsize(path) > MAX_IMAGE_BYTES: raise InputError(f'more than {MAX_IMAGE_BYTES>>20} MB')
+    if os.path.getsize(path) > MAX_IMAGE_BYTES:
+        raise InputError(f'more than {MAX_IMAGE_BYTES>>20} MB')
     with open(path, 'rb') as f: content = f.read()
     if not content: raise InputError('empty file')
     return content
@@ -57,7 +58,9 @@ def name_pattern(
     stem:str, # A file name without its ending
 )->str: # At most 24 characters
     "The pattern of a file name: `a` for letters, `0` for a number"
-    return re.sub('[0-9]+', '0', re.sub('[A-Za-z]+', 'a', stem))[:24]
+    pattern = re.sub('[A-Za-z]+', 'a', stem)
+    pattern = re.sub('[0-9]+', '0', pattern)
+    return pattern[:24]
 
 def header_facts(
     img:Image.Image, # Opened, not decoded
@@ -65,8 +68,9 @@ def header_facts(
 )->dict: # Name of a fact to its value
     "What the header of an image file tells"
     width,height = img.size
-    tables = getattr(img, 'quantization', None) or {}
-    first_table = tables.get(0)
+    tables = getattr(img, 'quantization', None) or {} # of a JPEG
+    quantisation = None
+    if tables.get(0): quantisation = float(np.mean(tables[0]))
     return dict(
         format=img.format,
         mode=img.mode,
@@ -74,7 +78,7 @@ def header_facts(
         height=height,
         aspect=width/height,
         bytes_per_pixel=n_bytes/(width*height),
-        quantisation=float(np.mean(first_table)) if first_table else None,
+        quantisation=quantisation,
         orientation=_value_or(lambda: int(img.getexif().get(0x0112, 1)), 1),
         frames=_value_or(lambda: img.n_frames, 1),
     )
@@ -90,30 +94,47 @@ def colour_facts(
     "Colours at the border and overall"
     small = img.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     x = np.asarray(small, dtype=np.float32)/255
-    first,last = slice(BORDER_WIDTH),slice(-BORDER_WIDTH, None)
-    between = slice(BORDER_WIDTH, -BORDER_WIDTH)
-    edges = [x[first], x[last], x[between,first], x[between,last]]
-    border = np.concatenate([edge.reshape(-1, 3) for edge in edges])
-    ends = (slice(CORNER_SIDE), slice(-CORNER_SIDE, None))
-    corners = np.concatenate([x[rows,columns].reshape(-1, 3) for rows in ends for columns in ends])
+    border_means = _pixels(
+        x[:BORDER_WIDTH],
+        x[-BORDER_WIDTH:],
+        x[BORDER_WIDTH:-BORDER_WIDTH, :BORDER_WIDTH],
+        x[BORDER_WIDTH:-BORDER_WIDTH, -BORDER_WIDTH:],
+    ).mean(0)
+    means = _pixels(x).mean(0)
+    corners = _pixels(
+        x[:CORNER_SIDE, :CORNER_SIDE],
+        x[:CORNER_SIDE, -CORNER_SIDE:],
+        x[-CORNER_SIDE:, :CORNER_SIDE],
+        x[-CORNER_SIDE:, -CORNER_SIDE:],
+    )
+    is_black = corners.max(1) < BLACK_BELOW
+    is_saturated = x.max(2) > SATURATED_ABOVE
     facts = {}
-    for place,pixels in (('border', border), ('mean', x.reshape(-1, 3))):
-        for channel,mean in zip('rgb', pixels.mean(0)): facts[f'{place}_{channel}'] = float(mean)
-    facts['black_corners'] = float((corners.max(1) < BLACK_BELOW).mean())
-    facts['saturated'] = float((x.max(2) > SATURATED_ABOVE).mean())
+    for channel,mean in zip('rgb', border_means): facts[f'border_{channel}'] = float(mean)
+    for channel,mean in zip('rgb', means): facts[f'mean_{channel}'] = float(mean)
+    facts['black_corners'] = float(is_black.mean())
+    facts['saturated'] = float(is_saturated.mean())
     return facts
+
+def _pixels(*parts): return np.concatenate([part.reshape(-1, 3) for part in parts])
 
 # %% ../../nbs/api/11_data.scan.ipynb #d201e582
 def scan_file(
     path, # An image file, or what should be one
-)->dict: # Name of a fact to its value; `reason` is '' where the image can be used, and only then there is `grey`, the thumbnail (uint8)
+)->dict: # Name of a fact to its value; without a `reason` the image can be used, and `grey` is its thumbnail (uint8)
     "What the file `path` tells, read and decoded once; never raises"
     stem,extension = os.path.splitext(os.path.basename(path))
-    facts = dict(reason='', extension=extension.lower(), name=name_pattern(printable(stem)), bytes=0)
+    facts = dict(
+        reason='',
+        extension=extension.lower(),
+        name=name_pattern(printable(stem)),
+        bytes=0,
+    )
     try: return facts | _content_facts(path, read_image_file(path))
     except InputError as e: reason = str(e).removeprefix(f'{path}: ')
     except PermissionError: reason = 'no permission to read it'
-    except Exception as e: reason = f'cannot be read ({type(e).__name__}: {e})' # decoders raise whatever they like on a broken file
+    except Exception as e: # decoders raise whatever they like on a broken file
+        reason = f'cannot be read ({type(e).__name__}: {e})'
     return facts | dict(reason=reason)
 
 def _content_facts(path, content):
@@ -121,11 +142,13 @@ def _content_facts(path, content):
     img = open_image(file, side=2*THUMBNAIL_SIDE) # decodes, or says why not
     file.seek(0)
     grey = img.convert('L').resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
-    facts = dict(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
-    facts |= header_facts(Image.open(file), len(content))
-    facts |= colour_facts(img)
-    facts['grey'] = np.asarray(grey)
-    return facts
+    return dict(
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        **header_facts(Image.open(file), len(content)),
+        **colour_facts(img),
+        grey=np.asarray(grey),
+    )
 
 class _NamedBytes(io.BytesIO):
     "A file in memory, called `name` in messages"
@@ -135,14 +158,15 @@ class _NamedBytes(io.BytesIO):
 
 # %% ../../nbs/api/11_data.scan.ipynb #bff64a22
 _FACT_NAMES = (
-    'reason', 'extension', 'name', 'bytes', 'sha256', 'format', 'mode', 'width', 'height', 'aspect', 'bytes_per_pixel', 'quantisation',
-    'orientation', 'frames', 'border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b', 'black_corners', 'saturated',
+    'reason', 'extension', 'name', 'bytes', 'sha256',
+    'format', 'mode', 'width', 'height', 'aspect', 'bytes_per_pixel', 'quantisation', 'orientation', 'frames',
+    'border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b', 'black_corners', 'saturated',
 )
 
 @dataclass
 class Scan:
     "The facts and thumbnails of many files, from `scan_images`"
-    table:pd.DataFrame # `path` and the facts of `scan_file`; those after `bytes` are missing where there is a `reason`
+    table:pd.DataFrame # `path` and the facts of `scan_file`; with a `reason`, those after `bytes` are missing
     greys:np.ndarray # Files x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`, uint8; 0 where there is a `reason`
 
     def __len__(self): return len(self.table)
@@ -158,21 +182,23 @@ def scan_images(
     greys = np.zeros((len(paths), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     rows = [None]*len(paths)
     version = code_version('skinlesion.data.scan', 'skinlesion.image')
-    with CacheTable(f'scan of {root or common_folder(paths)}', version) as table:
+    with CacheTable(f'scan of {root or common_folder(paths)}', version) as kept:
         positions = {}
-        for i,key in enumerate(keys): positions.setdefault(key, []).append(i)
-        for key,value in table.get(stamps):
+        for i,key in enumerate(keys):
+            positions.setdefault(key, []).append(i)
+        for key,value in kept.get(stamps):
             for i in positions[key]: rows[i] = _unpack(value, greys[i])
         new = [i for i,row in enumerate(rows) if row is None]
+        new_paths = [paths[i] for i in new]
         with ThreadPoolExecutor(n_cores()) as pool, Progress(len(new), 'scanning images') as bar:
-            for i,facts in zip(new, pool.map(lambda i: scan_file(paths[i]), new)):
+            for i,facts in zip(new, pool.map(scan_file, new_paths)):
                 greys[i] = facts.pop('grey', 0)
                 rows[i] = [facts.get(name) for name in _FACT_NAMES]
-                table.put(keys[i], stamps[keys[i]], _pack(rows[i], greys[i]))
+                kept.put(keys[i], stamps[keys[i]], _pack(rows[i], greys[i]))
                 bar.update()
-    facts = pd.DataFrame(rows, columns=_FACT_NAMES)
-    facts.insert(0, 'path', paths)
-    return Scan(facts, greys)
+    table = pd.DataFrame(rows, columns=_FACT_NAMES)
+    table.insert(0, 'path', paths)
+    return Scan(table, greys)
 
 # %% ../../nbs/api/11_data.scan.ipynb #99689616
 def _pack(row, grey):
@@ -181,6 +207,5 @@ def _pack(row, grey):
 
 def _unpack(value, grey):
     "The facts in `value`; its thumbnail is written into `grey`"
-    n_pixels = THUMBNAIL_SIDE**2
-    grey.flat = np.frombuffer(value[:n_pixels], np.uint8)
-    return json.loads(value[n_pixels:])
+    grey.flat = np.frombuffer(value, np.uint8, count=grey.size)
+    return json.loads(value[grey.size:])

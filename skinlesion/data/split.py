@@ -24,16 +24,20 @@ def portable_groups(
 )->pd.Series: # Of str, one per row
     "The group of each row; where that is its path, without what only says where the set lies"
     table = table_of(cases)
-    start = len(os.path.commonprefix([table.path.min(), table.path.max()]))
-    return table.group.where(table.group != table.path, table.path.str[start:])
+    prefix = os.path.commonprefix([table.path.min(), table.path.max()])
+    place_free = table.path.str[len(prefix):]
+    return table.group.where(table.group != table.path, place_free)
 
 def group_labels(
     labels:pd.Series, # Of each image
     groups:pd.Series, # Of each image
 )->pd.Series: # Group to label, sorted by group so that row order cannot matter
     "The most frequent label of each group; of several as frequent, the first in the alphabet"
-    counts = pd.DataFrame(dict(label=labels, group=groups)).groupby(['group', 'label']).size().rename('n').reset_index()
-    most_frequent = counts.sort_values('n', ascending=False, kind='stable').drop_duplicates('group')
+    table = pd.DataFrame(dict(label=labels, group=groups))
+    counts = table.value_counts(['group', 'label'], sort=False).sort_index()
+    counts = counts.rename('n').reset_index()
+    most_frequent_first = counts.sort_values('n', ascending=False, kind='stable')
+    most_frequent = most_frequent_first.drop_duplicates('group')
     return most_frequent.set_index('group').label.sort_index()
 
 # %% ../../nbs/api/16_data.split.ipynb #9182ae26
@@ -50,9 +54,10 @@ def hold_out(
     rng = np.random.default_rng(seed)
     held_out = []
     for _,of_class in labels.groupby(labels):
-        n = round(len(of_class)*proportion)
-        n = min(max(n, 1), len(of_class)-1)
-        held_out.extend(rng.permutation(of_class.index.to_numpy())[:n])
+        names = rng.permutation(of_class.index.to_numpy())
+        n = round(len(names)*proportion)
+        n = min(max(n, 1), len(names)-1)
+        held_out.extend(names[:n])
     return groups.isin(held_out)
 
 def _check_groups(labels, needed, part):
@@ -61,8 +66,10 @@ def _check_groups(labels, needed, part):
     few = counts[counts < needed]
     if not len(few): return
     named = truncated_list([f'{label!r} ({n})' for label,n in few.items()])
-    raise InputError(f'{plural(len(few), "class")} with fewer than {needed} groups left to divide: {named}. '
-                     f'Each {part} needs one: add images, merge these classes or drop them')
+    raise InputError(
+        f'{plural(len(few), "class")} with fewer than {needed} groups left to divide: {named}. '
+        f'Each {part} needs one: add images, merge these classes or drop them'
+    )
 
 # %% ../../nbs/api/16_data.split.ipynb #d8f077c2
 def groups_across_splits(
@@ -70,7 +77,8 @@ def groups_across_splits(
 )->list: # Names of the groups with images in more than one split
     "The groups that are in more than one split"
     table = table_of(cases)
-    n_splits = table[table.split != ''].groupby('group').split.nunique()
+    divided = table[table.split != '']
+    n_splits = divided.groupby('group').split.nunique()
     return n_splits.index[n_splits > 1].tolist()
 
 # %% ../../nbs/api/16_data.split.ipynb #9e3af296
@@ -78,10 +86,10 @@ SPLIT_PROPORTIONS = dict(valid=0.15, test=0.15) # of the groups, 0..1
 
 def split_cases(
     cases:Cases, # With or without a split from their source, or a table of cases
-    valid:float=None, # Proportion of the groups for validation: of all where the source fixes no test part, of train where it does
-    test:float=None, # Proportion of the groups for test, used only where the source fixes no test part
+    valid:float=None, # Proportion of groups for validation: of all, or of train where the source fixes a test part; 0..1
+    test:float=None, # Proportion of groups for test, used only where the source fixes no test part; 0..1
     seed:int=42, # Fixes the split
-    groups:pd.Series=None, # What stays together, one per row, such as `merged_groups`; `cases.group` if `None`
+    groups:pd.Series=None, # What stays together, a name per row; `cases.group` if `None`
 )->Cases: # With `split` filled
     "Fill `split`; a part that the source fixes is kept, and only its train part is divided"
     cases = as_cases(cases)
@@ -90,31 +98,44 @@ def split_cases(
     if test is not None: proportions['test'] = test
     _check_proportions(**proportions)
     table = cases.table if groups is None else cases.table.assign(group=groups)
-    is_left_out = (table.split == '') & left_out_of_training(table.split, table.group)
-    table = table[~is_left_out]
+    is_left_out = left_out_of_training(table.split, table.group)
+    is_left_out &= table.split == '' # what has a split of the source keeps it
+    split = _fill_splits(table[~is_left_out], proportions, seed)
+    result = cases[~is_left_out].assign(split=split.to_numpy())
+    if not is_left_out.any(): return result
+    paths = cases.path[is_left_out]
+    note = (
+        f'{plural(len(paths), "image")} without a split left out, since a fixed test or validation part '
+        f'has images of the same group: {truncated_list(paths)}'
+    )
+    return replace(result, notes=[*result.notes, note])
+
+def _check_proportions(valid, test):
+    for name,value in (('valid', valid), ('test', test)):
+        if 0 < value < 1: continue
+        raise InputError(f'{name} is {value}; a proportion between 0 and 1 is needed, such as 0.15')
+    if valid+test >= 1:
+        raise InputError(f'valid and test are {valid} and {test} and leave nothing to train on')
+
+def _fill_splits(table, proportions, seed):
+    "The split of each row of `table`: the one that it has, or one that is drawn by group"
     split = table.split.replace('', 'train')
     has_fixed_test = (split == 'test').any()
     for name in ('test', 'valid'):
         if (split == name).any(): continue
         pool = table[split == 'train']
-        if not len(pool): raise InputError(f'no rows are left to take the {name} part from: all {len(cases)} have a split already')
-        # Validation is a proportion of all, of which the test part was taken just now
-        remaining = 1 if name == 'test' or has_fixed_test else 1 - proportions['test']
-        held_out = hold_out(pool, proportions[name]/remaining, seed)
-        split = split.mask(held_out.reindex(table.index, fill_value=False), name)
-    if not (split == 'train').any(): raise InputError('no train rows: the source has only valid and test rows')
-    result = cases.with_table(cases.table[~is_left_out].assign(split=split))
-    return replace(result, notes=result.notes + _left_out_note(cases.path[is_left_out]))
-
-def _left_out_note(paths):
-    if not len(paths): return []
-    return [f'{plural(len(paths), "image")} without a split left out, since a fixed test or validation part has images of the same group: '
-            f'{truncated_list(paths)}']
-
-def _check_proportions(valid, test):
-    for name,value in (('valid', valid), ('test', test)):
-        if not 0 < value < 1: raise InputError(f'{name} is {value}; a share between 0 and 1 is needed, such as 0.15')
-    if valid+test >= 1: raise InputError(f'valid and test are {valid} and {test} and leave nothing to train on')
+        if not len(pool):
+            raise InputError(
+                f'no rows are left to take the {name} part from: all {len(table)} have a split already'
+            )
+        proportion = proportions[name]
+        if name == 'valid' and not has_fixed_test: # it is one of all, of which the test part was just taken
+            proportion /= 1 - proportions['test']
+        held_out = hold_out(pool, proportion, seed)
+        split[pool.index[held_out]] = name
+    if not (split == 'train').any():
+        raise InputError('no train rows: the source has only valid and test rows')
+    return split
 
 # %% ../../nbs/api/16_data.split.ipynb #ad5f8dd6
 def folds(
@@ -126,12 +147,16 @@ def folds(
     from sklearn.model_selection import StratifiedGroupKFold # here, for it takes seconds to import
     if k < 2: raise InputError(f'k is {k}; use 2 or more')
     cases = as_cases(cases)
-    pool = cases.table[cases.split != 'test']
-    pool = pool.assign(group=portable_groups(pool)).sort_values(['group', 'path']) # so that neither row order nor place can matter
+    is_test = cases.split == 'test'
+    pool = cases.table[~is_test]
+    pool = pool.assign(group=portable_groups(pool))
+    pool = pool.sort_values(['group', 'path']) # so that neither row order nor place can matter
     _check_groups(group_labels(pool.label, pool.group), k, 'fold')
+    folder = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
     result = []
-    for _,rows in StratifiedGroupKFold(k, shuffle=True, random_state=seed).split(pool, pool.label, pool.group):
+    for _,rows in folder.split(pool, pool.label, pool.group):
         is_held_out = cases.table.index.isin(pool.index[rows])
         split = np.where(is_held_out, 'valid', 'train')
-        result.append(cases.assign(split=cases.split.where(cases.split == 'test', split)))
+        split[is_test] = 'test'
+        result.append(cases.assign(split=split))
     return result

@@ -25,8 +25,10 @@ class Ensemble(nn.Module):
         self.fc = average_layers([m.get_classifier() for m in members])
         self.num_features = self.fc.in_features
         self.input_spec = first.input_spec
-        name = f'{len(members)} x {first.recreate["name"]}'
-        self.recreate = dict(first.recreate, name=name, members=[m.recreate for m in members])
+        self.recreate = first.recreate | {
+            'name': f'{len(members)} x {first.recreate["name"]}',
+            'members': [m.recreate for m in members],
+        }
 
     def get_classifier(self)->nn.Linear:
         "The last layer, over the features of all members"
@@ -42,7 +44,9 @@ class Ensemble(nn.Module):
         features:list, # Output of `forward_features`
     )->torch.Tensor: # batch x `num_features` x h x w
         "Features by position, of all members one after the other"
-        grids = [feature_grid(f, m) for f, m in zip(features, self.members)]
+        grids = []
+        for member, its_features in zip(self.members, features):
+            grids.append(feature_grid(its_features, member))
         return torch.cat(grids, 1)
 
     def forward_head(self,
@@ -50,7 +54,9 @@ class Ensemble(nn.Module):
         pre_logits:bool=False, # Stop before the last layer
     )->torch.Tensor: # Logits, batch x classes; or embeddings, batch x `num_features`
         "Pool `features`, and classify them"
-        embeddings = [m.forward_head(f, pre_logits=True) for f, m in zip(features, self.members)]
+        embeddings = []
+        for member, its_features in zip(self.members, features):
+            embeddings.append(member.forward_head(its_features, pre_logits=True))
         embedding = torch.cat(embeddings, 1)
         return embedding if pre_logits else self.fc(embedding)
 
@@ -64,16 +70,22 @@ def average_layers(
     layers:list, # Linear layers with as many outputs each
 )->nn.Linear: # Over the inputs of all of them, concatenated
     "The linear layer whose output is the mean of the outputs of `layers`"
-    mean = nn.Linear(sum(layer.in_features for layer in layers), layers[0].out_features)
+    n_inputs = sum(layer.in_features for layer in layers)
+    mean = nn.Linear(n_inputs, layers[0].out_features)
     with torch.no_grad():
-        mean.weight.copy_(torch.cat([layer.weight for layer in layers], 1)/len(layers))
-        mean.bias.copy_(torch.stack([layer.bias for layer in layers]).mean(0))
+        weights = torch.cat([layer.weight for layer in layers], 1)
+        biases = torch.stack([layer.bias for layer in layers])
+        mean.weight.copy_(weights/len(layers))
+        mean.bias.copy_(biases.mean(0))
     return mean
 
 # %% ../../nbs/api/22_models.ensemble.ipynb #2f2c7abc
 VIEWS = { # name to views: quarter turns, and whether the image is mirrored first
     'flip': [(0, False), (0, True)],
-    'dihedral': [(turns, mirrored) for mirrored in (False, True) for turns in range(4)],
+    'dihedral': [
+        (0, False), (1, False), (2, False), (3, False),
+        (0, True), (1, True), (2, True), (3, True),
+    ],
 }
 
 def apply_view(
@@ -116,15 +128,18 @@ class Views(nn.Module):
         x:torch.Tensor, # Images, batch x channels x height x width
     )->list: # Features of each view
         "What the body makes of each view of `x`"
-        return [self.model.forward_features(apply_view(x, *view)) for view in self.views]
+        views = [apply_view(x, *view) for view in self.views]
+        return [self.model.forward_features(view) for view in views]
 
     def by_position(self,
         features:list, # Output of `forward_features`
     )->torch.Tensor: # batch x `num_features` x h x w
         "Mean of the features of all views, where they are in the image"
-        grids = [feature_grid(f, self.model) for f in features]
-        upright = [undo_view(grid, *view) for grid, view in zip(grids, self.views)]
-        return torch.stack(upright).mean(0)
+        grids = []
+        for view, its_features in zip(self.views, features):
+            grid = feature_grid(its_features, self.model)
+            grids.append(undo_view(grid, *view))
+        return torch.stack(grids).mean(0)
 
     def forward_head(self,
         features:list, # Output of `forward_features`

@@ -15,7 +15,7 @@ from torch import nn
 class PooledClassifier(nn.Module):
     "`body`, then the mean over positions, then one linear layer"
     def __init__(self,
-        body:nn.Module, # Images (batch x channels x height x width) to features (batch x `num_features` x h x w)
+        body:nn.Module, # Images (batch x channels x h x w) to features (batch x `num_features` x smaller h x w)
         num_features:int, # Channels that `body` ends with
         num_classes:int, # Classes
     ):
@@ -68,16 +68,18 @@ def feature_grid(
     "`features` by position, whatever the form in which `model` gives them"
     if hasattr(model, 'by_position'): return model.by_position(features)
     if features.ndim == 3:
-        tokens = features[:, getattr(model, 'num_prefix_tokens', 0):]
+        n_prefix = getattr(model, 'num_prefix_tokens', 0) # the class token and its like
+        tokens = features[:, n_prefix:]
         side = int(tokens.shape[1]**0.5)
         return tokens.transpose(1, 2).unflatten(2, (side, side))
-    channels_last = features.shape[1] != model.num_features and features.shape[-1] == model.num_features
+    _, second, _, last = features.shape
+    channels_last = last == model.num_features != second
     return features.permute(0, 3, 1, 2) if channels_last else features
 
 # %% ../../nbs/api/20_models.pooled.ipynb #94dbb9da
 def class_maps(
     features:torch.Tensor, # From `feature_grid`, batch x channels x h x w
     head:nn.Linear, # The last layer
-)->torch.Tensor: # batch x classes x h x w; plus the bias, its mean over positions is the logit where the map is exact
+)->torch.Tensor: # batch x classes x h x w; its mean plus the bias is the logit where the map is exact
     "What each position adds to the logit of each class"
     return torch.einsum('kc,bchw->bkhw', head.weight, features)

@@ -28,8 +28,9 @@ from .residual import residual
 
 # %% ../../nbs/api/23_models.registry.ipynb #6e02455c
 SCRATCH_ARCHS = {'baseline': baseline, 'residual': residual} # name to a function of classes and channels
-OFFLINE_HINT = ("Without internet, use local-dir:FOLDER with a folder that holds timm's config.json and weights, or train baseline or "
-                "residual from scratch")
+OFFLINE_HINT = ("Without internet, use local-dir:FOLDER with a folder that holds timm's "
+                "config.json and weights, "
+                "or train baseline or residual from scratch")
 
 def build_model(
     arch:str, # `baseline`, `residual`, a timm name, `local-dir:FOLDER` or `hf-hub:NAME`
@@ -40,12 +41,17 @@ def build_model(
     "The network `arch` with a new small head for `num_classes`; `InputError` if it cannot be built"
     if arch in SCRATCH_ARCHS:
         model = SCRATCH_ARCHS[arch](num_classes, channels)
-        name, args = arch, {}
+        name = arch
     else:
         check_arch(arch)
         model = _timm_model(arch, num_classes, channels, pretrained)
-        name, args = model.pretrained_cfg['architecture'], _model_args(arch)
-    model.recreate = dict(name=name, args=args, num_classes=num_classes, channels=channels)
+        name = model.pretrained_cfg['architecture']
+    model.recreate = dict(
+        name=name,
+        args=_model_args(arch),
+        num_classes=num_classes,
+        channels=channels,
+    )
     model.input_spec = default_input(model, channels)
     return model
 
@@ -65,15 +71,18 @@ def check_arch(
     elif location and source not in ('hf-hub', 'hf_hub'):
         raise InputError(f'no source of weights {source!r}; use local-dir:FOLDER or hf-hub:NAME')
     elif not location and arch not in SCRATCH_ARCHS and not timm.is_model(arch):
-        similar = difflib.get_close_matches(arch, [*SCRATCH_ARCHS, *timm.list_models()], n=3)
+        names = [*SCRATCH_ARCHS, *timm.list_models()]
+        similar = difflib.get_close_matches(arch, names, n=3)
         hint = f'; did you mean {" or ".join(similar)}' if similar else ''
-        raise InputError(f'no architecture {arch!r}{hint}. Use baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')
+        raise InputError(f'no architecture {arch!r}{hint}. '
+                         'Use baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')
 
 def _check_weights_folder(folder):
-    has_config = (folder/'config.json').is_file()
-    if has_config and any(f.suffix in ('.safetensors', '.bin', '.pth') for f in folder.iterdir()): return
-    raise InputError(f"{folder}: no such weights folder, or not both a config.json and a weights file in it; local-dir: needs timm's "
-                     "config.json and model.safetensors")
+    if (folder/'config.json').is_file():
+        suffixes = {file.suffix for file in folder.iterdir()}
+        if suffixes & {'.safetensors', '.bin', '.pth'}: return
+    raise InputError(f'{folder}: no such weights folder, or not both a config.json and a weights file in it; '
+                     "local-dir: needs timm's config.json and model.safetensors")
 
 # %% ../../nbs/api/23_models.registry.ipynb #ec653451
 class TimmBody(nn.Module):
@@ -100,8 +109,9 @@ def with_small_head(
     size = pretrained_cfg['input_size'][-1]
     head = model.get_classifier()
     body = TimmBody(model).eval()
-    with torch.no_grad(): num_features = body(torch.zeros(2, channels, size, size)).shape[1]
-    if not (isinstance(head, nn.Linear) and head.in_features == num_features):
+    with torch.no_grad(): features = body(torch.zeros(2, channels, size, size))
+    num_features = features.shape[1]
+    if not isinstance(head, nn.Linear) or head.in_features != num_features:
         model = PooledClassifier(body, num_features, num_classes)
         model.pretrained_cfg = pretrained_cfg
     init_head(model)
@@ -114,9 +124,11 @@ def _timm_model(arch, num_classes, channels, pretrained):
             model = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes, in_chans=channels)
         return with_small_head(model, num_classes, channels)
     except Exception as e:
-        reason = (str(e).strip().splitlines() or [type(e).__name__])[0][:160]
-        hint = OFFLINE_HINT if pretrained and isinstance(e, (OSError, RuntimeError)) else 'Choose another architecture'
-        raise InputError(f'{arch}: could not be built, or its weights not be loaded ({reason}). {hint}') from e
+        lines = str(e).strip().splitlines() or [type(e).__name__]
+        no_weights = pretrained and isinstance(e, (OSError, RuntimeError))
+        hint = OFFLINE_HINT if no_weights else 'Choose another architecture'
+        message = f'could not be built, or its weights not be loaded ({lines[0][:160]})'
+        raise InputError(f'{arch}: {message}. {hint}') from e
 
 @contextmanager
 def _hub_or_cache():
@@ -130,7 +142,8 @@ def _hub_or_cache():
 def _reachable(endpoint, timeout=5.):
     if urllib.request.getproxies(): return True # it is for the proxy to say
     url = urlparse(endpoint)
-    try: socket.create_connection((url.hostname, url.port or 443), timeout).close()
+    address = url.hostname, url.port or 443
+    try: socket.create_connection(address, timeout).close()
     except OSError: return False
     return True
 
@@ -140,7 +153,9 @@ def _model_args(arch):
     if source == 'local-dir':
         config = json.loads((Path(location)/'config.json').read_text())
         return config.get('model_args') or {}
-    if source in ('hf-hub', 'hf_hub'): return dict(timm.models.load_model_config_from_hf(location)[2] or {})
+    if source in ('hf-hub', 'hf_hub'):
+        _, _, args = timm.models.load_model_config_from_hf(location)
+        return dict(args or {})
     return {}
 
 # %% ../../nbs/api/23_models.registry.ipynb #20c83861
@@ -150,11 +165,23 @@ def default_input(
 )->InputSpec: # What it was pretrained on, or 128 px scaled to about -2..2 for our own networks
     "The `InputSpec` that suits `model`"
     cfg = getattr(model, 'pretrained_cfg', None)
-    if not cfg: return InputSpec(size=128, mean=(0.5,)*channels, std=(0.25,)*channels, channels=channels)
-    mean, std = tuple(cfg['mean']), tuple(cfg['std'])
-    if channels == 1: mean, std = (sum(mean)/len(mean),), (sum(std)/len(std),)
-    interpolation = cfg['interpolation'] if cfg['interpolation'] in INTERPOLATIONS else 'bicubic'
-    return InputSpec(size=cfg['input_size'][-1], interpolation=interpolation, mean=mean, std=std, channels=channels)
+    if not cfg:
+        return InputSpec(
+            size=128,
+            mean=(0.5,)*channels,
+            std=(0.25,)*channels,
+            channels=channels,
+        )
+    known = cfg['interpolation'] in INTERPOLATIONS
+    return InputSpec(
+        size=cfg['input_size'][-1],
+        interpolation=cfg['interpolation'] if known else 'bicubic',
+        mean=_by_channel(cfg['mean'], channels),
+        std=_by_channel(cfg['std'], channels),
+        channels=channels,
+    )
+
+def _by_channel(rgb, channels): return tuple(rgb) if channels == 3 else (sum(rgb)/len(rgb),)
 
 # %% ../../nbs/api/23_models.registry.ipynb #97d14ffa
 def recreate_model(
@@ -166,10 +193,12 @@ def recreate_model(
         return Views(recreate_model(without_views), recreate['views'])
     if 'members' in recreate: return Ensemble([recreate_model(m) for m in recreate['members']])
     name = recreate['name']
-    num_classes, channels = recreate['num_classes'], recreate['channels']
+    num_classes = recreate['num_classes']
+    channels = recreate['channels']
     if name in SCRATCH_ARCHS: model = SCRATCH_ARCHS[name](num_classes, channels)
     else:
-        model = timm.create_model(name, pretrained=False, num_classes=num_classes, in_chans=channels, **recreate['args'])
+        args = dict(num_classes=num_classes, in_chans=channels, **recreate['args'])
+        model = timm.create_model(name, pretrained=False, **args)
         model = with_small_head(model, num_classes, channels)
     model.recreate = recreate
     model.input_spec = default_input(model, channels)

@@ -27,8 +27,12 @@ class ResidualBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(nf)
         self.conv2 = nn.Conv2d(nf, nf, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(nf)
-        self.skip = nn.Identity()
-        if ni != nf: self.skip = nn.Sequential(nn.Conv2d(ni, nf, 1, bias=False), nn.BatchNorm2d(nf))
+        if ni == nf: self.skip = nn.Identity()
+        else:
+            self.skip = nn.Sequential(
+                nn.Conv2d(ni, nf, 1, bias=False),
+                nn.BatchNorm2d(nf),
+            )
         nn.init.zeros_(self.bn2.weight) # each block starts as its skip (Goyal et al. 2017)
 
     def forward(self, x):
@@ -59,4 +63,5 @@ def residual(
         for _ in range(depth-1): blocks.append(ResidualBlock(width, width))
         stages.append(nn.Sequential(*blocks))
         previous_width = width
-    return PooledClassifier(nn.Sequential(stem, *stages), widths[-1], num_classes)
+    body = nn.Sequential(stem, *stages)
+    return PooledClassifier(body, widths[-1], num_classes)

@@ -61,12 +61,16 @@ def _parse_manifest(content, url):
         manifest = json.loads(content)
         schema = manifest['schema']
         checksum = manifest['sha256']
-        files = [_file(**entry) for entry in manifest['files']] if schema <= _SCHEMA else []
+        files = []
+        if schema <= _SCHEMA: files = [_file(**entry) for entry in manifest['files']]
     except (ValueError, KeyError, TypeError) as e: raise damaged from e
     if schema > _SCHEMA:
         raise InputError(f'{url}: written by a newer skinlesion (schema {schema}); upgrade this one')
     if _checksum(_manifest_lines(files)) != checksum: raise damaged
-    unsafe = [file.path for file in files if not _is_safe_path(file.path) or not _SHA256.fullmatch(file.sha256)]
+    unsafe = []
+    for file in files:
+        is_safe = _is_safe_path(file.path) and _SHA256.fullmatch(file.sha256)
+        if not is_safe: unsafe.append(file.path)
     if unsafe:
         count = plural(len(unsafe), 'path')
         raise InputError(f'{url}: {count} that may not be written, such as {unsafe[0]!r}; do not trust this data set')
@@ -90,7 +94,8 @@ def pushable_files(
     refused = []
     for path in paths:
         full_path = os.path.join(root, path)
-        leads_out = os.path.islink(full_path) and not os.path.realpath(full_path).startswith(root + os.sep)
+        target = os.path.realpath(full_path)
+        leads_out = os.path.islink(full_path) and not target.startswith(root + os.sep)
         is_plain = os.path.isfile(full_path) and not leads_out
         if not is_plain or not _is_safe_path(path) or _UNPRINTABLE.search(path): refused.append(path)
     if refused:
@@ -275,9 +280,9 @@ class Transfer:
     verb:str # `'sent'` or `'fetched'`
 
     def __str__(self):
-        size = size_text(self.size)
-        moved_size = size_text(self.moved_size)
-        text = f'{self.where}: {plural(self.files, "file")} ({size}), {self.moved} of them {self.verb} ({moved_size})'
+        all_files = f'{plural(self.files, "file")} ({size_text(self.size)})'
+        moved_files = f'{self.moved} of them {self.verb} ({size_text(self.moved_size)})'
+        text = f'{self.where}: {all_files}, {moved_files}'
         if not self.extra: return text
         if self.verb == 'sent': return f'{text}; {self.extra} no longer part of it'
         return f'{text}; {self.extra} other files there left alone'
@@ -354,6 +359,12 @@ class _Dataset(NamedTuple):
     files:list # with paths relative to the prefix that was asked for
     is_single_file:bool # the prefix is one file, not a folder
 
+    def is_complete_in(self, folder):
+        "Whether `folder` holds all files, by their sizes"
+        for file in self.files:
+            if _size(folder/file.path) != file.size: return False
+        return True
+
 def _find_dataset(store):
     "What the nearest manifest at the prefix of `store`, or above it, lists below the prefix"
     parts = store.prefix.split('/') if store.prefix else []
@@ -390,8 +401,10 @@ def _no_dataset_message(store):
 def _intact_paths(folder, files):
     "Paths of those of `files` that `folder` holds with the right content, and how many were read to find out"
     same_size = [file for file in files if _size(os.path.join(folder, file.path)) == file.size]
-    hashes,n_hashed = _file_hashes(folder, [file.path for file in same_size], 'Comparing')
-    return {file.path for file in same_size if hashes[file.path] == file.sha256}, n_hashed
+    paths = [file.path for file in same_size]
+    hashes,n_hashed = _file_hashes(folder, paths, 'Comparing')
+    intact = {file.path for file in same_size if hashes[file.path] == file.sha256}
+    return intact, n_hashed
 
 def _size(path): return os.path.getsize(path) if os.path.isfile(path) else None
 
@@ -503,7 +516,7 @@ def local_copy(
 
         key = f'{store.url()} {dataset.checksum}'
         make = partial(_download_files, dataset.store, dataset.files)
-        folder = cached(key, make, lambda folder: all(_size(folder/file.path) == file.size for file in dataset.files))
+        folder = cached(key, make, dataset.is_complete_in)
     if dataset.is_single_file: folder /= dataset.files[0].path
     return folder
 

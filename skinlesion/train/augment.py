@@ -55,11 +55,13 @@ def jitter_stain(
     "Change how strongly each image of tissue is stained"
     n, channels = x.shape[:2]
     stains = x.new_tensor(STAIN_DENSITIES if channels == 3 else ((1.,),))
-    factor = 1 + amount*_uniform(x, n, channels)[..., 0]
-    term = amount*_uniform(x, n, channels)[..., 0]
+    factor = 1 + amount*_uniform(x, n, channels).squeeze(-1)
+    term = amount*_uniform(x, n, channels).squeeze(-1)
     to_stains = torch.linalg.inv(stains).T
     density = -x.flatten(2).clamp_min(DARKEST).log_() # n x channels x pixels
-    density = torch.baddbmm(stains.T @ term, stains.T @ (factor*to_stains), density)
+    offset = stains.T @ term
+    mixing = stains.T @ (factor*to_stains)
+    density = torch.baddbmm(offset, mixing, density)
     return density.neg_().exp_().clamp_(0, 1).view_as(x)
 
 # %% ../../nbs/api/31_train.augment.ipynb #61713261
@@ -71,17 +73,20 @@ def add_hair(
     "Paint dark arcs across some of the images"
     n = len(x)
     height, width = x.shape[-2:]
+    half_side = min(height, width)/2 # pixels of a coordinate difference of 1
     rows, cols = _coordinates(x)
     cover = x.new_zeros(n, 1, height, width)
     for _ in range(count):
         radius = 1.5 + _uniform(x, n)
         angle = torch.pi*_uniform(x, n)
         thickness = 0.012 + 0.006*_uniform(x, n)
-        row = _uniform(x, n) + radius*angle.sin() # of the centre; the circle passes through a point of the image
+        # the centre; the circle passes through a point of the image
+        row = _uniform(x, n) + radius*angle.sin()
         col = _uniform(x, n) + radius*angle.cos()
-        from_rim = torch.hypot(rows-row, cols-col).sub_(radius).abs_()
-        hair = ((thickness-from_rim)*min(height, width)/2 + 0.5).clamp_(0, 1)
-        cover = torch.maximum(cover, hair)
+        from_centre = torch.hypot(rows-row, cols-col)
+        from_rim = from_centre.sub_(radius).abs_()
+        hair = (thickness-from_rim)*half_side + 0.5 # with an edge of one pixel
+        cover = torch.maximum(cover, hair.clamp_(0, 1))
     colour = 0.2 + 0.15*_uniform(x, n)
     return torch.lerp(x, colour, cover*_chosen(x, p))
 
@@ -104,8 +109,9 @@ def cut_out(
 def _coordinates(x):
     "Rows and columns of the images of `x`, from -1 to 1"
     height, width = x.shape[-2:]
-    rows = torch.linspace(-1, 1, height, device=x.device, dtype=x.dtype)
-    cols = torch.linspace(-1, 1, width, device=x.device, dtype=x.dtype)
+    like_x = dict(device=x.device, dtype=x.dtype)
+    rows = torch.linspace(-1, 1, height, **like_x)
+    cols = torch.linspace(-1, 1, width, **like_x)
     return rows[:, None], cols
 
 def _chosen(x, p):
@@ -117,7 +123,7 @@ def _chosen(x, p):
 class Preset:
     "What may change in an image without changing its class"
     flips:bool=False # Mirror left and right
-    quarter_turns:bool=False # Turn by 0, 90, 180 or 270 degrees; with `flips` all eight symmetries of the square
+    quarter_turns:bool=False # Turn by 0 to 270 degrees; with `flips` all eight symmetries of the square
     rotate:float=0. # Largest other rotation, degrees
     zoom:tuple=None # Smallest and largest scale
     affine_p:float=1. # Probability of rotation, and of zoom
@@ -130,7 +136,7 @@ class Preset:
 
 PRESETS = {
     'none': Preset(),
-    # quarter turns interpolate nothing; any other rotation blurs an image as no test image is, so few are rotated
+    # quarter turns interpolate nothing; any other rotation blurs an image as no test image is, so it is rare
     'dermoscopy': Preset(
         flips=True,
         quarter_turns=True,
@@ -162,7 +168,8 @@ def _with_fastai(preset):
 
     functions = [move_images]
     if preset.brightness or preset.contrast or preset.tint:
-        functions.append(partial(jitter, brightness=preset.brightness, contrast=preset.contrast, tint=preset.tint))
+        amounts = dict(brightness=preset.brightness, contrast=preset.contrast, tint=preset.tint)
+        functions.append(partial(jitter, **amounts))
     if preset.hair_p: functions.append(partial(add_hair, p=preset.hair_p))
     if preset.patch_p: functions.append(partial(cut_out, p=preset.patch_p))
     if preset.stain: functions.append(partial(jitter_stain, amount=preset.stain))
@@ -176,10 +183,22 @@ def _with_kornia(preset):
     if preset.flips: steps += [K.RandomHorizontalFlip(), K.RandomVerticalFlip()]
     if preset.quarter_turns: steps.append(K.RandomRotation90((0, 3), p=1.))
     if preset.rotate or preset.zoom:
-        steps.append(K.RandomAffine(preset.rotate, scale=preset.zoom, padding_mode='reflection', p=preset.affine_p))
-    if preset.brightness: steps.append(K.RandomBrightness((1-preset.brightness, 1+preset.brightness), p=1.))
-    if preset.contrast: steps.append(K.RandomContrast((1-preset.contrast, 1+preset.contrast), p=1.))
-    if preset.patch_p: steps.append(K.RandomErasing(scale=(0.02, 0.09), ratio=(0.5, 2.), value=0.5, p=preset.patch_p))
+        affine = K.RandomAffine(
+            preset.rotate,
+            scale=preset.zoom,
+            padding_mode='reflection',
+            p=preset.affine_p,
+        )
+        steps.append(affine)
+    if preset.brightness:
+        factors = (1-preset.brightness, 1+preset.brightness)
+        steps.append(K.RandomBrightness(factors, p=1.))
+    if preset.contrast:
+        factors = (1-preset.contrast, 1+preset.contrast)
+        steps.append(K.RandomContrast(factors, p=1.))
+    if preset.patch_p:
+        patch = K.RandomErasing(scale=(0.02, 0.09), ratio=(0.5, 2.), value=0.5, p=preset.patch_p)
+        steps.append(patch)
 
     functions = [K.AugmentationSequential(*steps)]
     if preset.tint: functions.append(partial(jitter, tint=preset.tint))
@@ -210,7 +229,10 @@ def augmentations(
     backend:str='fastai', # Or `kornia`, which the extra of this name installs
 )->list: # fastai batch transforms for images scaled to 0..1, applied in training only
     "The batch transforms of `preset`; `InputError` if there is no such preset or backend"
-    if preset not in PRESETS: raise InputError(f'no augmentation preset {preset!r}; use {", ".join(PRESETS)}')
-    if backend not in BACKENDS: raise InputError(f'no augmentation backend {backend!r}; use {", ".join(BACKENDS)}')
+    if preset not in PRESETS:
+        raise InputError(f'no augmentation preset {preset!r}; use {", ".join(PRESETS)}')
+    if backend not in BACKENDS:
+        raise InputError(f'no augmentation backend {backend!r}; use {", ".join(BACKENDS)}')
     if preset == 'none': return []
-    return [TrainOnly(BACKENDS[backend](PRESETS[preset]))]
+    functions = BACKENDS[backend](PRESETS[preset])
+    return [TrainOnly(functions)]

@@ -26,6 +26,7 @@ from timm.utils import ModelEmaV3
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
+from ..models.inference import plain_channels_last
 from ..models.registry import build_model, is_pretrained
 from ..postprocess import probabilities
 from .losses import lesion_loss, mixing
@@ -41,12 +42,14 @@ def auroc(
     probs = probabilities(logits)
     targets = np.asarray(targets)
     n_classes = probs.shape[1]
-    if not np.isfinite(probs).all() or len(np.unique(targets)) < n_classes: return float('nan')
-    return roc_auc_score(targets, probs[:, 1] if n_classes == 2 else probs, multi_class='ovr')
+    if not np.isfinite(probs).all(): return float('nan')
+    if len(np.unique(targets)) < n_classes: return float('nan')
+    scores = probs[:, 1] if n_classes == 2 else probs
+    return roc_auc_score(targets, scores, multi_class='ovr')
 
 # %% ../../nbs/api/35_train.learner.ipynb #e17be380
 class ThinStrides(TorchFunctionMode):
-    "Within it, a depthwise convolution with a stride is computed without, and rows and columns are left out of its result"
+    "Within it, a depthwise convolution with a stride is computed without, and its result is thinned out"
     def __torch_function__(self, func, types, args=(), kwargs=None):
         "Compute `func`, which is any function of torch"
         kwargs = kwargs or {}
@@ -55,20 +58,25 @@ class ThinStrides(TorchFunctionMode):
         stride = conv.get('stride', 1)
         depthwise = conv.get('groups', 1) == conv['input'].shape[1] > 1
         if not depthwise or not isinstance(stride, tuple) or max(stride) == 1: return func(*args, **kwargs)
+        down, right = stride
         dense = torch.conv2d(**conv | dict(stride=1))
-        return dense[:, :, ::stride[0], ::stride[1]].contiguous(memory_format=torch.channels_last)
+        thinned = dense[:, :, ::down, ::right]
+        return thinned.contiguous(memory_format=torch.channels_last)
 
-_CONV2D_ARGS = ('input', 'weight', 'bias', 'stride', 'padding', 'dilation', 'groups') # of `torch.conv2d`, in their order
+# Of `torch.conv2d`, in their order
+_CONV2D_ARGS = ('input', 'weight', 'bias', 'stride', 'padding', 'dilation', 'groups')
 
 # %% ../../nbs/api/35_train.learner.ipynb #c73f9acc
-ADAMW = partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, fused=True) # with fastai's constants
+# With fastai's constants
+ADAMW = partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, fused=True)
 
 def has_bf16(
     device:torch.device=None, # The CPU if `None`
 )->bool: # Whether it has instructions of its own for them
     "Whether `device` multiplies numbers of 16 bits (bfloat16) faster than those of 32"
-    if device is not None and device.type == 'cuda': return torch.cuda.is_bf16_supported(including_emulation=False)
-    if device is not None and device.type != 'cpu': return False
+    device_type = 'cpu' if device is None else device.type
+    if device_type == 'cuda': return torch.cuda.is_bf16_supported(including_emulation=False)
+    if device_type != 'cpu': return False
     if not hasattr(torch.cpu, 'get_capabilities'): return False # before torch 2.11
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get('avx512_bf16') or capabilities.get('amx_bf16'))
@@ -84,10 +92,11 @@ class AutocastInput(Callback):
 
     def before_batch(self):
         "Convert the batch, and enter the contexts of the forward pass"
-        self.learn.xb = tuple(x.as_subclass(torch.Tensor).contiguous(memory_format=torch.channels_last) for x in self.xb)
+        self.learn.xb = tuple(plain_channels_last(x) for x in self.xb)
         self.learn.yb = tuple(y.as_subclass(torch.Tensor) for y in self.yb)
         device_type = self.x.device.type
-        self.cast.enter_context(torch.autocast(device_type, torch.bfloat16, enabled=self.bf16))
+        autocast = torch.autocast(device_type, torch.bfloat16, enabled=self.bf16)
+        self.cast.enter_context(autocast)
         if self.training and device_type == 'cpu': self.cast.enter_context(ThinStrides())
 
     def after_pred(self):
@@ -138,7 +147,8 @@ def lesion_learner(
     cases = dls.cases
     train_labels = cases.label[cases.split == 'train']
     loss = lesion_loss(train_labels, dls.vocab, imbalance, label_smoothing, focal, dls.soft_labels)
-    bf16 = precision == 'bf16' or precision == 'auto' and has_bf16(dls.device)
+    bf16 = has_bf16(dls.device) if precision == 'auto' else precision == 'bf16'
+    validation_auroc = AccumMetric(auroc, activation='no', flatten=False, to_np=True, name='auroc')
     learn = Learner(
         dls,
         model.to(memory_format=torch.channels_last),
@@ -147,7 +157,7 @@ def lesion_learner(
         splitter=body_and_head,
         lr=lr,
         wd=wd,
-        metrics=[accuracy, AccumMetric(auroc, activation='no', flatten=False, to_np=True, name='auroc')],
+        metrics=[accuracy, validation_auroc],
         cbs=[AutocastInput(bf16), *mixing(mixup, cutmix)],
     )
     learn.pretrained = pretrained and is_pretrained(arch)
@@ -157,10 +167,12 @@ def lesion_learner(
 
 # %% ../../nbs/api/35_train.learner.ipynb #1fdd77db
 def _warn_other_norm(model, spec):
+    if not hasattr(model, 'pretrained_cfg'): return
     expected = model.input_spec
-    if not hasattr(model, 'pretrained_cfg') or (expected.mean, expected.std) == (spec.mean, spec.std): return
-    warnings.warn(f'the network was pretrained with mean {expected.mean} and std {expected.std}, but the loaders use {spec.mean} '
-                  f'and {spec.std}: pass spec=InputSpec(mean=..., std=...) to lesion_dls')
+    if expected.mean == spec.mean and expected.std == spec.std: return
+    warnings.warn(f'the network was pretrained with mean {expected.mean} and std {expected.std}, '
+                  f'but the loaders use {spec.mean} and {spec.std}: '
+                  'pass spec=InputSpec(mean=..., std=...) to lesion_dls')
 
 # %% ../../nbs/api/35_train.learner.ipynb #3c5512a2
 class KeepBest(Callback):
@@ -180,7 +192,7 @@ class KeepBest(Callback):
         "Compare the epoch with the best one so far"
         self.n_epochs += 1
         counts = self.phase == 'probe' or self.pct_train >= LATE_FROM
-        score = self._score() if counts else [-1., self.n_epochs] # an early epoch only until there is a better
+        score = self._score() if counts else [-1., self.n_epochs] # early epochs lose against any that counts
         if self.best_score is None or score > self.best_score:
             self.best_score = score
             self.best_epoch = self.n_epochs-1
@@ -189,9 +201,9 @@ class KeepBest(Callback):
         elif counts: self.waited += 1
 
     def _score(self):
-        area = next(m.value for m in self.recorder.metrics if m.name == 'auroc')
-        loss = float(self.recorder.loss.value)
-        return [0. if np.isnan(area) else float(area), -loss]
+        values = {metric.name: metric.value for metric in self.recorder.metrics}
+        area = float(np.nan_to_num(values['auroc'])) # 0 where a class is absent
+        return [area, -float(self.recorder.loss.value)]
 
     def after_epoch(self):
         "Stop training if there was no improvement for long"
@@ -270,7 +282,7 @@ def fit(
     probe:StartFromProbe=None, # How to fit the probe
     done:list=(), # Phase of each epoch that an earlier, interrupted run has done
 )->KeepBest: # `keep`: the best epoch and its score
-    "Train `learn`: a linear probe if it is pretrained, then the whole network; it ends with the weights of the best epoch"
+    "Train `learn`: first a linear probe if it is pretrained; in the end it has the weights of the best epoch"
     if plan is None: plan = phases(learn.pretrained, epochs, lr)
     if keep is None: keep = KeepBest()
     if probe is None: probe = StartFromProbe(learn.imbalance != 'none', bf16=learn.autocast_input.bf16)

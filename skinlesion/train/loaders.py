@@ -85,7 +85,10 @@ def balanced_order(
 )->list: # Positions in `labels`, as many as there are labels
     "The order of an epoch in which each class comes equally often, give or take one"
     labels = np.asarray(labels)
-    positions_by_class = [np.flatnonzero(labels == c).tolist() for c in np.unique(labels)]
+    positions_by_class = []
+    for label in np.unique(labels):
+        positions = np.flatnonzero(labels == label)
+        positions_by_class.append(positions.tolist())
     rng.shuffle(positions_by_class) # the first ones get one more, where labels cannot be divided evenly
     quota, remainder = divmod(len(labels), len(positions_by_class))
     order = []
@@ -98,27 +101,33 @@ def balanced_order(
 
 # %% ../../nbs/api/33_train.loaders.ipynb #38f63938
 def soft_targets(
-    cases:Cases, # Or a table; of two classes, with the proportion of annotators who chose the label in `agreement`
+    cases:Cases, # Or a table, with `agreement`: the proportion of annotators who chose the label
     classes:list, # All classes
 )->np.ndarray: # Images x classes, float32; rows sum to 1
     "The proportion of the annotators who chose each class"
-    if len(classes) != 2: raise InputError(f'soft labels need two classes, and there are {len(classes)}: leave out soft_labels')
+    if len(classes) != 2:
+        raise InputError(f'soft labels need two classes, and there are {len(classes)}: leave out soft_labels')
     cases = table_of(cases)
-    _check_agreement(cases)
-    agreement = pd.to_numeric(cases.agreement, errors='coerce').to_numpy(np.float32)
-    invalid = ~((agreement >= 0) & (agreement <= 1))
-    if invalid.any():
-        raise InputError(f'{plural(int(invalid.sum()), "image")} of {len(cases)} with an `agreement` that is no proportion from 0 to 1, '
-                         f'such as {truncated_list(cases.path[invalid], 1)}: correct them')
-    is_label = cases.label.to_numpy()[:, None] == np.array(classes)
-    return np.where(is_label, agreement[:, None], 1-agreement[:, None])
+    agreement = _agreement(cases)[:, None]
+    labels = cases.label.to_numpy()[:, None]
+    return np.where(labels == np.array(classes), agreement, 1-agreement)
 
 # %% ../../nbs/api/33_train.loaders.ipynb #52b5f81a
-def _check_agreement(cases):
-    if 'agreement' in cases: return
-    others = [column for column in cases if column not in CASE_COLUMNS]
-    raise InputError('soft labels need a column `agreement`, the proportion of the annotators who chose the label, as MHIST has; '
-                     f'these cases have {truncated_list(others, 6) or "no more than path and label"}: leave out soft_labels')
+def _agreement(cases):
+    "The column `agreement` as numbers, checked"
+    if 'agreement' not in cases:
+        others = [column for column in cases if column not in CASE_COLUMNS]
+        columns = truncated_list(others, 6) or 'no more than path and label'
+        raise InputError('soft labels need a column `agreement`, the proportion of the annotators who chose '
+                         f'the label, as MHIST has; these cases have {columns}: leave out soft_labels')
+    numbers = pd.to_numeric(cases.agreement, errors='coerce').to_numpy(np.float32)
+    invalid = ~((numbers >= 0) & (numbers <= 1))
+    if invalid.any():
+        count = plural(int(invalid.sum()), 'image')
+        example = truncated_list(cases.path[invalid], 1)
+        raise InputError(f'{count} of {len(cases)} with an `agreement` that is no proportion from 0 to 1, '
+                         f'such as {example}: correct them')
+    return numbers
 
 # %% ../../nbs/api/33_train.loaders.ipynb #9efa9083
 class LesionDL(TfmdDL):
@@ -147,7 +156,8 @@ class LesionDL(TfmdDL):
         read_image = self.dataset.tls[0].tfms[0]
         threads = 1 if get_worker_info() else None
         for_images, for_targets = tee(batches) # images are read ahead
-        images = read_image.images.batches((self.rows[positions] for positions in for_images), threads)
+        rows = (self.rows[positions] for positions in for_images)
+        images = read_image.images.batches(rows, threads)
         for x, positions in zip(images, for_targets):
             targets = [t[positions] for t in self.targets]
             yield read_image.as_tensor(x), *targets
@@ -164,26 +174,40 @@ def lesion_dls(
     balanced:bool=False, # Order the training images by `balanced_order`
     soft_labels:bool=False, # Train on `soft_targets`; validation images keep their label
     cache:str='auto', # Where to keep prepared images; see `data.prepared`
-)->DataLoaders: # With `vocab` (classes), `spec`, `cases`, `soft_labels` and `prepared`, the images of all cases
+)->DataLoaders: # With `vocab` (classes), `spec`, `cases`, `soft_labels` and `prepared` (all images)
     "Training and validation loaders over `cases`; `InputError` if there is nothing to train or validate on"
     cases = as_cases(cases)
     if spec is None: spec = InputSpec(size=128)
     if augment is None: augment = load_domain(cases.domain).augment
-    train, valid = [np.flatnonzero(cases.split == split).tolist() for split in ('train', 'valid')]
+    train = np.flatnonzero(cases.split == 'train').tolist()
+    valid = np.flatnonzero(cases.split == 'valid').tolist()
     _check_trainable(cases, train, valid)
     images = prepared(cases, spec, cache)
-    targets = [Column(_targets(cases))] if soft_labels else [Column(cases.label), Categorize(vocab=cases.classes)]
-    datasets = Datasets(range(len(cases)), [[ReadImage(images)], targets], splits=[train, valid], dl_type=LesionDL)
+    if soft_labels: targets = [Column(_soft_or_number(cases))]
+    else: targets = [Column(cases.label), Categorize(vocab=cases.classes)]
+    datasets = Datasets(
+        range(len(cases)),
+        [[ReadImage(images)], targets],
+        splits=[train, valid],
+        dl_type=LesionDL,
+    )
+    batch_transforms = [
+        IntToFloatTensor(),
+        *augmentations(augment, augment_backend),
+        NormaliseBatch(spec),
+    ]
     dls = datasets.dataloaders(
         bs=bs,
         val_bs=2*bs,
         num_workers=num_workers,
         drop_last=len(train) >= bs,
         pin_memory=cuda.is_available(),
-        after_batch=[IntToFloatTensor(), *augmentations(augment, augment_backend), NormaliseBatch(spec)],
+        after_batch=batch_transforms,
     )
     dls.train.rng = random.Random(seed)
-    if balanced: dls.train.shuffle_fn = partial(_balanced_shuffle, dls.train, cases.label[train].tolist())
+    if balanced:
+        train_labels = cases.label[train].tolist()
+        dls.train.shuffle_fn = partial(_balanced_shuffle, dls.train, train_labels)
     dls.spec = spec
     dls.cases = cases
     dls.vocab = cases.classes
@@ -194,16 +218,22 @@ def lesion_dls(
 # %% ../../nbs/api/33_train.loaders.ipynb #25ae93c8
 def _balanced_shuffle(dl, labels, _): return balanced_order(labels, dl.rng)
 
-def _targets(cases):
+def _soft_or_number(cases):
     "Soft targets of the training images, class numbers of the others"
-    train = np.flatnonzero(cases.split == 'train')
     targets = [tensor(cases.classes.index(label)) for label in cases.label]
-    for row, target in zip(train, soft_targets(cases.table.iloc[train], cases.classes)): targets[row] = from_numpy(target)
+    train = np.flatnonzero(cases.split == 'train')
+    soft = soft_targets(cases.table.iloc[train], cases.classes)
+    for row, target in zip(train, soft):
+        targets[row] = from_numpy(target)
     return targets
 
 def _check_trainable(cases, train, valid):
     for split, rows in (('train', train), ('valid', valid)):
-        if not rows: raise InputError(f'no {split} rows among {len(cases)} cases: use split_cases(cases) first')
-    absent = sorted(set(cases.label) - set(cases.label[train]))
-    if absent: raise InputError(f'no training image of {truncated_list(absent)}: add some to the train part, or drop the class')
+        if rows: continue
+        raise InputError(f'no {split} rows among {len(cases)} cases: use split_cases(cases) first')
+    labels = set(cases.label)
+    absent = sorted(labels - set(cases.label[train]))
+    if absent:
+        raise InputError(f'no training image of {truncated_list(absent)}: '
+                         'add some to the train part, or drop the class')
     if len(train) < 2: raise InputError(f'{len(train)} training images are too few to train on')

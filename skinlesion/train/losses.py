@@ -39,15 +39,17 @@ class LesionLoss(nn.CrossEntropyLoss):
         logits = logits.as_subclass(torch.Tensor) # fastai's subclasses of tensor do not mix
         target = target.as_subclass(torch.Tensor)
         if self.log_prior is not None: logits = logits + self.log_prior
-        return self._focal_loss(logits, target) if self.focal else super().forward(logits, target)
+        if self.focal: return self._focal_loss(logits, target)
+        return super().forward(logits, target)
 
     def _focal_loss(self, logits, target):
         log_p = -F.cross_entropy(logits, target, reduction='none')
         focus = (-torch.expm1(log_p)).clamp_min(1e-6) # 1 - p, exact where p is near 1
-        loss = focus**self.focal * F.cross_entropy(logits, target, self.weight, reduction='none')
+        weighted = F.cross_entropy(logits, target, self.weight, reduction='none')
+        loss = focus**self.focal * weighted
         if self.reduction == 'none': return loss
-        total_weight = len(loss) if self.weight is None else self.weight[target].sum() # as torch takes a weighted mean
-        return loss.sum()/total_weight
+        if self.weight is None: return loss.sum()/len(loss)
+        return loss.sum()/self.weight[target].sum() # as torch takes a weighted mean
 
     def activation(self,
         logits:torch.Tensor, # Images x classes
@@ -122,7 +124,8 @@ def lesion_loss(
     soft_labels:bool=False, # Whether training targets are proportions of annotators
 )->LesionLoss:
     "The loss for training images with `labels`"
-    if imbalance not in IMBALANCE: raise InputError(f'no remedy for imbalance {imbalance!r}; use {", ".join(IMBALANCE)}')
+    if imbalance not in IMBALANCE:
+        raise InputError(f'no remedy for imbalance {imbalance!r}; use {", ".join(IMBALANCE)}')
     check_together(imbalance, label_smoothing, focal, soft_labels)
     weight = log_prior = None
     if imbalance == 'weighted': weight = class_weights(labels, classes)

@@ -1,4 +1,4 @@
-"""A linear probe: logistic regression on the embeddings of a frozen network, as the head that fine-tuning starts from
+"""A linear probe: logistic regression on the embeddings of a frozen network, from which fine-tuning starts
 
 Docs: https://skinlesion.github.io/skinlesion/api/train.probe.html.md"""
 
@@ -19,7 +19,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.class_weight import compute_sample_weight
 
-from ..models.inference import run_batches
+from ..models.inference import plain_channels_last, run_batches
 from .distributed import all_gather
 
 # %% ../../nbs/api/34_train.probe.ipynb #d88cf5aa
@@ -29,7 +29,7 @@ class Probe:
     weight:np.ndarray # Classes x features
     bias:np.ndarray # One a class
     C:float # Of `C_GRID`, as chosen
-    loss:float # Cross-entropy in cross-validation; NaN where a class has one group only, so that there can be none
+    loss:float # Cross-entropy in cross-validation; NaN where a class has one group only
 
 def fit_probe(
     features:np.ndarray, # Images x features
@@ -41,17 +41,24 @@ def fit_probe(
 )->Probe:
     "Logistic regression on `features`, with the penalty that is best in cross-validation"
     targets = np.asarray(targets)
+    groups = np.asarray(groups)
     mean = features.mean(0)
     scale = np.sqrt(features.var(0).mean()) or 1.
     x = (features-mean)/scale
     sample_weight = compute_sample_weight('balanced' if balanced else None, targets)
-    C, loss = choose_penalty(x, targets, np.asarray(groups), sample_weight, folds, seed)
+    C, loss = choose_penalty(x, targets, groups, sample_weight, folds, seed)
     model = _logistic(C).fit(x, targets, sample_weight)
-    weight, bias = model.coef_, model.intercept_
+    weight = model.coef_
+    bias = model.intercept_
     if len(weight) == 1: # of two classes scikit-learn keeps only the difference
         weight = np.concatenate([-weight/2, weight/2])
         bias = np.concatenate([-bias/2, bias/2])
-    return Probe(weight/scale, bias - weight@mean/scale, C, loss)
+    return Probe(
+        weight=weight/scale,
+        bias=bias - weight@mean/scale,
+        C=C,
+        loss=loss,
+    )
 
 # %% ../../nbs/api/34_train.probe.ipynb #41fbbc5f
 C_GRID = tuple(10**(k/2) for k in range(-10, 5)) # of scikit-learn's `C`, the inverse of the penalty
@@ -65,22 +72,26 @@ def choose_penalty(
     seed:int, # Fixes the folds
 )->tuple: # `C`, and its cross-entropy on held-out images: NaN where there can be no cross-validation
     "The element of `C_GRID` that is best in cross-validation"
-    groups_of_rarest = min(len(set(groups[y == k])) for k in set(y))
-    folds = min(folds, groups_of_rarest)
+    for class_number in set(y):
+        groups_of_class = set(groups[y == class_number])
+        folds = min(folds, len(groups_of_class))
     if folds < 2: return C_GRID[len(C_GRID)//2], float('nan')
-    parts = list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(x, y, groups))
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    parts = list(splitter.split(x, y, groups))
     models = [_logistic(0) for _ in parts]
-    best_C, best_loss = None, float('inf')
+    best = None, float('inf')
     for C in C_GRID:
         losses = []
         for model, (train, held_out) in zip(models, parts):
-            model.set_params(C=C).fit(x[train], y[train], sample_weight[train])
+            model.set_params(C=C)
+            model.fit(x[train], y[train], sample_weight[train])
             probs = model.predict_proba(x[held_out])
-            losses.append(log_loss(y[held_out], probs, sample_weight=sample_weight[held_out], labels=model.classes_))
+            weights = sample_weight[held_out]
+            losses.append(log_loss(y[held_out], probs, sample_weight=weights, labels=model.classes_))
         loss = np.mean(losses)
-        if loss >= best_loss: break
-        best_C, best_loss = C, loss
-    return best_C, best_loss
+        if loss >= best[1]: break
+        best = C, loss
+    return best
 
 def _logistic(C): return LogisticRegression(C=C, max_iter=500, warm_start=True)
 
@@ -92,7 +103,7 @@ def embed(
 )->np.ndarray: # Images x features, in the order of `dls.train_ds`
     "The input of the head of `model` for each training image"
     loader = dls.valid.new(dls.train_ds)
-    batches = (x.as_subclass(torch.Tensor).contiguous(memory_format=torch.channels_last) for x, *_ in loader)
+    batches = (plain_channels_last(x) for x, *_ in loader)
     n_images = -(-len(dls.train_ds)//max(1, num_distrib())) # of this process
     with dls.train_ds.set_split_idx(1): # as validation images: no augmentation
         _, embeddings = run_batches(model, batches, n_images, 'embedding training images', bf16)

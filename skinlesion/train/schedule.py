@@ -31,8 +31,8 @@ def phases(
     epochs = epochs or defaults['epochs']
     lr = lr or defaults['lr']
     if not pretrained: return [('all', epochs, lr)]
-    plan = [('all', epochs, slice(lr*body_lr, lr))]
-    return [('probe', 1, 0.), *plan] if probe else plan
+    fine_tuning = ('all', epochs, slice(lr*body_lr, lr))
+    return [('probe', 1, 0.), fine_tuning] if probe else [fine_tuning]
 
 # %% ../../nbs/api/31_train.schedule.ipynb #bd1e9491
 LATE_FROM = 2/3 + 1e-6 # proportion of a schedule from which an epoch counts; a sum of floats is never exact
@@ -41,7 +41,7 @@ def late_epochs(
     epochs:int, # Of the schedule
 )->int: # How many of them count
     "Epochs in the last third of a schedule of `epochs`"
-    return sum((epoch+1)/epochs >= LATE_FROM for epoch in range(epochs))
+    return sum(n_done/epochs >= LATE_FROM for n_done in range(1, epochs+1))
 
 # %% ../../nbs/api/31_train.schedule.ipynb #8b2f08d4
 def check_patience(
@@ -54,5 +54,7 @@ def check_patience(
     n_late = late_epochs(epochs)
     limit = n_late-1 if earlier else n_late-2 # after the probe, or else after the first epoch that counts
     if patience <= limit: return
-    advice = f'set it to {limit} or less, or leave it out' if limit > 0 else 'leave it out, or train for more epochs'
-    raise InputError(f'patience {patience} can never stop training: of {epochs} epochs the last {n_late} count; {advice}')
+    advice = 'leave it out, or train for more epochs'
+    if limit > 0: advice = f'set it to {limit} or less, or leave it out'
+    raise InputError(f'patience {patience} can never stop training: '
+                     f'of {epochs} epochs the last {n_late} count; {advice}')

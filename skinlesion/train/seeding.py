@@ -38,8 +38,9 @@ def set_rng_state(
 ):
     "Restore the generators to `state`; those of the GPUs only if there are as many GPUs as before"
     name, keys, *position = state['numpy']
+    keys = keys.numpy().astype(np.uint32)
     random.setstate(state['python'])
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *position))
+    np.random.set_state((name, keys, *position))
     torch.set_rng_state(state['torch'])
     cuda_states = state.get('cuda', [])
     if len(cuda_states) == torch.cuda.device_count(): torch.cuda.set_rng_state_all(cuda_states)
