@@ -55,6 +55,7 @@ from .evaluate.conformal import *
 from .evaluate.operating import *
 from .evaluate.properties import *
 from .evaluate.subgroups import *
+from .evaluate.captions import *
 from .evaluate.activations import *
 from .evaluate.errors import *
 from .evaluate.robustness import *
