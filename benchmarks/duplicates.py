@@ -68,7 +68,7 @@ def plant(files, out):
 def found_in(files, planted, similar):
     pairs = dup.find_duplicates(scan_images(files + [c for _,c,_ in planted]), min_similarity=similar)
     n = {f: i for i,f in enumerate(files)}
-    source = list(range(len(files))) + [n[f] for f,_,_ in planted] # which picture each row shows
+    source = list(range(len(files))) + [n[f] for f,_,_ in planted] # which image each row shows
     return pairs.assign(a=[source[i] for i in pairs.i], b=[source[j] for j in pairs.j])
 
 def score(pairs, planted, n, similar):
@@ -92,7 +92,7 @@ def quality(data):
     grid = np.arange(0.45, 0.9, 0.05).round(2)
     scores = {float(s): score(pairs, planted, n, s)[:2] for s in grid}
     recalls = {s: recall.mean() for s,(recall,_) in scores.items()}
-    similar = max(s for s,r in recalls.items() if r >= max(recalls.values()) - 0.002) # the fewest false alarms that cost no recall
+    similar = max(s for s,r in recalls.items() if r >= max(recalls.values()) - 0.002) # the fewest false positives that cost no recall
     print(f'first half: threshold {similar:.2f} (module: {dup.MIN_SIMILARITY})')
     for s,(recall,precision) in scores.items(): print(f'  {s:.2f}: recall {recall.mean():.4f}, least of a kind {recall.min():.4f}, precision {precision:.4f}')
     pairs,planted,n,half = halves[1]
@@ -106,7 +106,7 @@ def quality(data):
     prepared(half[:400])
 
 def prepared(files):
-    "Two sets from 4:3 pictures: one cropped to the square in the middle, one squashed to a square"
+    "Two sets from 4:3 images: one cropped to the square in the middle, one squashed to a square"
     with tempfile.TemporaryDirectory() as tmp:
         ways = dict(crop=lambda o: ImageOps.fit(o, (168, 168)), squash=lambda o: o.resize((168, 168)))
         sets = [[save(way(part(Image.open(f).convert('RGB'), 0, .125, 1, .875)), Path(tmp)/f'{name}_{f.name}') for f in files] for name,way in ways.items()]
@@ -116,7 +116,7 @@ def prepared(files):
     print(f'two sets of {len(files)}, cropped and squashed: recall {right.sum()/len(files):.4f}, precision {right.mean():.4f}')
 
 def blends(files, n, out):
-    "`n` different pictures: mixtures of two images, 224 pixels a side"
+    "`n` different images: blends of two images, 224 pixels a side"
     rng = np.random.default_rng(0)
     def one(i, a, b, share):
         x,y = (Image.open(files[k]).convert('RGB').resize((224, 224)) for k in (a, b))
@@ -128,8 +128,8 @@ def blends(files, n, out):
 def growth(files, sizes):
     "Seconds and memory of each part of an audit, a row for each of `sizes`"
     with tempfile.TemporaryDirectory() as tmp:
-        drawn = [str(f) for f in blends(files, max(sizes), Path(tmp))]
-        return pd.DataFrame([audit_times(drawn[:n]) for n in sizes])
+        blended = [str(f) for f in blends(files, max(sizes), Path(tmp))]
+        return pd.DataFrame([audit_times(blended[:n]) for n in sizes])
 
 def audit_times(files):
     cases = pd.DataFrame(dict(path=files, label=np.random.default_rng(0).choice(['nv', 'mel'], len(files)), group=files, split=''))
@@ -149,7 +149,7 @@ def timed(step):
 def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss/1024
 
 def million(files, n):
-    "Search for copies among the waves of `n` pictures, each with all its parts; one in ten is a turned, slightly different copy"
+    "Search for copies among the harmonics of `n` images, each with all its crops; one in ten is a rotated, slightly different copy"
     rng,own = np.random.default_rng(0),dup.circular_harmonics(dup.texture(scan_images(files).greys))
     whole = np.empty((n, *own.shape[1:]), np.complex64)
     for rows in dup._blocks(np.arange(n)):
@@ -165,7 +165,7 @@ def million(files, n):
     partner,found = np.full(n, -2),np.zeros(n, bool)
     partner[copies[0]] = copies[1]
     for rows in dup._blocks(np.arange(n)):
-        every = np.tile(dup.rotation_invariants(whole[rows]), (len(dup.CROPS), 1)) # as many as there are parts
+        every = np.tile(dup.rotation_invariants(whole[rows]), (len(dup.CROPS), 1)) # as many as there are crops
         near = index.search(every, dup._NEIGHBOURS)[1][:len(rows)]
         found[rows] = (near == partner[rows][:,None]).any(1)
     print(f'{n} descriptors: index {built:.0f} s, search {time.monotonic()-start-built:.0f} s, {found[copies[0]].mean():.4f} of the copies are candidates, peak memory {peak():.0f} MB')
@@ -184,8 +184,8 @@ def main():
 def measure(opts):
     if opts.data and not opts.no_quality: quality(opts.data)
     with tempfile.TemporaryDirectory() as tmp:
-        if not opts.data: sample(Path(tmp)/'drawn', n=400, size=224)
-        files = sorted((Path(opts.data)/'images' if opts.data else Path(tmp)/'drawn').rglob('*.jpg'))
+        if not opts.data: sample(Path(tmp)/'synthetic', n=400, size=224)
+        files = sorted((Path(opts.data)/'images' if opts.data else Path(tmp)/'synthetic').rglob('*.jpg'))
         if opts.sizes: growth(files, opts.sizes)
         if opts.million: million(files[:3000], opts.million)
 

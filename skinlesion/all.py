@@ -10,6 +10,7 @@ from .synth.diagnosis import *
 from .synth.tissue import *
 from .synth.xray import *
 from .synth.sets import *
+from .synth.predictions import *
 from .data.files import *
 from .data.cases import *
 from .data.readers import *
@@ -55,6 +56,7 @@ from .evaluate.conformal import *
 from .evaluate.operating import *
 from .evaluate.properties import *
 from .evaluate.subgroups import *
+from .evaluate.captions import *
 from .evaluate.activations import *
 from .evaluate.errors import *
 from .evaluate.robustness import *

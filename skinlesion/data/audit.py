@@ -530,8 +530,8 @@ class Audit:
     def headline(self)->str: # Such as `'120 images audited: 1 finding (1 warning)'`
         "How much was found"
         counts = [f'{n} {severity}' for severity,n in self.counts().items() if n]
-        found = plural(len(self.findings), 'finding')
-        about = f'{found} ({", ".join(counts)})' if counts else 'nothing found'
+        n_findings = plural(len(self.findings), 'finding')
+        about = f'{n_findings} ({", ".join(counts)})' if counts else 'nothing found'
         return f'{plural(self.n, "image")} audited: {about}'
 
     def short(self)->str: # Three lines

@@ -83,7 +83,7 @@ class TableFacts:
 @dataclass(eq=False)
 class Cases(TableFacts):
     "Labelled images of one data set"
-    table:pd.DataFrame # A row per image, with a `RangeIndex`: `path`, `label` (str), `group`, `split`, and what else is known
+    table:pd.DataFrame # A row per image, index 0, 1, 2, ...: `path`, `label` (str), `group`, `split`, and what else is known
     classes:list # All labels, sorted
     positive:str|None = None # The positive class of two; of more, the one asked for
     root:str = '' # The folder, archive, table or address that the images came from

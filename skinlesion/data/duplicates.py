@@ -26,8 +26,10 @@ def texture(
     greys:np.ndarray, # `... x THUMBNAIL_SIDE x THUMBNAIL_SIDE`, 0..255
 )->np.ndarray: # Of the same shape, int8
     "The fine structure of `greys`, with the same contrast everywhere"
-    fine = greys - _blur(greys.astype(np.float32), 4)
-    deviation = np.sqrt(_blur(fine*fine, 6))
+    smooth = _blur(greys.astype(np.float32), 4)
+    fine = greys - smooth
+    variance = _blur(fine*fine, 6)
+    deviation = np.sqrt(variance)
     normalised = fine/(deviation + _NOISE)
     steps = np.rint(normalised*_TEXTURE_SCALE)
     return np.clip(steps, -127, 127).astype(np.int8)
@@ -128,7 +130,8 @@ _ROTATIONS = np.exp(1j*np.arange(N_HARMONICS)[:,None]*_ANGLES).astype(np.complex
 
 def _norms(harmonics):
     flat = harmonics.reshape(len(harmonics), -1)
-    return np.maximum(np.linalg.norm(flat, axis=1), 1e-9)
+    lengths = np.linalg.norm(flat, axis=1)
+    return np.maximum(lengths, 1e-9)
 
 def _best_rotation(first, second):
     "Correlation, angle and whether mirrored, of the best rotation of each of `first` onto its row of `second`"
@@ -148,8 +151,8 @@ MIN_SIMILARITY = 0.75 # correlation from which two textures are of one image
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a005
 _GAUSS_NEWTON_STEPS = 4
 
-def _similarities(first, second, maps):
-    "The correlation of each of `first`, registered from its affine map in `maps` on, with its row of `second`"
+def _registered(first, second, maps):
+    "`maps` improved so that each of `first` fits its row of `second`"
     points = _points(24)
     smooth_first = _blur(first.astype(np.float32), 1)
     smooth_second = _blur(second.astype(np.float32), 1)
@@ -159,7 +162,11 @@ def _similarities(first, second, maps):
     target = _sample_at(smooth_second[...,None], points[:,:2])[...,0]
     for _ in range(_GAUSS_NEWTON_STEPS):
         maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
+    return maps
 
+def _similarities(first, second, maps):
+    "The correlation of each of `first`, registered from its affine map in `maps` on, with its row of `second`"
+    maps = _registered(first, second, maps)
     points = _points(48)
     mapped_points = points @ maps.transpose(0, 2, 1)
     fine_first = _sample_at(_finest(first), mapped_points)[...,0]
@@ -178,9 +185,15 @@ def _initial_maps(crops, angles, mirrored):
     cosine = np.cos(angles)
     sine = np.sin(angles)
     sign = np.where(mirrored, -1, 1)
-    x_row = half_width*cosine, -half_width*sine*sign, centre_x
-    y_row = half_height*sine, half_height*cosine*sign, centre_y
-    maps = np.stack([*x_row, *y_row], 1)
+    entries = [
+        half_width*cosine,
+        -half_width*sine*sign,
+        centre_x,
+        half_height*sine,
+        half_height*cosine*sign,
+        centre_y,
+    ]
+    maps = np.stack(entries, 1)
     return maps.reshape(-1, 2, 3).astype(np.float32)
 
 @cache
@@ -224,14 +237,15 @@ def _sample_at(images, points):
     fraction_x,fraction_y = np.split(position-corner, 2, axis=-1)
     column,row = np.moveaxis(corner, -1, 0)
     first_pixel = np.arange(n)[:,None]*THUMBNAIL_SIDE*THUMBNAIL_SIDE
-    top_left = first_pixel + row*THUMBNAIL_SIDE + column
-    bottom_left = top_left + THUMBNAIL_SIDE
-    pixels = images.reshape(-1, channels)
-    top = _between(pixels[top_left], pixels[top_left+1], fraction_x)
-    bottom = _between(pixels[bottom_left], pixels[bottom_left+1], fraction_x)
+    pixel = first_pixel + row*THUMBNAIL_SIDE + column
+    values = images.reshape(-1, channels)
+    top = _between(values[pixel], values[pixel+1], fraction_x)
+    pixel += THUMBNAIL_SIDE # the row below
+    bottom = _between(values[pixel], values[pixel+1], fraction_x)
     return _between(top, bottom, fraction_y)
 
-def _between(first, second, fraction): return first*(1-fraction) + second*fraction
+def _between(first, second, fraction):
+    return first*(1-fraction) + second*fraction
 
 def _overlap(mapped_points, points):
     "1 for points within the first image and the circle in the second (its corners may be empty), else 0"
@@ -247,9 +261,8 @@ def _weighted_correlation(first, second, weights):
     n = np.maximum(weights.sum(1, keepdims=True), 1)
     first = first - (first*weights).sum(1, keepdims=True)/n
     second = second - (second*weights).sum(1, keepdims=True)/n
-    weighted_first = weights*first
-    covariance = (weighted_first*second).sum(1)
-    first_variance = (weighted_first*first).sum(1)
+    covariance = (weights*first*second).sum(1)
+    first_variance = (weights*first*first).sum(1)
     second_variance = (weights*second*second).sum(1)
     scale = np.sqrt(first_variance*second_variance + 1e-9)
     is_enough = n[:,0] > _MIN_OVERLAP*first.shape[1]
@@ -264,10 +277,16 @@ def find_duplicates(
     "Pairs of files with the same content, and of images that are near-duplicates"
     checksums = _checksums(scan)
     if other is not None: checksums = [*checksums, '', *_checksums(other)]
-    code = code_version('skinlesion.data.duplicates', 'skinlesion.data.scan', 'skinlesion.image')
-    identity = '\n'.join([f'{code} {min_similarity}', *checksums])
+    code = code_version(
+        'skinlesion.data.duplicates',
+        'skinlesion.data.scan',
+        'skinlesion.image',
+    )
+    identity = '\n'.join([code, str(min_similarity), *checksums])
     digest = hashlib.sha256(identity.encode()).hexdigest()
-    def search(): return _search(scan, other, min_similarity).to_dict('list')
+    def search():
+        pairs = _search(scan, other, min_similarity)
+        return pairs.to_dict('list')
     pairs = cached_value(f'duplicates {digest[:40]}', search)
     return pd.DataFrame(pairs).astype(dict(i=int, j=int, kind=object, similarity=float))
 
@@ -295,17 +314,25 @@ def _search(scan, other, min_similarity):
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a011
 def _first_rows(scan):
     "Row of the first file of each content that could be read, by checksum"
-    readable = scan.table[scan.table.reason == ''].drop_duplicates('sha256')
-    return pd.Series(readable.index, readable.sha256)
+    table = scan.table
+    readable = table[table.reason == '']
+    first = readable.drop_duplicates('sha256')
+    return pd.Series(first.index, first.sha256)
 
 def _same_files(scan, other):
     "Each file with the first one of the same content"
-    table = (scan if other is None else other).table
-    checksums = table.sha256[table.reason == '']
-    first = checksums.map(_first_rows(scan))
-    pairs = pd.DataFrame(dict(i=first, j=checksums.index, kind='exact', similarity=1.))
+    copies = scan if other is None else other
+    is_readable = copies.table.reason == ''
+    checksums = copies.table.sha256[is_readable]
+    pairs = pd.DataFrame(dict(
+        i=checksums.map(_first_rows(scan)),
+        j=checksums.index,
+        kind='exact',
+        similarity=1.,
+    ))
     pairs = pairs.dropna().astype(dict(i=int))
-    return pairs if other is not None else pairs[pairs.i != pairs.j]
+    if other is not None: return pairs
+    return pairs[pairs.i != pairs.j]
 
 @dataclass
 class _Textures:
@@ -337,7 +364,8 @@ _REGISTERED = 4 # of all candidates of an image, how many are registered
 
 def _matches(first, second, min_similarity):
     "`i`, `j` and `similarity` where a crop of image i of `first` shows image j of `second`"
-    matches = [pd.DataFrame(dict(i=np.zeros(0, int), j=np.zeros(0, int), similarity=np.zeros(0)))]
+    no_match = pd.DataFrame(dict(i=[], j=[], similarity=[]))
+    matches = [no_match.astype(dict(i=int, j=int))]
     if not len(first) or not len(second): return matches[0]
     blocks = _blocks(second.textures)
     whole = np.concatenate([circular_harmonics(block) for block in blocks])

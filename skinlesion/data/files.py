@@ -122,9 +122,10 @@ def read_table(
 )->pd.DataFrame: # A row per line; missing values of other columns are NaN
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:
+        unquoted = re.sub('"[^"]*"', '', first_line(file))
         how = dict(
             encoding='utf-8-sig',
-            sep=_delimiter(file),
+            sep=max(',;\t|', key=unquoted.count), # what is most often between the names
             skipinitialspace=True,
             keep_default_na=False,
         )
@@ -152,11 +153,6 @@ def first_line(
     except (UnicodeDecodeError, OSError): return ''
 
 # %% ../../nbs/api/10_data.files.ipynb #f9ddd32b
-def _delimiter(file):
-    "What is most often between the names in the first line of `file`, outside quotes"
-    line = re.sub('"[^"]*"', '', first_line(file))
-    return max(',;\t|', key=line.count)
-
 def _check_header(file, names):
     "Refuse a table with one column only, or with two of one name"
     repeated = names[names.duplicated() & (names != '')]

@@ -17,8 +17,8 @@ from ..core import IMAGE_SUFFIXES, InputError, truncated_list
 from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
                                    to_binary)
 from .files import TABLE_SUFFIXES, list_files, open_zips, unpacked
-from .readers import (HAM_SIDES, is_csv, is_ham10000, is_mhist, is_xray, read_csv, read_folder,
-                                     read_ham10000, read_mhist, read_xray)
+from .readers import (HAM_BINARY_CLASSES, is_csv, is_ham10000, is_mhist, is_xray, read_csv,
+                                     read_folder, read_ham10000, read_mhist, read_xray)
 from .scan import scan_images
 from ..domains.profile import guess_domain, load_domain
 from ..store.s3 import local_copy
@@ -30,8 +30,8 @@ class Layout:
     read:Callable # Files of a source, as `list_files` gives them, to `ReadResult`
     fits:Callable # Files of a source to whether they are laid out so
     needs:str # What makes a source one of these, for messages
-    sides:dict = field(default_factory=dict) # Class to side, for target `binary`; empty where there are none
-    proportions:dict = field(default_factory=dict) # Of `valid` and `test`, where not those of `split_cases`; 0..1
+    binary_classes:dict = field(default_factory=dict) # Class to one of two, for target `binary`; may be empty
+    proportions:dict = field(default_factory=dict) # Of `valid` and `test`, 0..1, if not those of `split_cases`
 
 # In the order in which they are tried
 LAYOUTS = {
@@ -39,7 +39,7 @@ LAYOUTS = {
         read_ham10000,
         is_ham10000,
         'a table HAM10000_metadata or ISIC_..._GroundTruth.csv next to its images',
-        sides=HAM_SIDES,
+        binary_classes=HAM_BINARY_CLASSES,
     ),
     'mhist': Layout(
         read_mhist,
@@ -69,10 +69,18 @@ def source_files(
     data, # A folder, a .zip, a csv table or s3://bucket/prefix
 )->dict: # Path below the source, with `/` between folders, to path; as from `list_files`
     "All files of a source; of a csv table of our own form, the table alone"
-    path = _local_source(str(data))
+    path = str(data)
+    folder,_,name = path.rpartition('/')
+    is_table = name.lower().endswith(TABLE_SUFFIXES)
+    if path.startswith('s3://') and is_table: # with its images
+        path = f'{local_copy(folder)}/{name}'
+    else: path = str(local_copy(path))
     if not os.path.exists(path): raise InputError(f'{data}: no such file or folder')
     if path.lower().endswith('.zip') and os.path.isfile(path): path = unpacked(path)
-    if os.path.isdir(path): return _with_zipped_tables(list_files(path))
+    if os.path.isdir(path):
+        files = list_files(path)
+        is_one_zip = len(files) == 1
+        return open_zips(files, lambda zip_path: is_one_zip or _may_hold_table(zip_path))
     if not path.lower().endswith(TABLE_SUFFIXES):
         raise InputError(f'{data}: neither a folder, a .zip nor a .csv table')
     table = {os.path.basename(path): path}
@@ -81,19 +89,9 @@ def source_files(
     if not is_published: return table
     return list_files(os.path.dirname(path) or '.')
 
-def _local_source(data):
-    "`data` on this computer; a table in S3 comes with its images"
-    folder,_,name = data.rpartition('/')
-    is_table = name.lower().endswith(TABLE_SUFFIXES)
-    if data.startswith('s3://') and is_table: return f'{local_copy(folder)}/{name}'
-    return str(local_copy(data))
-
-def _with_zipped_tables(files):
-    "`files`, with what is in zips that hold the table of a set, or all of it"
-    def is_needed(zip_path):
-        name = os.path.basename(zip_path).lower()
-        return len(files) == 1 or 'groundtruth' in name or 'metadata' in name
-    return open_zips(files, is_needed)
+def _may_hold_table(zip_path):
+    name = os.path.basename(zip_path).lower()
+    return 'groundtruth' in name or 'metadata' in name
 
 # %% ../../nbs/api/13_data.layouts.ipynb #18a2cf8a
 def read_layout(
@@ -118,10 +116,10 @@ def read_cases(
     data, # A folder, a .zip, a csv table or s3://bucket/prefix
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     positive:str=None, # The positive class; see `pick_positive`
-    target:str=None, # `binary` makes two classes: by the layout's sides, or those named by `positive` against the rest
+    target:str=None, # `binary` makes two classes: the layout's own, or those named by `positive` against the rest
     strict:bool=False, # Refuse the set if a file is no usable image, instead of leaving that file out
     columns=None, # For csv tables: see `read_csv`
-    mapping:dict=None, # New class of classes, such as `{'akiec': 'benign'}`; with `target`, over the layout's sides
+    mapping:dict=None, # New class of classes, such as `{'akiec': 'benign'}`; with `target`, over the layout's own
     check:bool=True, # Decode every image first; else there is no data hash
     domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
 )->Cases: # With a `split` only where the source fixes one
@@ -134,7 +132,11 @@ def read_cases(
         raise InputError(f'{data}: {skipped_text(cases.skipped)}; remove or mend them, or leave out --strict')
     if not len(cases):
         raise InputError(f'{data}: no image is left; {skipped_text(cases.skipped)}')
-    cases = _with_domain(cases, domain)
+    if domain is None:
+        domain = guess_domain(name, cases.classes)
+        title = load_domain(domain).title
+        cases.notes.append(f'the images are taken to be {title} (domain {domain}, by the layout and the class names)')
+    cases = replace(cases, domain=domain)
     cases = _to_target(cases, target, positive, mapping or {})
     if len(cases.classes) < 2:
         raise InputError(
@@ -179,27 +181,19 @@ def _checked(cases):
     )
 
 # %% ../../nbs/api/13_data.layouts.ipynb #080e4fa0
-def _with_domain(cases, domain):
-    "`cases` with the domain asked for, or the guessed one and a note on it"
-    if domain is not None: return replace(cases, domain=domain)
-    domain = guess_domain(cases.layout, cases.classes)
-    title = load_domain(domain).title
-    note = f'the images are taken to be {title} (domain {domain}, by the layout and the class names)'
-    return replace(cases, domain=domain, notes=[*cases.notes, note])
-
 def _to_target(cases, target, positive, mapping):
     "`cases` with the classes asked for, and the positive one"
     if target not in (None, 'binary'):
         raise InputError(f"no target {target!r}; use 'binary' or leave it out")
-    sides = LAYOUTS[cases.layout].sides
-    unknown = sorted(set(mapping) - {*cases.classes, *sides})
+    binary_classes = LAYOUTS[cases.layout].binary_classes
+    unknown = sorted(set(mapping) - {*cases.classes, *binary_classes})
     if unknown:
         raise InputError(
             f'the mapping names {truncated_list(unknown)}, which is no class; '
             f'the classes are {truncated_list(cases.classes, 10)}'
         )
     if target == 'binary':
-        mapping = sides | mapping
+        mapping = binary_classes | mapping
         new_classes = sorted(set(mapping.values()))
         if len(new_classes) > 2:
             raise InputError(

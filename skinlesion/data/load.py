@@ -32,25 +32,19 @@ def load_cases(
 )->Cases: # With a split
     "Read and split `data`, with copies of one image on one side or dropped"
     cases = read_cases(data, layout, positive, target, strict, columns, mapping, check or drop, domain)
-    if drop: cases = _without_duplicates(cases)
+    had_train = (cases.split == 'train').any()
+    if drop: cases = drop_duplicates(cases)
+    if had_train and not (cases.split == 'train').any():
+        raise InputError(
+            f'{data}: each group of its train part has images in another part too, '
+            'and nothing would be left to train on; '
+            'split it anew: give a table without the column `split`'
+        )
     groups = portable_groups(cases)
     if check and not drop:
         pairs = duplicate_images(cases)
         groups = merged_groups(cases.assign(group=groups), pairs)
     return split_cases(cases, valid, test, seed, groups)
-
-def _without_duplicates(cases):
-    "`cases` without copies; an `InputError` if nothing of a train part that the source fixes is left"
-    result = drop_duplicates(cases)
-    had_train = (cases.split == 'train').any()
-    has_train = (result.split == 'train').any()
-    if had_train and not has_train:
-        raise InputError(
-            f'{cases.root}: each group of its train part has images in another part too, '
-            'and nothing would be left to train on; '
-            'split it anew: give a table without the column `split`'
-        )
-    return result
 
 # %% ../../nbs/api/16_data.load.ipynb #d2b42a59
 def cases_text(

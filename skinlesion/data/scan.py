@@ -186,26 +186,19 @@ def scan_images(
         positions = {}
         for i,key in enumerate(keys):
             positions.setdefault(key, []).append(i)
-        for key,value in kept.get(stamps):
-            for i in positions[key]: rows[i] = _unpack(value, greys[i])
+        for key,value in kept.get(stamps): # the thumbnail, then the facts
+            for i in positions[key]:
+                greys[i].flat = np.frombuffer(value, np.uint8, count=greys[i].size)
+                rows[i] = json.loads(value[greys[i].size:])
         new = [i for i,row in enumerate(rows) if row is None]
         new_paths = [paths[i] for i in new]
         with ThreadPoolExecutor(n_cores()) as pool, Progress(len(new), 'scanning images') as bar:
             for i,facts in zip(new, pool.map(scan_file, new_paths)):
                 greys[i] = facts.pop('grey', 0)
                 rows[i] = [facts.get(name) for name in _FACT_NAMES]
-                kept.put(keys[i], stamps[keys[i]], _pack(rows[i], greys[i]))
+                value = greys[i].tobytes() + json.dumps(rows[i]).encode()
+                kept.put(keys[i], stamps[keys[i]], value)
                 bar.update()
     table = pd.DataFrame(rows, columns=_FACT_NAMES)
     table.insert(0, 'path', paths)
     return Scan(table, greys)
-
-# %% ../../nbs/api/11_data.scan.ipynb #99689616
-def _pack(row, grey):
-    "Facts and thumbnail of one file as bytes"
-    return grey.tobytes() + json.dumps(row).encode()
-
-def _unpack(value, grey):
-    "The facts in `value`; its thumbnail is written into `grey`"
-    grey.flat = np.frombuffer(value, np.uint8, count=grey.size)
-    return json.loads(value[grey.size:])

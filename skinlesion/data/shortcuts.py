@@ -121,7 +121,7 @@ def shortcut_score(
     folds:int=5, # At most; fewer where a class has fewer groups
     resamples:int=200, # Bootstrap samples of the groups
     seed:int=42, # Fixes folds, permutations and bootstrap samples
-)->Shortcut|None: # `None` where nothing differs between the images, or a class is in one group only
+)->Shortcut|None: # `None` where nothing differs between the images, or a class has a single group
     "How well the label of `cases` can be predicted from `features`, and from which of them"
     if features not in FEATURE_SETS:
         raise InputError(f'no feature set {features!r}; use one of {", ".join(FEATURE_SETS)}')

@@ -118,7 +118,7 @@ def _check_proportions(valid, test):
         raise InputError(f'valid and test are {valid} and {test} and leave nothing to train on')
 
 def _fill_splits(table, proportions, seed):
-    "The split of each row of `table`: the one that it has, or one that is drawn by group"
+    "The split of each row of `table`: the one that it has, or one by group, at random"
     split = table.split.replace('', 'train')
     has_fixed_test = (split == 'test').any()
     for name in ('test', 'valid'):

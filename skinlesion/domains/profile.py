@@ -8,6 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/domains.profile.html.md"""
 __all__ = ['DOMAINS', 'Domain', 'load_domain', 'guess_domain']
 
 # %% ../../nbs/api/09_domains.profile.ipynb #108dc916
+import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -38,6 +39,19 @@ class Domain:
     lesion_masks:bool # Whether a lesion can be told from skin, for the section on attention
     layouts:tuple # Layouts whose images are of this domain
     classes:tuple # Class names, in lower case, that are of this domain
+
+    @property
+    def groups(self)->str:
+        "What images are grouped by, as text: `lesions or patients`, or `patients`"
+        return 'patients' if self.group == 'patient' else f'{self.group}s or patients'
+
+    def adapt(self,
+        text:str, # Such as `of 20 lesions or patients`
+    )->str: # Such as `of 20 patients`
+        "`text`, written for lesions, in words of this domain"
+        if self.group == 'lesion': return text
+        text = re.sub(r'\blesions? or (patients?)\b', r'\1', text)
+        return re.sub(r'\b(validation|drawing|resampling|the|each|of) lesion(s?)\b', r'\1 patient\2', text)
 
 # %% ../../nbs/api/09_domains.profile.ipynb #41de84a7
 @cache

@@ -1,4 +1,4 @@
-"""What a run can answer of CLAIM and TRIPOD+AI, and what a person must
+"""What a run can answer of CLAIM and TRIPOD+AI, and what is left to the author
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.checklist.html.md"""
 
@@ -14,73 +14,120 @@ from importlib.resources import files
 
 import pandas as pd
 
-from .metrics import METRICS, interval_text
+from ..domains.profile import load_domain
+from .metrics import interval_text
 from .section import Grid, Section
+from ..score_names import METRICS
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #197acc60
 STANDARDS = dict(claim='CLAIM (2020)', tripod_ai='TRIPOD+AI (2024)')
-PERSON = 'To be answered by a person.'
+LEFT_TO_AUTHOR = 'To be answered by the author.'
 
 @cache
-def _items(): return tomllib.loads(files('skinlesion.evaluate').joinpath('checklist.toml').read_text(encoding='utf8'))
+def _items():
+    text = files('skinlesion.evaluate').joinpath('checklist.toml').read_text(encoding='utf8')
+    return tomllib.loads(text)
 
-def _joined(about, *names):
-    return '; '.join(f'{n}: {about[n]}' for n in names if n in about)
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #a6a0b7c7
+ABOUT_FACTS = { # fact -> entries of `about` that state it
+    'preparation': ('Input',),
+    'model': ('Architecture', 'Input'),
+    'left_out': ('Files left out',),
+    'versions': ('Versions',),
+    'initial': ('Architecture', 'Seed'),
+    'split': ('Images',),
+    'training': ('Augmentation', 'Loss', 'Imbalance', 'Epochs', 'Seed'),
+    'selection': ('Epochs',),
+    'ensemble': ('Folds',),
+    'imbalance': ('Imbalance',),
+    'recalibration': ('Temperature', 'Log loss by it'),
+}
 
-def _facts(m, sections, about, audit):
-    "Name of a fact -> what is known of it, or nothing"
-    told = {s.name: s.text for s in sections if not s.missing}
-    known = {s.name: s.data for s in sections if not s.missing}
-    if not known.get('operating', {}).get('chosen'): told.pop('operating', None) # its text says that nothing was chosen
+def _run_facts(about):
+    facts = {}
+    for fact,names in ABOUT_FACTS.items(): facts[fact] = '; '.join(f'{name}: {about[name]}' for name in names if name in about)
+    facts['predictors'],facts['output'] = '',''
+    if 'Architecture' in about:
+        facts['ensemble'] = facts['ensemble'] or 'One network.'
+        facts['predictors'] = 'The pixels of one image; nothing else of the patient.'
+        facts['output'] = 'The softmax of the logits of the network.'
+        if 'Temperature' in about: facts['output'] += f' Temperature: {about["Temperature"]}.'
+    return facts
+
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #f3b23a87
+PERFORMANCE_SCORES = ('auroc', 'macro_auroc', 'balanced_accuracy', 'sensitivity', 'specificity')
+
+def _score_facts(m, domain):
     counts = ', '.join(f'{sum(row):,} {c}' for c,row in zip(m['classes'], m['confusion']))
-    groups = 'each image taken as independent' if m['groups'] == m['n'] else f"{m['groups']:,} groups (lesions or patients)"
-    scores = [k for k in ('auroc', 'macro_auroc', 'balanced_accuracy', 'sensitivity', 'specificity') if k in m['metrics']]
-    performance = '; '.join(f"{METRICS[k][0]} {interval_text(m['metrics'][k])}" for k in scores) + '.'
-    return dict(
-        preparation=_joined(about, 'Input'), model=_joined(about, 'Architecture', 'Input'),
-        left_out=_joined(about, 'Files left out'), versions=_joined(about, 'Versions'), initial=_joined(about, 'Architecture', 'Seed'),
-        split=_joined(about, 'Images'), training=_joined(about, 'Augmentation', 'Loss', 'Imbalance', 'Epochs', 'Seed'),
-        selection=_joined(about, 'Epochs'), ensemble=_joined(about, 'Folds') or ('One network.' if 'Architecture' in about else ''),
-        imbalance=_joined(about, 'Imbalance'), recalibration=_joined(about, 'Temperature', 'Log loss by it'),
-        disjoint=_audited(audit), flow=f"{m['n']:,} {m['split'] + ' ' if m['split'] else ''}images were judged: {counts}; {groups}.",
-        predictors='The pixels of one image; nothing else of the patient.' if 'Architecture' in about else '',
-        metrics=', '.join(METRICS[k][0] for k in m['metrics']) + '.',
-        uncertainty=f"{100*m['confidence']:g}% intervals by resampling groups {m['resamples']:,} times (seed {m['seed']}).",
-        performance=performance, performance_by=f"{performance} {told['subgroups']}" if 'subgroups' in told else '',
-        output='The softmax of the logits of the network.' + (f" {_joined(about, 'Temperature')}." if 'Temperature' in about else '') if 'Architecture' in about else '',
-        limits=' '.join(t for t in (told.get('subgroups'), told.get('ood'), told.get('attention')) if t),
-        **{k: told.get(k, '') for k in ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')})
+    units = load_domain(domain).groups
+    groups = f'{m["groups"]:,} groups ({units})'
+    if m['groups'] == m['n']: groups = f'images treated as independent, without ids of {units}'
+    split = f'{m["split"]} ' if m['split'] else ''
+    scores = [f'{METRICS[name][0]} {interval_text(m["metrics"][name])}' for name in PERFORMANCE_SCORES if name in m['metrics']]
+    return {
+        'flow': f'{m["n"]:,} {split}images were evaluated: {counts}; {groups}.',
+        'metrics': f'{", ".join(METRICS[name][0] for name in m["metrics"])}.',
+        'uncertainty': f'{100*m["confidence"]:g}% intervals by resampling groups {m["resamples"]:,} times (seed {m["seed"]}).',
+        'performance': f'{"; ".join(scores)}.',
+    }
 
-def _audited(audit):
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #b05387ca
+SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')
+
+def _section_facts(sections, performance):
+    texts = {section.name: section.text for section in sections if not section.missing}
+    for section in sections:
+        if section.name == 'operating' and not section.data.get('chosen'): texts.pop('operating', None)
+    facts = {name: texts.get(name, '') for name in SECTION_FACTS}
+    facts['performance_by'] = f'{performance} {texts["subgroups"]}' if 'subgroups' in texts else ''
+    facts['limits'] = ' '.join(texts[name] for name in ('subgroups', 'ood', 'attention') if texts.get(name))
+    return facts
+
+def _disjoint_fact(audit):
+    "At which level the splits are disjoint, by the audit of the data"
     if audit is None: return ''
-    leaks = audit.leaks()
-    return ('By lesion or patient where that is known, else by image; ' +
-            ('; '.join(f.summary for f in leaks) if leaks else 'the audit found no group and no copy of an image on two sides') + '.')
+    leaks = [finding.summary for finding in audit.leaks()]
+    text = '; '.join(leaks) if leaks else 'the audit detected no group and no copy of an image in two splits'
+    return f'By lesion or patient where that is known, else by image; {text}.'
+
+def _facts(m, sections, about, audit, domain):
+    "Name of a fact -> what is known of it, or nothing"
+    facts = _run_facts(about) | _score_facts(m, domain)
+    facts |= _section_facts(sections, facts['performance'])
+    facts['disjoint'] = _disjoint_fact(audit)
+    return facts
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #179c536e
 def checklist(
     m:dict, # From `metrics`
     sections:list=(), # Of the report, `Section`
     about:dict|None=None, # What is known of the run: name -> text
-    audit=None, # Of the data that the model was trained on
-)->pd.DataFrame: # Columns standard, item, topic, answer; the answer is `PERSON` where the run knows none
+    audit=None, # Of the data that the model was trained on, from `audit`
+    domain:str='other', # A name in `domains.profile.DOMAINS`
+)->pd.DataFrame: # Columns standard, item, topic, answer; the answer is `LEFT_TO_AUTHOR` where the run knows none
     "Each item of CLAIM and TRIPOD+AI, and what the run says to it"
-    facts = _facts(m, sections, about or {}, audit)
-    return pd.DataFrame([dict(standard=s, item=i, topic=t, answer=facts[f] if f and facts[f] else PERSON) for s,rows in _items().items() for i,t,f in rows])
+    facts = _facts(m, sections, about or {}, audit, domain)
+    rows = []
+    for standard,items in _items().items():
+        for item,topic,fact in items:
+            answer = facts[fact] if fact else ''
+            rows.append(dict(standard=standard, item=item, topic=topic, answer=answer or LEFT_TO_AUTHOR))
+    return pd.DataFrame(rows)
 
 def checklist_sections(
     table:pd.DataFrame, # From `checklist`
 )->list: # Of `Section`, one for each guideline
-    "The checklist as a page"
-    return [_standard(STANDARDS[s], s, rows) for s,rows in table.groupby('standard', sort=False)]
-
-# %% ../../nbs/api/48_evaluate.checklist.ipynb #7458fb7d
-def _standard(title, name, rows):
-    person = rows.answer == PERSON
-    def grid(part, title): return Grid(title, part[['item', 'topic', 'answer']].rename(columns=str.capitalize))
-    text = (f'{(~person).sum()} of {len(rows)} items have an answer from the run, which is a draft to be checked; {person.sum()} '
-            'need a person: they are about people, clinics, ethics or intentions, or what they ask for is not known here.')
-    return Section(name, title, text, [grid(rows[~person], 'From the run'), Grid('For a person', rows[person][['item', 'topic']].rename(columns=str.capitalize))])
+    "The checklist as a page: what the run answers, then what is left to the author"
+    sections = []
+    for standard,rows in table.groupby('standard', sort=False):
+        is_left = rows.answer == LEFT_TO_AUTHOR
+        text = (f'{(~is_left).sum()} of {len(rows)} items have an answer from the run, which is a draft to be checked; {is_left.sum()} '
+                'are left to the author: they are about people, clinics, ethics or intentions, or what they ask for is not known here.')
+        answered = rows[~is_left][['item', 'topic', 'answer']].rename(columns=str.capitalize)
+        left = rows[is_left][['item', 'topic']].rename(columns=str.capitalize)
+        parts = [Grid('From the run', answered), Grid('For the author', left)]
+        sections.append(Section(standard, STANDARDS[standard], text, parts))
+    return sections

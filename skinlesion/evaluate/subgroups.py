@@ -19,6 +19,7 @@ from .metrics import Scorer, interval_text, score_entries, score_support
 from .scores import SubsetWeights
 from ..score_names import LOWER_IS_BETTER, METRICS
 from .section import Grid, Plot, Section
+from ..domains.profile import load_domain
 from .properties import TONES
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #900199c4
@@ -324,14 +325,16 @@ def subgroups_section(
     positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
     resamples:int=1000, # As for `subgroups`
     seed:int=42, # As for `subgroups`
+    domain:str='skin', # A name in `domains.profile.DOMAINS`; of skin alone the report speaks of skin tone
 )->Section:
     "What the report says of subgroups"
     found = subgroups(preds, columns, properties, positive, resamples, seed)
     title,left_out = 'Subgroups',found.attrs['left_out']
     lacking = f' Left out: {", ".join(left_out)}.' if left_out else ''
-    if properties is None and columns is None and not {*ATTRIBUTES['skin tone'], 'sharpness', 'brightness'} & set(preds): lacking += _UNMEASURED
+    if properties is None and columns is None and not {*ATTRIBUTES['skin tone'], 'sharpness', 'brightness'} & set(preds): lacking += _UNMEASURED.format('Skin tone, sharpness' if load_domain(domain).skin_tone else 'Sharpness')
     if (found.attribute == ALL[0]).all():
-        names = truncated_list(sorted({c for cols in ATTRIBUTES.values() for c in cols}), 99)
+        shown = {k: cols for k,cols in ATTRIBUTES.items() if 'skin' not in k or load_domain(domain).skin_tone}
+        names = truncated_list(sorted({c for cols in shown.values() for c in cols}), 99)
         return Section('subgroups', title, missing=f'The predictions have no column to make subgroups of: add one or more of {names}, or '
                                                    f'name others with columns=.{lacking}')
     toned = _TONE if 'estimated skin tone' in set(found.attribute) else ''
@@ -344,14 +347,14 @@ def subgroups_section(
 _HOW = ('The dashed line and the band are all images, each mark is a subgroup (with its number of images in brackets) and its 95% '
         'interval from resampling groups. Filled diamonds differ from what their labels explain by more than chance: attributes were '
         'exchanged {shuffles} times between groups with the same labels, and the largest of {comparisons} differences was rarely as large.')
-_UNMEASURED = ' Skin tone, sharpness and brightness are measured where the image files are there, and not too many.'
+_UNMEASURED = ' {} and brightness are measured where the image files are there, and not too many.'
 _LEFT_OUT = ' Beyond 10,000 images the intervals come from leaving out one bundle of groups after another.'
 _TONE = (' Skin tone is an estimate: the individual typology angle of the colour at the border of the image. Light, camera and a lesion '
          'that reaches the border shift it; it is not the skin type of the patient.')
 _GAPS = ('One line for each subgroup: of the scores in the figure the one that differs most, another one if none of them does, and in the last column what else differs. Expected is the mean under exchange: what the labels of the subgroup explain, such as a higher precision where more images are '
          'positive. p is the chance of a value as far from that anywhere among all comparisons, if the attributes said nothing of the '
          'answers.')
-_DIAGNOSED = 'How a diagnosis was made goes with what it is, and with how hard the lesion was to tell: gaps by diagnosis type are often no more than that.'
+_DIAGNOSED = 'How a diagnosis was made goes with what it is, and with how hard the image was to tell: gaps by diagnosis type are often no more than that.'
 _TABLE = 'Scores with 95% intervals; an asterisk marks a gap larger than chance. A score is undefined where the subgroup lacks a class, and has no interval where it rests on one lesion or patient. Images of which the attribute is unknown are shown, not tested.'
 
 def _title(row): return METRICS[row.metric][0] + (f' for {row["class"]}' if row['class'] else '')
