@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..core import InputError, plural, prob_column, truncated_list
-from .conformal import NO_VALID, fit_referral, fit_sets
+from .conformal import NEEDS_VALIDATION, fit_referral, fit_sets
 from .plots import COLOURS, GREY, axes, labels, literal
 from .intervals import interval_entry
 from .metrics import check_predictions, class_in_question, interval_text, threshold_text
@@ -192,7 +192,7 @@ def operating_section(
     "What the thresholds chosen on validation give on `preds`, and whether acting on them helps"
     chosen,one = (choices or {}).get('thresholds') or {},class_in_question(preds, positive)
     about = dict(name='operating', title='Operating points')
-    if not chosen and one is None: return Section(**about, missing=NO_VALID.format('thresholds are'))
+    if not chosen and one is None: return Section(**about, missing=NEEDS_VALIDATION.format('thresholds are'))
     found = evaluate_thresholds(preds, dict(thresholds=chosen), resamples, seed)
     parts = [Grid('Thresholds chosen on validation', _points_rows(found), _POINTS_HOW)] if found else []
     here = to_observed_prevalence(preds, one) if one and equally_common else preds
@@ -215,7 +215,7 @@ _CURVE_HOW = ('The further right, the more certain one wants to be before acting
 
 def _points_text(found, chosen):
     "A sentence on the first point, one on what failed, one on what rests on little"
-    if not chosen: return [NO_VALID.format('thresholds are')]
+    if not chosen: return [NEEDS_VALIDATION.format('thresholds are')]
     lines,(name,o) = [],next(iter(found.items()), ('', None))
     if len({p['positive'] for p in chosen.values()}) > 1:
         target = next(iter(chosen.values()))['target']
