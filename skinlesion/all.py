@@ -13,6 +13,7 @@ from .synth.tissue import *
 from .synth.xray import *
 from .synth.sets import *
 from .domains.profile import *
+from .synth.predictions import *
 from .data.cases import *
 from .data.files import *
 from .data.scan import *

@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.table.html.md"""
 
 # %% auto #0
 __all__ = ['SUM_TOLERANCE', 'Predictions', 'as_predictions', 'frame_of', 'check_labels', 'predictions_table', 'predictions',
-           'synthetic_predictions', 'read_predictions']
+           'read_predictions']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
@@ -20,7 +20,7 @@ import pandas as pd
 
 from ..core import SPLIT_NAMES, SPLITS, InputError, prob_column, truncated_list
 from ..data.cases import Cases, TableFacts, pick_positive
-from ..data.readers import column_names, named_table
+from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
 from ..domains.profile import guess_domain
 from ..postprocess import probabilities
 
@@ -217,29 +217,6 @@ def predictions(
     if isinstance(cases, Cases): return predictions_table(cases.take(positions), probs, classes, cases.positive)
     return predictions_table(cases.iloc[positions], probs, classes, cases.attrs.get('positive'))
 
-# %% ../../nbs/api/42_evaluate.table.ipynb #04d627b9
-def synthetic_predictions(
-    lesions:int=100,
-    per_lesion:int=2, # Images of each
-    classes:tuple=('benign', 'malignant'),
-    skill:float=1.5, # How far the logit of the true class is above the others; 0 is guessing
-    positive:str=None, # `malignant` if that is one of two classes, and `None`
-    overconfident:float=1., # Factor of the calibrated logits
-    splits:tuple=('test',), # Drawn by lesion, each as likely
-    seed:int=0,
-)->pd.DataFrame: # Predictions, with `age`, `sex`, `site` that say nothing of the label; no image files
-    "Predictions of a model that does not exist"
-    rng,K = np.random.default_rng(seed),len(classes)
-    y = np.repeat(rng.integers(0, K, lesions), per_lesion)
-    shared,own = 0.8*rng.normal(size=(lesions, K)),0.6*rng.normal(size=(len(y), K)) # variances that sum to 1
-    logits = overconfident*skill*(skill*np.eye(K)[y] + np.repeat(shared, per_lesion, 0) + own) # times skill: Bayes' rule for unit variance
-    lesion = pd.DataFrame(dict(group=[f'lesion{i:05d}' for i in range(lesions)], split=rng.choice(splits, lesions), age=rng.integers(15, 90, lesions),
-                               sex=rng.choice(['female', 'male'], lesions), site=rng.choice(['back', 'face', 'lower extremity'], lesions)))
-    rows = lesion.loc[np.repeat(np.arange(lesions), per_lesion)].reset_index(drop=True)
-    rows.insert(0, 'path', [f'image{i:06d}.jpg' for i in range(len(y))]); rows.insert(1, 'label', np.array(classes)[y])
-    if positive is None and K == 2 and 'malignant' in classes: positive = 'malignant'
-    return frame_of(predictions_table(rows, probabilities(logits), list(classes), positive))
-
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
     file, # A csv with `path`, `label` and `p_<class>` columns; a relative path is looked for in its folder, too
@@ -286,7 +263,7 @@ def _add_complement(table):
 def _groups(table):
     "The group of each row: its `group`, or else its patient, its lesion, its path"
     groups = table.path
-    for column in ('lesion_id', 'patient_id', 'group'):
+    for column in reversed(COLUMN_SYNONYMS['group']):
         if column not in table: continue
         names = table[column].fillna('').astype(str).str.strip()
         groups = names.where(names != '', groups)

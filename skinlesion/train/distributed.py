@@ -44,13 +44,13 @@ def process_group():
     except RuntimeError as e:
         # What went wrong in the other process it reports itself, if it still could
         if not isinstance(e, distributed.DistError) and 'gloo' not in str(e): raise
-        raise RuntimeError('another process of this run has ended; the same command with --resume goes on after the last '
-                           'whole epoch') from e
+        raise RuntimeError('another process of this run has ended; the same command with --resume goes on after '
+                           'the last whole epoch') from e
     distributed.destroy_process_group()
 
 @contextmanager
 def main_process_first():
-    "Let the main process of each machine run the block before the others do; they find in the cache what it read"
+    "Let the main process of each machine run the block first; the others then find in the cache what it read"
     if num_distrib() < 2:
         yield
         return
@@ -137,14 +137,15 @@ def distributed_training(
     learn.dls.loaders = [ShardedDL(dl) for dl in loaders]
     try:
         # Statistics of batch normalisation over all processes exist on GPUs only
-        with learn.distrib_ctx(sync_bn=on_gpu, cpu=not on_gpu), learn.added_cbs(GatherValidation()): yield learn
+        with learn.distrib_ctx(sync_bn=on_gpu, cpu=not on_gpu):
+            with learn.added_cbs(GatherValidation()): yield learn
     finally: learn.dls.loaders = loaders
 
 def _check_shareable(dls, n):
     "An `InputError` unless `n` processes can share each batch of `dls`"
     if dls.train.bs % n:
-        raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: set bs in the recipe to '
-                         f'a multiple of {n}')
+        raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: set bs in the '
+                         f'recipe to a multiple of {n}')
     for dl,split in zip(dls.loaders, ('train', 'valid')):
         images = plural(len(dl.dataset), f'{split} image')
         if len(dl.dataset) < n: raise InputError(f'{images} cannot be shared by {n} processes: start fewer')
@@ -154,8 +155,9 @@ def first_to_report()->bool:
     "Whether no other process of this run has reported an error yet"
     if num_distrib() < 2: return True
     try:
+        host = os.environ['MASTER_ADDR']
         port = int(os.environ['MASTER_PORT'])
-        store = distributed.TCPStore(os.environ['MASTER_ADDR'], port, is_master=False, timeout=timedelta(seconds=10))
+        store = distributed.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=10))
     except (KeyError, ValueError, RuntimeError): return True
     restarts = os.environ.get('TORCHELASTIC_RESTART_COUNT', 0)
     return store.add(f'skinlesion/reported/{restarts}', 1) == 1

@@ -32,8 +32,9 @@ def fold_cases(
     cases = as_cases(cases)
     groups = merged_groups(cases, duplicate_images(cases))
     fold = np.full(len(cases), -1)
-    for number,fold_split in enumerate(folds(cases.assign(group=groups), k, seed)):
-        fold[fold_split.split == 'valid'] = number
+    divided = folds(cases.assign(group=groups), k, seed)
+    for number,of_number in enumerate(divided):
+        fold[of_number.split == 'valid'] = number
     split = np.where(cases.split == 'test', 'test', 'train')
     return cases.assign(split=split, fold=fold)
 
@@ -62,7 +63,8 @@ def fit_fold(
         if about['finished']:
             learn,_ = make_learner(recipe, cases)
             load_weights(learn.model, out/'model.safetensors')
-            return Run(out, recipe, learn, pd.read_csv(out/'history.csv'), Tracker(None), about)
+            history = pd.read_csv(out/'history.csv')
+            return Run(out, recipe, learn, history, Tracker(None), about)
     run = fit_run(recipe, cases, out, resume=out.exists(), cbs=cbs)
     save_weights(run.learn.model, out/'model.safetensors')
     write_run(out, run.about | dict(finished=utc_now()))

@@ -31,23 +31,24 @@ from .schedule import check_patience, phases
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
-# %% ../../nbs/api/32_train.recipe.ipynb #ddb18979
+# %% ../../nbs/api/32_train.recipe.ipynb #1b6e316e
 class DataFields(BaseModel):
     "Which images, classes and splits a run has"
     model_config = ConfigDict(extra='forbid', frozen=True)
     layout:str = 'auto' # A name in `data.layouts.LAYOUTS`
-    domain:Literal[DOMAINS]|None = None # What the images show; `None` guesses it from the layout and the classes
+    domain:Literal[DOMAINS]|None = None # `None` guesses it from the layout and the classes
     target:Literal['binary']|None = None # `binary` puts the positive classes against the rest
     positive:str|None = None # The positive class
-    columns:dict[str, str]|str|None = None # Of a csv table: our names of columns to its own, such as `path=file,label=dx`
-    mapping:dict[str, str]|None = None # New class of each class; with target `binary` it overrides the layout's own
-    valid:float|None = Field(None, gt=0, lt=1) # Share of the groups held out for validation; `None` as the layout has it
+    columns:dict[str, str]|str|None = None # Our names of columns to those of a table, such as `label=dx`
+    mapping:dict[str, str]|None = None # New class of each class; overrides the layout's own with `target`
+    valid:float|None = Field(None, gt=0, lt=1) # Proportion of the groups to validate on; `None` as in the layout
     test:float|None = Field(None, gt=0, lt=1) # Likewise for test, where the source fixes none
-    seed:int = Field(42, ge=0, lt=2**32) # Fixes the split, the initial weights, the order and the augmentation
+    seed:int = Field(42, ge=0, lt=2**32) # Fixes the split, initial weights, order and augmentation
 
     @model_validator(mode='after')
     def _leaves_train(self):
-        if (self.valid or 0) + (self.test or 0) >= 1: raise ValueError('valid and test leave nothing to train on')
+        held_out = (self.valid or 0) + (self.test or 0)
+        if held_out >= 1: raise ValueError('valid and test leave nothing to train on')
         return self
 
 DATA_FIELDS = tuple(DataFields.model_fields) # what `load_cases` takes of a recipe
@@ -72,52 +73,60 @@ class ModelFields(BaseModel):
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return InputSpec(**(default.to_dict() | given))
 
-# %% ../../nbs/api/32_train.recipe.ipynb #e7d140ea
+# %% ../../nbs/api/32_train.recipe.ipynb #81379bfb
 class LossFields(BaseModel):
     "What the network is shown, and what it is penalised for"
     augment:Literal[tuple(PRESETS)]|None = None # `None` is the preset of the domain
     augment_backend:Literal[tuple(BACKENDS)] = 'fastai' # `kornia` needs the extra of this name
     mixup:float = Field(0., ge=0, le=10) # Parameter of its Beta distribution, such as 0.4; 0 for none
     cutmix:float = Field(0., ge=0, le=10) # The same for CutMix, such as 1
-    imbalance:Literal[IMBALANCE] = 'none' # All but `none` give probabilities of a population with equally common classes
+    imbalance:Literal[IMBALANCE] = 'none' # Other than `none`, probabilities are as if classes were equally common
     focal:float = Field(0., ge=0, le=10) # Gamma of the focal loss, such as 2; 0 is cross-entropy
-    label_smoothing:float = Field(0., ge=0, lt=1) # Share of the target spread over all classes
-    soft_labels:bool = False # Train on the share of the annotators who chose each class, where the data has it
+    label_smoothing:float = Field(0., ge=0, lt=1) # Proportion of the target spread over all classes
+    soft_labels:bool = False # Train on the proportion of annotators who chose each class
 
     @model_validator(mode='after')
     def _goes_together(self):
-        check_together(self.imbalance, self.label_smoothing, self.focal, self.soft_labels, self.mixup, self.cutmix)
+        check_together(
+            imbalance=self.imbalance,
+            label_smoothing=self.label_smoothing,
+            focal=self.focal,
+            soft_labels=self.soft_labels,
+            mixup=self.mixup,
+            cutmix=self.cutmix,
+        )
         return self
 
-# %% ../../nbs/api/32_train.recipe.ipynb #0845474d
+# %% ../../nbs/api/32_train.recipe.ipynb #90172862
 class ScheduleFields(BaseModel):
     "How long and how fast to train"
     probe:bool = True # Start the head from a linear probe, where the weights are pretrained
     epochs:int|None = Field(None, ge=1, le=1000) # Of the whole network
     minutes:float|None = Field(None, gt=0, le=10_000) # Train for so long, instead of a number of epochs
     lr:float|None = Field(None, gt=0, lt=1) # Highest learning rate, of the head
-    body_lr:float = Field(0.1, gt=0, le=1) # Share of it for a pretrained body
+    body_lr:float = Field(0.1, gt=0, le=1) # Proportion of it for a pretrained body
     freeze_norm:bool = True # Keep the statistics of batch normalisation of a pretrained body
-    ema:float = Field(0., ge=0, lt=1) # Decay of the average of the weights that is validated and kept; 0 for none
-    precision:Literal['auto', 'full', 'bf16'] = 'auto' # `auto` computes in bfloat16 where the processor has it
+    ema:float = Field(0., ge=0, lt=1) # Decay of an average of the weights, which is then kept; 0 for none
+    precision:Literal['auto', 'full', 'bf16'] = 'auto' # `auto` is bfloat16 where the processor has it
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
-    bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, since on small data the number of steps counts
+    bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, since on small data steps count
     cache:Literal[CACHE_PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
-    patience:int|None = Field(None, ge=1) # Late epochs without a better validation AUROC until training stops; `None` never stops
+    patience:int|None = Field(None, ge=1) # Late epochs without a better AUROC until training stops; `None` never
 
     @model_validator(mode='after')
     def _one_length(self):
         if self.epochs and self.minutes:
-            raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; give one of them')
+            raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; '
+                             'give one of them')
         return self
 
 # %% ../../nbs/api/32_train.recipe.ipynb #a17764f5
 class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
     "One training run"
     folds:int|None = Field(None, ge=2, le=20) # Train one network on each of so many folds, and average them
-    tta:Literal[('none', *VIEWS)] = 'none' # Views to average over in the report and the bundle; n views take n times as long
+    tta:Literal[('none', *VIEWS)] = 'none' # Views of an image to average over; n views take n times as long
     track:Literal['wandb', 'mlflow', 'none'] = 'none' # See `train.tracking`
-    log_images:bool = False # Give the tracker 16 test images and the report, which shows images; else neither
+    log_images:bool = False # Give the tracker test images and the report, which shows images
 
     @model_validator(mode='after')
     def _patience_can_stop(self):
@@ -131,8 +140,8 @@ class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
         if augment is None and self.domain: augment = load_domain(self.domain).augment
         if self.tta == 'none' or augment is None: return self
         if not PRESETS[augment].flips:
-            raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {augment} does not: '
-                             'leave out tta')
+            raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {augment} does '
+                             'not: leave out tta')
         return self
 
     def to_dict(self)->dict: # Field to value
@@ -149,7 +158,8 @@ def _read_toml(file):
     "The tables of `file`, or of the shipped recipe of this name"
     shipped = shipped_recipes()
     if not Path(file).is_file() and str(file) not in shipped:
-        raise InputError(f'{file}: no such file, and no recipe of this name is shipped; there are {", ".join(shipped)}')
+        raise InputError(f'{file}: no such file, and no recipe of this name is shipped; '
+                         f'there are {", ".join(shipped)}')
     path = Path(shipped.get(str(file), file))
     try: return tomllib.loads(path.read_text(encoding='utf-8'))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
@@ -172,7 +182,8 @@ def make_recipe(
 def _problem(error):
     "One of pydantic's errors as a phrase"
     field = '.'.join(map(str, error['loc']))
-    if error['type'] == 'extra_forbidden': return f'{field}: no such field; there are {", ".join(Recipe.model_fields)}'
+    if error['type'] == 'extra_forbidden':
+        return f'{field}: no such field; there are {", ".join(Recipe.model_fields)}'
     message = error['msg'].removeprefix('Value error, ')
     if not field: return f'recipe: {message}' # several fields do not go together
     return f'{field}: {message[0].lower()}{message[1:]}, not {error["input"]!r}'
@@ -190,12 +201,12 @@ def sweep_table(
     "The `[sweep]` table in `file`, which is no part of a single run"
     return _read_toml(file).get('sweep', {})
 
-# %% ../../nbs/api/32_train.recipe.ipynb #5982ca4e
+# %% ../../nbs/api/32_train.recipe.ipynb #8a4a7374
 def resolve_recipe(
     recipe:Recipe, # May leave out `domain` and `augment`
     cases, # Cases, or a table of them
 )->Recipe:
-    "`recipe` with the domain of `cases`, unless it has one, and with the augmentation of the domain, unless it has one"
+    "`recipe` with the domain of `cases` and the augmentation of the domain, where it leaves them open"
     cases = as_cases(cases)
     domain = recipe.domain or cases.domain
     augment = recipe.augment or load_domain(domain).augment

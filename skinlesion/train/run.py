@@ -62,8 +62,10 @@ def check_out(
     check_writable_folder(out)
     out = Path(out)
     names = [p.name for p in out.iterdir()] if out.exists() else []
-    if all(name.startswith('.') and name.endswith('.tmp') for name in names): return # what `replacing` leaves when it is killed
-    if 'run.json' not in names: raise InputError(f'{out}: is not empty and holds no run; choose another folder for --out')
+    # `replacing` leaves such files when it is killed
+    if all(name.startswith('.') and name.endswith('.tmp') for name in names): return
+    if 'run.json' not in names:
+        raise InputError(f'{out}: is not empty and holds no run; choose another folder for --out')
     finished = read_run(out)['finished']
     if finished and resume: raise InputError(f'{out}: the run in it is finished, there is nothing to resume')
     hint = '' if finished else ', or go on with that run by --resume'
@@ -75,7 +77,8 @@ def check_outside(
 ):
     "An `InputError` if `out` lies inside the folder `data`"
     if Path(data).is_dir() and Path(out).resolve().is_relative_to(Path(data).resolve()):
-        raise InputError(f'{out}: lies inside the images in {data}, and would be read as a class; choose another folder for --out')
+        raise InputError(f'{out}: lies inside the images in {data}, and would be read as a class; choose another '
+                         'folder for --out')
 
 # %% ../../nbs/api/37_train.run.ipynb #5659650c
 def describe_run(
@@ -147,7 +150,8 @@ class HistoryLogger(Callback):
         if not self.training: return
         n_images = sum(all_gather(len(self.yb[0])))
         self.n_images += n_images
-        self.loss_sum += to_detach(self.loss).item()*n_images # fastai's `to_detach` takes the mean over all processes
+        loss = to_detach(self.loss).item() # fastai takes the mean over all processes
+        self.loss_sum += loss*n_images
         self.highest_lr = max(self.highest_lr, self.opt.hypers[-1]['lr'])
         if not np.isfinite(self.loss_sum): raise CancelFitException
         percent = int(100*self.pct_train)
@@ -238,7 +242,9 @@ class Checkpoint(Callback):
 
     def before_fit(self):
         "Load the state of the optimiser, in the phase that it belongs to"
-        if self.opt_state and self.history.rows[-1]['phase'] == self.phase: self.opt.load_state_dict(self.opt_state)
+        if self.opt_state:
+            last_phase = self.history.rows[-1]['phase']
+            if last_phase == self.phase: self.opt.load_state_dict(self.opt_state)
         self.opt_state = None
 
     def after_epoch(self):
@@ -279,8 +285,8 @@ class Checkpoint(Callback):
         if not self.file.exists(): return None
         try: return torch.load(self.file, map_location='cpu', weights_only=True)
         except (RuntimeError, UnpicklingError, EOFError, OSError) as e:
-            raise InputError(f'{self.file}: is damaged ({type(e).__name__}); put back a good copy, or delete it, and --resume '
-                             'begins again') from None
+            raise InputError(f'{self.file}: is damaged ({type(e).__name__}); put back a good copy, or delete it, and '
+                             '--resume begins again') from None
 
 def _plain(x):
     "`x` with Python's numbers instead of NumPy's"
@@ -321,9 +327,9 @@ class TimeBudget(Callback):
         if self.history.rows and self.progress() >= 1: raise CancelFitException
 
     def before_batch(self):
-        "Set the schedule to the time; end the epoch if it is over"
+        "Set the schedule to the time; end the epoch if it is over, when all else has had the batch before"
         if not self.training: return
-        if self.n_steps and self.progress() >= 1: raise CancelTrainException # here, after all else has had the batch before
+        if self.n_steps and self.progress() >= 1: raise CancelTrainException
         self.learn.pct_train = min(self.progress(), 1.)
         self.step_start = self.spent()
 
@@ -336,7 +342,7 @@ class TimeBudget(Callback):
 def _seconds(rows):
     return sum(row['seconds'] for row in rows)
 
-# %% ../../nbs/api/37_train.run.ipynb #64ac9ae9
+# %% ../../nbs/api/37_train.run.ipynb #ab3cca7e
 def make_learner(
     recipe:Recipe, # Names the network, its input and the loss
     cases:Cases, # With a split
@@ -350,7 +356,8 @@ def make_learner(
     spec = recipe.input_spec(model.input_spec)
     has_fixed_size = getattr(model, 'pretrained_cfg', {}).get('fixed_input_size')
     if has_fixed_size and spec.size != model.input_spec.size:
-        raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; leave out --size')
+        raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, not {spec.size}; '
+                         'leave out --size')
     dls = lesion_dls(
         cases,
         spec,
@@ -412,8 +419,9 @@ def _same_run(recipe, cases, about, out):
     old = make_recipe(out/'recipe.toml').to_dict()
     new = recipe.to_dict()
     for field in sorted({*old, *new}):
-        if old.get(field) == new.get(field): continue
-        raise InputError(f'{out}: was begun with another {field} ({old.get(field)}, now {new.get(field)}); {advice}')
+        before = old.get(field)
+        now = new.get(field)
+        if before != now: raise InputError(f'{out}: was begun with another {field} ({before}, now {now}); {advice}')
     table = pd.read_csv(out/'cases.csv', keep_default_na=False, dtype=dict(label=str))
     same_rows = table.label.tolist() == cases.label.tolist() and table.split.tolist() == cases.split.tolist()
     if begun['data_hash'] != about['data_hash'] or not same_rows:
@@ -452,7 +460,8 @@ def fit_run(
     if is_main: begin_run(recipe, cases, out, about)
     tracker = start_tracker(recipe.track if is_main else 'none', out, recipe.to_dict(), about)
     with tracker.watching(): history = _fit(learn, plan, out, tracker, recipe, cbs)
-    about['seconds']['training'] = round(float(history.seconds.sum()), 1) # over all sessions, where it was resumed
+    seconds = history.seconds.sum() # over all sessions, where it was resumed
+    about['seconds']['training'] = round(float(seconds), 1)
     return Run(out, recipe, learn, history, tracker, about)
 
 def _fit(learn, plan, out, tracker, recipe, cbs):
@@ -474,5 +483,5 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
     if np.isfinite(history_logger.loss_sum): return history_logger.finish(keep.best_epoch)
     highest = getattr(rate, 'stop', rate)
     checkpoint_text = f'; {checkpoint.file} is as it was before it' if history_logger.rows else ''
-    raise RuntimeError(f'the loss is not finite in epoch {history_logger.n_epochs()+1}; try a lower learning rate than '
-                       f'{highest:g} (lr in the recipe){checkpoint_text}')
+    raise RuntimeError(f'the loss is not finite in epoch {history_logger.n_epochs()+1}; try a lower learning rate '
+                       f'than {highest:g} (lr in the recipe){checkpoint_text}')

@@ -47,10 +47,11 @@ def sweep_space(
 def _check_field(where, field, values, recipe):
     "An `InputError` unless `values` can be tried for `field`; `where` begins the message"
     if field in ('folds', 'tta'):
-        raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, for the training '
-                         'with the best')
+        raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, for the '
+                         'training with the best')
     if field in (*DATA_FIELDS, 'track', 'log_images'):
-        raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in the recipe')
+        raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in the '
+                         'recipe')
     choices = _range_ends(where, values) if isinstance(values, dict) else values
     if not isinstance(choices, list) or not choices:
         raise InputError(f'{where}: needs a list of choices or {{low = .., high = ..}}, not {values!r}')
@@ -93,7 +94,8 @@ def run_trial(
         result = metrics(predictions(run.learn, 'valid'), resamples=0)['metrics']
         auroc = result['auroc']
         if auroc['value'] is None:
-            raise InputError(f'{out}: validation has no AUROC ({auroc["reason"]}); give it more images with valid in the recipe')
+            raise InputError(f'{out}: validation has no AUROC ({auroc["reason"]}); give it more images with valid in '
+                             'the recipe')
         scores = {name: score['value'] for name,score in result.items() if score['value'] is not None}
         write_run(out, run.about | dict(valid=scores, finished=utc_now()))
         remove(out/'checkpoints')
@@ -111,7 +113,7 @@ class Prune(Callback):
         self.trial = trial
 
     def before_fit(self):
-        "Count the epochs that are reported already: those of earlier phases and of a session that was interrupted"
+        "Count the epochs of earlier phases, and of a session that was interrupted, which are reported already"
         self.n_reported = len(self.history_logger.rows)
 
     def after_epoch(self):
@@ -132,9 +134,11 @@ def _check_folder(out, text, resume):
     if not (out/'sweep.toml').exists():
         raise InputError(f'{out}: is not empty and holds no sweep; choose another folder for --out')
     if not resume:
-        raise InputError(f'{out}: holds another sweep; choose another folder for --out, or go on with that sweep by --resume')
+        raise InputError(f'{out}: holds another sweep; choose another folder for --out, or go on with that sweep by '
+                         '--resume')
     if (out/'sweep.toml').read_text(encoding='utf-8') != text:
-        raise InputError(f'{out}: was begun with another recipe or [sweep] table; resume with the same, or choose another --out')
+        raise InputError(f'{out}: was begun with another recipe or [sweep] table; resume with the same, or choose '
+                         'another --out')
 
 def _open_study(out, data_hash):
     "Optuna's record in `out`; an `InputError` if it is of other data"
@@ -151,11 +155,6 @@ def _open_study(out, data_hash):
         raise InputError(f'{out}: was begun on other data; resume with the same, or choose another --out')
     study.set_user_attr('data_hash', data_hash)
     return study
-
-def _combinations(space):
-    "All combinations of choices; none if there is a range"
-    if any(isinstance(values, dict) for values in space.values()): return []
-    return [dict(zip(space, choices)) for choices in product(*space.values())]
 
 def _trials(study, n, seed):
     "The trial that was broken off, then new ones until `n` are ended"
@@ -248,16 +247,18 @@ def sweep(
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out/'sweep.toml') as tmp: tmp.write_text(text, encoding='utf-8')
     study = _open_study(out, cases.data_hash)
-    combinations = _combinations(space)
-    if 0 < len(combinations) <= n:
-        n = len(combinations)
-        for combination in combinations: study.enqueue_trial(combination, skip_if_exists=True)
+    if not any(isinstance(values, dict) for values in space.values()):
+        combinations = [dict(zip(space, choices)) for choices in product(*space.values())]
+        if len(combinations) <= n:
+            n = len(combinations)
+            for combination in combinations: study.enqueue_trial(combination, skip_if_exists=True)
     for trial in _trials(study, n, base.seed):
         _run_and_tell(study, trial, base, space, cases, out, n)
         _write_trials(study, out)
     table = _write_trials(study, out)
     if table.state[0] != 'complete':
-        raise RuntimeError(f'{out}: no trial came to its end; {plural(len(table), "trial")} failed, see {out}/trials.csv')
+        failed = plural(len(table), 'trial')
+        raise RuntimeError(f'{out}: no trial came to its end; {failed} failed, see {out}/trials.csv')
     best = shlex.quote(str(out/'best.toml'))
     print(f'{out}: trials.csv (all trials), best.toml ({table.trial[0]}). Its test score is not known yet:\n'
           f'  skinlesion train {shlex.quote(str(data))} --recipe {best} --out RUN')

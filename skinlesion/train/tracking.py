@@ -82,7 +82,8 @@ class Tracker:
                 self.since = time.monotonic()
                 getattr(backend, name)(*args)
                 self.since = None
-        except Exception as e: self._give_up(f'{type(e).__name__}: {e}') # whatever it is, it must not reach training
+        except Exception as e: # whatever it is, it must not reach training
+            self._give_up(f'{type(e).__name__}: {e}')
 
     def _give_up(self, reason):
         with self.lock:
@@ -93,7 +94,7 @@ class Tracker:
 
 # %% ../../nbs/api/36_train.tracking.ipynb #05203478
 def wandb_mode()->str: # `online`, `offline` or `disabled`
-    "Online where there is a key, offline where there is none, unless `WANDB_DISABLED` or `WANDB_MODE` says otherwise"
+    "Online with a key, offline without, unless `WANDB_DISABLED` or `WANDB_MODE` says otherwise"
     if os.environ.get('WANDB_DISABLED', '').lower() in ('1', 'true', 'yes', 'on'): return 'disabled'
     mode = os.environ.get('WANDB_MODE')
     older_names = {'dryrun': 'offline', 'run': 'online'}
@@ -143,8 +144,8 @@ class WandbRun:
         except self.wandb.errors.Error as e:
             if mode != 'online': raise
             reason = ' '.join(str(e).split())
-            warnings.warn(f'no run can be begun at {wandb_url()} ({reason[:200]}); it is kept offline, to be sent later by: '
-                          f'wandb sync {out}/wandb/offline-run-*')
+            warnings.warn(f'no run can be begun at {wandb_url()} ({reason[:200]}); it is kept offline, to be sent '
+                          f'later by: wandb sync {out}/wandb/offline-run-*')
             self.wandb.teardown()
             self.run = start(mode='offline')
 
@@ -153,10 +154,12 @@ class WandbRun:
         if row['epoch'] >= self.run.starting_step: self.run.log(_numbers(row), step=row['epoch'])
 
     def finish(self, scores:dict, preds=None, bundle=None, report=None):
-        "Log the final `scores` and the folder `bundle`, with `log_images` also test images and the `report`, and end the run"
+        "Log the final `scores` and the `bundle`, with `log_images` also images and the `report`, and end the run"
         self.run.summary.update(scores)
         if self.log_images and preds is not None: self._log_predictions(preds.head(N_LOGGED_IMAGES))
-        if self.log_images and report: self.run.log({'report': self.wandb.Html(str(Path(report)/'report.html'))})
+        if self.log_images and report:
+            page = Path(report)/'report.html'
+            self.run.log({'report': self.wandb.Html(str(page))})
         if bundle:
             artifact = self.wandb.Artifact(f'{self.run.id}-bundle', 'model')
             artifact.add_dir(str(bundle), policy='immutable') # no copy of it outside the run folder
@@ -230,12 +233,15 @@ class MlflowRun:
         if row['epoch'] > self.last: self._log_metrics(_numbers(row), row['epoch'])
 
     def finish(self, scores:dict, preds=None, bundle=None, report=None):
-        "Log the final `scores` and the folder `bundle`, with `log_images` also the `report`, register the bundle, and end the run"
+        "Log the final `scores` and the `bundle`, with `log_images` also the `report`, and end the run"
         self._log_metrics(scores, step=0)
         if self.log_images and report: self.client.log_artifacts(self.id, str(report), 'report')
         if bundle:
             self.client.log_artifacts(self.id, str(bundle), 'bundle')
-            self._register()
+            try: self.client.create_registered_model(self.model)
+            except self.mlflow.exceptions.MlflowException as e:
+                if e.error_code != 'RESOURCE_ALREADY_EXISTS': raise
+            self.client.create_model_version(self.model, f'{self.artifacts}/bundle', self.id)
         self.client.set_terminated(self.id)
 
     def fail(self):
@@ -265,13 +271,6 @@ class MlflowRun:
         metrics = [self.mlflow.entities.Metric(name, value, now, step) for name,value in values.items()]
         self.client.log_batch(self.id, metrics=metrics)
 
-    def _register(self):
-        "Make the bundle the next version of the registered model"
-        try: self.client.create_registered_model(self.model)
-        except self.mlflow.exceptions.MlflowException as e:
-            if e.error_code != 'RESOURCE_ALREADY_EXISTS': raise
-        self.client.create_model_version(self.model, f'{self.artifacts}/bundle', self.id)
-
 def flat(
     config:dict, # May hold dictionaries
     prefix:str='', # Put before each name
@@ -288,7 +287,8 @@ def check_track(
     track:str, # `wandb`, `mlflow` or `none`
 ):
     "An `ImportError` if the tracker is not installed"
-    if track == 'mlflow' and find_spec('mlflow') is None: raise ImportError(missing_package('mlflow', 'mlflow'))
+    if track == 'mlflow' and find_spec('mlflow') is None:
+        raise ImportError(missing_package('mlflow', extra='mlflow'))
 
 def tracking_text(
     track:str, # `wandb`, `mlflow` or `none`
@@ -297,17 +297,16 @@ def tracking_text(
 )->str: # Empty for `none`
     "What the tracker is given, and where it keeps that"
     if track == 'none': return ''
-    if track == 'mlflow':
-        place = f'are kept in {mlflow_store(out)}'
+    images = 'the report with its images'
+    if track == 'mlflow': place = f'are kept in {mlflow_store(out)}'
     else:
         mode = wandb_mode()
         if mode == 'disabled': return 'tracking: none, since WANDB_MODE or WANDB_DISABLED says so'
+        images = f'{N_LOGGED_IMAGES} test images, the report'
+        place = f'are sent to {wandb_url()}, project {PROJECT}'
         if mode == 'offline': place = f'are kept in {out}/wandb; wandb sync sends them'
-        else: place = f'are sent to {wandb_url()}, project {PROJECT}'
-    images = f'{N_LOGGED_IMAGES} test images, the report' if track == 'wandb' else 'the report with its images'
-    extra = f', {images}' if log_images else ''
-    without = '' if log_images else '; no image and no report, unless log_images = true'
-    return f'tracking: the recipe, scores{extra} and the bundle {place}{without}'
+    if log_images: return f'tracking: the recipe, scores, {images} and the bundle {place}'
+    return f'tracking: the recipe, scores and the bundle {place}; no image and no report, unless log_images = true'
 
 def start_tracker(
     track:str, # `wandb`, `mlflow` or `none`
