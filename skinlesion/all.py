@@ -10,6 +10,7 @@ from .synth.diagnosis import *
 from .synth.tissue import *
 from .synth.xray import *
 from .synth.sets import *
+from .synth.predictions import *
 from .data.files import *
 from .data.cases import *
 from .data.readers import *
