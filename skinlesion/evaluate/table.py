@@ -20,7 +20,7 @@ import pandas as pd
 
 from ..core import SPLIT_NAMES, SPLITS, InputError, prob_column, truncated_list
 from ..data.cases import Cases, TableFacts, as_cases, pick_positive
-from ..data.readers import column_names, named_table
+from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
 from ..domains.profile import guess_domain
 from ..postprocess import probabilities
 
@@ -291,7 +291,7 @@ def _add_complement(table):
 def _groups(table):
     "The group of each row: its `group`, or else its patient, its lesion, its path"
     groups = table.path
-    for column in ('lesion_id', 'patient_id', 'group'):
+    for column in reversed(COLUMN_SYNONYMS['group']):
         if column not in table: continue
         names = table[column].fillna('').astype(str).str.strip()
         groups = names.where(names != '', groups)
