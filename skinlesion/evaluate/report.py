@@ -277,15 +277,14 @@ def _probability_sections(preds, m, choices, calibration, activations, domain, r
     bootstrap = dict(resamples=resamples, seed=seed)
     has_all = activations is not None and not activations.unreadable
     before = activations.uncalibrated() if has_all and calibration.get('vector') else None
-    table = frame_of(preds)
     properties = _measured_properties(preds, domain)
     yield curves_section(preds, m)
     yield prevalence_section(preds, chosen, **bootstrap)
     yield calibration_section(preds, calibration, **bootstrap, before=before)
-    yield operating_section(table, choices, **bootstrap, equally_common=bool(calibration.get('equally_common')))
-    yield sets_section(table, chosen.get('conformal'), **bootstrap)
-    yield referral_section(table, chosen.get('refer'), **bootstrap)
-    yield subgroups_section(table, properties=properties, **bootstrap, domain=domain)
+    yield operating_section(preds, choices, **bootstrap, equally_common=bool(calibration.get('equally_common')))
+    yield sets_section(preds, chosen.get('conformal'), **bootstrap)
+    yield referral_section(preds, chosen.get('refer'), **bootstrap)
+    yield subgroups_section(frame_of(preds), properties=properties, **bootstrap, domain=domain)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #e2f0920f
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
@@ -400,7 +399,7 @@ def report(
     m = metrics(preds, resamples=resamples, seed=seed)
     comparisons = {}
     for name,other in (compare or {}).items(): comparisons[name] = compare_models(preds, other, None, resamples, seed)
-    if choices is None and valid is not None: choices = fit_thresholds(frame_of(valid), preds.focus_class)
+    if choices is None and valid is not None: choices = fit_thresholds(valid, preds.focus_class)
     activations = collect_activations(preds, predictor, train, train_embeddings) if predictor else None
     sections = [
         *_probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed),
