@@ -151,8 +151,8 @@ MIN_SIMILARITY = 0.75 # correlation from which two textures are of one image
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a005
 _GAUSS_NEWTON_STEPS = 4
 
-def _similarities(first, second, maps):
-    "The correlation of each of `first`, registered from its affine map in `maps` on, with its row of `second`"
+def _registered(first, second, maps):
+    "`maps` improved so that each of `first` fits its row of `second`"
     points = _points(24)
     smooth_first = _blur(first.astype(np.float32), 1)
     smooth_second = _blur(second.astype(np.float32), 1)
@@ -162,7 +162,11 @@ def _similarities(first, second, maps):
     target = _sample_at(smooth_second[...,None], points[:,:2])[...,0]
     for _ in range(_GAUSS_NEWTON_STEPS):
         maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
+    return maps
 
+def _similarities(first, second, maps):
+    "The correlation of each of `first`, registered from its affine map in `maps` on, with its row of `second`"
+    maps = _registered(first, second, maps)
     points = _points(48)
     mapped_points = points @ maps.transpose(0, 2, 1)
     fine_first = _sample_at(_finest(first), mapped_points)[...,0]

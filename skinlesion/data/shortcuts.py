@@ -17,6 +17,7 @@ import pandas as pd
 
 from ..core import InputError, truncated_list
 from .cases import Cases, as_cases
+from .readers import COLUMN_SYNONYMS
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88
 FEATURE_SETS = { # feature set -> feature -> columns
@@ -33,13 +34,13 @@ FEATURE_SETS = { # feature set -> feature -> columns
         'compression': ['quantisation', 'bytes_per_pixel'],
     },
     'patient': {
-        'age': ['age'],
-        'sex': ['sex'],
-        'site': ['site', 'localization'],
+        'age': [*COLUMN_SYNONYMS['age']],
+        'sex': [*COLUMN_SYNONYMS['sex']],
+        'site': [*COLUMN_SYNONYMS['site']],
     },
     'source': {
-        'source': ['source', 'dataset', 'institution'],
-        'kind of diagnosis': ['dx_type'],
+        'source': [*COLUMN_SYNONYMS['source']],
+        'kind of diagnosis': [*COLUMN_SYNONYMS['dx_type']],
     },
 }
 FEATURE_SET_TEXTS = {

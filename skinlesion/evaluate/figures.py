@@ -1,4 +1,4 @@
-"""ROC, precision against recall, confusion and training, each a function of a table
+"""ROC and precision-recall curves, the confusion matrix and the course of training, each a function of a table
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.figures.html.md"""
 
@@ -14,63 +14,95 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..core import InputError, truncated_list
+from .captions import captions
+from .metrics import interval_text
 from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal, unit_square
-from .metrics import check_predictions, interval_text, positive_class
 from .scores import Ranking
 from .section import Plot, Section
+from .table import as_predictions
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #990cb622
-def _tasks(preds, positive):
-    "Class, images that are of it, its probability, and images answered so: the positive class alone with two"
-    classes,probs = check_predictions(preds)
-    positive = positive_class(preds, positive)
-    for k,c in enumerate(classes):
-        if positive in (None, c): yield c,preds.label.astype(str).eq(c).to_numpy(),probs[:,k],probs.argmax(1) == k
+MAX_CURVE_POINTS = 2000
 
-def _thin(x, y, n=2000):
-    "At most about `n` points of a curve, evenly along it: a million would be a page of 50 MB"
-    if len(x) <= n: return x,y
-    along = np.cumsum(np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0])))
-    keep = np.unique(np.append(np.searchsorted(along, np.linspace(0, along[-1], n)), [0, len(x)-1]))
-    return x[keep],y[keep]
+def _classes_to_draw(preds):
+    "For each curve: class, images that are of it (bool), its probability, and images predicted as it (bool)"
+    for k,label in enumerate(preds.classes):
+        if preds.positive_class in (None, label):
+            yield label, preds.y == k, preds.probs[:,k], preds.y_pred == k
 
-def _area(y, p, which):
-    "AUROC (0) or average precision (1) as text"
-    v = Ranking(y, p)(np.ones((1, len(y))))[which][0]
-    return 'undefined' if np.isnan(v) else f'{v:.2f}'
+def _thinned(x, y, n=MAX_CURVE_POINTS):
+    "At most about `n` points of a curve, evenly along its length"
+    if len(x) <= n: return x, y
+    steps_x = np.abs(np.diff(x, prepend=x[0]))
+    steps_y = np.abs(np.diff(y, prepend=y[0]))
+    length = np.cumsum(steps_x + steps_y)
+    wanted = np.linspace(0, length[-1], n)
+    positions = np.searchsorted(length, wanted)
+    kept = np.unique(np.append(positions, [0, len(x)-1]))
+    return x[kept], y[kept]
+
+def _line_style(i):
+    "Colour and dashes of line number `i`: there are more classes than colours"
+    return dict(color=COLOURS[i%len(COLOURS)], ls='-' if i < len(COLOURS) else '--')
+
+def _area_text(y, p, area):
+    "An area as text; `area` is its place in what `Ranking` gives: 0 AUROC, 1 average precision"
+    unit_weights = np.ones((1, len(y)))
+    value = Ranking(y, p)(unit_weights)[area][0]
+    return 'undefined' if np.isnan(value) else f'{value:.2f}'
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #9ca0be4c
 def plot_roc(
-    preds:pd.DataFrame, # Predictions
-    positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
+    preds, # Predictions
+    positive:str|None=None, # Positive class of two, that of `preds` if `None`
 )->Figure: # One curve, or one per class against the rest
-    "Receiver operating characteristic of `preds`; the dot is the answer as given"
+    "Receiver operating characteristic of `preds`; the dot is the most probable class"
+    preds = as_predictions(preds, positive)
     fig,ax = axes()
     ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls=':')
-    for i,(c,y,p,answer) in enumerate(_tasks(preds, positive)):
-        label = f'{legend_name(c)}: AUROC {_area(y, p, 0)} ({y.sum()} of {len(y)})'
-        kw = dict(color=COLOURS[i%len(COLOURS)], ls='-' if i < len(COLOURS) else '--')
-        x,t = roc_curve(y, p)[:2] if 0 < y.sum() < len(y) else ([], [])
-        ax.plot(*_thin(x, t), label=label, lw=1.8, **kw)
-        if len(x): ax.plot(answer[~y].mean(), answer[y].mean(), 'o', ms=9, mec='white', mew=1.5, color=kw['color'])
+    for i,(label,y,p,predicted) in enumerate(_classes_to_draw(preds)):
+        style = _line_style(i)
+        text = f'{legend_name(label)}: AUROC {_area_text(y, p, 0)} ({y.sum()} of {len(y)})'
+        has_curve = 0 < y.sum() < len(y)
+        fpr,tpr = roc_curve(y, p)[:2] if has_curve else ([], [])
+        ax.plot(
+            *_thinned(fpr, tpr),
+            label=text,
+            lw=1.8,
+            **style,
+        )
+        if has_curve: _mark(ax, predicted[~y].mean(), predicted[y].mean(), style['color'])
     unit_square(ax)
-    labels(ax, f'ROC, {len(preds)} images', 'false alarms (1 − specificity)', 'found (sensitivity)')
+    labels(ax, f'ROC, {len(preds)} images', 'FPR (1 − specificity)', 'TPR (sensitivity)')
     legend(ax, 'lower right')
     return literal(fig)
 
+def _mark(ax, x, y, colour):
+    "The dot of the most probable class"
+    ax.plot(x, y, 'o', ms=9, mec='white', mew=1.5, color=colour)
+
 # %% ../../nbs/api/44_evaluate.figures.ipynb #d0d54a8a
 def plot_precision_recall(
-    preds:pd.DataFrame, # Predictions
-    positive:str|None=None, # Positive class of two, `preds.attrs['positive']` if `None`
+    preds, # Predictions
+    positive:str|None=None, # Positive class of two, that of `preds` if `None`
 )->Figure: # One curve, or one per class against the rest
-    "Precision against recall; the dotted line is guessing, the dot the answer as given"
+    "Precision against recall; the dotted line is guessing, the dot the most probable class"
+    preds = as_predictions(preds, positive)
     fig,ax = axes()
-    for i,(c,y,p,answer) in enumerate(_tasks(preds, positive)):
-        color,label = COLOURS[i%len(COLOURS)],f'{legend_name(c)}: average precision {_area(y, p, 1)} ({y.sum()} of {len(y)})'
-        prec,rec = precision_recall_curve(y, p, drop_intermediate=True)[:2] if 0 < y.sum() < len(y) else ([], [])
-        ax.step(*_thin(rec, prec), where='post', label=label, lw=1.8, color=color, ls='-' if i < len(COLOURS) else '--')
-        ax.axhline(y.mean(), color=color, lw=0.9, ls=':')
-        if len(rec) and answer.any(): ax.plot(answer[y].mean(), y[answer].mean(), 'o', ms=9, mec='white', mew=1.5, color=color)
+    for i,(label,y,p,predicted) in enumerate(_classes_to_draw(preds)):
+        style = _line_style(i)
+        text = f'{legend_name(label)}: average precision {_area_text(y, p, 1)} ({y.sum()} of {len(y)})'
+        has_curve = 0 < y.sum() < len(y)
+        precision,recall = precision_recall_curve(y, p, drop_intermediate=True)[:2] if has_curve else ([], [])
+        ax.step(
+            *_thinned(recall, precision),
+            where='post',
+            label=text,
+            lw=1.8,
+            **style,
+        )
+        ax.axhline(y.mean(), color=style['color'], lw=0.9, ls=':')
+        if has_curve and predicted.any(): _mark(ax, predicted[y].mean(), y[predicted].mean(), style['color'])
     unit_square(ax)
     labels(ax, f'Precision and recall, {len(preds)} images', 'recall (sensitivity)', 'precision')
     legend(ax, 'lower left')
@@ -78,97 +110,165 @@ def plot_precision_recall(
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #b4ac8027
 def plot_confusion(
-    preds:pd.DataFrame, # Predictions
+    preds, # Predictions
 )->Figure:
-    "Counts of true (row) against answered (column) classes, shaded by the share of the row"
-    classes,probs = check_predictions(preds)
-    K,true = len(classes),pd.Categorical(preds.label.astype(str), classes).codes
-    conf = np.bincount(true*K+probs.argmax(1), minlength=K*K).reshape(K, K)
-    share = conf/np.maximum(conf.sum(1, keepdims=True), 1)
-    side = max(4.4, 0.72*K+1.6)
+    "Counts of true (row) against predicted (column) classes, shaded by the proportion of the row"
+    preds = as_predictions(preds)
+    n = len(preds.classes)
+    counts = np.bincount(preds.y*n + preds.y_pred, minlength=n*n).reshape(
+        n,
+        n,
+    )
+    row_sums = counts.sum(1)
+    proportions = counts/np.maximum(row_sums[:,None], 1)
+    few = n < 4
+    side = max(4.4, 0.72*n+1.6) # inches
     fig,ax = axes(side+0.4, side)
-    ax.pcolormesh(share, cmap='Blues', vmin=0, vmax=1, edgecolors='white') # vector, unlike imshow
-    for i,j in np.ndindex(K, K):
-        color = 'white' if share[i,j] > 0.55 else '#222222'
-        ax.text(j+0.5, i+0.5, f'{conf[i,j]}\n{share[i,j]:.0%}', ha='center', va='center', color=color, fontsize=12 if K < 4 else 8.5)
-    ax.set_xticks(np.arange(K)+0.5, classes, rotation=0 if K < 4 else 45)
-    ax.set_yticks(np.arange(K)+0.5, [f'{c}\n({n})' for c,n in zip(classes, conf.sum(1))])
-    ax.set(aspect='equal', ylim=(K, 0))
+    ax.pcolormesh(proportions, cmap='Blues', vmin=0, vmax=1, edgecolors='white')
+    for i,j in np.ndindex(n, n):
+        colour = 'white' if proportions[i,j] > 0.55 else '#222222'
+        text = f'{counts[i,j]}\n{proportions[i,j]:.0%}'
+        ax.text(
+            j+0.5,
+            i+0.5,
+            text,
+            ha='center',
+            va='center',
+            color=colour,
+            fontsize=12 if few else 8.5,
+        )
+    ticks = np.arange(n)+0.5
+    row_names = [f'{label}\n({count})' for label,count in zip(preds.classes, row_sums)]
+    ax.set_xticks(ticks, preds.classes, rotation=0 if few else 45)
+    ax.set_yticks(ticks, row_names)
+    ax.set(aspect='equal', ylim=(n, 0))
     ax.grid(False)
-    labels(ax, f'Confusion, {len(preds)} images', 'answered', 'true')
+    labels(ax, f'Confusion, {len(preds)} images', 'predicted', 'true')
     return literal(fig)
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #412247da
 def plot_history(
-    history:pd.DataFrame, # One row per epoch: `train_loss`, `valid_loss`, perhaps `auroc` and `phase`
+    history:pd.DataFrame, # One row per epoch: `train_loss`, `valid_loss`, perhaps `epoch`, `auroc` and `phase`
 )->Figure:
     "Losses by epoch and, if known, the validation AUROC; phases of the training are shaded"
-    absent = [c for c in ('train_loss', 'valid_loss') if c not in history]
-    if absent: raise InputError(f'The history has no column {truncated_list(absent)}; it has {truncated_list(history.columns, 8)}')
-    scored,x = 'auroc' in history and history.auroc.notna().any(),np.arange(len(history)) + (history.epoch.iloc[0] if 'epoch' in history else 1)
-    fig,axs = axes(8.2 if scored else 4.8, 3.4, 2 if scored else 1)
-    ax = axs[0] if scored else axs
-    for i,(c,label) in enumerate(dict(train_loss='training', valid_loss='validation').items()):
-        ax.plot(x, history[c], 'o-', ms=4, color=COLOURS[i], label=label)
-    labels(ax, 'Loss', 'epoch', 'loss')
-    legend(ax)
-    if scored:
-        axs[1].plot(x, history.auroc, 'o-', ms=4, color=COLOURS[2])
-        labels(axs[1], 'AUROC on validation images', 'epoch', 'AUROC')
-    for a in np.atleast_1d(axs): _phases(a, history, x)
+    absent = [column for column in ('train_loss', 'valid_loss') if column not in history]
+    if absent:
+        raise InputError(f'The history has no column {truncated_list(absent)}; '
+                         f'it has {truncated_list(history.columns, 8)}')
+    has_auroc = 'auroc' in history and history.auroc.notna().any()
+    first = history.epoch.iloc[0] if 'epoch' in history else 1
+    epochs = np.arange(len(history)) + first
+    fig,panels = axes(8.2 if has_auroc else 4.8, 3.4, 2 if has_auroc else 1)
+    panels = np.atleast_1d(panels)
+    style = dict(marker='o', ms=4)
+    panels[0].plot(
+        epochs,
+        history.train_loss,
+        color=COLOURS[0],
+        label='training',
+        **style,
+    )
+    panels[0].plot(
+        epochs,
+        history.valid_loss,
+        color=COLOURS[1],
+        label='validation',
+        **style,
+    )
+    labels(panels[0], 'Loss', 'epoch', 'loss')
+    legend(panels[0])
+    if has_auroc:
+        panels[1].plot(
+            epochs,
+            history.auroc,
+            color=COLOURS[2],
+            **style,
+        )
+        labels(panels[1], 'AUROC on validation images', 'epoch', 'AUROC')
+    for ax in panels: _shade_phases(ax, history, epochs)
     return literal(fig)
 
-# %% ../../nbs/api/44_evaluate.figures.ipynb #7a591746
-def _phases(ax, history, x):
-    "Shade every other phase, and name each at the top"
+def _shade_phases(ax, history, epochs):
+    "Shade every other phase, and name each at the bottom"
     ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlim(x[0]-0.5, x[-1]+0.5)
+    ax.set_xlim(epochs[0]-0.5, epochs[-1]+0.5)
     ax.margins(y=0.14) # room for the names below the lowest point
     if 'phase' not in history: return
     starts = np.flatnonzero(history.phase.ne(history.phase.shift()))
-    for i,(a,b) in enumerate(zip(starts, [*starts[1:], len(x)])):
-        if i%2: ax.axvspan(x[a]-0.5, x[b-1]+0.5, color='#000000', alpha=0.05, lw=0)
-        ax.text(x[a]-0.42, 0.02, history.phase.iloc[a], transform=ax.get_xaxis_transform(), fontsize=8, color=GREY)
+    ends = [*starts[1:], len(epochs)]
+    for i,(start,end) in enumerate(zip(starts, ends)):
+        if i%2: ax.axvspan(epochs[start]-0.5, epochs[end-1]+0.5, color='#000000', alpha=0.05, lw=0)
+        name = history.phase.iloc[start]
+        ax.text(
+            epochs[start]-0.42,
+            0.02,
+            name,
+            transform=ax.get_xaxis_transform(),
+            fontsize=8,
+            color=GREY,
+        )
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #b3707c44
 def curves_section(
-    preds:pd.DataFrame, # Predictions
+    preds, # Predictions
     m:dict, # From `metrics` on them
 )->Section:
     "ROC, precision against recall, and confusion"
-    pos,s = m['positive'],m['metrics']
-    roc = Plot('roc', 'ROC curve', plot_roc(preds, pos), _ROC_HOW, f"ROC curve, AUROC {interval_text(s['auroc'])}, {m['n']} images")
-    pr = Plot('precision_recall', 'Precision and recall', plot_precision_recall(preds, pos), _PR_HOW,
-              f"Precision against recall, average precision {interval_text(s['average_precision'])}, {m['n']} images")
-    confusion = Plot('confusion', 'Confusion matrix', plot_confusion(preds), _CONFUSION_HOW,
-                     f"Confusion matrix, accuracy {interval_text(s['accuracy'])}, {m['n']} images", wide=len(m['classes']) > 4)
-    one_sided = pos and s['auroc']['value'] is None # curves take images of both classes
-    return Section('curves', 'Curves and confusion', _curves_text(m), [confusion] if one_sided else [roc, pr, confusion])
+    preds = as_predictions(preds, m['positive'])
+    scores = m['metrics']
+    n = f"{m['n']} images"
+    confusion = Plot(
+        'confusion',
+        'Confusion matrix',
+        plot_confusion(preds),
+        captions('curves')['confusion'],
+        f"Confusion matrix, accuracy {interval_text(scores['accuracy'])}, {n}",
+        wide=len(m['classes']) > 4,
+    )
+    one_class_only = m['positive'] and scores['auroc']['value'] is None
+    curves = [] if one_class_only else _curve_plots(preds, scores, n)
+    return Section('curves', 'Curves and confusion', _most_frequent_error(m), [*curves, confusion])
 
+def _curve_plots(preds, scores, n):
+    "The two curves as parts of a section"
+    auroc = interval_text(scores['auroc'])
+    average_precision = interval_text(scores['average_precision'])
+    how = captions('curves')
+    return [
+        Plot('roc', 'ROC curve', plot_roc(preds), how['roc'], f'ROC curve, AUROC {auroc}, {n}'),
+        Plot(
+            'precision_recall',
+            'Precision and recall',
+            plot_precision_recall(preds),
+            how['precision_recall'],
+            f'Precision against recall, average precision {average_precision}, {n}',
+        ),
+    ]
+
+def _most_frequent_error(m):
+    "How many images are classified wrongly, and which error is the most frequent"
+    counts = np.array(m['confusion'])
+    errors = counts - np.diag(np.diag(counts))
+    if not errors.sum(): return f"All {m['n']:,} images are classified correctly."
+    row,column = np.unravel_index(errors.argmax(), errors.shape)
+    true = m['classes'][row]
+    predicted = m['classes'][column]
+    n_errors = f"{errors.sum():,} of {m['n']:,} images"
+    most_frequent = (f'{true} predicted as {predicted}: {errors[row,column]:,} of {counts[row].sum():,} '
+                     f'{true} images')
+    return f'{n_errors} are classified wrongly; the most frequent error is {most_frequent}.'
+
+# %% ../../nbs/api/44_evaluate.figures.ipynb #4612da25
 def history_section(
     history:pd.DataFrame|None, # Of a run; see `plot_history`
 )->Section:
     "How training went"
     if history is None or not len(history):
-        return Section('training', 'Training', missing='The course of training, loss and score by epoch, is in the report of the training run.')
+        missing = 'The course of training, loss and score by epoch, is in the report of the training run.'
+        return Section('training', 'Training', missing=missing)
+    text = f'{len(history)} epochs of training'
     best = history[history.kept] if 'kept' in history else history[:0]
-    text = (f"{len(history)} passes over the training "
-            f"images{f'; kept is the one with a validation loss of {best.valid_loss.iloc[0]:.3f}' if len(best) else ''}.")
-    how = ('Loss (lower is better) on training and validation images after each epoch. A validation loss that rises while the training '
-           'loss falls means that the model starts to learn its images by heart.')
-    return Section('training', 'Training', text, [Plot('history', 'Loss and AUROC by epoch', plot_history(history), how, 'Loss and AUROC by epoch', wide=True)])
-
-# %% ../../nbs/api/44_evaluate.figures.ipynb #d15fe2ff
-_ROC_HOW = ('Each point is a possible threshold: how many of the images in question are found (up) against how many others raise a false '
-            'alarm (right). Further up and left is better, the dotted line is guessing, and the dot is the answer as given.')
-_PR_HOW = ('How many of the alarms are right (up) as more of the images in question are found (right). The dotted line is guessing; it lies '
-           'at the share of those images in this test set, so this curve moves with that share.')
-_CONFUSION_HOW = 'Rows are the truth and columns the answers, so the diagonal is right. Percentages are shares of the row.'
-
-def _curves_text(m):
-    conf,names = np.array(m['confusion']),m['classes']
-    wrong = conf - np.diag(np.diag(conf))
-    if not wrong.sum(): return f"All {m['n']:,} images are named rightly."
-    true,said = np.unravel_index(wrong.argmax(), wrong.shape)
-    return (f"{wrong.sum():,} of {m['n']:,} images are named wrongly; the most frequent error is {names[true]} answered as {names[said]}: "
-            f"{wrong[true,said]:,} of {conf[true].sum():,} {names[true]} images.")
+    if len(best): text += f'; the best has a validation loss of {best.valid_loss.iloc[0]:.3f}'
+    title = 'Loss and AUROC by epoch'
+    plot = Plot('history', title, plot_history(history), captions('training')['history'], title, wide=True)
+    return Section('training', 'Training', f'{text}.', [plot])

@@ -18,12 +18,11 @@ from pathlib import Path
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
-from PIL import Image
 
 from ..core import NOTICE, InputError
 from ..domains.profile import load_domain
 from ..image import MIN_SIDE, open_image
-from .predictor import Answer, Predictor
+from .predictor import Predictor
 from ..synth.lesion import draw_lesion
 from ..synth.sets import is_synthetic
 from ..synth.tissue import draw_tissue
@@ -230,7 +229,7 @@ def _inputs(examples):
     image = UploadedImage(label='Image', type='filepath', image_mode=None, sources=['upload', 'clipboard'], height=340, buttons=[],
                           elem_id='image', alt_text='uploaded image')
     is_synthetic = any('synthetic' in caption for _,caption in examples)
-    kind = 'synthetic, drawn by a program' if is_synthetic else 'test images, not used for training'
+    kind = 'synthetic, made by a program' if is_synthetic else 'test images, not used for training'
     gr.HTML(f'<p class="sl-note">Or choose an example: {kind}</p>', elem_id='examples-note', visible=bool(examples))
     gallery = gr.Gallery([(str(path), caption) for path,caption in examples], label='Examples', show_label=False, container=False,
                          columns=3, height='auto', object_fit='cover', allow_preview=False, interactive=False, buttons=[],

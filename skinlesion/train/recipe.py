@@ -73,7 +73,7 @@ class ModelFields(BaseModel):
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return InputSpec(**(default.to_dict() | given))
 
-# %% ../../nbs/api/32_train.recipe.ipynb #b738b327
+# %% ../../nbs/api/32_train.recipe.ipynb #81379bfb
 class LossFields(BaseModel):
     "What the network is shown, and what it is penalised for"
     augment:Literal[tuple(PRESETS)]|None = None # `None` is the preset of the domain
@@ -82,7 +82,7 @@ class LossFields(BaseModel):
     cutmix:float = Field(0., ge=0, le=10) # The same for CutMix, such as 1
     imbalance:Literal[IMBALANCE] = 'none' # Other than `none`, probabilities are as if classes were equally common
     focal:float = Field(0., ge=0, le=10) # Gamma of the focal loss, such as 2; 0 is cross-entropy
-    label_smoothing:float = Field(0., ge=0, lt=1) # Share of the target spread over all classes
+    label_smoothing:float = Field(0., ge=0, lt=1) # Proportion of the target spread over all classes
     soft_labels:bool = False # Train on the proportion of annotators who chose each class
 
     @model_validator(mode='after')
@@ -97,14 +97,14 @@ class LossFields(BaseModel):
         )
         return self
 
-# %% ../../nbs/api/32_train.recipe.ipynb #8b4d6d49
+# %% ../../nbs/api/32_train.recipe.ipynb #90172862
 class ScheduleFields(BaseModel):
     "How long and how fast to train"
     probe:bool = True # Start the head from a linear probe, where the weights are pretrained
     epochs:int|None = Field(None, ge=1, le=1000) # Of the whole network
     minutes:float|None = Field(None, gt=0, le=10_000) # Train for so long, instead of a number of epochs
     lr:float|None = Field(None, gt=0, lt=1) # Highest learning rate, of the head
-    body_lr:float = Field(0.1, gt=0, le=1) # Share of it for a pretrained body
+    body_lr:float = Field(0.1, gt=0, le=1) # Proportion of it for a pretrained body
     freeze_norm:bool = True # Keep the statistics of batch normalisation of a pretrained body
     ema:float = Field(0., ge=0, lt=1) # Decay of an average of the weights, which is then kept; 0 for none
     precision:Literal['auto', 'full', 'bf16'] = 'auto' # `auto` is bfloat16 where the processor has it
