@@ -287,12 +287,12 @@ def _probability_sections(preds, m, choices, calibration, activations, domain, r
     chosen = choices or {}
     bootstrap = dict(resamples=resamples, seed=seed)
     has_all = activations is not None and not activations.unreadable
-    before = frame_of(activations.uncalibrated()) if has_all and calibration.get('vector') else None
+    before = activations.uncalibrated() if has_all and calibration.get('vector') else None
     table = frame_of(preds)
     properties = _measured_properties(preds, domain)
-    yield curves_section(table, m)
+    yield curves_section(preds, m)
     yield prevalence_section(preds, chosen, **bootstrap)
-    yield calibration_section(table, calibration, **bootstrap, before=before)
+    yield calibration_section(preds, calibration, **bootstrap, before=before)
     yield operating_section(table, choices, **bootstrap, equally_common=bool(calibration.get('equally_common')))
     yield sets_section(table, chosen.get('conformal'), **bootstrap)
     yield referral_section(table, chosen.get('refer'), **bootstrap)
