@@ -19,6 +19,7 @@ from .metrics import Scorer, interval_text, score_entries, score_support
 from .scores import SubsetWeights
 from ..score_names import LOWER_IS_BETTER, METRICS
 from .section import Grid, Plot, Section
+from ..data.cases import table_of
 from ..domains.profile import load_domain
 from .properties import TONES
 
@@ -77,6 +78,7 @@ def subgroup_columns(
     properties:pd.DataFrame|None=None, # From `measure_images`, joined by `path`
 )->tuple: # Categoricals by attribute (DataFrame), with `UNKNOWN` for missing values, and what is left out (list of str)
     "The subgroups that each image of `preds` belongs to"
+    preds = table_of(preds)
     if properties is not None:
         by_path = properties.drop_duplicates('path').set_index('path').drop(columns='ita', errors='ignore')
         if any(c in preds for c in ATTRIBUTES['skin tone']): by_path = by_path.drop(columns='estimated_skin_tone', errors='ignore')
