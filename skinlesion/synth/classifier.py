@@ -14,7 +14,7 @@ import pandas as pd
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_reference
 
-# %% ../../nbs/api/09_synth.classifier.ipynb #60accb28
+# %% ../../nbs/api/09_synth.classifier.ipynb #19d203a3
 class ColourClassifier:
     "A logistic regression on the colours of an image, with the parts of a `Predictor`"
     CELLS = 8 # along a side
@@ -43,7 +43,14 @@ class ColourClassifier:
     def _cell_features(self, x): # images x features x cells x cells
         n_images,n_channels,size,_ = x.shape
         cell_size = size//self.CELLS
-        cells = x.reshape(n_images, n_channels, self.CELLS, cell_size, self.CELLS, cell_size)
+        cells = x.reshape(
+            n_images,
+            n_channels,
+            self.CELLS,
+            cell_size,
+            self.CELLS,
+            cell_size,
+        )
         mean = cells.mean((3, 5))
         std = cells.std((3, 5))
         above = np.maximum(mean, 0)
@@ -55,7 +62,7 @@ class ColourClassifier:
 
     def run(self,
         x:np.ndarray, # Batch from `image.prepare`: images x channels x size x size
-    )->tuple: # logits (images x classes), class activation maps (images x classes x 8 x 8), embeddings (images x features)
+    )->tuple: # logits, class activation maps (images x classes x 8 x 8), embeddings (images x features)
         "What a network gives for the batch `x`"
         features = self._cell_features(x)
         maps = np.einsum('kf,nfhw->nkhw', self.weights, features/self.scale)
