@@ -36,8 +36,8 @@ readme: $(VENV)/dev.stamp ## nbs/index.ipynb -> README.md
 outputs: $(VENV)/dev.stamp ## run the notebooks and save their outputs
 	@$(BIN)/python tools/outputs.py
 
-pictures: $(VENV)/dev.stamp ## the pictures of the README, from skinlesion-demo/ (needs Chromium)
-	@$(BIN)/python tools/pictures.py skinlesion-demo
+screenshots: $(VENV)/dev.stamp ## the screenshots of the README, from skinlesion-demo/ (needs Chromium)
+	@$(BIN)/python tools/screenshots.py skinlesion-demo
 
 docs: $(VENV)/dev.stamp ## the site, in _docs/ (needs Quarto)
 	@command -v quarto >/dev/null \
@@ -67,4 +67,4 @@ $(BIN)/python:
 
 # A half-made environment must not pass for a whole one
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-browser test-net bench pictures prepare export readme outputs docs dist clean
+.PHONY: help demo test test-slow test-browser test-net bench screenshots prepare export readme outputs docs dist clean

@@ -41,16 +41,16 @@ def as_text(output):
     else: raise ValueError(f"a cell's output has no text, but is {output['output_type']}")
     return {**output, 'data': shown}
 
-def check_no_picture(output):
+def check_no_image(output):
     if any(mime.startswith('image/') for mime in output.get('data', {})):
-        raise ValueError("a cell's output is a picture: save it under nbs/images/ and show it in a Markdown cell")
+        raise ValueError("a cell's output is an image: save it under nbs/images/ and show it in a Markdown cell")
 
 def as_readme(cell):
     "`cell` with links and outputs for GitHub"
     if cell.cell_type == 'markdown': return {**cell, 'source': relink(cell.source)}
     # Standard error holds the progress bars and warnings of one machine
     outputs = [o for o in cell.outputs if o.get('name') != 'stderr' and cell.directives_.get('output') != 'false']
-    for o in outputs: check_no_picture(o)
+    for o in outputs: check_no_image(o)
     hide_source = cell.directives_.get('echo') == 'false' or not cell.source.strip()
     return {**cell, 'outputs': [as_text(o) for o in outputs], 'metadata': {'transient': {'remove_source': hide_source}}}
 

@@ -14,7 +14,7 @@ import pandas as pd
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_reference
 
-# %% ../../nbs/api/09_synth.classifier.ipynb #91c7d901
+# %% ../../nbs/api/09_synth.classifier.ipynb #60accb28
 class ColourClassifier:
     "A logistic regression on the colours of an image, with the parts of a `Predictor`"
     CELLS = 8 # along a side
@@ -29,13 +29,15 @@ class ColourClassifier:
         self.config = dict(temperature=1.)
         squares = np.stack([square(path, spec) for path in cases.path])
         features = self._cell_features(from_square(squares, spec))
-        self.scale = features.mean((2, 3)).std(0)[:,None,None] + 1e-6
+        std = features.mean((2, 3)).std(0)
+        self.scale = std[:,None,None] + 1e-6
         embeddings = self._embed(features)
         model = LogisticRegression(max_iter=2000).fit(embeddings, cases.label)
         self.weights,self.bias = model.coef_,model.intercept_
         if len(self.classes) == 2: # scikit-learn keeps the difference of the logits alone
-            self.weights = np.concatenate([-self.weights/2, self.weights/2])
-            self.bias = np.concatenate([-self.bias/2, self.bias/2])
+            halves = np.array([-0.5, 0.5])
+            self.weights = halves[:,None]*self.weights
+            self.bias = halves*self.bias
         self.reference = embedding_reference(embeddings, cases.label, embeddings)
 
     def _cell_features(self, x): # images x features x cells x cells
@@ -44,7 +46,9 @@ class ColourClassifier:
         cells = x.reshape(n_images, n_channels, self.CELLS, cell_size, self.CELLS, cell_size)
         mean = cells.mean((3, 5))
         std = cells.std((3, 5))
-        return np.concatenate([np.maximum(mean, 0), np.maximum(-mean, 0), std, mean**2], 1)
+        above = np.maximum(mean, 0)
+        below = np.maximum(-mean, 0)
+        return np.concatenate([above, below, std, mean**2], 1)
 
     def _embed(self, features):
         return (features/self.scale).mean((2, 3)).astype(np.float32)

@@ -1,4 +1,4 @@
-"Pictures of the report and the demo of `skinlesion demo`, for nbs/images: python tools/pictures.py DEMO_FOLDER"
+"Screenshots of the report and the demo of `skinlesion demo`, for nbs/images: python tools/screenshots.py DEMO_FOLDER"
 import shutil
 import sys
 import threading
@@ -13,7 +13,7 @@ PORT = 7900
 ARGS = '--no-sandbox --disable-gpu --disable-background-networking --disable-component-update --disable-sync'.split()
 
 
-def picture_report(browser, demo):
+def capture_report(browser, demo):
     "The first screens of the report, and some of its sections, on a desk and on a phone"
     for name,width,sections in (('report', 1200, ('operating', 'errors')), ('report_phone', 390, ('operating',))):
         page = browser.new_page(viewport={'width': width, 'height': 1000})
@@ -23,7 +23,7 @@ def picture_report(browser, demo):
             page.evaluate(f'document.getElementById("{s}").scrollIntoView()')
             page.screenshot(path=IMAGES/f'{name}_{s}.png')
 
-def picture_demo(browser, demo):
+def capture_demo(browser, demo):
     "The demo, with the answer for one of its examples"
     threading.Thread(target=serve, args=(demo/'run/bundle', '127.0.0.1', PORT), daemon=True).start()
     page = browser.new_page(viewport={'width': 1100, 'height': 1000})
@@ -39,8 +39,8 @@ def main():
     IMAGES.mkdir(exist_ok=True)
     with sync_playwright() as p:
         browser = p.chromium.launch(executable_path=shutil.which('chromium'), args=ARGS)
-        picture_report(browser, demo)
-        picture_demo(browser, demo)
+        capture_report(browser, demo)
+        capture_demo(browser, demo)
         browser.close()
 
 
