@@ -540,11 +540,3 @@ def _delong_entry(preds, other, confidence, reason):
     if entry['se'] is None:
         return entry | dict(reason='a class has only one lesion or patient: no interval can be computed')
     return entry | dict(method='DeLong by group (Obuchowski 1997)')
-
-# %% ../../nbs/api/43_evaluate.metrics.ipynb #d7996a9a
-def check_predictions(preds):
-    preds = as_predictions(preds)
-    return preds.classes, preds.probs
-
-def positive_class(preds, positive=None): return as_predictions(preds, positive).positive_class
-def class_in_question(preds, positive=None): return as_predictions(preds, positive).focus_class
