@@ -310,21 +310,20 @@ def _probability_sections(preds, m, choices, calibration, activations, domain, r
     chosen = choices or {}
     bootstrap = dict(resamples=resamples, seed=seed)
     has_all = activations is not None and not activations.unreadable
-    before = frame_of(activations.uncalibrated()) if has_all and calibration.get('vector') else None
-    table = frame_of(preds)
+    before = activations.uncalibrated() if has_all and calibration.get('vector') else None
     properties = _measured_properties(preds, domain)
-    yield curves_section(table, m)
+    yield curves_section(preds, m)
     yield prevalence_section(preds, chosen, **bootstrap)
-    yield calibration_section(table, calibration, **bootstrap, before=before)
+    yield calibration_section(preds, calibration, **bootstrap, before=before)
     yield operating_section(
-        table,
+        preds,
         choices,
         **bootstrap,
         equally_common=bool(calibration.get('equally_common')),
     )
-    yield sets_section(table, chosen.get('conformal'), **bootstrap)
-    yield referral_section(table, chosen.get('refer'), **bootstrap)
-    yield subgroups_section(table, properties=properties, **bootstrap, domain=domain)
+    yield sets_section(preds, chosen.get('conformal'), **bootstrap)
+    yield referral_section(preds, chosen.get('refer'), **bootstrap)
+    yield subgroups_section(frame_of(preds), properties=properties, **bootstrap, domain=domain)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #bd10b144
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
@@ -464,7 +463,7 @@ def report(
     for name,other in (compare or {}).items():
         comparisons[name] = compare_models(preds, other, None, resamples, seed)
     if choices is None and valid is not None:
-        choices = fit_thresholds(frame_of(valid), preds.focus_class)
+        choices = fit_thresholds(valid, preds.focus_class)
     activations = collect_activations(preds, predictor, train, train_embeddings) if predictor else None
     sections = [*_probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed)]
     sections += _image_sections(preds, predictor, activations, audit, domain, resamples)
