@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import compress
 
 import numpy as np
 import pandas as pd
@@ -37,16 +38,18 @@ def classify_images(
     sources = list(sources)
     with Progress(len(sources), desc) as bar:
         for indices,squares in _read_ahead(sources, read, bs):
-            readable = [i for i,pixels in zip(indices, squares) if pixels is not None]
-            if readable:
-                pixels = np.stack([pixels for pixels in squares if pixels is not None])
-                yield np.array(readable), *predictor.run(from_square(pixels, predictor.spec))
+            is_readable = [pixels is not None for pixels in squares]
+            if any(is_readable):
+                pixels = np.stack([*compress(squares, is_readable)])
+                x = from_square(pixels, predictor.spec)
+                yield np.array(indices)[is_readable], *predictor.run(x)
             bar.update(len(indices))
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #0e95f0eb
 def _read_ahead(sources, read, bs):
     "Indices and squares, batch by batch; the next batch is read while one is used"
-    batches = [range(start, min(start+bs, len(sources))) for start in range(0, len(sources), bs)]
+    n = len(sources)
+    batches = [range(start, min(start+bs, n)) for start in range(0, n, bs)]
     with ThreadPoolExecutor(n_cores()) as pool:
         def submit(indices): return [pool.submit(_read_or_none, read, sources[i]) for i in indices]
         tasks = submit(batches[0]) if batches else []
@@ -80,8 +83,11 @@ class Activations:
 
     def _repr_html_(self):
         first = self.preds.table.head(6)
-        cards = [image_card(path, [label], self) for path,label in zip(first.path, first.label)]
-        return Section('activations', str(self), parts=[Gallery('The first images', cards)])._repr_html_()
+        cards = []
+        for path,label in zip(first.path, first.label):
+            cards.append(image_card(path, [label], self))
+        gallery = Gallery('The first images', cards)
+        return Section('activations', str(self), parts=[gallery])._repr_html_()
 
     @cached_property
     def row_of(self)->dict: # Path -> row
@@ -102,9 +108,10 @@ class Activations:
         img = thumbnail(path, size)
         row = self.row_of.get(path)
         if img is None or row is None: return img
-        return overlay(img, self.maps[row].astype(np.float32), self.spec)
+        evidence_map = self.maps[row].astype(np.float32)
+        return overlay(img, evidence_map, self.spec)
 
-# %% ../../nbs/api/46_evaluate.activations.ipynb #a3a2284c
+# %% ../../nbs/api/46_evaluate.activations.ipynb #3154f6c4
 def collect_activations(
     preds, # Predictions, whose most probable class maps are evidence for
     predictor, # A `Predictor`, or what has its parts; the one that made `preds`
@@ -114,19 +121,28 @@ def collect_activations(
     "Run the images of `preds` once through `predictor`"
     preds = as_predictions(preds)
     if set(preds.classes) != set(predictor.classes):
-        raise InputError(f'The predictions have the classes {truncated_list(preds.classes, 8)}, but the model has '
-                         f'{truncated_list(predictor.classes, 8)}: give the model that made them')
+        of_preds = truncated_list(preds.classes, 8)
+        of_model = truncated_list(predictor.classes, 8)
+        raise InputError(f'The predictions have the classes {of_preds}, but the model has {of_model}: '
+                         'give the model that made them')
     columns = [predictor.classes.index(c) for c in preds.classes]
     predicted = np.array(columns)[preds.y_pred]
-    indices,maps,embeddings,logits = _run_all(preds.table.path, predictor, predicted, 'predicting images')
-    readable = np.isin(np.arange(len(preds.table)), indices)
+    paths = preds.table.path
+    indices,maps,embeddings,logits = _run_all(
+        paths,
+        predictor,
+        predicted,
+        'predicting images',
+    )
+    readable = np.isin(np.arange(len(paths)), indices)
+    distances = embedding_distance(embeddings, predictor.reference)
     activations = Activations(
         preds=preds[readable],
         embeddings=embeddings,
         maps=maps,
-        distances=embedding_distance(embeddings, predictor.reference),
+        distances=distances,
         logits=logits[:, columns],
-        unreadable=preds.table.path[~readable].tolist(),
+        unreadable=paths[~readable].tolist(),
         spec=predictor.spec,
     )
     if train_embeddings is not None:
@@ -134,7 +150,12 @@ def collect_activations(
         activations.train_embeddings = np.asarray(train_embeddings, np.float32)
     elif train is not None:
         class_of_map = np.zeros(len(train), int) # these maps are not used
-        indices,_,embeddings,_ = _run_all(train.path, predictor, class_of_map, 'embedding training images')
+        indices,_,embeddings,_ = _run_all(
+            train.path,
+            predictor,
+            class_of_map,
+            'embedding training images',
+        )
         activations.train = train[['path', 'label']].iloc[indices].reset_index(drop=True)
         activations.train_embeddings = embeddings
     return activations
@@ -144,11 +165,15 @@ def _run_all(paths, predictor, class_of_map, desc):
     "Indices, evidence maps for `class_of_map`, embeddings and logits of the images that can be read"
     batches = []
     for indices,logits,maps,embeddings in classify_images(paths, predictor, desc=desc):
-        evidence_maps = [evidence(m, class_of_map[i]) for i,m in zip(indices, maps)]
-        batches.append((indices, np.stack(evidence_maps).astype(np.float16), embeddings.astype(np.float32), logits))
+        evidence_maps = []
+        for i,class_maps in zip(indices, maps):
+            evidence_maps.append(evidence(class_maps, class_of_map[i]))
+        evidence_maps = np.stack(evidence_maps).astype(np.float16)
+        batches.append((indices, evidence_maps, embeddings.astype(np.float32), logits))
     if not batches:
-        raise InputError(f'None of the {plural(len(paths), "image")} can be read, first {truncated_list(paths, 1)}: '
-                         'check the paths of the table')
+        images = plural(len(paths), 'image')
+        first = truncated_list(paths, 1)
+        raise InputError(f'None of the {images} can be read, first {first}: check the paths of the table')
     return tuple(np.concatenate(arrays) for arrays in zip(*batches))
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #3ed2adfc
@@ -161,9 +186,15 @@ def image_card(
 )->Card:
     "The image `path` with what is to be said of it"
     name = os.path.basename(path)
-    shown_name = name if len(name) <= NAME_LENGTH else f'…{name[1-NAME_LENGTH:]}'
-    caption = [*lines, shown_name]
+    is_long = len(name) > NAME_LENGTH
+    caption = [*lines, f'…{name[1-NAME_LENGTH:]}' if is_long else name]
     alt = f'{name}: {"; ".join(lines)}'
     plain = thumbnail(path)
-    if plain is None or activations is None or path not in activations.row_of: return Card(plain, caption, alt)
-    return Card(activations.image_with_map(path), caption, f'{alt}; with its evidence map', plain)
+    if plain is None or activations is None or path not in activations.row_of:
+        return Card(plain, caption, alt)
+    return Card(
+        activations.image_with_map(path),
+        caption,
+        f'{alt}; with its evidence map',
+        plain,
+    )

@@ -10,6 +10,7 @@ __all__ = ['MASK_SIZE', 'OTSU_BINS', 'LINE_SIZE', 'OUTSIDE_REGIONS', 'MAP_PROPOR
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #e0e8e2f0
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -22,8 +23,8 @@ from ..core import InputError, Progress, plural, truncated_list
 from ..domains.profile import load_domain
 from .activations import Activations
 from .captions import captions
-from .errors import prediction_outcomes
-from .metrics import interval_text, metrics
+from .errors import draw_interval_dots, label_rows, prediction_outcomes
+from .metrics import interval_text, metrics, percent_text
 from .plots import COLOURS, axes, labels, literal
 from .proportions import group_mean
 from .scores import ratio
@@ -40,15 +41,18 @@ def lesion_mask(
 )->np.ndarray|None: # `MASK_SIZE` x `MASK_SIZE`, bool; `None` if there is no clear single lesion
     "Roughly where the lesion is in `img`, from its colours alone"
     small = img.convert('RGB').resize((MASK_SIZE, MASK_SIZE), Image.Resampling.BOX)
-    x = np.asarray(small.filter(ImageFilter.GaussianBlur(MASK_SIZE/40)), np.float32)/255
+    smooth = small.filter(ImageFilter.GaussianBlur(MASK_SIZE/40))
+    x = np.asarray(smooth, np.float32)/255
     corners = _dark_corners(x)
     if corners.mean() > 0.5: return None
-    if np.ptp(x, axis=-1)[~corners].mean() < 0.05: return None # without colour it is no photograph of skin
+    if np.ptp(x, axis=-1)[~corners].mean() < 0.05:
+        return None # without colour it is no photograph of skin
     distance = _distance_from_skin(x, corners)
     threshold,separation = _otsu(distance[~corners])
     unlike_skin = ndimage.binary_opening((distance > threshold) & ~corners)
     mask,proportion = _central_region(unlike_skin)
-    border = np.concatenate([mask[0], mask[-1], mask[:,0], mask[:,-1]])
+    rows_and_columns = [mask[0], mask[-1], mask.T[0], mask.T[-1]]
+    border = np.concatenate(rows_and_columns)
     is_single = separation > 0.55 and proportion > 0.5
     is_plausible = 0.01 < mask.mean() < 0.8 and border.mean() < 0.6
     return mask if is_single and is_plausible else None
@@ -57,7 +61,8 @@ def lesion_mask(
 def _dark_corners(x):
     "Dark regions that hold a corner of the image, and a little around them"
     regions,_ = ndimage.label(x.max(-1) < 0.2)
-    corner_regions = np.setdiff1d(regions[[0, 0, -1, -1], [0, -1, 0, -1]], 0)
+    at_corners = regions[[0, 0, -1, -1], [0, -1, 0, -1]]
+    corner_regions = np.setdiff1d(at_corners, 0)
     return ndimage.binary_dilation(np.isin(regions, corner_regions), iterations=2)
 
 def _distance_from_skin(x, corners):
@@ -69,8 +74,9 @@ def _distance_from_skin(x, corners):
     skin = border & ~corners
     if not skin.any(): skin = ~corners
     difference = density - np.median(density[skin], 0)
-    is_brighter = difference.sum(-1) < 0
-    return np.sqrt(np.linalg.norm(difference, axis=-1)*np.where(is_brighter, 0.5, 1))
+    weight = np.where(difference.sum(-1) < 0, 0.5, 1)
+    distance = np.linalg.norm(difference, axis=-1)
+    return np.sqrt(distance*weight)
 
 def _otsu(x):
     "Otsu's threshold of `x`, and the proportion of its variance that lies between the two parts"
@@ -79,7 +85,9 @@ def _otsu(x):
     is_above = x > threshold
     above,below = x[is_above],x[~is_above]
     if not len(above) or not len(below): return threshold, 0.
-    between = is_above.mean()*(1-is_above.mean())*(above.mean()-below.mean())**2
+    proportion = is_above.mean()
+    difference = above.mean() - below.mean()
+    between = proportion*(1-proportion)*difference**2
     return threshold, between/max(x.var(), 1e-12)
 
 def _central_region(mask):
@@ -87,12 +95,13 @@ def _central_region(mask):
     regions,n = ndimage.label(mask)
     if not n: return mask, 0.
     t = np.linspace(-0.5, 0.5, MASK_SIZE)
-    weight = np.exp(-(t[:,None]**2 + t**2)/(2*0.25**2))
+    from_middle = t[:,None]**2 + t**2
+    weight = np.exp(-from_middle/(2*0.25**2))
     weighted_size = np.bincount(regions.ravel(), weight.ravel())[1:]
     region = regions == weighted_size.argmax() + 1
     padded = np.pad(ndimage.binary_fill_holes(region), 3)
-    closed = ndimage.binary_closing(padded, iterations=2)[3:-3,3:-3]
-    return closed, region.sum()/mask.sum()
+    closed = ndimage.binary_closing(padded, iterations=2)
+    return closed[3:-3,3:-3], region.sum()/mask.sum()
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #d6d766d0
 LINE_SIZE = 224 # pixels a side of the copy in which lines are detected
@@ -103,13 +112,16 @@ def thin_lines(
     "Where thin dark lines are in `img`: hairs, the marks of rulers and pens"
     small = img.convert('RGB').resize((LINE_SIZE, LINE_SIZE), Image.Resampling.BOX)
     x = np.asarray(small, np.float32)/255
-    density = -np.log(np.maximum(x, 1/16)).mean(-1)
+    visible = np.maximum(x, 1/16)
+    density = -np.log(visible).mean(-1)
     top_hat = density - ndimage.grey_opening(density, footprint=_DISK)
     is_dark = top_hat > MIN_PIXEL_DENSITY
-    lines = np.logical_or.reduce([_straight_runs(is_dark, k*np.pi/12) for k in range(12)])
+    angles = np.arange(12)*np.pi/12
+    lines = np.logical_or.reduce([_straight_runs(is_dark, angle) for angle in angles])
     regions,n = ndimage.label(lines, np.ones((3, 3)))
-    is_clear = ndimage.mean(top_hat, regions, np.arange(1, n+1)) > MIN_LINE_DENSITY
-    return np.append(False, is_clear)[regions]
+    mean_density = ndimage.mean(top_hat, regions, np.arange(1, n+1))
+    is_line = np.append(False, mean_density > MIN_LINE_DENSITY)
+    return is_line[regions]
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #d4daaa45
 MIN_PIXEL_DENSITY = 0.07 # optical density of each pixel of a line above its surroundings
@@ -119,11 +131,13 @@ _DISK = np.hypot(*np.mgrid[-4:5, -4:5]) <= 4
 
 def _straight_runs(mask, angle):
     "The pixels of `mask` that lie on a run of `RUN_LENGTH` of them in the direction `angle`"
-    steps = [(round(k*np.sin(angle)), round(k*np.cos(angle))) for k in range(RUN_LENGTH)]
+    k = np.arange(RUN_LENGTH)
+    steps = np.stack([k*np.sin(angle), k*np.cos(angle)], 1).round().astype(int)
     padded = np.pad(mask, RUN_LENGTH)
-    starts = np.logical_and.reduce([np.roll(padded, (-y, -x), (0, 1)) for y,x in steps])
-    runs = np.logical_or.reduce([np.roll(starts, (y, x), (0, 1)) for y,x in steps])
-    return runs[RUN_LENGTH:-RUN_LENGTH, RUN_LENGTH:-RUN_LENGTH]
+    starts = np.logical_and.reduce([np.roll(padded, -step, (0, 1)) for step in steps])
+    runs = np.logical_or.reduce([np.roll(starts, step, (0, 1)) for step in steps])
+    inside = slice(RUN_LENGTH, -RUN_LENGTH)
+    return runs[inside, inside]
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #2ad0c6a5
 OUTSIDE_REGIONS = { # places outside the lesion that a shortcut may be in
@@ -143,10 +157,12 @@ def attention(
     activations:Activations, # From `collect_activations`
     n:int=1000, # Images at most, sampled at random
     seed:int=42, # Of the sample
-)->pd.DataFrame: # path, label, answer, correct, group, and `MAP_PROPORTIONS`, 0..1, NaN where there is no clear lesion or no map
+)->pd.DataFrame: # path, label, answer, correct, group, and `MAP_PROPORTIONS`, 0..1; NaN without a clear lesion or map
     "How much of each evidence map lies outside the lesion, and how much of that on thin lines and in the corners"
-    rows = np.sort(np.random.default_rng(seed).permutation(len(activations))[:n])
-    outcomes = prediction_outcomes(activations.preds).iloc[rows][['path', 'label', 'answer', 'correct', 'group']]
+    shuffled = np.random.default_rng(seed).permutation(len(activations))
+    rows = np.sort(shuffled[:n])
+    outcomes = prediction_outcomes(activations.preds)[['path', 'label', 'answer', 'correct', 'group']]
+    outcomes = outcomes.iloc[rows]
     proportions = []
     with Progress(len(rows), 'detecting lesions') as bar:
         for row,path in zip(rows, outcomes.path):
@@ -162,16 +178,20 @@ LESION_RIM = LINE_SIZE//56 # pixels around the lesion that count as neither: its
 
 def _map_proportions(activations, row, path):
     img = _model_square(activations, path)
-    heat = np.clip(activations.maps[row].astype(np.float32), 0, None)
+    heat = activations.maps[row].astype(np.float32)
+    heat = np.clip(heat, 0, None)
     mask = None if img is None else lesion_mask(img)
     if mask is None or not heat.sum(): return [np.nan]*len(MAP_PROPORTIONS)
     heat = _enlarge(heat)
     mask = _enlarge(mask)
     outside = ~ndimage.binary_dilation(mask, iterations=LESION_RIM)
-    proportions = [heat[~mask].sum()/heat.sum(), (~mask).mean()]
+    of_map = heat[~mask].sum()/heat.sum()
+    of_area = (~mask).mean()
+    proportions = [of_map, of_area]
     for region in (thin_lines(img), _CORNERS):
         for weight in (heat, outside):
-            proportions.append(float(ratio(weight[region & outside].sum(), weight[outside].sum())))
+            in_region = weight[region & outside].sum()
+            proportions.append(float(ratio(in_region, weight[outside].sum())))
     return proportions
 
 def _model_square(activations, path, size=LINE_SIZE):
@@ -181,7 +201,8 @@ def _model_square(activations, path, size=LINE_SIZE):
     return Image.fromarray(pixels.transpose(1, 2, 0).squeeze())
 
 def _enlarge(a, size=LINE_SIZE):
-    return np.asarray(Image.fromarray(a).resize((size, size), Image.Resampling.NEAREST))
+    img = Image.fromarray(a)
+    return np.asarray(img.resize((size, size), Image.Resampling.NEAREST))
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #6268f912
 def attention_table(
@@ -190,60 +211,81 @@ def attention_table(
     "Mean proportions for all images, each predicted class, and correct and wrong predictions"
     table = table[table.outside.notna()]
     parts = {'all images': table}
-    for predicted in sorted(table.answer.unique()): parts[f'predicted {predicted}'] = table[table.answer == predicted]
+    for predicted in sorted(table.answer.unique()):
+        parts[f'predicted {predicted}'] = table[table.answer == predicted]
     parts['classified correctly'] = table[table.correct]
     parts['classified wrongly'] = table[~table.correct]
     rows = []
     for name,part in parts.items():
         if not len(part): continue
         outside = group_mean(part.outside, part.group)
-        rows.append({
-            'of': name,
-            'images': len(part),
-            'outside': outside['value'],
-            'low': outside['low'],
-            'high': outside['high'],
-            'area_outside': part.area_outside.mean(),
-        })
+        row = {'of': name, 'images': len(part), 'outside': outside['value']}
+        row |= dict(low=outside['low'], high=outside['high'])
+        row['area_outside'] = part.area_outside.mean()
+        rows.append(row)
     return pd.DataFrame(rows)
 
 def outside_table(
     table:pd.DataFrame, # From `attention`
     min_area:float=0.01, # Proportion of the area outside the lesion that a region must take to count
-)->pd.DataFrame: # Index `lines`, `corners`; images, map, area (mean proportions outside the lesion), more (of the map), low, high
+)->pd.DataFrame: # Index `lines`, `corners`; images, map and area (mean proportions), more (their difference), low, high
     "Whether the map lies on hairs and ruler marks, and in the corners, more than their area explains"
     rows = {}
     for region in OUTSIDE_REGIONS:
-        of_map,of_area = table[region],table[f'area_{region}']
-        counts = of_map.notna() & (of_area >= min_area)
-        of_map,of_area = of_map[counts],of_area[counts]
-        difference = group_mean(of_map - of_area, table.group[counts], value_range=None)
-        rows[region] = {
-            'images': len(of_map),
-            'map': of_map.mean(),
-            'area': of_area.mean(),
-            'more': difference['value'],
-            'low': difference['low'],
-            'high': difference['high'],
-        }
-    return pd.DataFrame.from_dict(rows, orient='index').astype(dict(more=float, low=float, high=float))
+        large = table[table[region].notna() & (table[f'area_{region}'] >= min_area)]
+        of_map = large[region]
+        of_area = large[f'area_{region}']
+        difference = group_mean(of_map - of_area, large.group, value_range=None)
+        row = dict(images=len(of_map), map=of_map.mean(), area=of_area.mean())
+        row |= dict(
+            more=difference['value'],
+            low=difference['low'],
+            high=difference['high'],
+        )
+        rows[region] = row
+    regions = pd.DataFrame.from_dict(rows, orient='index')
+    return regions.astype(dict(more=float, low=float, high=float))
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #33c84e3b
+# %% ../../nbs/api/48_evaluate.attention.ipynb #654eedf1
 def plot_attention(
     table:pd.DataFrame, # From `attention`
 )->Figure:
     "Mean proportion of the map outside the lesion with its 95% interval, against the proportion of the area"
     means = attention_table(table)[::-1].reset_index(drop=True)
     fig,ax = axes(4.8, 1.5 + 0.3*len(means))
-    with_interval = means[means.low.notna()].astype(dict(low=float, high=float))
-    ax.hlines(with_interval.index, with_interval.low, with_interval.high, color=COLOURS[0], lw=2.2, alpha=0.6)
-    ax.plot(means.outside, means.index, 'o', ms=7, mec='white', mew=1, color=COLOURS[0], label='of the map')
-    ax.plot(means.area_outside, means.index, '|', ms=13, mew=2, color=COLOURS[1], label='of the area')
-    ax.set_yticks(means.index, [f'{name} ({n:,})' for name,n in zip(means.of, means.images)])
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(means)-0.4))
-    labels(ax, f'Outside the lesion, {means.images.max():,} images', 'proportion outside the lesion', '')
+    draw_interval_dots(
+        ax,
+        means.index,
+        means.outside,
+        means.low,
+        means.high,
+        COLOURS[0],
+        'of the map',
+    )
+    ax.plot(
+        means.area_outside,
+        means.index,
+        '|',
+        ms=13,
+        mew=2,
+        color=COLOURS[1],
+        label='of the area',
+    )
+    label_rows(ax, means.of, means.images)
+    labels(
+        ax,
+        f'Outside the lesion, {means.images.max():,} images',
+        'proportion outside the lesion',
+        '',
+    )
     ax.figure.set_figheight(ax.figure.get_figheight()+0.3)
-    ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.22), ncols=2)
+    ax.legend(
+        fontsize=8.5,
+        frameon=False,
+        loc='upper center',
+        bbox_to_anchor=(0.5, -0.22),
+        ncols=2,
+    )
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #4e09f323
@@ -265,21 +307,21 @@ def attention_section(
     table = attention(activations, n)
     n_detected = int(table.outside.notna().sum())
     if n_detected < MIN_WITH_LESION*len(table):
-        return Section(name, title, missing=f'A single lesion could be told from skin in {n_detected:,} of {plural(len(table), "image")} '
-                                            'only, so it cannot be said what proportion of an evidence map lies on it. This is meant for '
-                                            'photographs of skin.')
+        images = plural(len(table), 'image')
+        return Section(name, title, missing=f'A single lesion could be told from skin in {n_detected:,} of {images} only, so it cannot be '
+                                            'said what proportion of an evidence map lies on it. This is meant for photographs of skin.')
     means = attention_table(table)
     regions = outside_table(table)
     own = metrics(activations.preds)['metrics']['auroc'] if shortcut else None
-    data = {
-        'images': len(table),
-        'with_lesion': n_detected,
-        'groups': records(means),
-        'beside': records(regions.rename_axis('what').reset_index()),
-        'shortcut': shortcut,
-        'model': own,
-    }
-    text = ' '.join([*_map_sentences(table, means), *_region_sentences(regions), *_shortcut_sentences(shortcut, own)])
+    data = dict(images=len(table), with_lesion=n_detected, groups=records(means))
+    data['beside'] = records(regions.rename_axis('what').reset_index())
+    data |= dict(shortcut=shortcut, model=own)
+    sentences = chain(
+        _map_sentences(table, means),
+        _region_sentences(regions),
+        _shortcut_sentences(shortcut, own),
+    )
+    text = ' '.join(sentences)
     parts = _figures(table, means, regions, shortcut, own)
     parts.append(_most_outside(activations, table, n_images))
     return Section(name, title, text, parts, data)
@@ -292,30 +334,42 @@ REGION_NAMES = dict(lines='hairs or ruler marks', corners='the corners')
 def _map_sentences(table, means):
     whole = means.iloc[0]
     detected = table[table.outside.notna()]
-    yield (f'{1-whole.outside:.0%} of the evidence map lies on the lesion, which takes {1-whole.area_outside:.0%} of the area '
-           f'(means over the {len(detected):,} of {len(table):,} images in which a lesion was detected).')
-    more = group_mean(detected.area_outside - detected.outside, detected.group, value_range=None)
-    if more['low'] is not None and more['low'] <= 0: yield 'That is not more, beyond chance, than a map that ignores the lesion would have.'
-    elif more['value'] < LITTLE_MORE: yield 'That is little more than a map that ignores the lesion would have.'
+    on_lesion = f'{1-whole.outside:.0%} of the evidence map lies on the lesion'
+    area = f'which takes {1-whole.area_outside:.0%} of the area'
+    yield f'{on_lesion}, {area} (means over the {len(detected):,} of {len(table):,} images in which a lesion was detected).'
+    more = group_mean(
+        detected.area_outside - detected.outside,
+        detected.group,
+        value_range=None,
+    )
+    if more['low'] is not None and more['low'] <= 0:
+        yield 'That is not more, beyond chance, than a map that ignores the lesion would have.'
+    elif more['value'] < LITTLE_MORE:
+        yield 'That is little more than a map that ignores the lesion would have.'
     by_class = means[means.of.str.startswith('predicted ')]
-    mostly_outside = by_class[by_class.low.astype(float) > by_class.area_outside].of.str.removeprefix('predicted ')
+    mostly_outside = by_class[by_class.low.astype(float) > by_class.area_outside]
     if len(mostly_outside):
-        yield f'Where {truncated_list(mostly_outside)} is predicted it lies outside the lesion more than the area does, beyond chance.'
+        names = truncated_list(mostly_outside.of.str.removeprefix('predicted '))
+        yield f'Where {names} is predicted it lies outside the lesion more than the area does, beyond chance.'
 
 def _region_sentences(regions):
     notable = regions[(regions.low > 0) & (regions.more >= WORTH_A_SENTENCE)]
-    places = [f'{REGION_NAMES[row.Index]} ({row.map:.1%}) than their area explains ({row.area:.1%})' for row in notable.itertuples()]
-    if places: yield f'Outside the lesion it lies more on {" and on ".join(places)}, beyond chance.'
+    places = []
+    for row in notable.itertuples():
+        place = REGION_NAMES[row.Index]
+        places.append(f'{place} ({row.map:.1%}) than their area explains ({row.area:.1%})')
+    if places:
+        yield f'Outside the lesion it lies more on {" and on ".join(places)}, beyond chance.'
 
 def _shortcut_sentences(shortcut, own):
     if not shortcut:
         yield 'How well technical facts of the files alone tell the classes is not known here; skinlesion audit measures it.'
     elif own['value'] is not None and shortcut['low'] is not None:
         could_explain = ': a shortcut could explain part of it' if shortcut['low'] > 0.5 else ''
-        yield (f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}, the model {interval_text(own)}'
-               f'{could_explain}.')
+        facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
+        yield f'{facts}, the model {interval_text(own)}{could_explain}.'
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #dc461db2
+# %% ../../nbs/api/48_evaluate.attention.ipynb #abef7df2
 def _figures(table, means, regions, shortcut, own):
     "Figures and tables of the section"
     how = captions('attention')
@@ -326,41 +380,55 @@ def _figures(table, means, regions, shortcut, own):
         texts = [interval_text(entry) for entry in scores.values()]
         auroc = pd.DataFrame({'score of': list(scores), 'AUROC (95% interval)': texts})
         parts.append(Grid('Shortcut and model', auroc, how['shortcut']))
-    outside = [_percent(row.outside, row.low, row.high, 0) for row in means.itertuples()]
-    parts.append(Grid('Map and area', pd.DataFrame({
-        'images of': means.of,
-        'images': means.images,
-        'map outside (95% interval)': outside,
-        'area outside': [f'{value:.0%}' for value in means.area_outside],
-    }), 'Means over images.'))
-    difference = [_percent(row.more, row.low, row.high, 1) for row in regions.itertuples()]
-    parts.append(Grid('Outside the lesion', pd.DataFrame({
-        'outside the lesion, on': [OUTSIDE_REGIONS[region] for region in regions.index],
-        'images': regions.images,
-        'of the map': [_percent(value) for value in regions['map']],
-        'of the area': [_percent(value) for value in regions.area],
-        'difference (95% interval)': difference,
-    }), how['regions']))
+    parts.append(Grid('Map and area', _shown_means(means), 'Means over images.'))
+    parts.append(Grid('Outside the lesion', _shown_regions(regions), how['regions']))
     return parts
 
-def _percent(value, low=np.nan, high=np.nan, digits=1):
-    "A proportion with its interval, as far as there is one"
-    if pd.isna(value): return ''
-    text = f'{value:.{digits}%}'
-    return text if pd.isna(low) else f'{text} ({low:.{digits}%} to {high:.{digits}%})'
+def _shown_means(means):
+    table = means[['of', 'images']].rename(columns=dict(of='images of'))
+    table['map outside (95% interval)'] = _percent(means, 'outside', 0)
+    table['area outside'] = means.area_outside.map('{:.0%}'.format)
+    return table
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #c6fbdeb5
+def _shown_regions(regions):
+    table = pd.DataFrame(
+        {'outside the lesion, on': regions.index.map(OUTSIDE_REGIONS)},
+        index=regions.index,
+    )
+    table['images'] = regions.images
+    table['of the map'] = regions['map'].map('{:.1%}'.format, na_action='ignore').fillna('')
+    table['of the area'] = regions.area.map('{:.1%}'.format, na_action='ignore').fillna('')
+    table['difference (95% interval)'] = _percent(regions, 'more', 1)
+    return table
+
+def _percent(table, column, digits):
+    "The proportions in `column` with their intervals, as far as there are any"
+    texts = []
+    for value,low,high in table[[column, 'low', 'high']].itertuples(index=False):
+        entry = dict(value=value, low=low, high=high)
+        texts.append('' if pd.isna(value) else percent_text(entry, digits))
+    return texts
+
+# %% ../../nbs/api/48_evaluate.attention.ipynb #476218fb
 def _most_outside(activations, table, n_images, size=240):
     "The images whose map lies most outside the lesion, with the map and the outline"
     detected = table[table.outside.notna()]
     detected = detected.assign(excess=detected.outside - detected.area_outside)
     cards = []
     for row in detected.nlargest(n_images, 'excess').itertuples():
-        heat = activations.maps[activations.row_of[row.path]].astype(np.float32)
-        pixels = np.array(overlay(_model_square(activations, row.path, size), heat, activations.spec))
+        index = activations.row_of[row.path]
+        heat = activations.maps[index].astype(np.float32)
+        img = _model_square(activations, row.path, size)
+        pixels = np.array(overlay(img, heat, activations.spec))
         mask = _enlarge(lesion_mask(_model_square(activations, row.path)), size)
         outline = mask & ~ndimage.binary_erosion(mask, iterations=2)
         pixels[outline] = (0, 220, 90)
-        lines = [f'{row.outside:.0%} of the map outside, {row.area_outside:.0%} of the area', f'true {row.label}, predicted {row.answer}']
-        cards.append(Card(Image.fromarray(pixels), lines, f'evidence map over the image, {row.outside:.0%} outside the lesion'))
-    return Gallery('Maps that lie most outside, compared with the area', cards, captions('attention')['most_outside'])
+        proportions = f'{row.outside:.0%} of the map outside, {row.area_outside:.0%} of the area'
+        lines = [proportions, f'true {row.label}, predicted {row.answer}']
+        alt = f'evidence map over the image, {row.outside:.0%} outside the lesion'
+        cards.append(Card(Image.fromarray(pixels), lines, alt))
+    return Gallery(
+        'Maps that lie most outside, compared with the area',
+        cards,
+        captions('attention')['most_outside'],
+    )

@@ -19,6 +19,7 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from ..core import plural, prob_column
+from .captions import captions
 from .intervals import interval_entry
 from .metrics import VALUE_RANGES, interval_text
 from .plots import COLOURS, GREY, labels, literal, quiet
@@ -83,7 +84,14 @@ def fit_vector(
     start[:n_classes] = 1/fit_temperature(logits, targets, weights)
     smallest,largest = TEMPERATURE_RANGE
     bounds = [(1/largest, 1/smallest)]*n_classes + [(-largest, largest)]*n_classes
-    fit = minimize(_vector_loss, start, (logits, targets, weights), jac=True, method='L-BFGS-B', bounds=bounds)
+    fit = minimize(
+        _vector_loss,
+        start,
+        (logits, targets, weights),
+        jac=True,
+        method='L-BFGS-B',
+        bounds=bounds,
+    )
     scale = fit.x[:n_classes]
     shift = fit.x[n_classes:]
     return dict(scale=scale.tolist(), shift=(shift-shift.mean()).tolist())
@@ -108,7 +116,7 @@ def compare_scaling(
     weights:np.ndarray, # Of the images
     folds:int=5, # Parts of the groups
 )->dict: # Log loss by `temperature` and `vector`, the `gain` by the vector, and its standard `error`
-    "How well one temperature and a factor and shift for each class do on validation images that they were not fitted on"
+    "How well a temperature and a vector do on validation images that they were not fitted on"
     codes,names = pd.factorize(np.asarray(groups))
     fold_of_group = np.random.default_rng(0).permutation(len(names)) % folds
     fold = fold_of_group[codes]
@@ -186,10 +194,10 @@ def balanced_weights(
 def calibrate(
     logits:np.ndarray, # Images x classes, of the validation images
     targets:np.ndarray, # Class numbers
-    equally_common:bool=False, # Whether the probabilities are those of a population with equally common classes
+    equally_common:bool=False, # Whether the probabilities are for a population with equally common classes
     groups=None, # Lesion or patient of each image; without it no vector is tried
 )->Calibration:
-    "Fit the temperature on validation, or leave it at 1 and say why; with enough images, see whether a vector does better"
+    "Fit the temperature on validation, or leave it at 1 and say why; a vector where that is measured better"
     n = len(targets)
     images = plural(n, 'validation image')
     counts = np.bincount(targets, minlength=logits.shape[1])
@@ -219,7 +227,7 @@ def reliability_table(
     preds, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     bins:int=RELIABILITY_BINS, # Of equal width
-)->pd.DataFrame: # One row per bin that holds images: images, predicted (mean), observed (proportion), low, high (NaN for a single group)
+)->pd.DataFrame: # By bin that holds images: images, predicted (mean), observed (proportion), low, high (perhaps NaN)
     "What was predicted and what was observed, by bin of the probability"
     preds = as_predictions(preds, positive)
     if preds.positive_class is None:
@@ -229,7 +237,11 @@ def reliability_table(
         k = preds.classes.index(preds.positive_class)
         p = preds.probs[:,k]
         observed = preds.y == k
-    bin_of_image = np.clip(np.ceil(p*bins).astype(int)-1, 0, bins-1)
+    bin_of_image = np.clip(
+        np.ceil(p*bins).astype(int)-1,
+        0,
+        bins-1,
+    )
     rows = {}
     for k in np.unique(bin_of_image):
         inside = bin_of_image == k
@@ -253,11 +265,18 @@ def plot_reliability(
     preds = as_predictions(preds, positive)
     table = reliability_table(preds)
     fig = Figure(figsize=(4.8, 4.9), layout='constrained')
-    ax,counts_ax = fig.subplots(2, 1, sharex=True, gridspec_kw=dict(height_ratios=[4, 1]))
+    ax,counts_ax = fig.subplots(
+        2,
+        1,
+        sharex=True,
+        gridspec_kw=dict(height_ratios=[4, 1]),
+    )
     quiet(ax)
     quiet(counts_ax)
     ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls=':')
-    if before is not None: _draw_curve(ax, reliability_table(before, positive), 's--', COLOURS[1], 'before calibration')
+    if before is not None:
+        table_before = reliability_table(before, positive)
+        _draw_curve(ax, table_before, 's--', COLOURS[1], 'before calibration')
     _draw_curve(ax, table, 'o-', COLOURS[0], 'as served')
     if before is not None: ax.legend(fontsize=8.5, frameon=False, loc='upper left')
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.02, 1.02))
@@ -266,7 +285,12 @@ def plot_reliability(
     name = preds.positive_class
     observed = 'proportion classified correctly' if name is None else f'proportion that is {name}'
     predicted = 'the predicted class' if name is None else name
-    labels(ax, f'Reliability, {len(preds):,} images', '', f'observed {observed}')
+    labels(
+        ax,
+        f'Reliability, {len(preds):,} images',
+        '',
+        f'observed {observed}',
+    )
     labels(counts_ax, '', f'probability of {predicted}', 'images')
     return literal(fig)
 
@@ -275,7 +299,13 @@ def _draw_curve(ax, table, fmt, colour, label):
     below = (table.observed-table.low).clip(0)
     above = (table.high-table.observed).clip(0)
     style = dict(fmt=fmt, color=colour, lw=1.4, ms=5, capsize=2)
-    ax.errorbar(table.predicted, table.observed, [below, above], label=label, **style)
+    ax.errorbar(
+        table.predicted,
+        table.observed,
+        [below, above],
+        label=label,
+        **style,
+    )
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #4804e1c2
 def uncalibrated(
@@ -302,7 +332,13 @@ def calibration_scores(
     result = {}
     for name,value in values.items():
         value_range = VALUE_RANGES[name]
-        result[name] = interval_entry(value, replicates[name], preds.n_groups, value_range=value_range, inflated=name == 'ece')
+        result[name] = interval_entry(
+            value,
+            replicates[name],
+            preds.n_groups,
+            value_range=value_range,
+            inflated=name == 'ece',
+        )
     return result
 
 def calibration_change(
@@ -317,7 +353,11 @@ def calibration_change(
     result = {}
     for name,value in values.items():
         change = replicates[name]-replicates_before[name]
-        result[name] = interval_entry(value-values_before[name], change, preds.n_groups)
+        result[name] = interval_entry(
+            value-values_before[name],
+            change,
+            preds.n_groups,
+        )
     return result
 
 def _values_and_replicates(preds, equally_common=False, resamples=1000, seed=42):
@@ -333,7 +373,10 @@ def _values_and_replicates(preds, equally_common=False, resamples=1000, seed=42)
 def _scores_of_sums(sums):
     "Scores of each row of sums: of each bin, of the losses, of the weights"
     total = sums[:,-1]
-    return dict(ece=abs(sums[:,:-2]).sum(1)/total, log_loss=sums[:,-2]/total)
+    return dict(
+        ece=abs(sums[:,:-2]).sum(1)/total,
+        log_loss=sums[:,-2]/total,
+    )
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #3b32fbdd
 def calibration_section(
@@ -350,7 +393,8 @@ def calibration_section(
     facts = calibration or {}
     temperature = facts.get('temperature', 1.)
     equally_common = facts.get('equally_common', False)
-    if before is None and temperature != 1 and not facts.get('vector'): before = uncalibrated(preds, temperature)
+    if before is None and temperature != 1 and not facts.get('vector'):
+        before = uncalibrated(preds, temperature)
 
     options = dict(equally_common=equally_common, resamples=resamples, seed=seed)
     scores = {}
@@ -359,16 +403,24 @@ def calibration_section(
     if before is not None: scores['change'] = calibration_change(preds, before, **options)
     if equally_common: scores['as_they_come'] = calibration_scores(preds, False, resamples, seed)
 
+    how = captions('calibration')
     figure = Plot(
         'reliability',
         'Reliability',
         plot_reliability(preds, before=before),
-        _RELIABILITY_HOW,
+        how['reliability'],
         f"Calibration error {interval_text(scores['after']['ece'], 3)}, {len(preds)} images",
     )
-    how = f'{_SCORES_HOW} {_EQUALLY_COMMON_HOW}' if equally_common else _SCORES_HOW
-    table = Grid('Calibration error and log loss', _scores_table(scores), how)
-    return Section('calibration', 'Calibration', _text(scores, facts), [figure, table], dict(calibration=facts or None, **scores))
+    table_how = how['scores']
+    if equally_common: table_how += ' ' + how['equally_common']
+    table = Grid('Calibration error and log loss', _scores_table(scores), table_how)
+    return Section(
+        'calibration',
+        'Calibration',
+        _text(scores, facts),
+        [figure, table],
+        dict(calibration=facts or None, **scores),
+    )
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #fc1a7f8a
 _ROW_TITLES = dict(
@@ -377,13 +429,6 @@ _ROW_TITLES = dict(
     change='difference',
     as_they_come='as served, images as they come',
 )
-_RELIABILITY_HOW = ('On the dotted line a probability means what it says. A point below it was predicted too high, above it too low. Bars are 95% '
-                    'intervals from resampling lesions; the lower panel says how many images stand behind each point.')
-_SCORES_HOW = ('The expected calibration error is the mean gap between the probability of the predicted class and how often such predictions are '
-               'correct (with two classes the figure shows the probability of the positive class instead); the log loss is minus the mean '
-               'logarithm of the probability of the true class. 0 is best for both. In brackets are 95% intervals from resampling lesions; chance '
-               'alone makes the error larger, so its interval is made wide.')
-_EQUALLY_COMMON_HOW = 'Each class counts the same, except in the last row; the figure shows the images as they come.'
 
 def _scores_table(scores):
     "One row for each set of scores, to be read"
@@ -405,8 +450,8 @@ def _fit_text(facts):
     text = f'A factor and a shift for each class were {fitted}, where they did better than one temperature'
     compared = facts.get('compared')
     if compared:
-        text += (f': a log loss of {compared["vector"]:.3f} against {compared["temperature"]:.3f}, each on images that it was not '
-                 'fitted on')
+        text += (f': a log loss of {compared["vector"]:.3f} against {compared["temperature"]:.3f}, '
+                 'each on images that it was not fitted on')
     return f'{text}.'
 
 def _text(scores, facts):
@@ -418,11 +463,13 @@ def _text(scores, facts):
         before = scores['before']['ece']['value']
         after = scores['after']['ece']['value']
         difference = interval_text(_percentage_points(scores['change']['ece']))
-        lines.append(f'{_fit_text(facts)} Here the calibration error is {100*before:.2f} points without calibration and {100*after:.2f} '
-                     f'with it, a difference of {difference} points.')
+        lines.append(_fit_text(facts))
+        lines.append(f'Here the calibration error is {100*before:.2f} points without calibration and {100*after:.2f} with it, '
+                     f'a difference of {difference} points.')
     elif facts.get('vector'): lines.append(_fit_text(facts))
     elif facts.get('why'): lines.append(f'The temperature is 1: {facts["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')
     if facts.get('equally_common'):
-        lines.append('It was trained to give the probabilities of equally common classes; those of a rarer class are too high.')
+        lines.append('It was trained to give the probabilities of equally common classes; '
+                     'those of a rarer class are too high.')
     return ' '.join(lines)

@@ -31,7 +31,7 @@ def _items():
     text = files('skinlesion.evaluate').joinpath('checklist.toml').read_text(encoding='utf8')
     return tomllib.loads(text)
 
-# %% ../../nbs/api/48_evaluate.checklist.ipynb #a6a0b7c7
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #940c2749
 ABOUT_FACTS = { # fact -> entries of `about` that state it
     'preparation': ('Input',),
     'model': ('Architecture', 'Input'),
@@ -48,42 +48,62 @@ ABOUT_FACTS = { # fact -> entries of `about` that state it
 
 def _run_facts(about):
     facts = {}
-    for fact,names in ABOUT_FACTS.items(): facts[fact] = '; '.join(f'{name}: {about[name]}' for name in names if name in about)
-    facts['predictors'],facts['output'] = '',''
+    for fact,names in ABOUT_FACTS.items():
+        known = [f'{name}: {about[name]}' for name in names if name in about]
+        facts[fact] = '; '.join(known)
+    facts['predictors'] = ''
+    facts['output'] = ''
     if 'Architecture' in about:
         facts['ensemble'] = facts['ensemble'] or 'One network.'
         facts['predictors'] = 'The pixels of one image; nothing else of the patient.'
         facts['output'] = 'The softmax of the logits of the network.'
-        if 'Temperature' in about: facts['output'] += f' Temperature: {about["Temperature"]}.'
+        if 'Temperature' in about:
+            facts['output'] += f' Temperature: {about["Temperature"]}.'
     return facts
 
-# %% ../../nbs/api/48_evaluate.checklist.ipynb #f3b23a87
-PERFORMANCE_SCORES = ('auroc', 'macro_auroc', 'balanced_accuracy', 'sensitivity', 'specificity')
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #df22fc75
+PERFORMANCE_SCORES = (
+    'auroc',
+    'macro_auroc',
+    'balanced_accuracy',
+    'sensitivity',
+    'specificity',
+)
 
 def _score_facts(m, domain):
-    counts = ', '.join(f'{sum(row):,} {c}' for c,row in zip(m['classes'], m['confusion']))
+    n = m['n']
+    n_groups = m['groups']
+    by_class = [f'{sum(row):,} {c}' for c,row in zip(m['classes'], m['confusion'])]
+    counts = ', '.join(by_class)
     units = load_domain(domain).groups
-    groups = f'{m["groups"]:,} groups ({units})'
-    if m['groups'] == m['n']: groups = f'images treated as independent, without ids of {units}'
+    groups = f'{n_groups:,} groups ({units})'
+    if n_groups == n: groups = f'images treated as independent, without ids of {units}'
     split = f'{m["split"]} ' if m['split'] else ''
-    scores = [f'{METRICS[name][0]} {interval_text(m["metrics"][name])}' for name in PERFORMANCE_SCORES if name in m['metrics']]
+    scores = []
+    for name in PERFORMANCE_SCORES:
+        if name in m['metrics']:
+            scores.append(f'{METRICS[name][0]} {interval_text(m["metrics"][name])}')
+    titles = ', '.join(METRICS[name][0] for name in m['metrics'])
+    confidence = f'{100*m["confidence"]:g}%'
     return {
-        'flow': f'{m["n"]:,} {split}images were evaluated: {counts}; {groups}.',
-        'metrics': f'{", ".join(METRICS[name][0] for name in m["metrics"])}.',
-        'uncertainty': f'{100*m["confidence"]:g}% intervals by resampling groups {m["resamples"]:,} times (seed {m["seed"]}).',
+        'flow': f'{n:,} {split}images were evaluated: {counts}; {groups}.',
+        'metrics': f'{titles}.',
+        'uncertainty': f'{confidence} intervals by resampling groups {m["resamples"]:,} times (seed {m["seed"]}).',
         'performance': f'{"; ".join(scores)}.',
     }
 
-# %% ../../nbs/api/48_evaluate.checklist.ipynb #b05387ca
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #a7ac8cb7
 SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')
 
 def _section_facts(sections, performance):
     texts = {section.name: section.text for section in sections if not section.missing}
     for section in sections:
-        if section.name == 'operating' and not section.data.get('chosen'): texts.pop('operating', None)
+        if section.name == 'operating' and not section.data.get('chosen'):
+            texts.pop('operating', None)
     facts = {name: texts.get(name, '') for name in SECTION_FACTS}
     facts['performance_by'] = f'{performance} {texts["subgroups"]}' if 'subgroups' in texts else ''
-    facts['limits'] = ' '.join(texts[name] for name in ('subgroups', 'ood', 'attention') if texts.get(name))
+    limits = [facts[name] for name in ('subgroups', 'ood', 'attention') if facts[name]]
+    facts['limits'] = ' '.join(limits)
     return facts
 
 def _disjoint_fact(audit):
@@ -124,10 +144,12 @@ def checklist_sections(
     sections = []
     for standard,rows in table.groupby('standard', sort=False):
         is_left = rows.answer == LEFT_TO_AUTHOR
-        text = (f'{(~is_left).sum()} of {len(rows)} items have an answer from the run, which is a draft to be checked; {is_left.sum()} '
-                'are left to the author: they are about people, clinics, ethics or intentions, or what they ask for is not known here.')
-        answered = rows[~is_left][['item', 'topic', 'answer']].rename(columns=str.capitalize)
-        left = rows[is_left][['item', 'topic']].rename(columns=str.capitalize)
-        parts = [Grid('From the run', answered), Grid('For the author', left)]
+        answered = rows[~is_left][['item', 'topic', 'answer']]
+        left = rows[is_left][['item', 'topic']]
+        text = (f'{len(answered)} of {len(rows)} items have an answer from the run, which is a draft to be checked; {len(left)} are left '
+                'to the author: they are about people, clinics, ethics or intentions, or what they ask for is not known here.')
+        from_run = Grid('From the run', answered.rename(columns=str.capitalize))
+        for_author = Grid('For the author', left.rename(columns=str.capitalize))
+        parts = [from_run, for_author]
         sections.append(Section(standard, STANDARDS[standard], text, parts))
     return sections

@@ -30,21 +30,19 @@ from .table import Predictions, as_predictions
 # %% ../../nbs/api/47_evaluate.errors.ipynb #71c52afe
 def prediction_outcomes(
     preds, # Predictions
-)->pd.DataFrame: # Same rows: path, label, answer (predicted class), p_answer, p_label, margin (to the second class), correct, group
+)->pd.DataFrame: # path, label, answer (predicted), p_answer, p_label, margin (to the second class), correct, group
     "What was predicted for each image of `preds`, and whether it is correct"
     preds = as_predictions(preds)
-    rows = np.arange(len(preds.probs))
-    two_highest = np.partition(preds.probs, -2, axis=1)[:,-2:]
-    return pd.DataFrame({
-        'path': preds.table.path.astype(str),
-        'label': preds.table.label,
-        'answer': np.array(preds.classes, object)[preds.y_pred],
-        'p_answer': two_highest[:,1],
-        'p_label': preds.probs[rows,preds.y],
-        'margin': two_highest[:,1] - two_highest[:,0],
-        'correct': preds.y == preds.y_pred,
-        'group': preds.table.group,
-    })
+    rows = np.arange(len(preds))
+    second,highest = np.partition(preds.probs, -2, axis=1)[:,-2:].T
+    outcomes = preds.table[['path', 'label']].astype(str)
+    outcomes['answer'] = preds.table.pred
+    outcomes['p_answer'] = highest
+    outcomes['p_label'] = preds.probs[rows,preds.y]
+    outcomes['margin'] = highest - second
+    outcomes['correct'] = preds.y == preds.y_pred
+    outcomes['group'] = preds.table.group
+    return outcomes
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #beab6a5c
 def most_confident_mistakes(
@@ -85,8 +83,10 @@ def errors_by_diagnosis(
     for value,label,part in _by_value_and_label(preds, column):
         for predicted in preds.classes:
             is_predicted = part.answer == predicted
-            counts = {'images': int(is_predicted.sum()), 'of': len(part)}
-            rows.append({column: value, 'label': label, 'answer': predicted, **counts, **_proportion(is_predicted, part.group)})
+            row = {column: value, 'label': label, 'answer': predicted}
+            row['images'] = int(is_predicted.sum())
+            row['of'] = len(part)
+            rows.append(row | _proportion(is_predicted, part.group))
     return pd.DataFrame(rows)
 
 def error_rates(
@@ -97,9 +97,12 @@ def error_rates(
     rows = []
     for value,label,part in _by_value_and_label(as_predictions(preds), column):
         wrong = ~part.correct
-        counts = {'wrong': int(wrong.sum()), 'of': len(part)}
-        rows.append({column: value, 'label': label, **counts, **_proportion(wrong, part.group)})
-    return pd.DataFrame(rows).sort_values(['share', column], ascending=[False, True], ignore_index=True)
+        row = {column: value, 'label': label}
+        row['wrong'] = int(wrong.sum())
+        row['of'] = len(part)
+        rows.append(row | _proportion(wrong, part.group))
+    rates = pd.DataFrame(rows)
+    return rates.sort_values(['share', column], ascending=[False, True], ignore_index=True)
 
 def confusions(
     preds, # Predictions
@@ -107,8 +110,13 @@ def confusions(
 )->pd.DataFrame: # label, answer, images, of, share, low, high
     "Which class is most often taken for which other"
     table = errors_by_diagnosis(preds, 'label')
-    table = table[(table.label != table.answer) & (table.images > 0)]
-    by_size = table.sort_values(['images', 'label', 'answer'], ascending=[False, True, True], ignore_index=True)
+    is_error = table.label != table.answer
+    table = table[is_error & (table.images > 0)]
+    by_size = table.sort_values(
+        ['images', 'label', 'answer'],
+        ascending=[False, True, True],
+        ignore_index=True,
+    )
     return by_size.head(n)
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #872edf94
@@ -131,6 +139,21 @@ def _proportion(mask, groups):
     entry = group_mean(mask, groups)
     return dict(share=entry['value'], low=entry['low'], high=entry['high'])
 
+# %% ../../nbs/api/47_evaluate.errors.ipynb #e533c6ad
+def draw_interval_dots(ax, rows, value, low, high, color, label):
+    "A dot for each of `rows`, and a line from `low` to `high` where there is an interval"
+    low = np.asarray(low, float)
+    high = np.asarray(high, float)
+    ax.hlines(rows, low, high, color=color, lw=2.2, alpha=0.6)
+    ax.plot(value, rows, 'o', ms=7, mec='white', mew=1, color=color, label=label)
+
+def label_rows(ax, names, sizes):
+    "Names and numbers of images to the left of the rows of a figure of proportions"
+    ticks = [f'{name} ({size:,})' for name,size in zip(names, sizes)]
+    ax.set_yticks(range(len(ticks)), ticks)
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_ylim(-0.6, len(ticks)-0.4)
+
 # %% ../../nbs/api/47_evaluate.errors.ipynb #0448b8ab
 def plot_error_rates(
     preds, # Predictions
@@ -143,17 +166,29 @@ def plot_error_rates(
     for i,label in enumerate(sorted(rates.label.unique())):
         of_label = rates[rates.label == label]
         color = COLOURS[i%len(COLOURS)]
-        low,high = of_label[['low', 'high']].astype(float).to_numpy().T
-        ax.hlines(of_label.index, low, high, color=color, lw=2.2, alpha=0.6)
-        ax.plot(of_label.share, of_label.index, 'o', ms=7, mec='white', mew=1, color=color, label=legend_name(label))
-    has_two_labels = rates[column].duplicated(keep=False) & (rates[column] != rates.label)
-    names = rates[column].where(~has_two_labels, rates[column] + ', ' + rates.label)
-    ax.set_yticks(rates.index, [f'{name} ({n:,})' for name,n in zip(names, rates.of)])
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.6, len(rates)-0.4))
-    labels(ax, f'Errors by {column}, {len(preds.table):,} images', 'error rate', '')
+        draw_interval_dots(
+            ax,
+            of_label.index,
+            of_label.share,
+            of_label.low,
+            of_label.high,
+            color,
+            legend_name(label),
+        )
+    values = rates[column]
+    has_two_labels = values.duplicated(keep=False) & (values != rates.label)
+    names = values.where(~has_two_labels, values + ', ' + rates.label)
+    label_rows(ax, names, rates.of)
+    labels(ax, f'Errors by {column}, {len(preds):,} images', 'error rate', '')
     if column != 'label':
         below = -0.55/ax.figure.get_figheight()
-        ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, below), ncols=3)
+        ax.legend(
+            fontsize=8.5,
+            frameon=False,
+            loc='upper center',
+            bbox_to_anchor=(0.5, below),
+            ncols=3,
+        )
     return literal(fig)
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #405a33a8
@@ -164,19 +199,22 @@ def label_noise(
     from cleanlab.count import compute_confident_joint, get_confident_thresholds
     preds = as_predictions(preds)
     if len(np.unique(preds.y)) > 1:
-        _,candidates = compute_confident_joint(preds.y, preds.probs, calibrate=False, return_indices_of_off_diagonals=True)
+        _,candidates = compute_confident_joint(
+            preds.y,
+            preds.probs,
+            calibrate=False,
+            return_indices_of_off_diagonals=True,
+        )
     else: candidates = [] # where there is one label alone, it is taken for no other
     candidates = np.sort(np.asarray(candidates, int))
     thresholds = get_confident_thresholds(preds.y, preds.probs, multi_label=False)
     is_confident = preds.probs >= thresholds - 1e-6 # cleanlab's allowance for rounding
     suggested = np.where(is_confident, preds.probs, 0).argmax(1)
-    table = pd.DataFrame({
-        'path': preds.table.path.astype(str).to_numpy()[candidates],
-        'label': preds.table.label.to_numpy()[candidates],
-        'answer': np.array(preds.classes, object)[suggested[candidates]],
-        'p_answer': preds.probs[candidates,suggested[candidates]],
-        'p_label': preds.probs[candidates,preds.y[candidates]],
-    })
+    suggested = suggested[candidates]
+    table = preds.table.iloc[candidates][['path', 'label']].astype(str)
+    table['answer'] = np.array(preds.classes, object)[suggested]
+    table['p_answer'] = preds.probs[candidates,suggested]
+    table['p_label'] = preds.probs[candidates,preds.y[candidates]]
     return _smallest(table, table.p_label - table.p_answer, len(table))
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #cca10278
@@ -187,7 +225,7 @@ SILHOUETTE_SAMPLE = 2000 # errors at most on which the silhouette is measured
 @dataclass
 class ErrorClusters:
     "The errors of a model, divided by what the network makes of the images"
-    outcomes:pd.DataFrame # As from `prediction_outcomes`, with `cluster` (0 has the most errors) and `distance` from its centre
+    outcomes:pd.DataFrame # As from `prediction_outcomes`, and `cluster` (0 has the most errors), `distance` from its centre
     silhouette:float # How well the clusters are separated, -1..1
 
 def error_clusters(
@@ -206,19 +244,28 @@ def error_clusters(
         raise InputError(f'{plural(n_wrong, "error")}: too few to look for clusters in, which takes {MIN_CLUSTERED}')
     embeddings = activations.embeddings
     z = (embeddings - embeddings.mean(0))/(embeddings.std(0) + 1e-6)
-    pca = PCA(min(MAX_COMPONENTS, z.shape[1]), random_state=seed).fit(z[wrong])
-    z = pca.transform(z)
-    models,silhouettes = [],[]
+    n_components = min(MAX_COMPONENTS, z.shape[1])
+    z = PCA(n_components, random_state=seed).fit(z[wrong]).transform(z)
+    n_sampled = min(SILHOUETTE_SAMPLE, n_wrong)
+    models = []
+    silhouettes = []
     for k in range(2, min(max_clusters, n_wrong//5)+1):
         model = KMeans(k, n_init=4, random_state=seed).fit(z[wrong])
+        silhouette = silhouette_score(
+            z[wrong],
+            model.labels_,
+            sample_size=n_sampled,
+            random_state=seed,
+        )
         models.append(model)
-        silhouettes.append(silhouette_score(z[wrong], model.labels_, sample_size=min(SILHOUETTE_SAMPLE, n_wrong), random_state=seed))
+        silhouettes.append(silhouette)
     best = models[int(np.argmax(silhouettes))]
     cluster = best.predict(z)
     sizes = np.bincount(cluster[wrong], minlength=best.n_clusters)
     by_size = np.argsort(-sizes, kind='stable')
     rank = np.argsort(by_size, kind='stable')
-    outcomes = outcomes.assign(cluster=rank[cluster], distance=best.transform(z).min(1))
+    outcomes['cluster'] = rank[cluster]
+    outcomes['distance'] = best.transform(z).min(1)
     return ErrorClusters(outcomes, float(max(silhouettes)))
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #937ba2e6
@@ -229,7 +276,8 @@ def _distinctive_value(outcomes, table, cluster):
     "The value that is most unusually common among the errors of `cluster`, or `'nothing'`"
     wrong = ~outcomes.correct
     columns = [c for c in DESCRIPTIVE_COLUMNS if c in table]
-    described = outcomes[['label', 'answer']].join(table[columns].astype(str))[wrong]
+    described = outcomes[['label', 'answer']].join(table[columns].astype(str))
+    described = described[wrong]
     inside = (outcomes.cluster == cluster)[wrong]
     n_inside = int(inside.sum())
     n_outside = int((~inside).sum())
@@ -238,13 +286,15 @@ def _distinctive_value(outcomes, table, cluster):
         for value,n in described[column].value_counts().head(MAX_VALUES).items():
             n_value_inside = int((described[column][inside] == value).sum())
             n_value_outside = int(n) - n_value_inside
-            counts = [[n_value_inside, n_inside-n_value_inside], [n_value_outside, n_outside-n_value_outside]]
-            p = fisher_exact(counts, alternative='greater').pvalue
-            tests.append((p, f'{column} {value}: {n_value_inside} of {n_inside} errors, elsewhere {n_value_outside} of {n_outside}'))
+            counts_inside = [n_value_inside, n_inside-n_value_inside]
+            counts_outside = [n_value_outside, n_outside-n_value_outside]
+            test = fisher_exact([counts_inside, counts_outside], alternative='greater')
+            inside_text = f'{n_value_inside} of {n_inside} errors'
+            tests.append((test.pvalue, f'{column} {value}: {inside_text}, elsewhere {n_value_outside} of {n_outside}'))
     p,text = min(tests)
     return text if p*len(tests) < 0.05 else 'nothing'
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #2521ee23
+# %% ../../nbs/api/47_evaluate.errors.ipynb #0ee8b799
 def cluster_table(
     clusters:ErrorClusters, # From `error_clusters`
     preds, # The predictions it was made from: `activations.preds`
@@ -255,17 +305,13 @@ def cluster_table(
     rows = []
     for cluster,part in outcomes.groupby('cluster'):
         rest = outcomes[outcomes.cluster != cluster]
-        error = group_mean(~part.correct, part.group)
-        rows.append({
-            'cluster': int(cluster) + 1,
-            'mistakes': int((~part.correct).sum()),
-            'images': len(part),
-            'error_rate': error['value'],
-            'low': error['low'],
-            'high': error['high'],
-            'elsewhere': float((~rest.correct).mean()) if len(rest) else None,
-            'stands_out': _distinctive_value(outcomes, table, cluster),
-        })
+        wrong = ~part.correct
+        error = group_mean(wrong, part.group)
+        row = dict(cluster=int(cluster)+1, mistakes=int(wrong.sum()), images=len(part))
+        row |= dict(error_rate=error['value'], low=error['low'], high=error['high'])
+        row['elsewhere'] = float((~rest.correct).mean()) if len(rest) else None
+        row['stands_out'] = _distinctive_value(outcomes, table, cluster)
+        rows.append(row)
     return pd.DataFrame(rows)
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #ea969f6f
@@ -276,18 +322,20 @@ def nearest_training(
 )->pd.DataFrame: # path, near (a training image), near_label, similarity (cosine, the most similar first)
     "The training images that are most similar to each of `paths` in the network's embedding"
     if activations.train is None:
-        raise InputError('the training images were not embedded: call collect_activations(preds, predictor, train) with a table of them')
+        raise InputError('the training images were not embedded: call collect_activations(preds, predictor, train) '
+                         'with a table of them')
     paths = list(paths)
     rows = [activations.row_of[path] for path in paths]
-    similarity = _unit_length(activations.embeddings[rows]) @ _unit_length(activations.train_embeddings).T
+    embeddings = _unit_length(activations.embeddings[rows])
+    train_embeddings = _unit_length(activations.train_embeddings)
+    similarity = embeddings @ train_embeddings.T
     nearest = np.argsort(-similarity, axis=1, kind='stable')[:,:k]
-    train = activations.train.iloc[nearest.ravel()]
-    return pd.DataFrame({
-        'path': np.repeat(np.array(paths, object), nearest.shape[1]),
-        'near': train.path.to_numpy(),
-        'near_label': train.label.to_numpy(),
-        'similarity': np.take_along_axis(similarity, nearest, 1).ravel(),
-    })
+    train = activations.train.iloc[nearest.ravel()].reset_index(drop=True)
+    table = pd.DataFrame(dict(path=np.repeat(np.array(paths, object), nearest.shape[1])))
+    table['near'] = train.path
+    table['near_label'] = train.label
+    table['similarity'] = np.take_along_axis(similarity, nearest, 1).ravel()
+    return table
 
 def _unit_length(x):
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
@@ -296,7 +344,7 @@ def _unit_length(x):
 # %% ../../nbs/api/47_evaluate.errors.ipynb #5208d71f
 def errors_section(
     preds, # Predictions
-    activations:Activations|None=None, # From `collect_activations`: evidence maps, clusters, and nearest training images
+    activations:Activations|None=None, # From `collect_activations`: for evidence maps, clusters and neighbours
     n:int=12, # Images of a gallery
 )->Section: # Named `errors`
     "Where a model is wrong, in words, tables and images"
@@ -314,29 +362,33 @@ def errors_section(
     parts = []
     for column in columns:
         alt = f'error rate by {column}, {len(outcomes)} images'
-        parts.append(Plot(f'errors_{column}', f'Errors by {column}', plot_error_rates(preds, column), how['rates'], alt))
+        figure = plot_error_rates(preds, column)
+        parts.append(Plot(f'errors_{column}', f'Errors by {column}', figure, how['rates'], alt))
     if outcomes.label.nunique() > 2:
         parts.append(Grid('Most frequent confusions', _with_interval_text(confusions(preds)), how['confusions']))
-    other_noise = noise[~noise.path.isin(mistakes.path)].head(n)
+    is_shown = noise.path.isin(mistakes.path)
     parts += _gallery('The most confident errors', mistakes, how['mistakes'], activations)
     parts += _gallery('The least certain predictions', unsure, how['unsure'], activations)
-    parts += _gallery('More labels to doubt', other_noise, how['noise'], activations)
+    parts += _gallery(
+        'More labels to doubt',
+        noise[~is_shown].head(n),
+        how['noise'],
+        activations,
+    )
     parts += [*cluster_parts, *_neighbour_galleries(activations, mistakes.head(3))]
-    data = {
-        'n': len(outcomes),
-        'wrong': int((~outcomes.correct).sum()),
-        'error_rate': error,
-        'by': {column: records(errors_by_diagnosis(preds, column)) for column in ('label', *columns)},
-        'mistakes': records(mistakes),
-        'least_certain': records(unsure),
-        'label_noise': dict(n=len(noise), first=records(noise.head(n))),
-        'clusters': clusters,
-    }
+    by = {column: records(errors_by_diagnosis(preds, column)) for column in ('label', *columns)}
+    data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()))
+    data |= dict(error_rate=error, by=by)
+    data['mistakes'] = records(mistakes)
+    data['least_certain'] = records(unsure)
+    data['label_noise'] = dict(n=len(noise), first=records(noise.head(n)))
+    data['clusters'] = clusters
     sentences = [*_sentences(preds, outcomes, error, columns, noise)]
-    if not can_doubt_labels: sentences.append('It is too close to chance to doubt a label by.')
+    if not can_doubt_labels:
+        sentences.append('It is too close to chance to doubt a label by.')
     return Section('errors', 'Errors', ' '.join(sentences), parts, data)
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #c5f736db
+# %% ../../nbs/api/47_evaluate.errors.ipynb #bcb82cc8
 def _diagnosis_columns(table):
     "Columns that divide the labels further"
     columns = []
@@ -353,10 +405,14 @@ def _can_doubt_labels(outcomes):
 
 def _with_interval_text(table):
     "The columns `share`, `low` and `high` as one of text"
-    texts = [percent_text(dict(value=row.share, low=row.low, high=row.high)) for row in table.itertuples()]
-    return table.drop(columns=['share', 'low', 'high']).assign(**{'share (95% interval)': texts})
+    texts = []
+    for row in table.itertuples():
+        entry = dict(value=row.share, low=row.low, high=row.high)
+        texts.append(percent_text(entry))
+    table = table.drop(columns=['share', 'low', 'high'])
+    return table.assign(**{'share (95% interval)': texts})
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #b01856de
+# %% ../../nbs/api/47_evaluate.errors.ipynb #edb94d6a
 MIN_NAMED = 20 # images of a diagnosis whose error rate is named in the text
 
 def _sentences(preds, outcomes, error, columns, noise):
@@ -365,9 +421,11 @@ def _sentences(preds, outcomes, error, columns, noise):
     if not n_wrong:
         yield f'All {len(outcomes):,} images are classified correctly.'
         return
-    yield f'{n_wrong:,} of {plural(len(outcomes), "image")} are classified wrongly, {percent_text(error)}.'
+    images = plural(len(outcomes), 'image')
+    yield f'{n_wrong:,} of {images} are classified wrongly, {percent_text(error)}.'
     top = confusions(preds, 1).iloc[0]
-    yield f'The most frequent error is {top.label} classified as {top.answer}: {top.images:,} of {top.of:,} images.'
+    confusion = f'{top.label} classified as {top.answer}'
+    yield f'The most frequent error is {confusion}: {top.images:,} of {top.of:,} images.'
     if 'dx' in columns:
         rates = error_rates(preds, 'dx')
         rates = rates[rates.of >= MIN_NAMED]
@@ -378,7 +436,7 @@ def _sentences(preds, outcomes, error, columns, noise):
                    f'{rate} of {worst.of:,} images.')
     if len(noise):
         verb = 'is' if len(noise) == 1 else 'are'
-        yield f'{plural(len(noise), "label")} {verb} contradicted by the model so confidently that they deserve a second look.'
+        yield f'{plural(len(noise), "label")} {verb} contradicted by the model so confidently that a second look is worth it.'
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #8371dc3e
 def _prediction_lines(row):
@@ -387,12 +445,19 @@ def _prediction_lines(row):
 def _gallery(title, table, how, activations):
     "A gallery of the rows of `table`, as a list; a table where no image is found, and nothing for no rows"
     if not len(table): return []
-    cards = [image_card(row.path, _prediction_lines(row), activations) for row in table.itertuples()]
+    cards = []
+    for row in table.itertuples():
+        cards.append(image_card(row.path, _prediction_lines(row), activations))
     if any(card.image is not None for card in cards): return [Gallery(title, cards, how)]
-    names = dict(answer='predicted', p_answer='probability of the prediction', p_label='probability of the label')
-    return [Grid(title, table.round(3).rename(columns=names), f'{how} The image files were not found.')]
+    names = dict(
+        answer='predicted',
+        p_answer='probability of the prediction',
+        p_label='probability of the label',
+    )
+    shown = table.round(3).rename(columns=names)
+    return [Grid(title, shown, f'{how} The image files were not found.')]
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #8028373f
+# %% ../../nbs/api/47_evaluate.errors.ipynb #1bffe658
 CLUSTER_IMAGES = 4 # shown of each cluster
 CLEAR_SILHOUETTE = 0.25 # below it, clusters have no clear gap between them (Kaufman and Rousseeuw 1990)
 
@@ -404,15 +469,20 @@ def _cluster_parts(activations):
     how = captions('errors')
     table = cluster_table(clusters, activations.preds)
     mistakes = clusters.outcomes[~clusters.outcomes.correct]
-    central = mistakes.sort_values('distance').groupby('cluster').head(CLUSTER_IMAGES).sort_values(['cluster', 'distance'])
-    cards = [image_card(row.path, [f'cluster {row.cluster+1}', *_prediction_lines(row)], activations) for row in central.itertuples()]
+    central = mistakes.sort_values('distance').groupby('cluster').head(CLUSTER_IMAGES)
+    cards = []
+    for row in central.sort_values(['cluster', 'distance']).itertuples():
+        lines = [f'cluster {row.cluster+1}', *_prediction_lines(row)]
+        cards.append(image_card(row.path, lines, activations))
     shown = _with_interval_text(table.rename(columns=dict(error_rate='share', mistakes='errors')))
     shown = shown.rename(columns={'share (95% interval)': 'error rate (95% interval)', 'stands_out': 'stands out'})
     shown['elsewhere'] = [f'{rate:.0%}' for rate in table.elsewhere]
     text = how['clusters']
     if clusters.silhouette < CLEAR_SILHOUETTE: text += f' {how["unclear_clusters"]}'
     data = dict(silhouette=clusters.silhouette, clusters=records(table))
-    return data, [Grid('Clusters of errors', shown, text), Gallery('Central errors of each cluster', cards, how['centre'])]
+    grid = Grid('Clusters of errors', shown, text)
+    gallery = Gallery('Central errors of each cluster', cards, how['centre'])
+    return data, [grid, gallery]
 
 def _neighbour_galleries(activations, mistakes):
     "For each of `mistakes` a row of images: itself, and its nearest training images"
@@ -421,5 +491,10 @@ def _neighbour_galleries(activations, mistakes):
     for i,row in enumerate(mistakes.itertuples()):
         cards = [image_card(row.path, _prediction_lines(row))]
         for near in nearest_training(activations, [row.path]).itertuples():
-            cards.append(image_card(near.near, [f'training: {near.near_label}', f'similarity {near.similarity:.2f}']))
-        yield Gallery(f'Nearest training images, error {i+1}', cards, captions('errors')['near'])
+            lines = [f'training: {near.near_label}', f'similarity {near.similarity:.2f}']
+            cards.append(image_card(near.near, lines))
+        yield Gallery(
+            f'Nearest training images, error {i+1}',
+            cards,
+            captions('errors')['near'],
+        )

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..core import InputError, truncated_list
+from .captions import captions
 from .metrics import interval_text
 from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal, unit_square
 from .scores import Ranking
@@ -32,9 +33,11 @@ def _classes_to_draw(preds):
 def _thinned(x, y, n=MAX_CURVE_POINTS):
     "At most about `n` points of a curve, evenly along its length"
     if len(x) <= n: return x, y
-    steps = np.abs(np.diff(x, prepend=x[0])) + np.abs(np.diff(y, prepend=y[0]))
-    length = np.cumsum(steps)
-    positions = np.searchsorted(length, np.linspace(0, length[-1], n))
+    steps_x = np.abs(np.diff(x, prepend=x[0]))
+    steps_y = np.abs(np.diff(y, prepend=y[0]))
+    length = np.cumsum(steps_x + steps_y)
+    wanted = np.linspace(0, length[-1], n)
+    positions = np.searchsorted(length, wanted)
     kept = np.unique(np.append(positions, [0, len(x)-1]))
     return x[kept], y[kept]
 
@@ -44,7 +47,8 @@ def _line_style(i):
 
 def _area_text(y, p, area):
     "An area as text; `area` is its place in what `Ranking` gives: 0 AUROC, 1 average precision"
-    value = Ranking(y, p)(np.ones((1, len(y))))[area][0]
+    unit_weights = np.ones((1, len(y)))
+    value = Ranking(y, p)(unit_weights)[area][0]
     return 'undefined' if np.isnan(value) else f'{value:.2f}'
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #9ca0be4c
@@ -61,7 +65,12 @@ def plot_roc(
         text = f'{legend_name(label)}: AUROC {_area_text(y, p, 0)} ({y.sum()} of {len(y)})'
         has_curve = 0 < y.sum() < len(y)
         fpr,tpr = roc_curve(y, p)[:2] if has_curve else ([], [])
-        ax.plot(*_thinned(fpr, tpr), label=text, lw=1.8, **style)
+        ax.plot(
+            *_thinned(fpr, tpr),
+            label=text,
+            lw=1.8,
+            **style,
+        )
         if has_curve: _mark(ax, predicted[~y].mean(), predicted[y].mean(), style['color'])
     unit_square(ax)
     labels(ax, f'ROC, {len(preds)} images', 'FPR (1 − specificity)', 'TPR (sensitivity)')
@@ -85,7 +94,13 @@ def plot_precision_recall(
         text = f'{legend_name(label)}: average precision {_area_text(y, p, 1)} ({y.sum()} of {len(y)})'
         has_curve = 0 < y.sum() < len(y)
         precision,recall = precision_recall_curve(y, p, drop_intermediate=True)[:2] if has_curve else ([], [])
-        ax.step(*_thinned(recall, precision), where='post', label=text, lw=1.8, **style)
+        ax.step(
+            *_thinned(recall, precision),
+            where='post',
+            label=text,
+            lw=1.8,
+            **style,
+        )
         ax.axhline(y.mean(), color=style['color'], lw=0.9, ls=':')
         if has_curve and predicted.any(): _mark(ax, predicted[y].mean(), y[predicted].mean(), style['color'])
     unit_square(ax)
@@ -100,7 +115,10 @@ def plot_confusion(
     "Counts of true (row) against predicted (column) classes, shaded by the proportion of the row"
     preds = as_predictions(preds)
     n = len(preds.classes)
-    counts = np.bincount(preds.y*n + preds.y_pred, minlength=n*n).reshape(n, n)
+    counts = np.bincount(preds.y*n + preds.y_pred, minlength=n*n).reshape(
+        n,
+        n,
+    )
     row_sums = counts.sum(1)
     proportions = counts/np.maximum(row_sums[:,None], 1)
     few = n < 4
@@ -110,7 +128,15 @@ def plot_confusion(
     for i,j in np.ndindex(n, n):
         colour = 'white' if proportions[i,j] > 0.55 else '#222222'
         text = f'{counts[i,j]}\n{proportions[i,j]:.0%}'
-        ax.text(j+0.5, i+0.5, text, ha='center', va='center', color=colour, fontsize=12 if few else 8.5)
+        ax.text(
+            j+0.5,
+            i+0.5,
+            text,
+            ha='center',
+            va='center',
+            color=colour,
+            fontsize=12 if few else 8.5,
+        )
     ticks = np.arange(n)+0.5
     row_names = [f'{label}\n({count})' for label,count in zip(preds.classes, row_sums)]
     ax.set_xticks(ticks, preds.classes, rotation=0 if few else 45)
@@ -127,19 +153,37 @@ def plot_history(
     "Losses by epoch and, if known, the validation AUROC; phases of the training are shaded"
     absent = [column for column in ('train_loss', 'valid_loss') if column not in history]
     if absent:
-        raise InputError(f'The history has no column {truncated_list(absent)}; it has {truncated_list(history.columns, 8)}')
+        raise InputError(f'The history has no column {truncated_list(absent)}; '
+                         f'it has {truncated_list(history.columns, 8)}')
     has_auroc = 'auroc' in history and history.auroc.notna().any()
     first = history.epoch.iloc[0] if 'epoch' in history else 1
     epochs = np.arange(len(history)) + first
     fig,panels = axes(8.2 if has_auroc else 4.8, 3.4, 2 if has_auroc else 1)
     panels = np.atleast_1d(panels)
     style = dict(marker='o', ms=4)
-    panels[0].plot(epochs, history.train_loss, color=COLOURS[0], label='training', **style)
-    panels[0].plot(epochs, history.valid_loss, color=COLOURS[1], label='validation', **style)
+    panels[0].plot(
+        epochs,
+        history.train_loss,
+        color=COLOURS[0],
+        label='training',
+        **style,
+    )
+    panels[0].plot(
+        epochs,
+        history.valid_loss,
+        color=COLOURS[1],
+        label='validation',
+        **style,
+    )
     labels(panels[0], 'Loss', 'epoch', 'loss')
     legend(panels[0])
     if has_auroc:
-        panels[1].plot(epochs, history.auroc, color=COLOURS[2], **style)
+        panels[1].plot(
+            epochs,
+            history.auroc,
+            color=COLOURS[2],
+            **style,
+        )
         labels(panels[1], 'AUROC on validation images', 'epoch', 'AUROC')
     for ax in panels: _shade_phases(ax, history, epochs)
     return literal(fig)
@@ -155,15 +199,14 @@ def _shade_phases(ax, history, epochs):
     for i,(start,end) in enumerate(zip(starts, ends)):
         if i%2: ax.axvspan(epochs[start]-0.5, epochs[end-1]+0.5, color='#000000', alpha=0.05, lw=0)
         name = history.phase.iloc[start]
-        ax.text(epochs[start]-0.42, 0.02, name, transform=ax.get_xaxis_transform(), fontsize=8, color=GREY)
-
-# %% ../../nbs/api/44_evaluate.figures.ipynb #d15fe2ff
-_ROC_HOW = ('Each point is a possible threshold: the proportion of the images in question that is detected (true positive rate, up) against the '
-            'proportion of the others that is falsely predicted as positive (false positive rate, right). Further up and left is better, the '
-            'dotted line is guessing, and the dot is the most probable class.')
-_PRECISION_RECALL_HOW = ('The proportion of positive predictions that are correct (up) as more of the images in question are detected (right). The '
-                         'dotted line is guessing; it lies at the prevalence in this test set, so this curve moves with the prevalence.')
-_CONFUSION_HOW = 'Rows are the true classes and columns the predicted ones, so the diagonal is correct. Percentages are proportions of the row.'
+        ax.text(
+            epochs[start]-0.42,
+            0.02,
+            name,
+            transform=ax.get_xaxis_transform(),
+            fontsize=8,
+            color=GREY,
+        )
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #b3707c44
 def curves_section(
@@ -178,7 +221,7 @@ def curves_section(
         'confusion',
         'Confusion matrix',
         plot_confusion(preds),
-        _CONFUSION_HOW,
+        captions('curves')['confusion'],
         f"Confusion matrix, accuracy {interval_text(scores['accuracy'])}, {n}",
         wide=len(m['classes']) > 4,
     )
@@ -190,13 +233,14 @@ def _curve_plots(preds, scores, n):
     "The two curves as parts of a section"
     auroc = interval_text(scores['auroc'])
     average_precision = interval_text(scores['average_precision'])
+    how = captions('curves')
     return [
-        Plot('roc', 'ROC curve', plot_roc(preds), _ROC_HOW, f'ROC curve, AUROC {auroc}, {n}'),
+        Plot('roc', 'ROC curve', plot_roc(preds), how['roc'], f'ROC curve, AUROC {auroc}, {n}'),
         Plot(
             'precision_recall',
             'Precision and recall',
             plot_precision_recall(preds),
-            _PRECISION_RECALL_HOW,
+            how['precision_recall'],
             f'Precision against recall, average precision {average_precision}, {n}',
         ),
     ]
@@ -209,13 +253,12 @@ def _most_frequent_error(m):
     row,column = np.unravel_index(errors.argmax(), errors.shape)
     true = m['classes'][row]
     predicted = m['classes'][column]
-    return (f"{errors.sum():,} of {m['n']:,} images are classified wrongly; the most frequent error is {true} predicted as {predicted}: "
-            f'{errors[row,column]:,} of {counts[row].sum():,} {true} images.')
+    n_errors = f"{errors.sum():,} of {m['n']:,} images"
+    most_frequent = (f'{true} predicted as {predicted}: {errors[row,column]:,} of {counts[row].sum():,} '
+                     f'{true} images')
+    return f'{n_errors} are classified wrongly; the most frequent error is {most_frequent}.'
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #4612da25
-_HISTORY_HOW = ('Loss (lower is better) on training and validation images after each epoch. A validation loss that rises while the training loss '
-                'falls means that the model starts to learn its images by heart.')
-
 def history_section(
     history:pd.DataFrame|None, # Of a run; see `plot_history`
 )->Section:
@@ -227,5 +270,5 @@ def history_section(
     best = history[history.kept] if 'kept' in history else history[:0]
     if len(best): text += f'; the best has a validation loss of {best.valid_loss.iloc[0]:.3f}'
     title = 'Loss and AUROC by epoch'
-    plot = Plot('history', title, plot_history(history), _HISTORY_HOW, title, wide=True)
+    plot = Plot('history', title, plot_history(history), captions('training')['history'], title, wide=True)
     return Section('training', 'Training', f'{text}.', [plot])

@@ -27,8 +27,9 @@ def bootstrap_weights(
         n = min(per_chunk, resamples-start)
         sampled = rng.integers(n_groups, size=(n, n_groups))
         cells = sampled + n_groups*np.arange(n)[:,None] # one number for each resample and group
-        counts = np.bincount(cells.ravel(), minlength=n*n_groups).reshape(n, n_groups)
-        yield counts.astype(float)[:,groups]
+        counts = np.bincount(cells.ravel(), minlength=n*n_groups)
+        by_group = counts.reshape(n, n_groups).astype(float)
+        yield by_group[:,groups]
 
 def bootstrap_scores(
     score, # Function of weights (resamples x images) to name -> one value per resample
@@ -48,8 +49,11 @@ def wilson(
     z:float=1.96, # Quantile of the confidence, 1.96 for 95%
 )->tuple: # Low and high, 0..1
     "Wilson's score interval of a proportion"
-    middle = (p+z**2/(2*n))/(1+z**2/n)
-    half = z/(1+z**2/n)*np.sqrt(p*(1-p)/n+z**2/(4*n**2))
+    shrinkage = 1+z**2/n
+    variance = p*(1-p)/n
+    correction = z**2/(4*n**2)
+    middle = (p+z**2/(2*n))/shrinkage
+    half = z/shrinkage*np.sqrt(variance+correction)
     return middle-half, middle+half
 
 def wilson_bootstrap(
@@ -59,24 +63,29 @@ def wilson_bootstrap(
     value_range:tuple, # The smallest and the largest value that it can have; the largest may be infinite
     confidence:float=0.95,
 )->tuple: # Low and high
-    "Wilson's interval, with as many independent cases as the spread of `replicates` is worth; of its logarithm without a largest value"
+    "Wilson's interval for as many cases as the spread of `replicates` is worth; of the logarithm with no largest"
     smallest,largest = value_range
     width = largest-smallest
     quantile = t.ppf((1+confidence)/2, groups-1)
     spread = replicates.std()*np.sqrt(groups/(groups-1))
-    if np.isinf(width): return tuple(value*np.exp(sign*quantile*spread/value) for sign in (-1, 1))
+    if np.isinf(width):
+        low = value*np.exp(-1*quantile*spread/value)
+        high = value*np.exp(quantile*spread/value)
+        return low, high
     p = (value-smallest)/width
     n = p*(1-p)/(spread/width)**2
-    return tuple(smallest + width*limit for limit in wilson(p, n, quantile))
+    low,high = wilson(p, n, quantile)
+    return smallest + width*low, smallest + width*high
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fb926b58
 def expanded_confidence(
     groups:float, # How many groups the score rests on
     confidence:float=0.95, # Wanted, 0..1
 )->float: # 0..1, above `confidence`
-    "Which share of the replicates a percentile interval from few groups must take to have `confidence` (Hesterberg 2015)"
-    quantile = t.ppf((1+confidence)/2, groups-1)*np.sqrt(groups/(groups-1))
-    return 2*norm.cdf(quantile)-1
+    "How much of the replicates a percentile interval from few groups takes for `confidence` (Hesterberg 2015)"
+    quantile = t.ppf((1+confidence)/2, groups-1)
+    widening = np.sqrt(groups/(groups-1))
+    return 2*norm.cdf(quantile*widening)-1
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #0099d74a
 def clopper_pearson_low(
@@ -97,12 +106,21 @@ def clopper_pearson_entry(
 )->dict|None: # As from `interval_entry`
     "The score with its exact interval; `None` if `value` is at neither limit"
     smallest,largest = value_range
-    if min(abs(value-smallest), abs(value-largest)) > 1e-12: return None
     width = 1-clopper_pearson_low(support, confidence)
-    low,high = max(smallest, largest-width), largest
-    if value < (smallest+largest)/2: low,high = smallest, min(largest, smallest+width)
+    if abs(value-smallest) <= 1e-12:
+        low = smallest
+        high = min(largest, smallest+width)
+    elif abs(value-largest) <= 1e-12:
+        low = max(smallest, largest-width)
+        high = largest
+    else: return None
     counts = ' and '.join(f'{n:,}' for n in support)
-    return dict(value=value, low=float(low), high=float(high), method=f'Clopper-Pearson, {counts} groups')
+    return dict(
+        value=value,
+        low=float(low),
+        high=float(high),
+        method=f'Clopper-Pearson, {counts} groups',
+    )
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #fd17ccaf
 MIN_GROUPS_INFLATED = 20 # groups below which a score that chance inflates has no interval
@@ -114,8 +132,8 @@ def interval_entry(
     support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
-    value_range:tuple|None=None, # The smallest and the largest value that the score can have, such as (0, inf); `None` without two limits
-    exact:bool=False, # Whether Clopper-Pearson holds for it at its limits: it is a proportion, an area, or a mean of such
+    value_range:tuple|None=None, # Smallest and largest value of the score, such as (0, inf); `None`: no limits
+    exact:bool=False, # Whether Clopper-Pearson holds for it at its limits: a proportion, area, or mean of such
     inflated:bool=False, # Whether chance alone makes it larger, as with a calibration error
 )->dict: # `value`, `low`, `high`; where not from the bootstrap, `method`; where null, `reason`
     "A score with its interval, as it stands in `metrics.json`"
@@ -124,22 +142,28 @@ def interval_entry(
     support = np.atleast_1d(support)
     replicates = replicates[~np.isnan(replicates)]
 
-    def no_interval(why): return dict(value=value, low=None, high=None, reason=why)
-    if not len(replicates): return no_interval('not resampled')
-    if support.min() < 2: return no_interval('only one lesion or patient: no interval can be computed')
-    if np.ptp(replicates) < 1e-12:
-        entry = clopper_pearson_entry(value, support, value_range, confidence) if exact and value_range else None
-        return entry or no_interval('the same in every resample: no interval')
+    groups = len(support)/(1/support).sum() if support.min() else 0 # harmonic mean
+    reason = ''
+    if not len(replicates): reason = 'not resampled'
+    elif support.min() < 2: reason = 'only one lesion or patient: no interval can be computed'
+    elif np.ptp(replicates) < 1e-12:
+        entry = None
+        if exact and value_range: entry = clopper_pearson_entry(value, support, value_range, confidence)
+        if entry: return entry
+        reason = 'the same in every resample: no interval'
+    elif inflated and groups < MIN_GROUPS_INFLATED:
+        reason = (f'only {support.min():,.0f} lesions or patients, fewer than {MIN_GROUPS_INFLATED}: '
+                  'no interval can be computed')
+    if reason: return dict(value=value, low=None, high=None, reason=reason)
 
-    groups = len(support)/(1/support).sum()
-    if inflated and groups < MIN_GROUPS_INFLATED:
-        return no_interval(f'only {support.min():,.0f} lesions or patients, fewer than {MIN_GROUPS_INFLATED}: no interval can be computed')
     if value_range and value_range[0] < value < value_range[1]:
         low,high = wilson_bootstrap(value, replicates, groups, value_range, confidence)
     else:
         tails = expanded_confidence(groups, confidence)*np.array([-0.5, 0.5])
         low,high = np.quantile(replicates, 0.5 + tails)
-    if inflated: low = max(0, 2*value - high - INFLATION_FACTOR*max(0, replicates.mean()-value))
+    if inflated:
+        excess = max(0, replicates.mean()-value)
+        low = max(0, 2*value - high - INFLATION_FACTOR*excess)
     return dict(value=value, low=float(low), high=float(high))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #54a4a165
@@ -149,6 +173,10 @@ def bootstrap_p_value(
 )->float: # Two-sided, 0..1
     "Probability of differences like these if there is none"
     replicates = replicates[~np.isnan(replicates)]
-    beyond = min((replicates <= 0).sum(), (replicates >= 0).sum())
+    n_below = (replicates <= 0).sum()
+    n_above = (replicates >= 0).sum()
+    beyond = min(n_below, n_above)
     one_sided = min(0.5, (1+beyond)/(len(replicates)+1))
-    return float(2*t.cdf(norm.ppf(one_sided)*np.sqrt((groups-1)/groups), groups-1))
+    narrowing = np.sqrt((groups-1)/groups) # what widens the interval, the other way round
+    quantile = norm.ppf(one_sided)*narrowing
+    return float(2*t.cdf(quantile, groups-1))

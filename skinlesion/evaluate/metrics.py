@@ -18,22 +18,29 @@ import pandas as pd
 from ..core import InputError, truncated_list
 from .intervals import bootstrap_p_value, bootstrap_scores, interval_entry
 from skinlesion.evaluate.scores import (
-    ECE_BINS, JackknifeWeights, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins, log_loss_terms, ratio,
-    weighted_counts,
+    ECE_BINS, JackknifeWeights, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins, log_loss_terms,
+    ratio, weighted_counts,
 )
 from .table import as_predictions
 from ..score_names import METRICS
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #20b1b3cb
-VALUE_RANGES = dict(partial_auroc=(0, 0.2), mcc=(-1, 1), kappa=(-1, 1), log_loss=(0, np.inf), ece=None) # (0, 1) for the others
+VALUE_RANGES = dict( # (0, 1) for the others
+    partial_auroc=(0, 0.2),
+    mcc=(-1, 1),
+    kappa=(-1, 1),
+    log_loss=(0, np.inf),
+    ece=None,
+)
 MULTICLASS_BRIER_RANGE = (0, 2)
 PROPORTION_SCORES = (
-    'accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv', 'auroc', 'macro_auroc', 'partial_auroc',
-    'micro_sensitivity', 'micro_precision', 'micro_f1',
+    'accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv',
+    'auroc', 'macro_auroc', 'partial_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1',
 ) # proportions and areas, and means of such: Clopper-Pearson bounds hold for them
 AREAS = ('auroc', 'average_precision', 'partial_auroc') # in the order in which `Ranking` gives them
 BY_CLASS = (
-    'sensitivity', 'specificity', 'precision', 'npv', 'f1', 'mcc', 'kappa', 'auroc', 'partial_auroc', 'average_precision', 'brier', 'log_loss',
+    'sensitivity', 'specificity', 'precision', 'npv', 'f1', 'mcc', 'kappa',
+    'auroc', 'partial_auroc', 'average_precision', 'brier', 'log_loss',
 )
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #87cc5959
@@ -52,7 +59,8 @@ class Scorer:
         self.n_classes = len(preds.classes)
         self.positive = preds.positive_class
         self.multiclass = self.positive is None
-        self.scored = list(range(self.n_classes)) if self.multiclass else [self.classes.index(self.positive)] # against the rest
+        self.scored = list(range(self.n_classes)) # numbers of the classes that are scored against the rest
+        if not self.multiclass: self.scored = [self.classes.index(self.positive)]
         self.probs = preds.probs
         self.y = preds.y
         self.y_pred = preds.y_pred
@@ -77,7 +85,9 @@ class Scorer:
         W:np.ndarray, # Resamples x images, weight of each image
     )->np.ndarray: # Resamples x classes x classes, true by row, predicted by column
         "The confusion matrix under each row of `W`"
-        return weighted_counts(self.cells, W, self.n_classes**2).reshape(-1, self.n_classes, self.n_classes)
+        n = self.n_classes
+        counts = weighted_counts(self.cells, W, n**2)
+        return counts.reshape(-1, n, n)
 
     def confusion_table(self)->np.ndarray: # Classes x classes, int
         "The confusion matrix of the images as they are"
@@ -98,7 +108,8 @@ class Scorer:
         scores |= agreement(confusion)
         scores['balanced_accuracy'] = class_scores['sensitivity'].mean(1)
         scores['log_loss'] = W@self.loss/total
-        scores['ece'] = abs(weighted_counts(self.bins, W, ECE_BINS, self.gaps)).sum(1)/total
+        gaps = weighted_counts(self.bins, W, ECE_BINS, self.gaps)
+        scores['ece'] = abs(gaps).sum(1)/total
         if self.multiclass: scores |= self._averages(by_class, scores, pooled=areas[-1])
 
         result = {name: scores[name] for name in METRICS if name in scores}
@@ -111,7 +122,8 @@ class Scorer:
         "Name -> resamples x classes (the positive one alone, with two)"
         result = {name: values[:,self.scored] for name,values in class_scores.items()}
         for i,name in enumerate(AREAS):
-            result[name] = np.stack([class_areas[i] for class_areas in areas[:len(self.scored)]], 1)
+            by_class = [class_areas[i] for class_areas in areas[:len(self.scored)]]
+            result[name] = np.stack(by_class, 1)
         result['brier'] = W@self.squared_error/total[:,None]
         result['log_loss'] = W@self.class_loss/total[:,None]
         return result
@@ -140,15 +152,22 @@ class Scorer:
     )->dict: # Name, or (class, name), -> one value per resample
         "The scores of bootstrap samples"
         rankings = self.rankings(BOOTSTRAP_STEPS)
-        return bootstrap_scores(lambda W: self.score(W, rankings), self.groups, resamples, seed)
+        return bootstrap_scores(
+            lambda W: self.score(W, rankings),
+            self.groups,
+            resamples,
+            seed,
+        )
 
     def jackknife(self,
         seed:int, # Fixes which groups are left out together
-    )->dict: # Name, or (class, name), -> one value per block; without scores that are undefined in all of them
+    )->dict: # Name, or (class, name), -> one value per block; without scores undefined in all of them
         "Values as spread out as those of `bootstrap`, from leaving out one block of groups after another"
         blocks = min(self.n_groups, JACKKNIFE_BLOCKS)
-        block = np.random.default_rng(seed).permutation(self.n_groups)[self.groups] % blocks
-        scores = self.score(JackknifeWeights(block, blocks), self.rankings(JACKKNIFE_STEPS))
+        order = np.random.default_rng(seed).permutation(self.n_groups)
+        block = order[self.groups] % blocks
+        weights = JackknifeWeights(block, blocks)
+        scores = self.score(weights, self.rankings(JACKKNIFE_STEPS))
         result = {}
         for name,values in scores.items():
             if np.isnan(values).all(): continue
@@ -207,12 +226,15 @@ def metrics(
         confusion=scorer.confusion_table().tolist(),
     )
     if scorer.multiclass:
-        result['per_class'] = {label: {name: entries[label,name] for name in BY_CLASS} for label in scorer.classes}
+        result['per_class'] = {}
+        for label in scorer.classes:
+            result['per_class'][label] = {name: entries[label,name] for name in BY_CLASS}
     return result | dict(confidence=confidence, resamples=resamples, seed=seed)
 
 def _check_bootstrap(resamples, confidence):
     if resamples < 0: raise InputError(f'resamples is {resamples}, but cannot be negative')
-    if not 0 < confidence < 1: raise InputError(f'confidence is {confidence}, but must lie between 0 and 1, such as 0.95')
+    if not 0 < confidence < 1:
+        raise InputError(f'confidence is {confidence}, but must lie between 0 and 1, such as 0.95')
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #dccb4943
 def score_entries(
@@ -250,7 +272,8 @@ def _undefined_reason(key, confusion, scorer):
     always = [c for c in relevant if n_predicted[c] == total]
     never = [c for c in relevant if n_predicted[c] == 0]
 
-    if name == 'precision' and min(n_true[c] for c in relevant): return f'no image was predicted as {truncated_list(never)}'
+    if name == 'precision' and min(n_true[c] for c in relevant):
+        return f'no image was predicted as {truncated_list(never)}'
     several_labels = max(n_true[c] for c in relevant) < total
     if name in ('npv', 'mcc', 'kappa') and several_labels and (label is None or n_true[label] > 0):
         if always: return f'every image was predicted as {truncated_list(always)}'
@@ -279,9 +302,10 @@ def percent_text(
     "The proportion `entry` and its interval in percent"
     def is_missing(number): return number is None or np.isnan(number)
     if is_missing(entry['value']): return 'an undefined proportion'
-    value = f"{entry['value']:.{digits}%}"
+    def text(number): return f'{number:.{digits}%}'
+    value = text(entry['value'])
     if is_missing(entry['low']): return value
-    return f"{value} ({entry['low']:.{digits}%} to {entry['high']:.{digits}%})"
+    return f"{value} ({text(entry['low'])} to {text(entry['high'])})"
 
 def threshold_text(
     p:float, # A probability, 0..1
@@ -297,7 +321,8 @@ def metrics_table(
     rows = []
     for name,entry in m['metrics'].items():
         row = dict(metric=METRICS[name].title)
-        for key in ('value', 'low', 'high'): row[key] = np.nan if entry[key] is None else round(entry[key], 3)
+        for key in ('value', 'low', 'high'):
+            row[key] = np.nan if entry[key] is None else round(entry[key], 3)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -306,7 +331,8 @@ def class_table(
 )->pd.DataFrame: # Index class; columns images, then one per score, as text with its interval
     "Each class of `m` against the rest, one a row"
     if 'per_class' not in m:
-        raise InputError(f"There are scores by class only with more than two classes, and here are {len(m['classes'])}")
+        raise InputError('There are scores by class only with more than two classes, '
+                         f"and here are {len(m['classes'])}")
     rows = {}
     for i,label in enumerate(m['classes']):
         scores = {METRICS[name].title: interval_text(entry) for name,entry in m['per_class'][label].items()}
@@ -326,11 +352,13 @@ def predictive_values(
     _check_bootstrap(resamples, confidence)
     prevalences = [float(p) for p in np.atleast_1d(prevalence)]
     if not all(0 < p < 1 for p in prevalences):
-        raise InputError(f'prevalence is {truncated_list(prevalences)}, but must lie between 0 and 1, such as 0.05')
+        raise InputError(f'prevalence is {truncated_list(prevalences)}, '
+                         'but must lie between 0 and 1, such as 0.05')
     preds = as_predictions(preds, positive)
     label = preds.focus_class
     if label is None:
-        raise InputError(f'Predictive values of which class? Name one of {truncated_list(preds.classes, 8)} with positive=')
+        raise InputError('Predictive values of which class? '
+                         f'Name one of {truncated_list(preds.classes, 8)} with positive=')
     scorer = Scorer(preds)
     k = preds.classes.index(label)
 
@@ -379,14 +407,30 @@ def _values_at(prevalence, values, replicates, n_groups, confidence, reason):
     resampled = _bayes(replicates or dict.fromkeys(values, np.array([])), prevalence)
     entries = {}
     for name in predictive:
-        entries[name] = interval_entry(predictive[name][0], resampled[name], min(n_groups), confidence, reason, (0, 1))
+        entries[name] = interval_entry(
+            predictive[name][0],
+            resampled[name],
+            min(n_groups),
+            confidence,
+            reason,
+            (0, 1),
+        )
     at_limit = any(rate[0] in (0, 1) for rate in values.values())
     if not replicates or min(n_groups) < 2 or not at_limit: return entries
 
     rates = {}
     for (name,rate),n in zip(values.items(), n_groups): # each at half the error, so that both hold at once
-        rates[name] = interval_entry(rate[0], replicates[name], n, (1+confidence)/2, '', (0, 1), exact=True)
-    low = _bayes({name: [entry['low']] for name,entry in rates.items()}, prevalence) # both grow with either rate
+        rates[name] = interval_entry(
+            rate[0],
+            replicates[name],
+            n,
+            (1+confidence)/2,
+            '',
+            (0, 1),
+            exact=True,
+        )
+    # both predictive values grow with either rate
+    low = _bayes({name: [entry['low']] for name,entry in rates.items()}, prevalence)
     high = _bayes({name: [entry['high']] for name,entry in rates.items()}, prevalence)
     for name,entry in entries.items():
         if entry['value'] is None: continue
@@ -408,7 +452,7 @@ def compare(
     resamples:int=1000, # Bootstrap samples of the groups of `preds`
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
-)->dict: # `n`, `groups`; for each of `COMPARED` the difference (`value`, `low`, `high`, `p`), `this` and `other`; `delong`
+)->dict: # `n`, `groups`, for each of `COMPARED` `value` (the difference), `low`, `high`, `p`, `this`, `other`; `delong`
     "How much better `preds` is than `other` on the same images, with the interval of the difference"
     _check_bootstrap(resamples, confidence)
     preds = as_predictions(preds, positive)
@@ -431,8 +475,20 @@ def compare(
     for name in COMPARED:
         resampled = replicates.get(name, np.array([]))
         reason = _undefined_reason(name, confusion, this_scorer)
-        result[name] = _difference_entry(this_values[name], other_values[name], resampled, support[name], confidence, reason)
-    result['delong'] = _delong_entry(preds, other, confidence, _undefined_reason('auroc', confusion, this_scorer))
+        result[name] = _difference_entry(
+            this_values[name],
+            other_values[name],
+            resampled,
+            support[name],
+            confidence,
+            reason,
+        )
+    result['delong'] = _delong_entry(
+        preds,
+        other,
+        confidence,
+        _undefined_reason('auroc', confusion, this_scorer),
+    )
     return result | dict(confidence=confidence, resamples=resamples, seed=seed)
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #adbf15f4
@@ -472,16 +528,15 @@ def _delong_entry(preds, other, confidence, reason):
     undefined = dict(value=None, low=None, high=None)
     if preds.positive_class is None: return undefined | dict(reason='for two classes only')
     k = preds.classes.index(preds.positive_class)
-    test = delong(preds.y == k, preds.probs[:,k], other.probs[:,k], preds.groups, confidence)
+    test = delong(
+        preds.y == k,
+        preds.probs[:,k],
+        other.probs[:,k],
+        preds.groups,
+        confidence,
+    )
     if np.isnan(test['value']): return undefined | dict(reason=reason)
     entry = {name: None if np.isnan(number) else number for name,number in test.items()}
-    if entry['se'] is None: return entry | dict(reason='a class has only one lesion or patient: no interval can be computed')
+    if entry['se'] is None:
+        return entry | dict(reason='a class has only one lesion or patient: no interval can be computed')
     return entry | dict(method='DeLong by group (Obuchowski 1997)')
-
-# %% ../../nbs/api/43_evaluate.metrics.ipynb #d7996a9a
-def check_predictions(preds):
-    preds = as_predictions(preds)
-    return preds.classes, preds.probs
-
-def positive_class(preds, positive=None): return as_predictions(preds, positive).positive_class
-def class_in_question(preds, positive=None): return as_predictions(preds, positive).focus_class

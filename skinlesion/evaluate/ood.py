@@ -43,10 +43,11 @@ def draw_scene(
         w,h = rng.uniform(0.1, 0.6, 2)
         shape = draw.ellipse if rng.random() < 0.5 else draw.rectangle
         colour = tuple(rng.integers(0, 256, 3).tolist())
-        shape((x*size, y*size, (x+w)*size, (y+h)*size), fill=colour)
+        corners = np.array([x, y, x+w, y+h])*size
+        shape(corners.tolist(), fill=colour)
     return img
 
-# %% ../../nbs/api/48_evaluate.ood.ipynb #f7170fc3
+# %% ../../nbs/api/48_evaluate.ood.ipynb #05358042
 def _draw_any_lesion(size, rng):
     return draw_lesion(bool(rng.random() < 0.5), size, rng)
 
@@ -58,9 +59,10 @@ def _draw_any_tissue(size, rng):
     return draw_tissue(rng.random(), size, rng)
 
 def _draw_noise(size, rng):
-    return Image.fromarray(rng.integers(0, 256, (size, size, 3), dtype=np.uint8))
+    pixels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+    return Image.fromarray(pixels)
 
-# %% ../../nbs/api/48_evaluate.ood.ipynb #9138f813
+# %% ../../nbs/api/48_evaluate.ood.ipynb #8cacb5c8
 OOD_KINDS = { # kind: function of size and generator
     'synthetic lesions': _draw_any_lesion,
     'synthetic X-rays': _draw_any_xray,
@@ -79,7 +81,11 @@ def ood_images(
     if kind not in OOD_KINDS:
         raise InputError(f'no kind of image is called {kind!r}; use one of {truncated_list(OOD_KINDS, len(OOD_KINDS))}')
     draw = OOD_KINDS[kind]
-    return [draw(size, np.random.default_rng((seed, i))) for i in range(n)]
+    images = []
+    for i in range(n):
+        rng = np.random.default_rng((seed, i))
+        images.append(draw(size, rng))
+    return images
 
 # %% ../../nbs/api/48_evaluate.ood.ipynb #a39b63b2
 OWN_KIND = 'these images' # what the images of the predictions are called among the kinds
@@ -96,14 +102,18 @@ def ood_distances(
     size = min(predictor.spec.size, 224)
     sources = {kind: ood_images(kind, n, size, seed) for kind in kinds}
     for kind,paths in (others or {}).items(): sources[kind] = list(paths)
-    tables = [pd.DataFrame(dict(kind=OWN_KIND, group=activations.preds.table.group, distance=activations.distances))]
+    groups = activations.preds.table.group
+    tables = [pd.DataFrame(dict(kind=OWN_KIND, group=groups, distance=activations.distances))]
     for kind,images in sources.items():
         batches = list(classify_images(images, predictor, desc=f'predicting {kind}'))
-        if not batches: raise InputError(f'{kind}: none of the {len(images)} images can be read')
+        if not batches:
+            raise InputError(f'{kind}: none of the {len(images)} images can be read')
         embeddings = np.concatenate([batch[3] for batch in batches])
         distance = embedding_distance(embeddings, predictor.reference)
-        group = [f'{kind} {i}' for i in range(len(distance))]
-        tables.append(pd.DataFrame(dict(kind=kind, group=group, distance=distance)))
+        # Groups are resampled in the order of their names: this one keeps intervals as they were under an older name
+        prefix = kind.replace('synthetic', 'depicted')
+        groups = [f'{prefix} {i}' for i in range(len(distance))]
+        tables.append(pd.DataFrame(dict(kind=kind, group=groups, distance=distance)))
     return pd.concat(tables, ignore_index=True)
 
 # %% ../../nbs/api/48_evaluate.ood.ipynb #7710f517
@@ -119,23 +129,22 @@ def ood_threshold(
 def ood_table(
     distances:pd.DataFrame, # From `ood_distances`
     threshold:float, # From `ood_threshold`
-)->pd.DataFrame: # kind, images, auroc, low, high (NaN for `OWN_KIND`), unlike (proportion beyond the threshold), unlike_low, unlike_high
+)->pd.DataFrame: # kind, images, auroc, low, high (NaN for `OWN_KIND`), unlike (beyond the threshold), unlike_low, unlike_high
     "How well the distance tells each kind of image from the test images"
     own = distances[distances.kind == OWN_KIND]
     rows = []
     for kind,part in distances.groupby('kind', sort=False):
-        auroc = dict(value=None, low=None, high=None) if kind == OWN_KIND else _auroc(own, part)
+        auroc = dict.fromkeys(('value', 'low', 'high'))
+        if kind != OWN_KIND: auroc = _auroc(own, part)
         beyond = group_mean(part.distance >= threshold, part.group)
-        rows.append({
-            'kind': kind,
-            'images': len(part),
-            'auroc': auroc['value'],
-            'low': auroc['low'],
-            'high': auroc['high'],
-            'unlike': beyond['value'],
-            'unlike_low': beyond['low'],
-            'unlike_high': beyond['high'],
-        })
+        row = dict(kind=kind, images=len(part))
+        row |= dict(auroc=auroc['value'], low=auroc['low'], high=auroc['high'])
+        row |= dict(
+            unlike=beyond['value'],
+            unlike_low=beyond['low'],
+            unlike_high=beyond['high'],
+        )
+        rows.append(row)
     may_be_missing = ('auroc', 'low', 'high', 'unlike_low', 'unlike_high')
     return pd.DataFrame(rows).astype(dict.fromkeys(may_be_missing, float))
 
@@ -148,13 +157,10 @@ def _auroc(own, other):
     own = own.sample(min(len(own), MAX_OWN), random_state=0)
     both = pd.concat([own, other], ignore_index=True)
     probability = both.distance/(1+both.distance) # any increasing function within 0..1
-    table = pd.DataFrame({
-        'path': range(len(both)),
-        'label': np.where(both.kind == OWN_KIND, 'own', 'other'),
-        'group': both.group,
-        'p_own': 1 - probability,
-        'p_other': probability,
-    })
+    table = pd.DataFrame(dict(path=range(len(both)), group=both.group))
+    table['label'] = np.where(both.kind == OWN_KIND, 'own', 'other')
+    table['p_own'] = 1 - probability
+    table['p_other'] = probability
     preds = Predictions(table, ['own', 'other'], 'other')
     return metrics(preds, resamples=AUROC_RESAMPLES)['metrics']['auroc']
 
@@ -179,14 +185,28 @@ def plot_ood(
     "Histograms of the distances by kind, and the threshold"
     fig,ax = axes(5.6, 3.6)
     distance = distances.distance.clip(lower=1e-3)
-    bins = np.geomspace(distance.min()*0.98, distance.max()*1.02, 41)
+    first_edge = distance.min()*0.98
+    last_edge = distance.max()*1.02
+    bins = np.geomspace(first_edge, last_edge, 41)
     for i,(kind,part) in enumerate(distance.groupby(distances.kind, sort=False)):
         counts,_ = np.histogram(part, bins)
-        is_own = kind == OWN_KIND
-        name = f'{legend_name(kind)} ({len(part):,})'
-        ax.stairs(counts/len(part), bins, fill=is_own, alpha=0.45 if is_own else 1, lw=1.6, color=COLOURS[i%len(COLOURS)], label=name)
+        style = dict(
+            lw=1.6,
+            color=COLOURS[i%len(COLOURS)],
+            label=f'{legend_name(kind)} ({len(part):,})',
+        )
+        if kind == OWN_KIND: style |= dict(fill=True, alpha=0.45)
+        ax.stairs(counts/len(part), bins, **style)
     ax.axvline(threshold, color=GREY, lw=1.2, ls='--')
-    ax.text(threshold, 0.99, ' threshold', transform=ax.get_xaxis_transform(), va='top', fontsize=8.5, color=GREY)
+    ax.text(
+        threshold,
+        0.99,
+        ' threshold',
+        transform=ax.get_xaxis_transform(),
+        va='top',
+        fontsize=8.5,
+        color=GREY,
+    )
     ax.set_xscale('log')
     ax.xaxis.set_major_formatter('{x:g}')
     ax.xaxis.set_minor_formatter('{x:.2g}')
@@ -209,17 +229,35 @@ def ood_section(
     "Whether images of other kinds are detected as out of distribution, in words, figures and images"
     profile = load_domain(domain)
     threshold = ood_threshold(predictor)
-    distances = ood_distances(activations, predictor, others, profile.out_of_distribution, n, seed)
+    distances = ood_distances(
+        activations,
+        predictor,
+        others,
+        profile.out_of_distribution,
+        n,
+        seed,
+    )
     table = ood_table(distances, threshold)
     how = captions('ood')
-    alt = f'histograms of distances, {len(activations)} test images and {len(distances)-len(activations)} of other kinds'
-    parts = [
-        Plot('ood', 'Distance to the training images', plot_ood(distances, threshold), how['distances'], alt),
-        Grid('By kind', _shown_table(table), how['kinds']),
-        Gallery('The farthest of these images', _farthest_cards(activations, threshold, n_images), how['farthest']),
-    ]
-    data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
-    return Section('ood', 'Out of distribution', f'{_summary(table)} {profile.not_measured}', parts, data)
+    n_own = len(activations)
+    alt = f'histograms of distances, {n_own} test images and {len(distances)-n_own} of other kinds'
+    plot = Plot(
+        'ood',
+        'Distance to the training images',
+        plot_ood(distances, threshold),
+        how['distances'],
+        alt,
+    )
+    grid = Grid('By kind', _shown_table(table), how['kinds'])
+    cards = _farthest_cards(activations, threshold, n_images)
+    gallery = Gallery('The farthest of these images', cards, how['farthest'])
+    text = f'{_summary(table)} {profile.not_measured}'
+    data = dict(
+        threshold=threshold,
+        fitted=predictor.config.get('ood'),
+        kinds=records(table),
+    )
+    return Section('ood', 'Out of distribution', text, [plot, grid, gallery], data)
 
 # %% ../../nbs/api/48_evaluate.ood.ipynb #3f2ab056
 def _summary(table):
@@ -227,11 +265,14 @@ def _summary(table):
     own_beyond = f'{_beyond_text(own)} of these images are beyond the threshold of the bundle.'
     if not len(others): return own_beyond
     least = others.loc[others.unlike.idxmin()]
-    detected = 'all are' if least.unlike == 1 else f'{least.unlike:.0%} ({least.kind}) to {others.unlike.max():.0%} are'
-    warning = f'; most images of {least.kind} would be predicted without a warning' if least.unlike < 0.5 else ''
+    detected = f'{least.unlike:.0%} ({least.kind}) to {others.unlike.max():.0%} are'
+    if least.unlike == 1: detected = 'all are'
+    if least.unlike < 0.5:
+        detected += f'; most images of {least.kind} would be predicted without a warning'
     lowest = others.loc[others.auroc.idxmin()]
-    auroc = interval_text(dict(value=lowest.auroc, low=lowest.low, high=lowest.high), 3)
-    return f'{own_beyond} Of images of other kinds, {detected}{warning}. The lowest AUROC is that of {lowest.kind}, {auroc}.'
+    entry = dict(value=lowest.auroc, low=lowest.low, high=lowest.high)
+    lowest_text = f'The lowest AUROC is that of {lowest.kind}, {interval_text(entry, 3)}.'
+    return f'{own_beyond} Of images of other kinds, {detected}. {lowest_text}'
 
 def _beyond_text(row):
     return percent_text(dict(value=row.unlike, low=row.unlike_low, high=row.unlike_high), 1)
@@ -239,21 +280,21 @@ def _beyond_text(row):
 def _shown_table(table):
     auroc = []
     for row in table.itertuples():
-        entry = dict(value=row.auroc, low=None if np.isnan(row.low) else row.low, high=row.high)
+        low = None if np.isnan(row.low) else row.low
+        entry = dict(value=row.auroc, low=low, high=row.high)
         auroc.append('' if np.isnan(row.auroc) else interval_text(entry, 3))
-    return pd.DataFrame({
-        'images of': table.kind,
-        'number': table.images,
-        'AUROC (95% interval)': auroc,
-        'beyond the threshold (95% interval)': [_beyond_text(row) for row in table.itertuples()],
-    })
+    shown = table[['kind', 'images']].rename(columns=dict(kind='images of', images='number'))
+    shown['AUROC (95% interval)'] = auroc
+    shown['beyond the threshold (95% interval)'] = [_beyond_text(row) for row in table.itertuples()]
+    return shown
 
 def _farthest_cards(activations, threshold, n):
     cards = []
     table = activations.preds.table
     for row in np.argsort(-activations.distances, kind='stable')[:n]:
         distance = activations.distances[row]
-        beyond = ', out of distribution' if distance >= threshold else ''
-        lines = [f'distance {distance:.2f}{beyond}', f'true {table.label[row]}']
+        distance_text = f'distance {distance:.2f}'
+        if distance >= threshold: distance_text += ', out of distribution'
+        lines = [distance_text, f'true {table.label[row]}']
         cards.append(image_card(table.path[row], lines, activations))
     return cards

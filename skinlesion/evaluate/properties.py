@@ -29,13 +29,22 @@ def to_lab(
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #2882544e
 # Class of skin tone: the angle in degrees above which it begins
-TONES = {'dark': -90, 'brown': -30, 'tan': 10, 'intermediate': 28, 'light': 41, 'very light': 55}
+TONES = {
+    'dark': -90,
+    'brown': -30,
+    'tan': 10,
+    'intermediate': 28,
+    'light': 41,
+    'very light': 55,
+}
 
 def typology_angle(
     lab:np.ndarray, # ... x 3: L*, a*, b*
 )->np.ndarray: # Degrees
     "Individual typology angle of the colours `lab`"
-    return np.degrees(np.arctan2(lab[..., 0]-50, lab[..., 2]))
+    lightness = lab[..., 0]
+    yellow = lab[..., 2]
+    return np.degrees(np.arctan2(lightness-50, yellow))
 
 def tone_class(
     angle:float, # Individual typology angle in degrees, or NaN
@@ -62,9 +71,11 @@ def skin_angle(
     width = round(BORDER_WIDTH*len(border))
     border[width:-width, width:-width] = False
     pixels = lab[border]
-    visible = _between(pixels[:, 0], VISIBLE_LIGHTNESS)
-    like_skin = visible & _between(pixels[:, 1], SKIN_RED) & _between(pixels[:, 2], SKIN_YELLOW)
-    skin = pixels[like_skin]
+    lightness,red,yellow = pixels.T
+    visible = _between(lightness, VISIBLE_LIGHTNESS)
+    is_skin_red = _between(red, SKIN_RED)
+    is_skin_yellow = _between(yellow, SKIN_YELLOW)
+    skin = pixels[visible & is_skin_red & is_skin_yellow]
     needed = max(MIN_SKIN*len(pixels), visible.sum()/2, 1)
     if len(skin) < needed: return np.nan
     lightness = skin[:, 0]
@@ -83,8 +94,11 @@ def image_properties(
     small = img.resize((SIZE, SIZE), Image.Resampling.BILINEAR)
     lab = to_lab(np.asarray(small))
     lightness = lab[..., 0]
-    neighbours = lightness[:-2, 1:-1] + lightness[2:, 1:-1] + lightness[1:-1, :-2] + lightness[1:-1, 2:]
-    laplacian = neighbours - 4*lightness[1:-1, 1:-1]
+    above = lightness[:-2, 1:-1]
+    below = lightness[2:, 1:-1]
+    left = lightness[1:-1, :-2]
+    right = lightness[1:-1, 2:]
+    laplacian = above + below + left + right - 4*lightness[1:-1, 1:-1]
     angle = skin_angle(lab)
     return {
         'ita': angle,
@@ -94,8 +108,14 @@ def image_properties(
         'contrast': float(lightness.std()),
     }
 
-# %% ../../nbs/api/46_evaluate.properties.ipynb #ff2b99da
-UNKNOWN_PROPERTIES = dict(ita=np.nan, estimated_skin_tone=None, sharpness=np.nan, brightness=np.nan, contrast=np.nan)
+# %% ../../nbs/api/46_evaluate.properties.ipynb #8ee10fdc
+UNKNOWN_PROPERTIES = dict(
+    ita=np.nan,
+    estimated_skin_tone=None,
+    sharpness=np.nan,
+    brightness=np.nan,
+    contrast=np.nan,
+)
 
 def measure_images(
     paths:Iterable, # Image files

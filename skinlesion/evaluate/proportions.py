@@ -24,7 +24,8 @@ def group_patterns(
     sums = np.stack([np.bincount(codes, column, len(names)) for column in columns], 1)
     pattern = np.zeros(len(names), np.int64)
     for column_sums in sums.T:
-        pattern = pd.factorize(pattern*len(names) + pd.factorize(column_sums)[0])[0]
+        value,_ = pd.factorize(column_sums)
+        pattern,_ = pd.factorize(pattern*len(names) + value)
     _,first,counts = np.unique(pattern, return_index=True, return_counts=True)
     order = np.lexsort(sums[first].T) # the order of rows must not change what is sampled
     return sums[first][order], counts[order]
@@ -35,7 +36,7 @@ def group_mean(
     groups, # Group of each image
     where:np.ndarray|None=None, # Images, bool: which count; all if `None`
     each_group:bool=False, # Whether each group counts the same, instead of each image
-    value_range:tuple|None=(0, 1), # The smallest and the largest value that `x` can have, `None` without two limits
+    value_range:tuple|None=(0, 1), # Smallest and largest value that `x` can have, `None` without limits
     reason:str='no such image', # Why there is no value, if no image counts
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
@@ -44,17 +45,29 @@ def group_mean(
     "Mean of `x` over the images `where`, with its interval"
     if where is None: where = np.ones(len(x), bool)
     if not where.any(): return interval_entry(np.nan, where, 0, reason=reason)
-    patterns,counts = group_patterns(groups, np.where(where, x, 0), where)
+    patterns,counts = group_patterns(
+        groups,
+        np.where(where, x, 0),
+        where,
+    )
     if each_group:
         means = patterns[:,0]/np.maximum(patterns[:,1], 1)
         patterns = np.stack([means, patterns[:,1] > 0], 1)
     n_groups = counts.sum()
-    sampled = np.random.default_rng(seed).multinomial(n_groups, counts/n_groups, size=resamples)
+    rng = np.random.default_rng(seed)
+    sampled = rng.multinomial(n_groups, counts/n_groups, size=resamples)
     sums = sampled@patterns
     with np.errstate(invalid='ignore'): replicates = sums[:,0]/sums[:,1]
     total,n = counts@patterns
     support = counts[patterns[:,1] > 0].sum()
-    return interval_entry(total/n, replicates, support, confidence, value_range=value_range, exact=True)
+    return interval_entry(
+        total/n,
+        replicates,
+        support,
+        confidence,
+        value_range=value_range,
+        exact=True,
+    )
 
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #307541d6
 def below_target(
@@ -66,9 +79,11 @@ def below_target(
     "Whether the proportion `entry` is below `target` by more than chance"
     if entry['low'] is None or not chosen_on: return False
     test_error = (entry['high']-entry['low'])/3.92 # a 95% interval is 2 x 1.96 standard errors wide
-    choice_error = np.sqrt(target*(1-target)/chosen_on)
+    variance = target*(1-target)/chosen_on
+    choice_error = np.sqrt(variance)
     error = np.hypot(test_error, choice_error)
-    return bool(entry['value'] + norm.ppf(1-0.025/comparisons)*error < target)
+    quantile = norm.ppf(1-0.025/comparisons)
+    return bool(entry['value'] + quantile*error < target)
 
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #2c5a9ddc
 MAX_BLOCKS = 20_000 # groups that are resampled one by one; more are put into so many blocks
@@ -80,11 +95,13 @@ def bootstrap_sums(
     seed:int=42, # Fixes them
 )->np.ndarray: # Resamples x sums
     "Sums of `columns` in bootstrap samples of the groups; none with one group, or no `resamples`"
-    codes,names = pd.factorize(np.asarray(groups).astype(str), sort=True) # the order of rows must not change what is sampled
+    names = np.asarray(groups).astype(str)
+    codes,names = pd.factorize(names, sort=True) # the order of rows must not change what is sampled
     n_blocks = min(len(names), MAX_BLOCKS)
     if len(names) > MAX_BLOCKS:
-        block = (pd.util.hash_array(names) % MAX_BLOCKS).astype(np.int64)
-        codes = block[codes]
+        block = pd.util.hash_array(names) % MAX_BLOCKS
+        codes = block.astype(np.int64)[codes]
     sums = np.stack([np.bincount(codes, column, n_blocks) for column in columns], 1)
     if len(names) < 2 or not resamples: return np.zeros((0, sums.shape[1]))
-    return np.concatenate([weights@sums for weights in bootstrap_weights(np.arange(n_blocks), resamples, seed)])
+    weights = bootstrap_weights(np.arange(n_blocks), resamples, seed)
+    return np.concatenate([chunk@sums for chunk in weights])

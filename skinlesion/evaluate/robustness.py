@@ -12,6 +12,7 @@ __all__ = ['CORRUPTIONS', 'LEVELS', 'Corruption', 'corrupt', 'corruption_sheet',
 import io
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -51,7 +52,8 @@ def jpeg(img, strength, rng):
 
 def brightness(img, strength, rng):
     "Darker or brighter by that proportion"
-    return ImageEnhance.Brightness(img).enhance(1 + strength*rng.choice([-1, 1]))
+    sign = rng.choice([-1, 1])
+    return ImageEnhance.Brightness(img).enhance(1 + strength*sign)
 
 def rotation(img, strength, rng):
     "By degrees, left or right; mirrored at the edges"
@@ -59,16 +61,19 @@ def rotation(img, strength, rng):
     diagonal = np.hypot(w, h)
     x = int(diagonal-w)//2 + 2
     y = int(diagonal-h)//2 + 2
-    margins = ((y, y), (x, x), (0, 0)) if img.mode == 'RGB' else ((y, y), (x, x))
-    padded = Image.fromarray(np.pad(np.asarray(img), margins, 'symmetric'))
-    rotated = padded.rotate(strength*rng.choice([-1, 1]), Image.Resampling.BILINEAR)
+    margins = [(y, y), (x, x)]
+    if img.mode == 'RGB': margins.append((0, 0))
+    padded = np.pad(np.asarray(img), margins, 'symmetric')
+    angle = strength*rng.choice([-1, 1])
+    rotated = Image.fromarray(padded).rotate(angle, Image.Resampling.BILINEAR)
     return rotated.crop((x, y, x+w, y+h))
 
 def crop(img, strength, rng):
     "A part with that proportion of each side, anywhere"
     w,h = img.size
     x,y = rng.random(2)*(1-strength)
-    return img.crop((round(x*w), round(y*h), round((x+strength)*w), round((y+strength)*h)))
+    corners = np.array([x*w, y*h, (x+strength)*w, (y+strength)*h])
+    return img.crop(corners.round().astype(int).tolist())
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #590eaaae
 class Corruption(NamedTuple):
@@ -94,10 +99,13 @@ def corrupt(
     seed=0, # Fixes what is random, for this image
 )->Image.Image: # Of the same mode
     "A corrupted copy of `img`"
-    if name not in CORRUPTIONS: raise InputError(f'no corruption is called {name!r}; use one of {truncated_list(CORRUPTIONS, 9)}')
-    if level not in LEVELS: raise InputError(f'level is {level}, but has to be a whole number from 1 to 5')
+    if name not in CORRUPTIONS:
+        raise InputError(f'no corruption is called {name!r}; use one of {truncated_list(CORRUPTIONS, 9)}')
+    if level not in LEVELS:
+        raise InputError(f'level is {level}, but has to be a whole number from 1 to 5')
     corruption = CORRUPTIONS[name]
-    return corruption.function(img, corruption.strengths[level-1], np.random.default_rng(seed))
+    strength = corruption.strengths[level-1]
+    return corruption.function(img, strength, np.random.default_rng(seed))
 
 def corruption_sheet(
     img:Image.Image, # Any image
@@ -125,15 +133,22 @@ def _decode(rows, spec):
     "The rows whose image can be read, and their images, no larger than needed"
     readable,images = [],[]
     for i,path in enumerate(rows.path):
-        try: img = open_image(path, spec.channels, side=2*spec.size, value_range=spec.value_range)
+        try:
+            img = open_image(
+                path,
+                spec.channels,
+                side=2*spec.size,
+                value_range=spec.value_range,
+            )
         except InputError: continue
         scale = 2*spec.size/min(img.size)
-        if scale < 1: img = img.resize([round(side*scale) for side in img.size], Image.Resampling.BICUBIC, reducing_gap=2)
+        smaller = [round(side*scale) for side in img.size]
+        if scale < 1: img = img.resize(smaller, Image.Resampling.BICUBIC, reducing_gap=2)
         readable.append(i)
         images.append(img)
     if not images:
-        raise InputError(f'None of the {plural(len(rows), "image")} can be read, first {truncated_list(rows.path, 1)}: '
-                         'check the paths of the table')
+        first = truncated_list(rows.path, 1)
+        raise InputError(f'None of the {plural(len(rows), "image")} can be read, first {first}: check the paths of the table')
     return rows.iloc[readable][['path', 'label', 'group']], images
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #1dfab0ec
@@ -143,24 +158,34 @@ def robustness(
     n:int=100, # Images at most
     seed:int=42, # Fixes which images, and what is random in a corruption
     resamples:int=1000, # Bootstrap resamples of the groups, for the intervals of scores
-)->pd.DataFrame: # corruption, level (0: none), strength, images; auroc, balanced_accuracy, _fall of each, changed; each with _low, _high
-    "How the scores of `predictor` fall on corrupted copies of some images of `preds`; `changed` is the proportion of other predictions"
+)->pd.DataFrame: # corruption, level (0: none), strength, images; scores, their _fall, changed, each with _low and _high
+    "How scores fall on corrupted copies of some images; `changed` is the proportion of images with another prediction"
     preds = as_predictions(preds)
     rows,images = _decode(_balanced_sample(preds, n, seed), predictor.spec)
-    conditions = [('none', 0), *((name, level) for name in CORRUPTIONS for level in LEVELS)]
-    jobs = [(name, level, i) for name,level in conditions for i in range(len(images))]
+    conditions = [('none', 0), *product(CORRUPTIONS, LEVELS)]
+    jobs = [(*condition, i) for condition in conditions for i in range(len(images))]
     read = partial(_corrupted_square, images=images, seed=seed, spec=predictor.spec)
     batches = list(classify_images(jobs, predictor, read, desc='predicting corrupted images'))
     logits = np.concatenate([batch[1] for batch in batches])
-    probs = probabilities(logits, predictor.config['temperature'], predictor.config.get('vector'))
+    probs = probabilities(
+        logits,
+        predictor.config['temperature'],
+        predictor.config.get('vector'),
+    )
     probs = probs.reshape(len(conditions), len(images), len(predictor.classes))
     tables = [predictions_table(rows, p, predictor.classes, preds.positive) for p in probs]
-    return pd.DataFrame([_scores(table, tables[0], *condition, resamples) for table,condition in zip(tables, conditions)])
+    scores = []
+    for table,condition in zip(tables, conditions):
+        scores.append(_scores(table, tables[0], *condition, resamples))
+    return pd.DataFrame(scores)
 
-# %% ../../nbs/api/48_evaluate.robustness.ipynb #96c13970
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #b92666a9
+INTERVAL_COLUMNS = {'': 'value', '_low': 'low', '_high': 'high'} # end of a column's name -> part of an entry
+
 def _corrupted_square(job, images, seed, spec):
     name,level,i = job
-    img = images[i] if name == 'none' else corrupt(images[i], name, level, (seed, i))
+    img = images[i]
+    if name != 'none': img = corrupt(img, name, level, (seed, i))
     return square(img, spec)
 
 def _scores(preds, unchanged, name, level, resamples):
@@ -171,10 +196,10 @@ def _scores(preds, unchanged, name, level, resamples):
     entries = {score: scores[score] for score in ROBUSTNESS_SCORES}
     entries |= {f'{score}_fall': falls[score] for score in ROBUSTNESS_SCORES}
     entries['changed'] = group_mean(is_changed, preds.table.group)
-    strength = CORRUPTIONS[name].strengths[level-1] if level else np.nan
-    row = dict(corruption=name, level=level, strength=strength, images=len(preds.table))
+    row = dict(corruption=name, level=level, strength=np.nan, images=len(preds))
+    if level: row['strength'] = CORRUPTIONS[name].strengths[level-1]
     for key,entry in entries.items():
-        for suffix,part in (('', 'value'), ('_low', 'low'), ('_high', 'high')):
+        for suffix,part in INTERVAL_COLUMNS.items():
             row[key+suffix] = np.nan if entry[part] is None else entry[part]
     return row
 
@@ -191,15 +216,38 @@ def plot_robustness(
         quiet(ax)
         rows = pd.concat([unchanged, scores[scores.corruption == name]])
         ax.axhline(unchanged[score].item(), color=GREY, lw=1, ls=':')
-        ax.fill_between(rows.level, rows[f'{score}_low'], rows[f'{score}_high'], color=COLOURS[0], alpha=0.18, lw=0)
+        low = rows[f'{score}_low']
+        high = rows[f'{score}_high']
+        ax.fill_between(rows.level, low, high, color=COLOURS[0], alpha=0.18, lw=0)
         ax.plot(rows.level, rows[score], 'o-', ms=4, color=COLOURS[0], label=title)
-        ax.plot(rows.level, rows.changed, 's--', ms=4, color=COLOURS[1], label='changed predictions')
+        ax.plot(
+            rows.level,
+            rows.changed,
+            's--',
+            ms=4,
+            color=COLOURS[1],
+            label='changed predictions',
+        )
         ax.set_title(name, fontsize=10.5, loc='left')
         ax.set(ylim=(-0.03, 1.03), xticks=range(6))
     for ax in fig.axes[3:]: ax.set_xlabel('strength (0: unchanged)', fontsize=9.5)
     for ax in fig.axes[::3]: ax.set_ylabel('score, proportion', fontsize=9.5)
-    fig.legend(*fig.axes[0].get_legend_handles_labels(), loc='outside lower center', ncols=2, fontsize=9, frameon=False)
-    fig.suptitle(f'{title} on corrupted copies of {scores.images.iloc[0]} images', fontsize=11, x=0.01, ha='left')
+    handles,names = fig.axes[0].get_legend_handles_labels()
+    fig.legend(
+        handles,
+        names,
+        loc='outside lower center',
+        ncols=2,
+        fontsize=9,
+        frameon=False,
+    )
+    n_images = scores.images.iloc[0]
+    fig.suptitle(
+        f'{title} on corrupted copies of {n_images} images',
+        fontsize=11,
+        x=0.01,
+        ha='left',
+    )
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #347305c6
@@ -217,14 +265,21 @@ def robustness_section(
     except InputError as error: return Section(name, title, missing=str(error))
     score = 'balanced_accuracy' if scores.auroc.isna().all() else 'auroc'
     how = captions('robustness')
-    alt = f'{score} by corruption and strength, {scores.images[0]} images'
-    parts = [
-        Plot('robustness', 'Scores on corrupted images', plot_robustness(scores, score), how['scores'], alt, wide=True),
-        Gallery('The corruptions', _example_cards(_balanced_sample(preds, n, seed).path), how['examples']),
-        Grid('Strengths', _strengths_table(), how['strengths']),
-    ]
-    data = dict(images=int(scores.images[0]), seed=seed, rows=records(scores))
-    return Section(name, title, _summary(scores, score), parts, data)
+    n_images = int(scores.images[0])
+    alt = f'{score} by corruption and strength, {n_images} images'
+    plot = Plot(
+        'robustness',
+        'Scores on corrupted images',
+        plot_robustness(scores, score),
+        how['scores'],
+        alt,
+        wide=True,
+    )
+    cards = _example_cards(_balanced_sample(preds, n, seed).path)
+    gallery = Gallery('The corruptions', cards, how['examples'])
+    grid = Grid('Strengths', _strengths_table(), how['strengths'])
+    data = dict(images=n_images, seed=seed, rows=records(scores))
+    return Section(name, title, _summary(scores, score), [plot, gallery, grid], data)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #2f0eb282
 EXAMPLE_SIZE = 240 # pixels of the long side
@@ -246,11 +301,14 @@ def _example_cards(paths):
 def _strengths_table():
     rows = []
     for name,corruption in CORRUPTIONS.items():
-        strengths = {str(level): f'{corruption.strengths[level-1]:g}' for level in LEVELS}
-        rows.append({'corruption': name, **strengths, 'strength is': corruption.unit})
+        row = {'corruption': name}
+        for level,strength in zip(LEVELS, corruption.strengths):
+            row[str(level)] = f'{strength:g}'
+        row['strength is'] = corruption.unit
+        rows.append(row)
     return pd.DataFrame(rows)
 
-# %% ../../nbs/api/48_evaluate.robustness.ipynb #0ba6ab0c
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #5efabdd8
 def _summary(scores, score):
     unchanged = scores.iloc[0]
     middle = scores[scores.level == 3]
@@ -258,20 +316,25 @@ def _summary(scores, score):
         return (f'Scores are undefined on these {unchanged.images} images. At the middle one of five strengths, at most '
                 f'{middle.changed.max():.0%} of the predictions change.')
     title = METRICS[score][0]
-    title = title[0].lower() + title[1:] if score == 'balanced_accuracy' else title
-    falls = middle[middle[f'{score}_fall_low'] > 0].sort_values(f'{score}_fall', ascending=False)
+    if score != 'auroc': title = title.lower()
+    is_beyond_chance = middle[f'{score}_fall_low'] > 0
+    falls = middle[is_beyond_chance].sort_values(f'{score}_fall', ascending=False)
     effect = 'no corruption lowers it by more than chance, though so few images would not show a small fall'
     if len(falls):
-        effect = (f'{falls.corruption.iloc[0]} lowers it most, by {_column_text(falls.iloc[0], f"{score}_fall", 3)}, '
-                  'each corruption by itself')
-    others = f' Beyond chance it also falls under {", ".join(falls.corruption[1:])}.' if len(falls) > 1 else ''
+        largest = falls.iloc[0]
+        fall = _column_text(largest, f'{score}_fall', 3)
+        effect = f'{largest.corruption} lowers it most, by {fall}, each corruption by itself'
+    sentences = [f'On a sample of {unchanged.images} images the {title} is {_column_text(unchanged, score)}; at the middle one of five '
+                 f'strengths, {effect}.']
+    if len(falls) > 1:
+        sentences.append(f'Beyond chance it also falls under {", ".join(falls.corruption[1:])}.')
     most_changed = middle.loc[middle.changed.idxmax()]
+    sentences.append(f'The most predictions, {most_changed.changed:.0%}, are changed by {most_changed.corruption}.')
     strongest = scores[scores.level == 5]
     lowest = strongest.loc[strongest[score].idxmin()]
-    return (f'On a sample of {unchanged.images} images the {title} is {_column_text(unchanged, score)}; at the middle one of five '
-            f'strengths, {effect}.{others} The most predictions, {most_changed.changed:.0%}, are changed by {most_changed.corruption}. '
-            f'At the greatest strength the {title} is lowest under {lowest.corruption}, {_column_text(lowest, score)}.')
+    sentences.append(f'At the greatest strength the {title} is lowest under {lowest.corruption}, {_column_text(lowest, score)}.')
+    return ' '.join(sentences)
 
 def _column_text(row, column, digits=2):
-    entry = {part: row[column+suffix] for part,suffix in (('value', ''), ('low', '_low'), ('high', '_high'))}
+    entry = {part: row[column+suffix] for suffix,part in INTERVAL_COLUMNS.items()}
     return interval_text(entry, digits)

@@ -15,10 +15,11 @@ from scipy.stats import norm, rankdata
 # %% ../../nbs/api/40_evaluate.scores.ipynb #019dfca1
 def ratio(a, b):
     "`a/b`, NaN where `b` is 0"
-    return np.divide(a, b, out=np.full(np.broadcast(a, b).shape, np.nan), where=b > 0)
+    result = np.full(np.broadcast(a, b).shape, np.nan)
+    return np.divide(a, b, out=result, where=b > 0)
 
 class SubsetWeights:
-    "Weights (subsets x images) of 1 where an image is in the subset, else 0, kept as the numbers of each image's subsets"
+    "Weights (subsets x images): 1 where an image is in the subset, else 0; kept as numbers of subsets"
     def __init__(self,
         codes:np.ndarray, # Images, or images x how many subsets each is in: int numbers of subsets
         n:int, # How many subsets there are
@@ -78,15 +79,17 @@ def confusion_scores(
     not_predicted = total-predicted
     tn = not_true-predicted+tp
     covariance = total*tp-true*predicted # times total squared; that is tp tn - fp fn
-    return dict(
-        sensitivity=ratio(tp, true),
-        specificity=ratio(tn, not_true),
-        precision=ratio(tp, predicted*(true > 0)),
-        npv=ratio(tn, not_predicted*(not_true > 0)),
-        f1=ratio(2*tp, (true+predicted)*(true > 0)),
-        mcc=ratio(covariance, np.sqrt(true*predicted*not_true*not_predicted)),
-        kappa=ratio(2*covariance, (true*not_predicted+predicted*not_true)*(true*not_true > 0)),
-    )
+    variances = true*predicted*not_true*not_predicted
+    disagreement = true*not_predicted+predicted*not_true
+    scores = {}
+    scores['sensitivity'] = ratio(tp, true)
+    scores['specificity'] = ratio(tn, not_true)
+    scores['precision'] = ratio(tp, predicted*(true > 0))
+    scores['npv'] = ratio(tn, not_predicted*(not_true > 0))
+    scores['f1'] = ratio(2*tp, (true+predicted)*(true > 0))
+    scores['mcc'] = ratio(covariance, np.sqrt(variances))
+    scores['kappa'] = ratio(2*covariance, disagreement*(true*not_true > 0))
+    return scores
 
 def agreement(
     confusion:np.ndarray, # ... x classes x classes
@@ -100,11 +103,11 @@ def agreement(
     true_variance = total**2-(true**2).sum(-1)
     predicted_variance = total**2-(predicted**2).sum(-1)
     covariance = correct*total-by_chance
-    return dict(
-        accuracy=ratio(correct, total),
-        mcc=ratio(covariance, np.sqrt(true_variance*predicted_variance)),
-        kappa=ratio(covariance, (total**2-by_chance)*(true_variance > 0)),
-    )
+    scores = {}
+    scores['accuracy'] = ratio(correct, total)
+    scores['mcc'] = ratio(covariance, np.sqrt(true_variance*predicted_variance))
+    scores['kappa'] = ratio(covariance, (total**2-by_chance)*(true_variance > 0))
+    return scores
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #7bc8d67b
 MIN_SENSITIVITY = 0.8 # from which the partial area counts
@@ -112,7 +115,7 @@ MIN_SENSITIVITY = 0.8 # from which the partial area counts
 class Ranking:
     "Areas under the curves of the scores `score` for the class `y`, under any weights"
     def __init__(self,
-        y:np.ndarray, # Images, or images x classes to pool the classes (a micro average); bool: belongs to the class
+        y:np.ndarray, # Images, or images x classes to pool them (a micro average); bool: belongs to the class
         score:np.ndarray, # Like `y`, float: higher means rather this class
         steps:int|None=None, # How many different scores of positives to keep at most; all if `None`
     ):
@@ -124,15 +127,17 @@ class Ranking:
         thresholds = np.append(-np.inf, thresholds[::every])
         step = np.searchsorted(thresholds, score, 'right')-1 # the last step that is not above the score
         tied = (thresholds[step] == score) if self.exact else step > 0
-        kind = np.where(y, 0, np.where(tied, 1, 2)) # a positive, a negative with the score of the step, a negative above it
+        kind = np.where(y, 0, np.where(tied, 1, 2)) # positive, negative with the step's score, negative above it
         self.steps = len(thresholds) # one more: what lies below all positives
-        self.code = 3*(len(thresholds)-1-step) + kind
+        from_top = self.steps-1-step
+        self.code = 3*from_top + kind
 
     def __call__(self,
         W:np.ndarray, # Resamples x images, weight of each image
-    )->tuple: # AUROC, average precision, partial AUROC: one value per resample each; NaN where one class has no weight
+    )->tuple: # AUROC, average precision, partial AUROC: one value per resample; NaN where a class has no weight
         "The areas under each row of the weights `W`"
-        counts = sum(weighted_counts(code, W, 3*self.steps) for code in self.code).reshape(-1, self.steps, 3)
+        counts = sum(weighted_counts(code, W, 3*self.steps) for code in self.code)
+        counts = counts.reshape(-1, self.steps, 3)
         positives = counts[...,0]
         tied = counts[...,1]
         negatives = tied+counts[...,2]
@@ -140,18 +145,30 @@ class Ranking:
         fp = np.cumsum(negatives, 1)
         n_pos = tp[:,-1]
         n_neg = fp[:,-1]
-        precision = np.divide(tp, tp+fp, out=np.zeros_like(tp), where=tp > 0)
-        average_precision = np.where(n_neg > 0, ratio((positives*precision).sum(1), n_pos), np.nan)
-        full,partial = (_area_above(sensitivity, positives, tied, tp, fp) for sensitivity in (0, MIN_SENSITIVITY))
-        return ratio(full, n_pos*n_neg), average_precision, ratio(partial, n_pos*n_neg)
+        precision = np.divide(
+            tp,
+            tp+fp,
+            out=np.zeros_like(tp),
+            where=tp > 0,
+        )
+        average_precision = ratio((positives*precision).sum(1), n_pos)
+        average_precision = np.where(n_neg > 0, average_precision, np.nan)
+        n_pairs = n_pos*n_neg
+        auroc = ratio(_area_above(0, positives, tied, tp, fp), n_pairs)
+        partial_auroc = ratio(_area_above(MIN_SENSITIVITY, positives, tied, tp, fp), n_pairs)
+        return auroc, average_precision, partial_auroc
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #89469f11
 def _area_above(sensitivity, positives, tied, tp, fp):
     "Area (in pairs of a positive and a negative) of the part of the ROC curve that lies above `sensitivity`"
-    start = np.maximum(tp-positives, sensitivity*tp[:,-1:])
+    n_pos = tp[:,-1:]
+    n_neg = fp[:,-1:]
+    start = np.maximum(tp-positives, sensitivity*n_pos)
     rise = np.clip(tp-start, 0, None)
-    passed = 1-rise/2/np.where(positives > 0, positives, 1) # share of the step's ties that the middle of the rise has passed
-    return (rise*(fp[:,-1:]-fp+tied*(1-passed))).sum(1)
+    step = np.where(positives > 0, positives, 1)
+    passed = 1-rise/2/step # proportion of the step's ties that the middle of the rise has passed
+    negatives_below = n_neg-fp+tied*(1-passed)
+    return (rise*negatives_below).sum(1)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #d5e95479
 ECE_BINS = 10 # of equal width, from 0 to 1
@@ -181,7 +198,8 @@ def ece_bins(
     "Bins are (lower, upper] as in the paper"
     confidence = probs.max(1)
     correct = probs.argmax(1) == y
-    bins = np.clip(np.ceil(confidence*ECE_BINS).astype(int)-1, 0, ECE_BINS-1)
+    upper_edge = np.ceil(confidence*ECE_BINS).astype(int)
+    bins = np.clip(upper_edge-1, 0, ECE_BINS-1)
     return bins, correct-confidence
 
 def ece_terms(
@@ -204,7 +222,9 @@ def placements(
     n_below = rank-rank_in_class # images of the other class with a lower score
     n_pos = y.sum()
     n_neg = (~y).sum()
-    return np.where(y, n_below, n_pos-n_below)/np.where(y, n_neg, n_pos)
+    right_side = np.where(y, n_below, n_pos-n_below)
+    other_class = np.where(y, n_neg, n_pos)
+    return right_side/other_class
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #351439fb
 def delong(
@@ -213,8 +233,8 @@ def delong(
     other:np.ndarray|None=None, # Images, scores of another model; the AUROC of `score` alone if `None`
     groups:np.ndarray|None=None, # Images, group numbers; each image its own if `None`
     confidence:float=0.95, # Of the interval
-)->dict: # `value`, `se`, `low`, `high` and `p` (of no difference; of 0.5 for one model); NaN with fewer than two groups of a class
-    "AUROC, or how much larger it is than with `other`, by the formulas of DeLong with groups after Obuchowski"
+)->dict: # `value`, `se`, `low`, `high`, `p` (of no difference, or of 0.5); NaN with fewer than two groups of a class
+    "AUROC, or its difference from that of `other`, by the formulas of DeLong with groups after Obuchowski"
     if groups is None: groups = np.arange(len(y))
     place = placements(y, score)
     null_value = 0.5
@@ -227,7 +247,13 @@ def delong(
     if distance == 0: p = 1.
     else: p = 2*norm.sf(distance/se) if se > 0 else np.nan
     half_width = norm.ppf((1+confidence)/2)*se
-    result = dict(value=value, se=se, low=value-half_width, high=value+half_width, p=p)
+    result = dict(
+        value=value,
+        se=se,
+        low=value-half_width,
+        high=value+half_width,
+        p=p,
+    )
     return {name: float(number) for name,number in result.items()}
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #6c45e022
@@ -236,10 +262,15 @@ def _grouped_variance(y, place, groups):
     sums = [] # of each group, for the positives and for the negatives
     counts = []
     for members in (y, ~y):
-        sums.append(np.bincount(groups[members], place[members], groups.max()+1)/max(1, members.sum()))
+        group_sums = np.bincount(groups[members], place[members], groups.max()+1)
+        n_members = max(1, members.sum())
+        sums.append(group_sums/n_members)
         counts.append(len(np.unique(groups[members])))
     if min(counts) < 2: return np.nan
-    n = len(np.unique(groups))
-    within = sum(count/(count-1)*(group_sums**2).sum() for count,group_sums in zip(counts, sums))
-    between = 2*n/(n-1)*(sums[0]*sums[1]).sum()
+    within = 0
+    for n_groups,group_sums in zip(counts, sums):
+        within += n_groups/(n_groups-1)*(group_sums**2).sum()
+    n_groups = len(np.unique(groups))
+    products = sums[0]*sums[1]
+    between = 2*n_groups/(n_groups-1)*products.sum()
     return max(0., within + between)

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import SPLIT_NAMES, SPLITS, InputError, prob_column, truncated_list
-from ..data.cases import Cases, TableFacts, pick_positive
+from ..data.cases import Cases, TableFacts, as_cases, pick_positive
 from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
 from ..domains.profile import guess_domain
 from ..postprocess import probabilities
@@ -35,10 +35,13 @@ def _row_problems(table, probs, classes):
         (~np.isfinite(probs).all(1), 'have a probability that is missing or infinite'),
         (((probs < 0) | (probs > 1)).any(1),
          'have a probability outside 0..1 (percent and logits have to be made probabilities first)'),
-        (abs(probs.sum(1)-1) > tolerance + 1e-9, f'have probabilities that do not sum to 1 (within {tolerance:g})'),
+        (abs(probs.sum(1)-1) > tolerance + 1e-9,
+         f'have probabilities that do not sum to 1 (within {tolerance:g})'),
         (no_class, f'have a label that is none of the classes {truncated_list(classes, 8)}'),
-        (table.group.isna().to_numpy(), 'have no `group`: give the lesion or patient, or the path where it is unknown'),
-        (table.path.duplicated().to_numpy(), 'repeat the path of an earlier row: keep one row per image'),
+        (table.group.isna().to_numpy(),
+         'have no `group`: give the lesion or patient, or the path where it is unknown'),
+        (table.path.duplicated().to_numpy(),
+         'repeat the path of an earlier row: keep one row per image'),
     ]
 
 def _checked_probs(table, classes):
@@ -60,14 +63,15 @@ def _checked_probs(table, classes):
         raise InputError(f'The columns {truncated_list(columns)} must hold numbers') from None
     for bad,problem in _row_problems(table, probs, classes):
         if bad.any():
-            raise InputError(f'{bad.sum()} of {len(table)} predictions {problem}; first: {truncated_list(table.path[bad], 2)}')
+            first = truncated_list(table.path[bad], 2)
+            raise InputError(f'{bad.sum()} of {len(table)} predictions {problem}; first: {first}')
     return probs
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #6c198bb5
 @dataclass(eq=False)
 class Predictions(TableFacts):
-    "Cases with a model's probability for each class: a table that was checked, and the arrays that scores are made of"
-    table:pd.DataFrame # One row per image: `path`, `label` and `group` (str), `p_<class>` (0..1), `pred`, and what else is known; a `RangeIndex`
+    "Cases with a model's probability for each class: a checked table, and the arrays that scores are made of"
+    table:pd.DataFrame # By image: `path`, `label`, `group` (str), `p_<class>` (0..1), `pred`, and more; a `RangeIndex`
     classes:list # Of str, in the order of the columns of `probs`
     positive:str|None = None # The positive class of two; of more, the one that was named
     root:str = '' # The folder, archive, table or address that the images came from
@@ -87,7 +91,8 @@ class Predictions(TableFacts):
 
     def _check_positive(self, positive):
         if positive is not None and positive not in self.classes:
-            raise InputError(f'The positive class {positive!r} is none of the classes {truncated_list(self.classes, 8)}')
+            raise InputError(f'The positive class {positive!r} is none of the classes '
+                             f'{truncated_list(self.classes, 8)}')
 
     @cached_property
     def y(self)->np.ndarray: # Images, int
@@ -110,11 +115,12 @@ class Predictions(TableFacts):
         return int(self.groups.max(initial=-1)) + 1
 
     @property
-    def positive_class(self)->str|None: # `None` with more than two classes, where each is scored against the rest
+    def positive_class(self)->str|None: # `None` with more than two classes: each is scored against the rest
         "The positive class of two, or an `InputError` if nobody has named it"
         if len(self.classes) > 2: return None
         if self.positive is None:
-            raise InputError(f'Which class is the positive one, {self.classes[0]} or {self.classes[1]}? Name it with positive=')
+            raise InputError(f'Which class is the positive one, {self.classes[0]} or {self.classes[1]}? '
+                             'Name it with positive=')
         return self.positive
 
     @property
@@ -132,19 +138,21 @@ class Predictions(TableFacts):
         other.positive = positive
         return other
 
-    def __str__(self): return f'Predictions of {len(self):,} images, classes {truncated_list(self.classes, 8)}'
+    def __str__(self):
+        return f'Predictions of {len(self):,} images, classes {truncated_list(self.classes, 8)}'
+
     __repr__ = __str__
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #a4395ddf
 def as_predictions(
     preds, # `Predictions`, or a DataFrame with `path`, `label`, `group` and `p_<class>` columns
-    positive:str|None=None, # The positive class of two, or of more the one that matters; as in `preds` if `None`
+    positive:str|None=None, # The positive class of two, or the one in question; as in `preds` if `None`
 )->Predictions:
     "`preds` as checked `Predictions` of at least one image; `notes` say what was assumed"
     if isinstance(preds, pd.DataFrame): preds = _from_table(preds)
     if not isinstance(preds, Predictions):
-        raise InputError('Predictions are a table with `path`, `label`, `group` and a column p_<class> for each class, '
-                         f'but got {type(preds).__name__}; read_predictions reads a csv')
+        raise InputError('Predictions are a table with `path`, `label`, `group` and a column p_<class> for each '
+                         f'class, but got {type(preds).__name__}; read_predictions reads a csv')
     if not len(preds): raise InputError('The predictions table has no rows: there is nothing to evaluate')
     return preds.with_positive(positive)
 
@@ -165,13 +173,14 @@ def frame_of(preds):
     return table
 
 def _pred_note(table, preds):
-    "What to say if the column `pred` of `table` holds other classes than the most probable ones; none or one note"
+    "A note if the column `pred` of `table` holds other classes than the most probable ones"
     if 'pred' not in table: return []
     given = table.pred.astype(str)
     if not set(given) <= set(preds.classes): return []
     differ = (given.to_numpy() != preds.pred.to_numpy()).sum()
     if not differ: return []
-    return [f'{differ} of {len(preds)} entries in the column pred are not the most probable class; the most probable class is evaluated']
+    return [f'{differ} of {len(preds)} entries in the column pred are not the most probable class; '
+            'the most probable class is evaluated']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #0e11044d
 def check_labels(
@@ -182,8 +191,8 @@ def check_labels(
     unknown = ~cases.label.isin(classes)
     if not unknown.any(): return
     labels = sorted(set(cases.label[unknown]))
-    raise InputError(f'{unknown.sum()} of {len(cases)} images have labels that the model does not know: {truncated_list(labels)}; '
-                     f'it knows {truncated_list(classes, 10)}; first: {cases.path[unknown].iloc[0]}')
+    raise InputError(f'{unknown.sum()} of {len(cases)} images have labels that the model does not know: '
+                     f'{truncated_list(labels)}; it knows {truncated_list(classes, 10)}; first: {cases.path[unknown].iloc[0]}')
 
 def predictions_table(
     cases, # `Cases`, or a DataFrame with `path`, `label` and `group`
@@ -195,7 +204,12 @@ def predictions_table(
     check_labels(cases, classes)
     columns = {prob_column(label): probs[:, k] for k,label in enumerate(classes)}
     if not isinstance(cases, Cases):
-        return Predictions(cases.assign(**columns), classes, positive, domain=guess_domain('', classes))
+        return Predictions(
+            cases.assign(**columns),
+            classes,
+            positive,
+            domain=guess_domain('', classes),
+        )
     facts = dict(root=cases.root, domain=cases.domain, data_hash=cases.data_hash)
     return Predictions(cases.table.assign(**columns), classes, positive, **facts)
 
@@ -206,20 +220,23 @@ def predictions(
     temperature:float=1., # See `postprocess.probabilities`
 )->Predictions: # Of those rows
     "Predict the rows of the cases of `learn` that are in `split`"
-    cases = learn.dls.cases
+    cases = as_cases(learn.dls.cases)
     if split is None: split = 'test' if (cases.split == 'test').any() else 'valid'
     positions = np.flatnonzero(cases.split == split)
     if not len(positions): raise InputError(f'no {split} rows among {len(cases)} cases')
-    from skinlesion.models.inference import run_model # here, for a table from elsewhere is evaluated without torch
-    logits,_ = run_model(learn.model, learn.dls.prepared.take(positions), learn.dls.spec)
+    from skinlesion.models.inference import run_model # here: a table from elsewhere is evaluated without torch
+    logits,_ = run_model(
+        learn.model,
+        learn.dls.prepared.take(positions),
+        learn.dls.spec,
+    )
     probs = probabilities(logits, temperature)
     classes = list(learn.dls.vocab)
-    if isinstance(cases, Cases): return predictions_table(cases.take(positions), probs, classes, cases.positive)
-    return predictions_table(cases.iloc[positions], probs, classes, cases.attrs.get('positive'))
+    return predictions_table(cases.take(positions), probs, classes, cases.positive)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
-    file, # A csv with `path`, `label` and `p_<class>` columns; a relative path is looked for in its folder, too
+    file, # A csv with `path`, `label` and `p_<class>` columns; its folder is searched for relative paths, too
     positive:str|None=None, # The positive class; see `pick_positive`
     columns=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
 )->Predictions: # `notes` say what was assumed
@@ -227,31 +244,42 @@ def read_predictions(
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
     table = named_table(file, column_names(columns))
     no_path = table.path.eq('').to_numpy()
-    if no_path.any(): raise InputError(f'{file}: {no_path.sum()} of {len(table)} rows have no path, first row {no_path.argmax()+2}')
+    if no_path.any():
+        raise InputError(f'{file}: {no_path.sum()} of {len(table)} rows have no path, '
+                         f'first row {no_path.argmax()+2}')
     no_label = table.label.eq('')
     if no_label.any():
-        raise InputError(f'{file}: {no_label.sum()} of {len(table)} rows have no label; first: {table.path[no_label].iloc[0]}')
+        raise InputError(f'{file}: {no_label.sum()} of {len(table)} rows have no label; '
+                         f'first: {table.path[no_label].iloc[0]}')
     complement = _add_complement(table)
     classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
     if len(classes) < 2:
-        raise InputError(f'{file}: no column p_<class> for each of two or more classes; it has {truncated_list(table.columns, 8)}')
+        raise InputError(f'{file}: no column p_<class> for each of two or more classes; '
+                         f'it has {truncated_list(table.columns, 8)}')
     groups = _groups(table)
     n_alone = (groups == table.path).sum()
-    table = table.assign(group=groups, split=_splits(table, file), path=_existing_paths(table.path, file))
+    table = table.assign(
+        group=groups,
+        split=_splits(table, file),
+        path=_existing_paths(table.path, file),
+    )
     probs = _numbers(table, classes, file)
     try: preds = predictions_table(table, probs, classes, pick_positive(sorted(classes), positive))
     except InputError as error: raise InputError(f'{file}: {error}') from None
-    if complement: preds.notes.append(f'the probability of {complement} is assumed to be 1 minus the other one')
+    if complement:
+        preds.notes.append(f'the probability of {complement} is assumed to be 1 minus the other one')
     if n_alone:
-        preds.notes.append(f'{n_alone} of {len(preds)} rows have no lesion or patient: these images are treated as independent')
+        preds.notes.append(f'{n_alone} of {len(preds)} rows have no lesion or patient: '
+                           'these images are treated as independent')
     if preds.positive and not positive:
-        preds.notes.append(f'the positive class is assumed to be {preds.positive}; name another one if that is wrong')
+        preds.notes.append(f'the positive class is assumed to be {preds.positive}; '
+                           'name another one if that is wrong')
     preds.notes.extend(_pred_note(table, preds))
     return preds
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #5b1c0d2e
 def _add_complement(table):
-    "Where `table` has the probability of one of two classes alone, add that of the other, and return its name; '' otherwise"
+    "If `table` has the probability of one of two classes alone, add that of the other and return its name, else ''"
     columns = [column for column in table if column.startswith('p_')]
     if len(columns) != 1: return ''
     others = set(table.label.astype(str)) - {columns[0].removeprefix('p_')}
@@ -276,7 +304,8 @@ def _splits(table, file):
     known = SPLIT_NAMES | {'': ''}
     unknown = sorted(set(names) - set(known))
     if unknown:
-        raise InputError(f'{file}: the column split holds {truncated_list(unknown)}; it takes {truncated_list(SPLITS, 3)}, or nothing')
+        raise InputError(f'{file}: the column split holds {truncated_list(unknown)}; '
+                         f'it takes {truncated_list(SPLITS, 3)}, or nothing')
     return names.map(known)
 
 def _existing_paths(paths, file):
@@ -296,11 +325,11 @@ def _numbers(table, classes, file):
     probs = table[columns].apply(pd.to_numeric, errors='coerce').to_numpy(float)
     bad = ~np.isfinite(probs).all(1)
     if bad.any():
-        raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have a probability that is missing or no number; '
-                         f'first: {table.path[bad].iloc[0]}')
+        raise InputError(f'{file}: {bad.sum()} of {len(table)} rows have a probability that is missing or '
+                         f'no number; first: {table.path[bad].iloc[0]}')
     labels = set(table.label)
     absent = [label for label in classes if label not in labels]
     if absent and (abs(probs.sum(1)-1) > 0.05).any():
-        raise InputError(f'{file}: the probabilities of {truncated_list(columns, 8)} do not sum to 1, and no image is of '
-                         f'{truncated_list(absent)}: if that is no class, rename its column')
+        raise InputError(f'{file}: the probabilities of {truncated_list(columns, 8)} do not sum to 1, and '
+                         f'no image is of {truncated_list(absent)}: if that is no class, rename its column')
     return probs
