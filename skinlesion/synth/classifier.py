@@ -14,7 +14,7 @@ import pandas as pd
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_reference
 
-# %% ../../nbs/api/09_synth.classifier.ipynb #91c7d901
+# %% ../../nbs/api/09_synth.classifier.ipynb #19d203a3
 class ColourClassifier:
     "A logistic regression on the colours of an image, with the parts of a `Predictor`"
     CELLS = 8 # along a side
@@ -38,10 +38,9 @@ class ColourClassifier:
         self.weights = model.coef_
         self.bias = model.intercept_
         if len(self.classes) == 2: # scikit-learn keeps the difference of the logits alone
-            half_weights = self.weights/2
-            half_bias = self.bias/2
-            self.weights = np.concatenate([-half_weights, half_weights])
-            self.bias = np.concatenate([-half_bias, half_bias])
+            halves = np.array([-0.5, 0.5])
+            self.weights = halves[:, None]*self.weights
+            self.bias = halves*self.bias
         self.reference = embedding_reference(embeddings, cases.label, embeddings)
 
     def _cell_features(self, x):
