@@ -613,7 +613,7 @@ class _AuditInputs:
         self.other_scan = None if against is None else scan_images(against.path)
         reasons = dict(cases.skipped)
         reasons = {path: reason for path,reason in reasons.items() if os.path.lexists(path)}
-        facts = scan_images(reasons, common_folder(cases.path)).table
+        facts = scan_images(reasons).table
         is_readable = facts.reason == '' # a file that decodes may be skipped too, such as one without a label
         reason = facts.reason.mask(is_readable, facts.path.map(reasons))
         self.skipped_facts = facts.assign(reason=reason)
