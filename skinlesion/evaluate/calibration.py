@@ -238,7 +238,7 @@ def reliability_table(
     preds, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     bins:int=RELIABILITY_BINS, # Of equal width
-)->pd.DataFrame: # By bin that holds images: images, predicted (mean), observed (proportion), low, high (perhaps NaN)
+)->pd.DataFrame: # By bin that holds images: images, predicted (mean), observed (proportion), low, high
     "What was predicted and what was observed, by bin of the probability"
     preds = as_predictions(preds, positive)
     if preds.positive_class is None:
@@ -433,7 +433,7 @@ _ROW_TITLES = dict(
 )
 
 def calibration_table(
-    scores:dict, # A key of `_ROW_TITLES` -> entries `ece` and `log_loss`, from `calibration_scores` or its change
+    scores:dict, # `before`, `after`, `change`, `as_they_come` (or some) -> entries `ece` and `log_loss`
 )->pd.DataFrame: # One row for each, as text with intervals
     "What the calibration changes, to be read"
     rows = []

@@ -69,14 +69,18 @@ def plot_roc(
         n_pos = y.sum()
         has_curve = 0 < n_pos < len(y)
         text = f'{legend_name(label)}: AUROC {_area_text(y, p, 0)} ({n_pos} of {len(y)})'
-        fpr,tpr = roc_curve(y, p)[:2] if has_curve else ([], [])
+        fpr = tpr = []
+        if has_curve: fpr,tpr,_ = roc_curve(y, p)
         ax.plot(
             *_thinned(fpr, tpr),
             label=text,
             lw=1.8,
             **style,
         )
-        if has_curve: _mark(ax, predicted[~y].mean(), predicted[y].mean(), style['color'])
+        if has_curve:
+            fpr_here = predicted[~y].mean()
+            tpr_here = predicted[y].mean()
+            _mark(ax, fpr_here, tpr_here, style['color'])
     unit_square(ax)
     labels(ax, f'ROC, {len(preds)} images', 'FPR (1 − specificity)', 'TPR (sensitivity)')
     legend(ax, 'lower right')
@@ -99,7 +103,7 @@ def plot_precision_recall(
         n_pos = y.sum()
         has_curve = 0 < n_pos < len(y)
         text = f'{legend_name(label)}: average precision {_area_text(y, p, 1)} ({n_pos} of {len(y)})'
-        precision,recall = [[], []]
+        precision = recall = []
         if has_curve: precision,recall,_ = precision_recall_curve(y, p, drop_intermediate=True)
         ax.step(
             *_thinned(recall, precision),

@@ -70,7 +70,7 @@ def wilson_bootstrap(
     value_range:tuple, # The smallest and the largest value that it can have; the largest may be infinite
     confidence:float=0.95,
 )->tuple: # Low and high
-    "Wilson's interval for as many cases as `replicates` are worth; of the logarithm if there is no largest value"
+    "Wilson's interval for as many cases as `replicates` are worth; of the logarithm without a largest value"
     smallest,largest = value_range
     width = largest-smallest
     upper_tail = (1+confidence)/2

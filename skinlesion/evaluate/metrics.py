@@ -106,7 +106,8 @@ class Scorer:
         class_scores = confusion_scores(confusion)
         by_class = self._by_class(W, class_scores, areas, total)
 
-        scores = {name: values.mean(1) for name,values in by_class.items()} # a macro average needs every class
+        # a macro average needs every class
+        scores = {name: values.mean(1) for name,values in by_class.items()}
         scores |= agreement(confusion)
         scores['balanced_accuracy'] = class_scores['sensitivity'].mean(1)
         scores['log_loss'] = W@self.loss/total
@@ -340,7 +341,8 @@ def metrics_table(
     for name,entry in m['metrics'].items():
         row = dict(metric=METRICS[name].title)
         for key in ('value', 'low', 'high'):
-            row[key] = np.nan if entry[key] is None else round(entry[key], 3)
+            number = entry[key]
+            row[key] = np.nan if number is None else round(number, 3)
         rows.append(row)
     return pd.DataFrame(rows)
 
