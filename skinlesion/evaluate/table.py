@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import SPLIT_NAMES, SPLITS, InputError, prob_column, truncated_list
-from ..data.cases import Cases, TableFacts, as_cases, pick_positive
+from ..core import InputError, prob_column, truncated_list
+from ..data.cases import Cases, TableFacts, as_cases, pick_positive, read_splits
 from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
 from ..domains.profile import guess_domain
 from ..postprocess import probabilities
@@ -260,7 +260,7 @@ def read_predictions(
     n_alone = (groups == table.path).sum()
     table = table.assign(
         group=groups,
-        split=_splits(table, file),
+        split=read_splits(table.split, file) if 'split' in table else '',
         path=_existing_paths(table.path, file),
     )
     probs = _numbers(table, classes, file)
@@ -296,17 +296,6 @@ def _groups(table):
         names = table[column].fillna('').astype(str).str.strip()
         groups = names.where(names != '', groups)
     return groups
-
-def _splits(table, file):
-    "The split of each row, whatever it is called"
-    if 'split' not in table: return ''
-    names = table.split.astype(str).str.strip().str.lower()
-    known = SPLIT_NAMES | {'': ''}
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        raise InputError(f'{file}: the column split holds {truncated_list(unknown)}; '
-                         f'it takes {truncated_list(SPLITS, 3)}, or nothing')
-    return names.map(known)
 
 def _existing_paths(paths, file):
     "`paths`, from the folder of `file` where an image is there and not here"
