@@ -12,27 +12,41 @@ import tempfile
 import time
 from pathlib import Path
 
-CLASSES = {'nv': 6705, 'mel': 1113, 'bkl': 1099, 'bcc': 514, 'akiec': 327, 'vasc': 142, 'df': 115} # as in HAM10000
+CLASSES = { # images of each in HAM10000
+    'nv': 6705,
+    'mel': 1113,
+    'bkl': 1099,
+    'bcc': 514,
+    'akiec': 327,
+    'vasc': 142,
+    'df': 115,
+}
 
 
-def draw(root, n):
-    "Write the layout: a table, and `n` empty files in two folders; every fourth image shows the lesion of the one before"
+def write_layout(root, n):
+    "A table, and `n` empty files in two folders; every fourth image shows the lesion of the one before"
+    for part in (1, 2): (root/f'HAM10000_images_part_{part}').mkdir(parents=True)
     rng = random.Random(0)
     labels = rng.choices(list(CLASSES), CLASSES.values(), k=n)
-    lines, lesion = ['lesion_id,image_id,dx,dx_type,age,sex,localization'], 0
-    for part in (1, 2): (root/f'HAM10000_images_part_{part}').mkdir(parents=True)
+    lines = ['lesion_id,image_id,dx,dx_type,age,sex,localization']
+    lesion = 0
     for i in range(n):
         if i % 4: lesion = i
-        lines.append(f'HAM_{lesion:07},ISIC_{i:07},{labels[lesion]},histo,{rng.randrange(20, 90)},female,back')
-        (root/f'HAM10000_images_part_{1 + i%2}'/f'ISIC_{i:07}.jpg').touch()
+        age = rng.randrange(20, 90)
+        lines.append(f'HAM_{lesion:07},ISIC_{i:07},{labels[lesion]},histo,{age},female,back')
+        folder = root/f'HAM10000_images_part_{1 + i%2}'
+        (folder/f'ISIC_{i:07}.jpg').touch()
     (root/'HAM10000_metadata.csv').write_text('\n'.join(lines) + '\n')
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--n', type=int, default=100_000, help='images to lay out')
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--n', type=int, default=100_000, help='number of images')
     n = parser.parse_args().n
     with tempfile.TemporaryDirectory() as tmp:
-        draw(Path(tmp), n)
+        write_layout(Path(tmp), n)
         start = time.monotonic()
         subprocess.run([sys.executable, '-m', 'skinlesion.cli', 'cases', tmp], check=True)
         seconds = time.monotonic() - start

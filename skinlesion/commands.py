@@ -21,13 +21,14 @@ from .data.layouts import read_cases
 from .data.load import cases_text, load_cases
 from .evaluate.report import Report, check_report_out, report
 from .evaluate.table import as_predictions, check_labels, predictions_table, read_predictions
+from .image import keep_decoded
 from .models.registry import check_arch
 from .serve.predictor import Predictor
 from .synth.sets import is_synthetic, sample
 from .train.distributed import main_process_first, process_group
 from .train.finish import finish_run, finished_runs, fit_folds, fitted_choices
 from .train.outputs import collect_outputs
-from .train.recipe import DATA_FIELDS, make_recipe
+from .train.recipe import DATA_FIELDS, make_recipe, resolve_recipe
 from .train.run import check_out, check_outside, fit_run, read_run
 from .train.tracking import check_track
 
@@ -49,13 +50,14 @@ def train(
     check_track(recipe.track)
     check_out(out, resume)
     check_outside(out, data)
-    with process_group():
+    with process_group(), keep_decoded():
         cases,audited = _audited(data, recipe, strict, allow_leaks)
+        recipe = resolve_recipe(recipe, cases)
         runs = finished_runs(out, cases, compare)
         if recipe.folds: run,outputs = fit_folds(recipe, cases, out, resume)
         else: run,outputs = fit_run(recipe, cases, out, resume), None
     if rank_distrib(): return None
-    with run.tracker.watching():
+    with run.tracker.watching(), keep_decoded():
         if outputs is None: outputs = collect_outputs(run.learn, recipe.tta)
         result = finish_run(run, outputs, runs, audited, began)
     print(result)

@@ -29,9 +29,9 @@ def list_files(
     folders = [''] # still to be listed, below `root`
     while folders:
         folder = folders.pop()
-        for entry in _visible_entries(os.path.join(root, folder)):
-            if not _is_folder(entry): names.append(folder + entry.name)
-            elif not _links_to_parent(entry): folders.append(f'{folder}{entry.name}/')
+        file_names,folder_names = _list_folder(os.path.join(root, folder))
+        names += [folder + name for name in file_names]
+        folders += [f'{folder}{name}/' for name in folder_names]
     return {name: os.path.join(root, name) for name in sorted(map(printable, names))}
 
 def is_image(
@@ -49,17 +49,22 @@ def common_folder(
     return os.path.commonpath([min(folders), max(folders)]) # what these two share, all between share
 
 # %% ../../nbs/api/10_data.files.ipynb #8a33e3a4
-def _visible_entries(folder):
+def _list_folder(folder):
+    "Names of the files in `folder`, and of its folders, without what is hidden"
     try:
         with os.scandir(folder) as entries:
             visible = [entry for entry in entries if not entry.name.startswith('.')]
     except OSError as e:
         raise InputError(f'{folder}: cannot be listed ({e.strerror})') from None
-    return [entry for entry in visible if entry.name not in SYSTEM_FILES]
-
-def _is_folder(entry):
-    try: return entry.is_dir()
-    except OSError: return False # a link to itself
+    files = []
+    folders = []
+    for entry in visible:
+        if entry.name in SYSTEM_FILES: continue
+        try: is_folder = entry.is_dir()
+        except OSError: is_folder = False # a link to itself
+        if not is_folder: files.append(entry.name)
+        elif not _links_to_parent(entry): folders.append(entry.name)
+    return files, folders
 
 def _links_to_parent(entry):
     "Whether a folder is a link to one that it lies in"

@@ -84,7 +84,8 @@ class Activations:
     def _repr_html_(self):
         first = self.preds.table.head(6)
         cards = []
-        for path,label in zip(first.path, first.label): cards.append(image_card(path, [label], self))
+        for path,label in zip(first.path, first.label):
+            cards.append(image_card(path, [label], self))
         gallery = Gallery('The first images', cards)
         return Section('activations', str(self), parts=[gallery])._repr_html_()
 
@@ -110,7 +111,7 @@ class Activations:
         evidence_map = self.maps[row].astype(np.float32)
         return overlay(img, evidence_map, self.spec)
 
-# %% ../../nbs/api/46_evaluate.activations.ipynb #2f95530c
+# %% ../../nbs/api/46_evaluate.activations.ipynb #3154f6c4
 def collect_activations(
     preds, # Predictions, whose most probable class maps are evidence for
     predictor, # A `Predictor`, or what has its parts; the one that made `preds`
@@ -122,11 +123,17 @@ def collect_activations(
     if set(preds.classes) != set(predictor.classes):
         of_preds = truncated_list(preds.classes, 8)
         of_model = truncated_list(predictor.classes, 8)
-        raise InputError(f'The predictions have the classes {of_preds}, but the model has {of_model}: give the model that made them')
+        raise InputError(f'The predictions have the classes {of_preds}, but the model has {of_model}: '
+                         'give the model that made them')
     columns = [predictor.classes.index(c) for c in preds.classes]
     predicted = np.array(columns)[preds.y_pred]
     paths = preds.table.path
-    indices,maps,embeddings,logits = _run_all(paths, predictor, predicted, 'predicting images')
+    indices,maps,embeddings,logits = _run_all(
+        paths,
+        predictor,
+        predicted,
+        'predicting images',
+    )
     readable = np.isin(np.arange(len(paths)), indices)
     distances = embedding_distance(embeddings, predictor.reference)
     activations = Activations(
@@ -143,7 +150,12 @@ def collect_activations(
         activations.train_embeddings = np.asarray(train_embeddings, np.float32)
     elif train is not None:
         class_of_map = np.zeros(len(train), int) # these maps are not used
-        indices,_,embeddings,_ = _run_all(train.path, predictor, class_of_map, 'embedding training images')
+        indices,_,embeddings,_ = _run_all(
+            train.path,
+            predictor,
+            class_of_map,
+            'embedding training images',
+        )
         activations.train = train[['path', 'label']].iloc[indices].reset_index(drop=True)
         activations.train_embeddings = embeddings
     return activations
@@ -154,7 +166,8 @@ def _run_all(paths, predictor, class_of_map, desc):
     batches = []
     for indices,logits,maps,embeddings in classify_images(paths, predictor, desc=desc):
         evidence_maps = []
-        for i,class_maps in zip(indices, maps): evidence_maps.append(evidence(class_maps, class_of_map[i]))
+        for i,class_maps in zip(indices, maps):
+            evidence_maps.append(evidence(class_maps, class_of_map[i]))
         evidence_maps = np.stack(evidence_maps).astype(np.float16)
         batches.append((indices, evidence_maps, embeddings.astype(np.float32), logits))
     if not batches:
@@ -177,5 +190,11 @@ def image_card(
     caption = [*lines, f'…{name[1-NAME_LENGTH:]}' if is_long else name]
     alt = f'{name}: {"; ".join(lines)}'
     plain = thumbnail(path)
-    if plain is None or activations is None or path not in activations.row_of: return Card(plain, caption, alt)
-    return Card(activations.image_with_map(path), caption, f'{alt}; with its evidence map', plain)
+    if plain is None or activations is None or path not in activations.row_of:
+        return Card(plain, caption, alt)
+    return Card(
+        activations.image_with_map(path),
+        caption,
+        f'{alt}; with its evidence map',
+        plain,
+    )

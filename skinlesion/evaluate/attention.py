@@ -45,7 +45,8 @@ def lesion_mask(
     x = np.asarray(smooth, np.float32)/255
     corners = _dark_corners(x)
     if corners.mean() > 0.5: return None
-    if np.ptp(x, axis=-1)[~corners].mean() < 0.05: return None # without colour it is no photograph of skin
+    if np.ptp(x, axis=-1)[~corners].mean() < 0.05:
+        return None # without colour it is no photograph of skin
     distance = _distance_from_skin(x, corners)
     threshold,separation = _otsu(distance[~corners])
     unlike_skin = ndimage.binary_opening((distance > threshold) & ~corners)
@@ -156,7 +157,7 @@ def attention(
     activations:Activations, # From `collect_activations`
     n:int=1000, # Images at most, sampled at random
     seed:int=42, # Of the sample
-)->pd.DataFrame: # path, label, answer, correct, group, and `MAP_PROPORTIONS`, 0..1, NaN where there is no clear lesion or no map
+)->pd.DataFrame: # path, label, answer, correct, group, and `MAP_PROPORTIONS`, 0..1; NaN without a clear lesion or map
     "How much of each evidence map lies outside the lesion, and how much of that on thin lines and in the corners"
     shuffled = np.random.default_rng(seed).permutation(len(activations))
     rows = np.sort(shuffled[:n])
@@ -210,7 +211,8 @@ def attention_table(
     "Mean proportions for all images, each predicted class, and correct and wrong predictions"
     table = table[table.outside.notna()]
     parts = {'all images': table}
-    for predicted in sorted(table.answer.unique()): parts[f'predicted {predicted}'] = table[table.answer == predicted]
+    for predicted in sorted(table.answer.unique()):
+        parts[f'predicted {predicted}'] = table[table.answer == predicted]
     parts['classified correctly'] = table[table.correct]
     parts['classified wrongly'] = table[~table.correct]
     rows = []
@@ -226,7 +228,7 @@ def attention_table(
 def outside_table(
     table:pd.DataFrame, # From `attention`
     min_area:float=0.01, # Proportion of the area outside the lesion that a region must take to count
-)->pd.DataFrame: # Index `lines`, `corners`; images, map, area (mean proportions outside the lesion), more (of the map), low, high
+)->pd.DataFrame: # Index `lines`, `corners`; images, map and area (mean proportions), more (their difference), low, high
     "Whether the map lies on hairs and ruler marks, and in the corners, more than their area explains"
     rows = {}
     for region in OUTSIDE_REGIONS:
@@ -235,24 +237,55 @@ def outside_table(
         of_area = large[f'area_{region}']
         difference = group_mean(of_map - of_area, large.group, value_range=None)
         row = dict(images=len(of_map), map=of_map.mean(), area=of_area.mean())
-        row |= dict(more=difference['value'], low=difference['low'], high=difference['high'])
+        row |= dict(
+            more=difference['value'],
+            low=difference['low'],
+            high=difference['high'],
+        )
         rows[region] = row
     regions = pd.DataFrame.from_dict(rows, orient='index')
     return regions.astype(dict(more=float, low=float, high=float))
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #52d6c54e
+# %% ../../nbs/api/48_evaluate.attention.ipynb #654eedf1
 def plot_attention(
     table:pd.DataFrame, # From `attention`
 )->Figure:
     "Mean proportion of the map outside the lesion with its 95% interval, against the proportion of the area"
     means = attention_table(table)[::-1].reset_index(drop=True)
     fig,ax = axes(4.8, 1.5 + 0.3*len(means))
-    draw_interval_dots(ax, means.index, means.outside, means.low, means.high, COLOURS[0], 'of the map')
-    ax.plot(means.area_outside, means.index, '|', ms=13, mew=2, color=COLOURS[1], label='of the area')
+    draw_interval_dots(
+        ax,
+        means.index,
+        means.outside,
+        means.low,
+        means.high,
+        COLOURS[0],
+        'of the map',
+    )
+    ax.plot(
+        means.area_outside,
+        means.index,
+        '|',
+        ms=13,
+        mew=2,
+        color=COLOURS[1],
+        label='of the area',
+    )
     label_rows(ax, means.of, means.images)
-    labels(ax, f'Outside the lesion, {means.images.max():,} images', 'proportion outside the lesion', '')
+    labels(
+        ax,
+        f'Outside the lesion, {means.images.max():,} images',
+        'proportion outside the lesion',
+        '',
+    )
     ax.figure.set_figheight(ax.figure.get_figheight()+0.3)
-    ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.22), ncols=2)
+    ax.legend(
+        fontsize=8.5,
+        frameon=False,
+        loc='upper center',
+        bbox_to_anchor=(0.5, -0.22),
+        ncols=2,
+    )
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #4e09f323
@@ -283,7 +316,11 @@ def attention_section(
     data = dict(images=len(table), with_lesion=n_detected, groups=records(means))
     data['beside'] = records(regions.rename_axis('what').reset_index())
     data |= dict(shortcut=shortcut, model=own)
-    sentences = chain(_map_sentences(table, means), _region_sentences(regions), _shortcut_sentences(shortcut, own))
+    sentences = chain(
+        _map_sentences(table, means),
+        _region_sentences(regions),
+        _shortcut_sentences(shortcut, own),
+    )
     text = ' '.join(sentences)
     parts = _figures(table, means, regions, shortcut, own)
     parts.append(_most_outside(activations, table, n_images))
@@ -300,9 +337,15 @@ def _map_sentences(table, means):
     on_lesion = f'{1-whole.outside:.0%} of the evidence map lies on the lesion'
     area = f'which takes {1-whole.area_outside:.0%} of the area'
     yield f'{on_lesion}, {area} (means over the {len(detected):,} of {len(table):,} images in which a lesion was detected).'
-    more = group_mean(detected.area_outside - detected.outside, detected.group, value_range=None)
-    if more['low'] is not None and more['low'] <= 0: yield 'That is not more, beyond chance, than a map that ignores the lesion would have.'
-    elif more['value'] < LITTLE_MORE: yield 'That is little more than a map that ignores the lesion would have.'
+    more = group_mean(
+        detected.area_outside - detected.outside,
+        detected.group,
+        value_range=None,
+    )
+    if more['low'] is not None and more['low'] <= 0:
+        yield 'That is not more, beyond chance, than a map that ignores the lesion would have.'
+    elif more['value'] < LITTLE_MORE:
+        yield 'That is little more than a map that ignores the lesion would have.'
     by_class = means[means.of.str.startswith('predicted ')]
     mostly_outside = by_class[by_class.low.astype(float) > by_class.area_outside]
     if len(mostly_outside):
@@ -315,7 +358,8 @@ def _region_sentences(regions):
     for row in notable.itertuples():
         place = REGION_NAMES[row.Index]
         places.append(f'{place} ({row.map:.1%}) than their area explains ({row.area:.1%})')
-    if places: yield f'Outside the lesion it lies more on {" and on ".join(places)}, beyond chance.'
+    if places:
+        yield f'Outside the lesion it lies more on {" and on ".join(places)}, beyond chance.'
 
 def _shortcut_sentences(shortcut, own):
     if not shortcut:
@@ -325,7 +369,7 @@ def _shortcut_sentences(shortcut, own):
         facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
         yield f'{facts}, the model {interval_text(own)}{could_explain}.'
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #4ec31edf
+# %% ../../nbs/api/48_evaluate.attention.ipynb #abef7df2
 def _figures(table, means, regions, shortcut, own):
     "Figures and tables of the section"
     how = captions('attention')
@@ -347,7 +391,10 @@ def _shown_means(means):
     return table
 
 def _shown_regions(regions):
-    table = pd.DataFrame({'outside the lesion, on': regions.index.map(OUTSIDE_REGIONS)}, index=regions.index)
+    table = pd.DataFrame(
+        {'outside the lesion, on': regions.index.map(OUTSIDE_REGIONS)},
+        index=regions.index,
+    )
     table['images'] = regions.images
     table['of the map'] = regions['map'].map('{:.1%}'.format, na_action='ignore').fillna('')
     table['of the area'] = regions.area.map('{:.1%}'.format, na_action='ignore').fillna('')
@@ -362,7 +409,7 @@ def _percent(table, column, digits):
         texts.append('' if pd.isna(value) else percent_text(entry, digits))
     return texts
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #e727a783
+# %% ../../nbs/api/48_evaluate.attention.ipynb #476218fb
 def _most_outside(activations, table, n_images, size=240):
     "The images whose map lies most outside the lesion, with the map and the outline"
     detected = table[table.outside.notna()]
@@ -380,4 +427,8 @@ def _most_outside(activations, table, n_images, size=240):
         lines = [proportions, f'true {row.label}, predicted {row.answer}']
         alt = f'evidence map over the image, {row.outside:.0%} outside the lesion'
         cards.append(Card(Image.fromarray(pixels), lines, alt))
-    return Gallery('Maps that lie most outside, compared with the area', cards, captions('attention')['most_outside'])
+    return Gallery(
+        'Maps that lie most outside, compared with the area',
+        cards,
+        captions('attention')['most_outside'],
+    )

@@ -31,7 +31,7 @@ def _items():
     text = files('skinlesion.evaluate').joinpath('checklist.toml').read_text(encoding='utf8')
     return tomllib.loads(text)
 
-# %% ../../nbs/api/48_evaluate.checklist.ipynb #2bba5d36
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #940c2749
 ABOUT_FACTS = { # fact -> entries of `about` that state it
     'preparation': ('Input',),
     'model': ('Architecture', 'Input'),
@@ -57,11 +57,18 @@ def _run_facts(about):
         facts['ensemble'] = facts['ensemble'] or 'One network.'
         facts['predictors'] = 'The pixels of one image; nothing else of the patient.'
         facts['output'] = 'The softmax of the logits of the network.'
-        if 'Temperature' in about: facts['output'] += f' Temperature: {about["Temperature"]}.'
+        if 'Temperature' in about:
+            facts['output'] += f' Temperature: {about["Temperature"]}.'
     return facts
 
-# %% ../../nbs/api/48_evaluate.checklist.ipynb #6220e7bd
-PERFORMANCE_SCORES = ('auroc', 'macro_auroc', 'balanced_accuracy', 'sensitivity', 'specificity')
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #df22fc75
+PERFORMANCE_SCORES = (
+    'auroc',
+    'macro_auroc',
+    'balanced_accuracy',
+    'sensitivity',
+    'specificity',
+)
 
 def _score_facts(m, domain):
     n = m['n']
@@ -74,7 +81,8 @@ def _score_facts(m, domain):
     split = f'{m["split"]} ' if m['split'] else ''
     scores = []
     for name in PERFORMANCE_SCORES:
-        if name in m['metrics']: scores.append(f'{METRICS[name][0]} {interval_text(m["metrics"][name])}')
+        if name in m['metrics']:
+            scores.append(f'{METRICS[name][0]} {interval_text(m["metrics"][name])}')
     titles = ', '.join(METRICS[name][0] for name in m['metrics'])
     confidence = f'{100*m["confidence"]:g}%'
     return {
@@ -84,13 +92,14 @@ def _score_facts(m, domain):
         'performance': f'{"; ".join(scores)}.',
     }
 
-# %% ../../nbs/api/48_evaluate.checklist.ipynb #06ed182f
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #a7ac8cb7
 SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')
 
 def _section_facts(sections, performance):
     texts = {section.name: section.text for section in sections if not section.missing}
     for section in sections:
-        if section.name == 'operating' and not section.data.get('chosen'): texts.pop('operating', None)
+        if section.name == 'operating' and not section.data.get('chosen'):
+            texts.pop('operating', None)
     facts = {name: texts.get(name, '') for name in SECTION_FACTS}
     facts['performance_by'] = f'{performance} {texts["subgroups"]}' if 'subgroups' in texts else ''
     limits = [facts[name] for name in ('subgroups', 'ood', 'attention') if facts[name]]

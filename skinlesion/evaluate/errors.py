@@ -30,7 +30,7 @@ from .table import Predictions, as_predictions
 # %% ../../nbs/api/47_evaluate.errors.ipynb #71c52afe
 def prediction_outcomes(
     preds, # Predictions
-)->pd.DataFrame: # Same rows: path, label, answer (predicted class), p_answer, p_label, margin (to the second class), correct, group
+)->pd.DataFrame: # path, label, answer (predicted), p_answer, p_label, margin (to the second class), correct, group
     "What was predicted for each image of `preds`, and whether it is correct"
     preds = as_predictions(preds)
     rows = np.arange(len(preds))
@@ -112,7 +112,11 @@ def confusions(
     table = errors_by_diagnosis(preds, 'label')
     is_error = table.label != table.answer
     table = table[is_error & (table.images > 0)]
-    by_size = table.sort_values(['images', 'label', 'answer'], ascending=[False, True, True], ignore_index=True)
+    by_size = table.sort_values(
+        ['images', 'label', 'answer'],
+        ascending=[False, True, True],
+        ignore_index=True,
+    )
     return by_size.head(n)
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #872edf94
@@ -162,7 +166,15 @@ def plot_error_rates(
     for i,label in enumerate(sorted(rates.label.unique())):
         of_label = rates[rates.label == label]
         color = COLOURS[i%len(COLOURS)]
-        draw_interval_dots(ax, of_label.index, of_label.share, of_label.low, of_label.high, color, legend_name(label))
+        draw_interval_dots(
+            ax,
+            of_label.index,
+            of_label.share,
+            of_label.low,
+            of_label.high,
+            color,
+            legend_name(label),
+        )
     values = rates[column]
     has_two_labels = values.duplicated(keep=False) & (values != rates.label)
     names = values.where(~has_two_labels, values + ', ' + rates.label)
@@ -170,7 +182,13 @@ def plot_error_rates(
     labels(ax, f'Errors by {column}, {len(preds):,} images', 'error rate', '')
     if column != 'label':
         below = -0.55/ax.figure.get_figheight()
-        ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, below), ncols=3)
+        ax.legend(
+            fontsize=8.5,
+            frameon=False,
+            loc='upper center',
+            bbox_to_anchor=(0.5, below),
+            ncols=3,
+        )
     return literal(fig)
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #405a33a8
@@ -181,7 +199,12 @@ def label_noise(
     from cleanlab.count import compute_confident_joint, get_confident_thresholds
     preds = as_predictions(preds)
     if len(np.unique(preds.y)) > 1:
-        _,candidates = compute_confident_joint(preds.y, preds.probs, calibrate=False, return_indices_of_off_diagonals=True)
+        _,candidates = compute_confident_joint(
+            preds.y,
+            preds.probs,
+            calibrate=False,
+            return_indices_of_off_diagonals=True,
+        )
     else: candidates = [] # where there is one label alone, it is taken for no other
     candidates = np.sort(np.asarray(candidates, int))
     thresholds = get_confident_thresholds(preds.y, preds.probs, multi_label=False)
@@ -202,7 +225,7 @@ SILHOUETTE_SAMPLE = 2000 # errors at most on which the silhouette is measured
 @dataclass
 class ErrorClusters:
     "The errors of a model, divided by what the network makes of the images"
-    outcomes:pd.DataFrame # As from `prediction_outcomes`, with `cluster` (0 has the most errors) and `distance` from its centre
+    outcomes:pd.DataFrame # As from `prediction_outcomes`, and `cluster` (0 has the most errors), `distance` from its centre
     silhouette:float # How well the clusters are separated, -1..1
 
 def error_clusters(
@@ -228,7 +251,12 @@ def error_clusters(
     silhouettes = []
     for k in range(2, min(max_clusters, n_wrong//5)+1):
         model = KMeans(k, n_init=4, random_state=seed).fit(z[wrong])
-        silhouette = silhouette_score(z[wrong], model.labels_, sample_size=n_sampled, random_state=seed)
+        silhouette = silhouette_score(
+            z[wrong],
+            model.labels_,
+            sample_size=n_sampled,
+            random_state=seed,
+        )
         models.append(model)
         silhouettes.append(silhouette)
     best = models[int(np.argmax(silhouettes))]
@@ -294,7 +322,8 @@ def nearest_training(
 )->pd.DataFrame: # path, near (a training image), near_label, similarity (cosine, the most similar first)
     "The training images that are most similar to each of `paths` in the network's embedding"
     if activations.train is None:
-        raise InputError('the training images were not embedded: call collect_activations(preds, predictor, train) with a table of them')
+        raise InputError('the training images were not embedded: call collect_activations(preds, predictor, train) '
+                         'with a table of them')
     paths = list(paths)
     rows = [activations.row_of[path] for path in paths]
     embeddings = _unit_length(activations.embeddings[rows])
@@ -315,7 +344,7 @@ def _unit_length(x):
 # %% ../../nbs/api/47_evaluate.errors.ipynb #5208d71f
 def errors_section(
     preds, # Predictions
-    activations:Activations|None=None, # From `collect_activations`: evidence maps, clusters, and nearest training images
+    activations:Activations|None=None, # From `collect_activations`: for evidence maps, clusters and neighbours
     n:int=12, # Images of a gallery
 )->Section: # Named `errors`
     "Where a model is wrong, in words, tables and images"
@@ -340,16 +369,23 @@ def errors_section(
     is_shown = noise.path.isin(mistakes.path)
     parts += _gallery('The most confident errors', mistakes, how['mistakes'], activations)
     parts += _gallery('The least certain predictions', unsure, how['unsure'], activations)
-    parts += _gallery('More labels to doubt', noise[~is_shown].head(n), how['noise'], activations)
+    parts += _gallery(
+        'More labels to doubt',
+        noise[~is_shown].head(n),
+        how['noise'],
+        activations,
+    )
     parts += [*cluster_parts, *_neighbour_galleries(activations, mistakes.head(3))]
     by = {column: records(errors_by_diagnosis(preds, column)) for column in ('label', *columns)}
-    data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()), error_rate=error, by=by)
+    data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()))
+    data |= dict(error_rate=error, by=by)
     data['mistakes'] = records(mistakes)
     data['least_certain'] = records(unsure)
     data['label_noise'] = dict(n=len(noise), first=records(noise.head(n)))
     data['clusters'] = clusters
     sentences = [*_sentences(preds, outcomes, error, columns, noise)]
-    if not can_doubt_labels: sentences.append('It is too close to chance to doubt a label by.')
+    if not can_doubt_labels:
+        sentences.append('It is too close to chance to doubt a label by.')
     return Section('errors', 'Errors', ' '.join(sentences), parts, data)
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #bcb82cc8
@@ -376,7 +412,7 @@ def _with_interval_text(table):
     table = table.drop(columns=['share', 'low', 'high'])
     return table.assign(**{'share (95% interval)': texts})
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #659dcce8
+# %% ../../nbs/api/47_evaluate.errors.ipynb #edb94d6a
 MIN_NAMED = 20 # images of a diagnosis whose error rate is named in the text
 
 def _sentences(preds, outcomes, error, columns, noise):
@@ -400,7 +436,7 @@ def _sentences(preds, outcomes, error, columns, noise):
                    f'{rate} of {worst.of:,} images.')
     if len(noise):
         verb = 'is' if len(noise) == 1 else 'are'
-        yield f'{plural(len(noise), "label")} {verb} contradicted by the model so confidently that they deserve a second look.'
+        yield f'{plural(len(noise), "label")} {verb} contradicted by the model so confidently that a second look is worth it.'
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #8371dc3e
 def _prediction_lines(row):
@@ -410,13 +446,18 @@ def _gallery(title, table, how, activations):
     "A gallery of the rows of `table`, as a list; a table where no image is found, and nothing for no rows"
     if not len(table): return []
     cards = []
-    for row in table.itertuples(): cards.append(image_card(row.path, _prediction_lines(row), activations))
+    for row in table.itertuples():
+        cards.append(image_card(row.path, _prediction_lines(row), activations))
     if any(card.image is not None for card in cards): return [Gallery(title, cards, how)]
-    names = dict(answer='predicted', p_answer='probability of the prediction', p_label='probability of the label')
+    names = dict(
+        answer='predicted',
+        p_answer='probability of the prediction',
+        p_label='probability of the label',
+    )
     shown = table.round(3).rename(columns=names)
     return [Grid(title, shown, f'{how} The image files were not found.')]
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #cf462dcc
+# %% ../../nbs/api/47_evaluate.errors.ipynb #1bffe658
 CLUSTER_IMAGES = 4 # shown of each cluster
 CLEAR_SILHOUETTE = 0.25 # below it, clusters have no clear gap between them (Kaufman and Rousseeuw 1990)
 
@@ -452,4 +493,8 @@ def _neighbour_galleries(activations, mistakes):
         for near in nearest_training(activations, [row.path]).itertuples():
             lines = [f'training: {near.near_label}', f'similarity {near.similarity:.2f}']
             cards.append(image_card(near.near, lines))
-        yield Gallery(f'Nearest training images, error {i+1}', cards, captions('errors')['near'])
+        yield Gallery(
+            f'Nearest training images, error {i+1}',
+            cards,
+            captions('errors')['near'],
+        )

@@ -106,7 +106,8 @@ def ood_distances(
     tables = [pd.DataFrame(dict(kind=OWN_KIND, group=groups, distance=activations.distances))]
     for kind,images in sources.items():
         batches = list(classify_images(images, predictor, desc=f'predicting {kind}'))
-        if not batches: raise InputError(f'{kind}: none of the {len(images)} images can be read')
+        if not batches:
+            raise InputError(f'{kind}: none of the {len(images)} images can be read')
         embeddings = np.concatenate([batch[3] for batch in batches])
         distance = embedding_distance(embeddings, predictor.reference)
         # Groups are resampled in the order of their names: this one keeps intervals as they were under an older name
@@ -128,7 +129,7 @@ def ood_threshold(
 def ood_table(
     distances:pd.DataFrame, # From `ood_distances`
     threshold:float, # From `ood_threshold`
-)->pd.DataFrame: # kind, images, auroc, low, high (NaN for `OWN_KIND`), unlike (proportion beyond the threshold), unlike_low, unlike_high
+)->pd.DataFrame: # kind, images, auroc, low, high (NaN for `OWN_KIND`), unlike (beyond the threshold), unlike_low, unlike_high
     "How well the distance tells each kind of image from the test images"
     own = distances[distances.kind == OWN_KIND]
     rows = []
@@ -138,7 +139,11 @@ def ood_table(
         beyond = group_mean(part.distance >= threshold, part.group)
         row = dict(kind=kind, images=len(part))
         row |= dict(auroc=auroc['value'], low=auroc['low'], high=auroc['high'])
-        row |= dict(unlike=beyond['value'], unlike_low=beyond['low'], unlike_high=beyond['high'])
+        row |= dict(
+            unlike=beyond['value'],
+            unlike_low=beyond['low'],
+            unlike_high=beyond['high'],
+        )
         rows.append(row)
     may_be_missing = ('auroc', 'low', 'high', 'unlike_low', 'unlike_high')
     return pd.DataFrame(rows).astype(dict.fromkeys(may_be_missing, float))
@@ -185,11 +190,23 @@ def plot_ood(
     bins = np.geomspace(first_edge, last_edge, 41)
     for i,(kind,part) in enumerate(distance.groupby(distances.kind, sort=False)):
         counts,_ = np.histogram(part, bins)
-        style = dict(lw=1.6, color=COLOURS[i%len(COLOURS)], label=f'{legend_name(kind)} ({len(part):,})')
+        style = dict(
+            lw=1.6,
+            color=COLOURS[i%len(COLOURS)],
+            label=f'{legend_name(kind)} ({len(part):,})',
+        )
         if kind == OWN_KIND: style |= dict(fill=True, alpha=0.45)
         ax.stairs(counts/len(part), bins, **style)
     ax.axvline(threshold, color=GREY, lw=1.2, ls='--')
-    ax.text(threshold, 0.99, ' threshold', transform=ax.get_xaxis_transform(), va='top', fontsize=8.5, color=GREY)
+    ax.text(
+        threshold,
+        0.99,
+        ' threshold',
+        transform=ax.get_xaxis_transform(),
+        va='top',
+        fontsize=8.5,
+        color=GREY,
+    )
     ax.set_xscale('log')
     ax.xaxis.set_major_formatter('{x:g}')
     ax.xaxis.set_minor_formatter('{x:.2g}')
@@ -212,17 +229,34 @@ def ood_section(
     "Whether images of other kinds are detected as out of distribution, in words, figures and images"
     profile = load_domain(domain)
     threshold = ood_threshold(predictor)
-    distances = ood_distances(activations, predictor, others, profile.out_of_distribution, n, seed)
+    distances = ood_distances(
+        activations,
+        predictor,
+        others,
+        profile.out_of_distribution,
+        n,
+        seed,
+    )
     table = ood_table(distances, threshold)
     how = captions('ood')
     n_own = len(activations)
     alt = f'histograms of distances, {n_own} test images and {len(distances)-n_own} of other kinds'
-    plot = Plot('ood', 'Distance to the training images', plot_ood(distances, threshold), how['distances'], alt)
+    plot = Plot(
+        'ood',
+        'Distance to the training images',
+        plot_ood(distances, threshold),
+        how['distances'],
+        alt,
+    )
     grid = Grid('By kind', _shown_table(table), how['kinds'])
     cards = _farthest_cards(activations, threshold, n_images)
     gallery = Gallery('The farthest of these images', cards, how['farthest'])
     text = f'{_summary(table)} {profile.not_measured}'
-    data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
+    data = dict(
+        threshold=threshold,
+        fitted=predictor.config.get('ood'),
+        kinds=records(table),
+    )
     return Section('ood', 'Out of distribution', text, [plot, grid, gallery], data)
 
 # %% ../../nbs/api/48_evaluate.ood.ipynb #3f2ab056
@@ -233,7 +267,8 @@ def _summary(table):
     least = others.loc[others.unlike.idxmin()]
     detected = f'{least.unlike:.0%} ({least.kind}) to {others.unlike.max():.0%} are'
     if least.unlike == 1: detected = 'all are'
-    if least.unlike < 0.5: detected += f'; most images of {least.kind} would be predicted without a warning'
+    if least.unlike < 0.5:
+        detected += f'; most images of {least.kind} would be predicted without a warning'
     lowest = others.loc[others.auroc.idxmin()]
     entry = dict(value=lowest.auroc, low=lowest.low, high=lowest.high)
     lowest_text = f'The lowest AUROC is that of {lowest.kind}, {interval_text(entry, 3)}.'

@@ -29,7 +29,14 @@ def to_lab(
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #2882544e
 # Class of skin tone: the angle in degrees above which it begins
-TONES = {'dark': -90, 'brown': -30, 'tan': 10, 'intermediate': 28, 'light': 41, 'very light': 55}
+TONES = {
+    'dark': -90,
+    'brown': -30,
+    'tan': 10,
+    'intermediate': 28,
+    'light': 41,
+    'very light': 55,
+}
 
 def typology_angle(
     lab:np.ndarray, # ... x 3: L*, a*, b*
@@ -101,8 +108,14 @@ def image_properties(
         'contrast': float(lightness.std()),
     }
 
-# %% ../../nbs/api/46_evaluate.properties.ipynb #ff2b99da
-UNKNOWN_PROPERTIES = dict(ita=np.nan, estimated_skin_tone=None, sharpness=np.nan, brightness=np.nan, contrast=np.nan)
+# %% ../../nbs/api/46_evaluate.properties.ipynb #8ee10fdc
+UNKNOWN_PROPERTIES = dict(
+    ita=np.nan,
+    estimated_skin_tone=None,
+    sharpness=np.nan,
+    brightness=np.nan,
+    contrast=np.nan,
+)
 
 def measure_images(
     paths:Iterable, # Image files

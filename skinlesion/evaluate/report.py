@@ -32,7 +32,8 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import COMPARED, interval_text, metrics, percent_text, predictive_table, predictive_values, threshold_text
+from .metrics import (COMPARED, interval_text, metrics, percent_text, predictive_table,
+                                         predictive_values, threshold_text)
 from .metrics import compare as compare_models
 from .ood import ood_section
 from .operating import fit_thresholds, operating_section
@@ -51,7 +52,8 @@ def _sample_text(m, domain):
     split = SPLIT_TEXTS.get(m['split'])
     images = plural(m['n'], f'{split} image' if split else 'image')
     units = load_domain(domain).groups
-    if m['groups'] == m['n']: return f'{images}, treated as independent, without ids of {units}'
+    if m['groups'] == m['n']:
+        return f'{images}, treated as independent, without ids of {units}'
     return f'{images} of {plural(m["groups"], "group")} ({units})'
 
 def _entry_text(entry, confidence):
@@ -61,7 +63,7 @@ def _entry_text(entry, confidence):
     if entry['low'] is None: return f'{text} ({entry["reason"]})'
     return text.replace('(', f'({100*confidence:g}% interval ')
 
-# %% ../../nbs/api/49_evaluate.report.ipynb #110006f8
+# %% ../../nbs/api/49_evaluate.report.ipynb #93bbbdf5
 def _two_class_sentences(m, domain):
     scores = m['metrics']
     classes = m['classes']
@@ -82,15 +84,17 @@ def _two_class_sentences(m, domain):
     sensitivity = scores['sensitivity']
     specificity = scores['specificity']
     precision = scores['precision']
-    if sensitivity['value'] is not None: rates.append(f'detects {percent_text(sensitivity)} of the {positive} images')
-    if specificity['value'] is not None: rates.append(f'correctly rules out {percent_text(specificity)} of the {negative} ones')
+    if sensitivity['value'] is not None:
+        rates.append(f'detects {percent_text(sensitivity)} of the {positive} images')
+    if specificity['value'] is not None:
+        rates.append(f'correctly rules out {percent_text(specificity)} of the {negative} ones')
     yield f'Predicting the more probable class, it {" and ".join(rates)}.'
     if precision['value'] is not None:
         correct = f'Of its {positive} predictions, {percent_text(precision)} are correct here'
         prevalence = f'where {n_positive/m["n"]:.0%} of the images are {positive}'
         yield f'{correct}, {prevalence}; where that is rarer, more of them will be false positives.'
 
-# %% ../../nbs/api/49_evaluate.report.ipynb #11ab78b9
+# %% ../../nbs/api/49_evaluate.report.ipynb #ea804516
 def _multiclass_sentences(m, domain):
     scores = m['metrics']
     texts = {name: _entry_text(entry, m['confidence']) for name,entry in scores.items()}
@@ -100,7 +104,8 @@ def _multiclass_sentences(m, domain):
            f'its macro AUROC is {texts["macro_auroc"]}.')
     sensitivity = {}
     for c,by_score in m['per_class'].items():
-        if by_score['sensitivity']['value'] is not None: sensitivity[c] = by_score['sensitivity']
+        if by_score['sensitivity']['value'] is not None:
+            sensitivity[c] = by_score['sensitivity']
     if len(sensitivity) > 1:
         worst = min(sensitivity, key=lambda c: sensitivity[c]['value'])
         best = max(sensitivity, key=lambda c: sensitivity[c]['value'])
@@ -119,8 +124,10 @@ def comparison_text(
     low = auroc['low']
     high = auroc['high']
     images = f'on the same {comparison["n"]:,} images'
-    if difference is None: return f'cannot be compared with {name} by AUROC {images} ({auroc["reason"]})'
-    if low is None: return f'differs from {name} by {difference:+.2f} AUROC {images}, with no interval ({auroc["reason"]})'
+    if difference is None:
+        return f'cannot be compared with {name} by AUROC {images} ({auroc["reason"]})'
+    if low is None:
+        return f'differs from {name} by {difference:+.2f} AUROC {images}, with no interval ({auroc["reason"]})'
     digits = 2 if min(abs(low), abs(high)) >= 0.005 else 3 # an end that is not 0 is not shown as 0
     interval = f'{100*comparison["confidence"]:g}% interval'
     if low <= 0 <= high:
@@ -141,11 +148,12 @@ def summary(
     "What the scores `m` say, in plain words"
     sentences = _multiclass_sentences if m['positive'] is None else _two_class_sentences
     lines = [*sentences(m, domain)]
-    for name,comparison in (comparisons or {}).items(): lines.append(f'It {comparison_text(name, comparison)}.')
+    for name,comparison in (comparisons or {}).items():
+        lines.append(f'It {comparison_text(name, comparison)}.')
     return ' '.join(lines)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #aa4fbc75
-SHOWN_BY_CLASS = ('sensitivity', 'specificity', 'precision', 'npv', 'f1', 'auroc', 'average_precision') # the others are in metrics.json
+SHOWN_BY_CLASS = ('sensitivity', 'specificity', 'precision', 'npv', 'f1', 'auroc', 'average_precision')
 TWO_CLASS_TILES = ('auroc', 'sensitivity', 'specificity', 'precision')
 MULTICLASS_TILES = ('accuracy', 'balanced_accuracy', 'macro_auroc', 'macro_f1')
 
@@ -185,7 +193,8 @@ def _comparison_rows(comparisons):
             rows.append(_comparison_row(model, title, comparison[name]))
         delong = comparison['delong']
         auroc = {k: comparison['auroc'][k] for k in ('this', 'other')}
-        if delong['value'] is not None: rows.append(_comparison_row(model, 'AUROC (DeLong)', delong | auroc))
+        if delong['value'] is not None:
+            rows.append(_comparison_row(model, 'AUROC (DeLong)', delong | auroc))
     return rows
 
 def _comparison_row(model, metric, entry):
@@ -195,7 +204,14 @@ def _comparison_row(model, metric, entry):
 def _page(result, about, title, audit):
     m = result.metrics
     tile_names = TWO_CLASS_TILES if m['positive'] else MULTICLASS_TILES
-    values = dict(title=title, m=m, sections=result.sections, audit=audit, notice=NOTICE, interval_text=interval_text)
+    values = dict(
+        title=title,
+        m=m,
+        sections=result.sections,
+        audit=audit,
+        notice=NOTICE,
+        interval_text=interval_text,
+    )
     values['text'] = summary(m, result.comparisons, result.domain)
     values['tiles'] = [(METRICS[name][0], m['metrics'][name]) for name in tile_names]
     values['rows'] = _score_rows(m)
@@ -243,18 +259,25 @@ class Report:
         if m['positive']: classes = f'positive: {m["positive"]}'
         lines = [f'{_sample_text(m, self.domain)}; {classes}']
         width = max(len(title) for title,*_ in METRICS.values())
-        for name,entry in _shown_scores(m).items(): lines.append(f'  {METRICS[name][0]:<{width}} {_three_digits(entry)}')
-        for name,comparison in self.comparisons.items(): lines.append(f'It {comparison_text(name, comparison)}.')
+        for name,entry in _shown_scores(m).items():
+            lines.append(f'  {METRICS[name][0]:<{width}} {_three_digits(entry)}')
+        for name,comparison in self.comparisons.items():
+            lines.append(f'It {comparison_text(name, comparison)}.')
         if self.path: lines.append(f'  page: {self.path}')
         return '\n'.join([*lines, NOTICE])
     __repr__ = __str__
 
     def _repr_markdown_(self):
         m = self.metrics
-        lines = [f'| {_sample_text(m, self.domain)} | value ({100*m["confidence"]:g}% interval) |', '|:--|:--|']
-        for name,entry in _shown_scores(m).items(): lines.append(f'| {METRICS[name][0]} | {_three_digits(entry)} |')
+        lines = [
+            f'| {_sample_text(m, self.domain)} | value ({100*m["confidence"]:g}% interval) |',
+            '|:--|:--|',
+        ]
+        for name,entry in _shown_scores(m).items():
+            lines.append(f'| {METRICS[name][0]} | {_three_digits(entry)} |')
         lines.append('')
-        for name,comparison in self.comparisons.items(): lines.append(f'It {comparison_text(name, comparison)}.\n')
+        for name,comparison in self.comparisons.items():
+            lines.append(f'It {comparison_text(name, comparison)}.\n')
         for title,text in self.findings().items(): lines.append(f'- {title}: {text}')
         return '\n'.join([*lines, '', f'*{NOTICE}*'])
 
@@ -292,12 +315,17 @@ def _probability_sections(preds, m, choices, calibration, activations, domain, r
     yield curves_section(preds, m)
     yield prevalence_section(preds, chosen, **bootstrap)
     yield calibration_section(preds, calibration, **bootstrap, before=before)
-    yield operating_section(preds, choices, **bootstrap, equally_common=bool(calibration.get('equally_common')))
+    yield operating_section(
+        preds,
+        choices,
+        **bootstrap,
+        equally_common=bool(calibration.get('equally_common')),
+    )
     yield sets_section(preds, chosen.get('conformal'), **bootstrap)
     yield referral_section(preds, chosen.get('refer'), **bootstrap)
     yield subgroups_section(frame_of(preds), properties=properties, **bootstrap, domain=domain)
 
-# %% ../../nbs/api/49_evaluate.report.ipynb #9fb5d52e
+# %% ../../nbs/api/49_evaluate.report.ipynb #bd10b144
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
 
 def predictions_at(
@@ -326,11 +354,19 @@ def prevalence_section(
     name,title = 'prevalence','Predictive values at other prevalences'
     positive = preds.focus_class
     if positive is None:
-        return Section(name, title, missing='With more than two classes it takes the name of one: positive=CLASS, or --positive CLASS.')
+        return Section(
+            name,
+            title,
+            missing='With more than two classes it takes the name of one: positive=CLASS, or --positive CLASS.',
+        )
     points = predictive_values(preds, PREVALENCES, positive, resamples=resamples, seed=seed)
     rarest = points[0]['ppv']
     if rarest['value'] is None and points[0]['npv']['value'] is None:
-        return Section(name, title, missing=f'They rest on sensitivity and specificity, and here is {rarest["reason"]}.')
+        return Section(
+            name,
+            title,
+            missing=f'They rest on sensitivity and specificity, and here is {rarest["reason"]}.',
+        )
     prevalence = (preds.table.label == positive).mean()
     text = f'{prevalence:.0%} of these images are {positive}.'
     if rarest['low'] is not None:
@@ -343,14 +379,19 @@ def prevalence_section(
         threshold = point['threshold']
         if threshold is None or point['positive'] != positive: continue
         at_threshold = predictions_at(preds, positive, threshold)
-        at_threshold = predictive_values(at_threshold, PREVALENCES, resamples=resamples, seed=seed)
+        at_threshold = predictive_values(
+            at_threshold,
+            PREVALENCES,
+            resamples=resamples,
+            seed=seed,
+        )
         how = f'{how}; {positive} is predicted from {threshold_text(threshold)} on.'
         parts.append(Grid(f'By prevalence, at the threshold chosen for {chosen_for}', predictive_table(at_threshold), how))
         data |= dict(threshold=threshold, points_at_threshold=at_threshold)
         break
     return Section(name, title, text, parts, data)
 
-# %% ../../nbs/api/49_evaluate.report.ipynb #50beda46
+# %% ../../nbs/api/49_evaluate.report.ipynb #e9c24a03
 MAX_MEASURED = 20_000 # images; of more, no properties are measured
 
 def _measured_properties(preds, domain):
@@ -375,7 +416,11 @@ def _image_sections(preds, predictor, activations, audit, domain, resamples):
         for name,title in NEEDS_MODEL.items(): yield Section(name, title, missing=why)
         return
     yield robustness_section(preds, predictor, resamples=resamples)
-    yield attention_section(activations, audited_shortcut(audit) or predictor.config.get('shortcut'), domain)
+    yield attention_section(
+        activations,
+        audited_shortcut(audit) or predictor.config.get('shortcut'),
+        domain,
+    )
     yield ood_section(activations, predictor, domain=domain)
 
 def audited_shortcut(audit):
@@ -391,7 +436,7 @@ def audited_shortcut(audit):
 def report(
     preds, # Predictions; every row is evaluated, so pass the test split alone
     out=None, # Folder to write; nothing is written if `None`
-    positive:str|None=None, # Positive class of two, that of `preds` if `None`; of more, the one for predictive values and thresholds
+    positive:str|None=None, # Positive class of two (that of `preds` if `None`), or of more the one for thresholds
     valid=None, # Predictions of validation images by the same model, to choose thresholds on
     choices:dict|None=None, # From `fit_thresholds`, instead of `valid`; a bundle's `config.json` has them
     calibration:dict|None=None, # Of the bundle's `config.json`: what the temperature is and rests on
@@ -415,8 +460,10 @@ def report(
     domain,is_assumed = _choose_domain(domain, preds, predictor)
     m = metrics(preds, resamples=resamples, seed=seed)
     comparisons = {}
-    for name,other in (compare or {}).items(): comparisons[name] = compare_models(preds, other, None, resamples, seed)
-    if choices is None and valid is not None: choices = fit_thresholds(valid, preds.focus_class)
+    for name,other in (compare or {}).items():
+        comparisons[name] = compare_models(preds, other, None, resamples, seed)
+    if choices is None and valid is not None:
+        choices = fit_thresholds(valid, preds.focus_class)
     activations = collect_activations(preds, predictor, train, train_embeddings) if predictor else None
     sections = [*_probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed)]
     sections += _image_sections(preds, predictor, activations, audit, domain, resamples)
@@ -429,9 +476,18 @@ def report(
     result = Report(m, sections, path, comparisons, domain)
     if out is not None:
         shows = load_domain(domain).title
-        if is_assumed: shows += ' (assumed from the data; name another domain if that is wrong)'
+        if is_assumed:
+            shows += ' (assumed from the data; name another domain if that is wrong)'
         about = {'Images show': shows} | (about or {})
-        _write(result, preds, Path(os.path.abspath(out)), about, audit, title or 'Evaluation report', pdf)
+        _write(
+            result,
+            preds,
+            Path(os.path.abspath(out)),
+            about,
+            audit,
+            title or 'Evaluation report',
+            pdf,
+        )
     return result
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #767f59f5
@@ -461,20 +517,40 @@ def _write(result, preds, out, about, audit, title, pdf):
         metrics_json = json.dumps(result.metrics, indent=1, allow_nan=False)
         (folder/'metrics.json').write_text(f'{metrics_json}\n', encoding='utf8')
         write_cases(preds, folder/'predictions.csv')
-        if result.comparisons: result.comparison_table().to_csv(folder/'comparison.csv', index=False, float_format='%.9g')
+        if result.comparisons:
+            result.comparison_table().to_csv(
+                folder/'comparison.csv',
+                index=False,
+                float_format='%.9g',
+            )
         (folder/'figures').mkdir()
         for section in result.sections:
-            for plot in section.plots(): (folder/'figures'/f'{plot.name}.svg').write_text(plot.svg, encoding='utf8')
+            for plot in section.plots():
+                (folder/'figures'/f'{plot.name}.svg').write_text(plot.svg, encoding='utf8')
         if audit: write_audit(audit, folder)
         adapt = load_domain(result.domain).adapt
-        (folder/'report.html').write_text(adapt(_page(result, about, title, audit)), encoding='utf8')
+        (folder/'report.html').write_text(
+            adapt(_page(result, about, title, audit)),
+            encoding='utf8',
+        )
         table = checklist(result.metrics, result.sections, about, audit, result.domain)
-        page = template('page').render(title=f'Checklists: {title}', sections=checklist_sections(table), notice=NOTICE)
+        page = template('page').render(
+            title=f'Checklists: {title}',
+            sections=checklist_sections(table),
+            notice=NOTICE,
+        )
         (folder/'checklist.html').write_text(adapt(page), encoding='utf8')
         if pdf: print_pdf(folder/'report.html', folder/'report.pdf')
 
-# %% ../../nbs/api/49_evaluate.report.ipynb #40005058
-BROWSERS = ('chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable', 'chrome', 'microsoft-edge')
+# %% ../../nbs/api/49_evaluate.report.ipynb #0e50e868
+BROWSERS = (
+    'chromium',
+    'chromium-browser',
+    'google-chrome',
+    'google-chrome-stable',
+    'chrome',
+    'microsoft-edge',
+)
 
 def find_browser()->str: # Path of the program
     "The Chromium or Chrome of this machine; an `InputError` says what to do if there is none"
@@ -488,14 +564,26 @@ def print_pdf(
     out, # The PDF file to write
 ):
     "Print `page` as a browser prints it; a `RuntimeError` if that fails"
-    flags = ['--headless', '--disable-gpu', '--no-pdf-header-footer', '--disable-background-networking']
-    if hasattr(os, 'geteuid') and os.geteuid() == 0: flags.append('--no-sandbox') # which Chromium refuses to root
+    flags = [
+        '--headless',
+        '--disable-gpu',
+        '--no-pdf-header-footer',
+        '--disable-background-networking',
+    ]
+    if hasattr(os, 'geteuid') and os.geteuid() == 0:
+        flags.append('--no-sandbox') # which Chromium refuses to root
     out = Path(out).resolve()
     with tempfile.TemporaryDirectory() as profile:
         flags += [f'--user-data-dir={profile}', f'--print-to-pdf={out}']
         address = Path(page).resolve().as_uri()
-        done = subprocess.run([find_browser(), *flags, address], capture_output=True, text=True, timeout=300)
-    if done.returncode or not out.is_file(): raise RuntimeError(f'{out} could not be printed: {done.stderr.strip()[-300:]}')
+        done = subprocess.run(
+            [find_browser(), *flags, address],
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+    if done.returncode or not out.is_file():
+        raise RuntimeError(f'{out} could not be printed: {done.stderr.strip()[-300:]}')
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #443f9d72
 def metrics_schema()->dict:

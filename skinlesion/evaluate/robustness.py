@@ -99,8 +99,10 @@ def corrupt(
     seed=0, # Fixes what is random, for this image
 )->Image.Image: # Of the same mode
     "A corrupted copy of `img`"
-    if name not in CORRUPTIONS: raise InputError(f'no corruption is called {name!r}; use one of {truncated_list(CORRUPTIONS, 9)}')
-    if level not in LEVELS: raise InputError(f'level is {level}, but has to be a whole number from 1 to 5')
+    if name not in CORRUPTIONS:
+        raise InputError(f'no corruption is called {name!r}; use one of {truncated_list(CORRUPTIONS, 9)}')
+    if level not in LEVELS:
+        raise InputError(f'level is {level}, but has to be a whole number from 1 to 5')
     corruption = CORRUPTIONS[name]
     strength = corruption.strengths[level-1]
     return corruption.function(img, strength, np.random.default_rng(seed))
@@ -131,7 +133,13 @@ def _decode(rows, spec):
     "The rows whose image can be read, and their images, no larger than needed"
     readable,images = [],[]
     for i,path in enumerate(rows.path):
-        try: img = open_image(path, spec.channels, side=2*spec.size, value_range=spec.value_range)
+        try:
+            img = open_image(
+                path,
+                spec.channels,
+                side=2*spec.size,
+                value_range=spec.value_range,
+            )
         except InputError: continue
         scale = 2*spec.size/min(img.size)
         smaller = [round(side*scale) for side in img.size]
@@ -150,8 +158,8 @@ def robustness(
     n:int=100, # Images at most
     seed:int=42, # Fixes which images, and what is random in a corruption
     resamples:int=1000, # Bootstrap resamples of the groups, for the intervals of scores
-)->pd.DataFrame: # corruption, level (0: none), strength, images; auroc, balanced_accuracy, _fall of each, changed; each with _low, _high
-    "How the scores of `predictor` fall on corrupted copies of some images of `preds`; `changed` is the proportion of other predictions"
+)->pd.DataFrame: # corruption, level (0: none), strength, images; scores, their _fall, changed, each with _low and _high
+    "How scores fall on corrupted copies of some images; `changed` is the proportion of images with another prediction"
     preds = as_predictions(preds)
     rows,images = _decode(_balanced_sample(preds, n, seed), predictor.spec)
     conditions = [('none', 0), *product(CORRUPTIONS, LEVELS)]
@@ -159,14 +167,19 @@ def robustness(
     read = partial(_corrupted_square, images=images, seed=seed, spec=predictor.spec)
     batches = list(classify_images(jobs, predictor, read, desc='predicting corrupted images'))
     logits = np.concatenate([batch[1] for batch in batches])
-    probs = probabilities(logits, predictor.config['temperature'], predictor.config.get('vector'))
+    probs = probabilities(
+        logits,
+        predictor.config['temperature'],
+        predictor.config.get('vector'),
+    )
     probs = probs.reshape(len(conditions), len(images), len(predictor.classes))
     tables = [predictions_table(rows, p, predictor.classes, preds.positive) for p in probs]
     scores = []
-    for table,condition in zip(tables, conditions): scores.append(_scores(table, tables[0], *condition, resamples))
+    for table,condition in zip(tables, conditions):
+        scores.append(_scores(table, tables[0], *condition, resamples))
     return pd.DataFrame(scores)
 
-# %% ../../nbs/api/48_evaluate.robustness.ipynb #fb04cf48
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #b92666a9
 INTERVAL_COLUMNS = {'': 'value', '_low': 'low', '_high': 'high'} # end of a column's name -> part of an entry
 
 def _corrupted_square(job, images, seed, spec):
@@ -186,7 +199,8 @@ def _scores(preds, unchanged, name, level, resamples):
     row = dict(corruption=name, level=level, strength=np.nan, images=len(preds))
     if level: row['strength'] = CORRUPTIONS[name].strengths[level-1]
     for key,entry in entries.items():
-        for suffix,part in INTERVAL_COLUMNS.items(): row[key+suffix] = np.nan if entry[part] is None else entry[part]
+        for suffix,part in INTERVAL_COLUMNS.items():
+            row[key+suffix] = np.nan if entry[part] is None else entry[part]
     return row
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #918d9e2a
@@ -206,15 +220,34 @@ def plot_robustness(
         high = rows[f'{score}_high']
         ax.fill_between(rows.level, low, high, color=COLOURS[0], alpha=0.18, lw=0)
         ax.plot(rows.level, rows[score], 'o-', ms=4, color=COLOURS[0], label=title)
-        ax.plot(rows.level, rows.changed, 's--', ms=4, color=COLOURS[1], label='changed predictions')
+        ax.plot(
+            rows.level,
+            rows.changed,
+            's--',
+            ms=4,
+            color=COLOURS[1],
+            label='changed predictions',
+        )
         ax.set_title(name, fontsize=10.5, loc='left')
         ax.set(ylim=(-0.03, 1.03), xticks=range(6))
     for ax in fig.axes[3:]: ax.set_xlabel('strength (0: unchanged)', fontsize=9.5)
     for ax in fig.axes[::3]: ax.set_ylabel('score, proportion', fontsize=9.5)
     handles,names = fig.axes[0].get_legend_handles_labels()
-    fig.legend(handles, names, loc='outside lower center', ncols=2, fontsize=9, frameon=False)
+    fig.legend(
+        handles,
+        names,
+        loc='outside lower center',
+        ncols=2,
+        fontsize=9,
+        frameon=False,
+    )
     n_images = scores.images.iloc[0]
-    fig.suptitle(f'{title} on corrupted copies of {n_images} images', fontsize=11, x=0.01, ha='left')
+    fig.suptitle(
+        f'{title} on corrupted copies of {n_images} images',
+        fontsize=11,
+        x=0.01,
+        ha='left',
+    )
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #347305c6
@@ -234,7 +267,14 @@ def robustness_section(
     how = captions('robustness')
     n_images = int(scores.images[0])
     alt = f'{score} by corruption and strength, {n_images} images'
-    plot = Plot('robustness', 'Scores on corrupted images', plot_robustness(scores, score), how['scores'], alt, wide=True)
+    plot = Plot(
+        'robustness',
+        'Scores on corrupted images',
+        plot_robustness(scores, score),
+        how['scores'],
+        alt,
+        wide=True,
+    )
     cards = _example_cards(_balanced_sample(preds, n, seed).path)
     gallery = Gallery('The corruptions', cards, how['examples'])
     grid = Grid('Strengths', _strengths_table(), how['strengths'])
@@ -262,12 +302,13 @@ def _strengths_table():
     rows = []
     for name,corruption in CORRUPTIONS.items():
         row = {'corruption': name}
-        for level,strength in zip(LEVELS, corruption.strengths): row[str(level)] = f'{strength:g}'
+        for level,strength in zip(LEVELS, corruption.strengths):
+            row[str(level)] = f'{strength:g}'
         row['strength is'] = corruption.unit
         rows.append(row)
     return pd.DataFrame(rows)
 
-# %% ../../nbs/api/48_evaluate.robustness.ipynb #eef239de
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #5efabdd8
 def _summary(scores, score):
     unchanged = scores.iloc[0]
     middle = scores[scores.level == 3]
@@ -285,7 +326,8 @@ def _summary(scores, score):
         effect = f'{largest.corruption} lowers it most, by {fall}, each corruption by itself'
     sentences = [f'On a sample of {unchanged.images} images the {title} is {_column_text(unchanged, score)}; at the middle one of five '
                  f'strengths, {effect}.']
-    if len(falls) > 1: sentences.append(f'Beyond chance it also falls under {", ".join(falls.corruption[1:])}.')
+    if len(falls) > 1:
+        sentences.append(f'Beyond chance it also falls under {", ".join(falls.corruption[1:])}.')
     most_changed = middle.loc[middle.changed.idxmax()]
     sentences.append(f'The most predictions, {most_changed.changed:.0%}, are changed by {most_changed.corruption}.')
     strongest = scores[scores.level == 5]

@@ -14,7 +14,7 @@ import pandas as pd
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_reference
 
-# %% ../../nbs/api/09_synth.classifier.ipynb #60accb28
+# %% ../../nbs/api/09_synth.classifier.ipynb #19d203a3
 class ColourClassifier:
     "A logistic regression on the colours of an image, with the parts of a `Predictor`"
     CELLS = 8 # along a side
@@ -27,23 +27,28 @@ class ColourClassifier:
         self.spec = spec
         self.classes = sorted(cases.label.unique())
         self.config = dict(temperature=1.)
-        squares = np.stack([square(path, spec) for path in cases.path])
-        features = self._cell_features(from_square(squares, spec))
-        std = features.mean((2, 3)).std(0)
-        self.scale = std[:,None,None] + 1e-6
+        squares = [square(path, spec) for path in cases.path]
+        x = from_square(np.stack(squares), spec)
+        features = self._cell_features(x)
+        spread = features.mean((2, 3)).std(0)
+        self.scale = spread[:, None, None] + 1e-6
         embeddings = self._embed(features)
-        model = LogisticRegression(max_iter=2000).fit(embeddings, cases.label)
-        self.weights,self.bias = model.coef_,model.intercept_
+        model = LogisticRegression(max_iter=2000)
+        model.fit(embeddings, cases.label)
+        self.weights = model.coef_
+        self.bias = model.intercept_
         if len(self.classes) == 2: # scikit-learn keeps the difference of the logits alone
             halves = np.array([-0.5, 0.5])
-            self.weights = halves[:,None]*self.weights
+            self.weights = halves[:, None]*self.weights
             self.bias = halves*self.bias
         self.reference = embedding_reference(embeddings, cases.label, embeddings)
 
-    def _cell_features(self, x): # images x features x cells x cells
+    def _cell_features(self, x):
+        "Features of the cells of a batch: images x features x cells x cells"
         n_images,n_channels,size,_ = x.shape
         cell_size = size//self.CELLS
-        cells = x.reshape(n_images, n_channels, self.CELLS, cell_size, self.CELLS, cell_size)
+        shape = (n_images, n_channels, self.CELLS, cell_size, self.CELLS, cell_size)
+        cells = x.reshape(shape)
         mean = cells.mean((3, 5))
         std = cells.std((3, 5))
         above = np.maximum(mean, 0)
@@ -51,13 +56,16 @@ class ColourClassifier:
         return np.concatenate([above, below, std, mean**2], 1)
 
     def _embed(self, features):
-        return (features/self.scale).mean((2, 3)).astype(np.float32)
+        scaled = features/self.scale
+        embeddings = scaled.mean((2, 3))
+        return embeddings.astype(np.float32)
 
     def run(self,
         x:np.ndarray, # Batch from `image.prepare`: images x channels x size x size
-    )->tuple: # logits (images x classes), class activation maps (images x classes x 8 x 8), embeddings (images x features)
-        "What a network gives for the batch `x`"
+    )->tuple: # logits (images x classes), maps (images x classes x 8 x 8), embeddings (images x features)
+        "What a network gives for the batch `x`; the maps are class activation maps"
         features = self._cell_features(x)
-        maps = np.einsum('kf,nfhw->nkhw', self.weights, features/self.scale)
+        scaled = features/self.scale
+        maps = np.einsum('kf,nfhw->nkhw', self.weights, scaled)
         logits = maps.mean((2, 3)) + self.bias
         return logits, maps, self._embed(features)

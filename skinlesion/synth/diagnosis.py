@@ -15,8 +15,10 @@ import numpy as np
 from PIL import Image
 
 from ..core import InputError
-from .lesion import BLOOD, bare_lesion, photograph, sign_strengths, streams
-from .paint import Mask, absorb, check_size, distance_to, mix, noise, rgb, smooth_step, to_image
+from .lesion import BLOOD, bare_lesion, photograph, sign_strengths
+from skinlesion.synth.paint import (
+    Mask, absorb, check_size, distance_to, mix, noise, random_angle, rgb, smooth_step, streams, to_image,
+)
 
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #7c058267
 def _discs(rng, place, n, smallest, largest):
@@ -24,133 +26,153 @@ def _discs(rng, place, n, smallest, largest):
     coverage = np.zeros_like(place.depth)
     low = (0, 0, smallest)
     high = (0.85, 2*math.pi, largest)
-    for radius,angle,disc_radius in rng.uniform(low, high, (n, 3)).tolist():
+    positions_and_radii = rng.uniform(low, high, (n, 3))
+    for radius,angle,disc_radius in positions_and_radii.tolist():
         distance = distance_to(place.u, place.v, radius, angle)
-        disc = smooth_step(disc_radius - distance, 0.02)
+        depth = disc_radius - distance
+        disc = smooth_step(depth, 0.02)
         np.maximum(coverage, disc, out=coverage)
-    return coverage*smooth_step(place.depth - 0.02, 0.04)
-
-def _vessels(rng, size):
-    "Coverage by branching vessels, 0..1"
-    mask = Mask(size, scale=4)
-    for _ in range(4):
-        start = rng.uniform(0.25, 0.75, 2)
-        direction = rng.uniform(0, 2*math.pi)
-        _branch(mask, rng, start, direction, 0.009)
-    return mask.array()
+    inside = smooth_step(place.depth - 0.02, 0.04)
+    return coverage*inside
 
 def _branch(mask, rng, start, direction, width):
     "A winding line with two thinner branches, which branch again"
     turns = rng.normal(0, 0.35, 8)
     directions = direction + np.cumsum(turns)
-    steps = np.stack([np.cos(directions), np.sin(directions)], 1)
-    line = start + np.cumsum(steps*0.03, 0)
+    x_and_y = [np.cos(directions), np.sin(directions)]
+    steps = 0.03*np.stack(x_and_y, 1)
+    line = start + np.cumsum(steps, 0)
     mask.line([start, *line], width)
     if width < 0.004: return
     for point,turn in ((3, -0.8), (7, 0.7)):
-        _branch(mask, rng, line[point], directions[point] + turn, width*0.65)
+        branch_start = line[point]
+        branch_direction = directions[point] + turn
+        _branch(mask, rng, branch_start, branch_direction, width*0.65)
 
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #6f356e1c
 _KERATIN = rgb(0.1, 0.32, 0.85) # absorbs blue most: yellow
+_SCALE_WHITE = rgb(0.95, 0.90, 0.84)
+_PEARL = rgb(0.95, 0.86, 0.86)
+_BLUE_GREY = rgb(0.33, 0.35, 0.45)
+_VESSEL_RED = rgb(0.68, 0.16, 0.2)
+_MILIUM_YELLOW = rgb(0.93, 0.87, 0.72)
+_OPENING_BROWN = rgb(0.22, 0.13, 0.08)
+_SCAR_WHITE = rgb(0.92, 0.79, 0.75)
+_LACUNA_RED = rgb(0.62, 0.06, 0.16)
+_LACUNA_PURPLE = rgb(0.30, 0.08, 0.28)
 
-def _akiec(rng, img, place, strength):
-    "Pink patches and white scales"
+def scaly_patches(rng, img, place, strength):
+    "Pink patches under white scales"
     size = img.shape[-1]
-    patches = np.clip(0.7 + 0.5*noise(rng, 9, size), 0.1, 1.6)
+    patches = 0.7 + 0.5*noise(rng, 9, size)
+    patches = np.clip(patches, 0.1, 1.6)
     inside = smooth_step(place.depth + 0.1, 0.25)
-    img = absorb(img, 0.75*strength*inside*patches, BLOOD)
-    roughness = noise(rng, 60, size) + 0.7*noise(rng, 12, size)
-    scales = smooth_step(roughness - 1.1, 0.4)
-    scales = scales*smooth_step(place.depth, 0.1)
-    return mix(img, 0.7*strength*scales, rgb(0.95, 0.90, 0.84))
+    redness = 0.75*strength*inside
+    redness = redness*patches
+    img = absorb(img, redness, BLOOD)
 
-def _bcc(rng, img, place, strength):
+    roughness = noise(rng, 60, size)
+    roughness = roughness + 0.7*noise(rng, 12, size)
+    scales = smooth_step(roughness - 1.1, 0.4)
+    inside = smooth_step(place.depth, 0.1)
+    scales = scales*inside
+    return mix(img, 0.7*strength*scales, _SCALE_WHITE)
+
+def nests_and_vessels(rng, img, place, strength):
     "A pearly ground with blue-grey nests and branching vessels"
     inside = smooth_step(place.depth, 0.08)
     img = absorb(img, 0.35*strength*inside, BLOOD)
-    img = mix(img, 0.25*strength*inside, rgb(0.95, 0.86, 0.86))
+    img = mix(img, 0.25*strength*inside, _PEARL)
     nests = _discs(rng, place, 9, 0.08, 0.2)
-    img = mix(img, 0.75*strength*nests, rgb(0.33, 0.35, 0.45))
-    vessels = _vessels(rng, img.shape[-1])
-    inside = smooth_step(place.depth + 0.15, 0.1)
-    return mix(img, 0.8*strength*vessels*inside, rgb(0.68, 0.16, 0.2))
+    img = mix(img, 0.75*strength*nests, _BLUE_GREY)
 
-def _bkl(rng, img, place, strength):
+    size = img.shape[-1]
+    vessels = Mask(size, scale=4)
+    for _ in range(4):
+        start = rng.uniform(0.25, 0.75, 2)
+        direction = random_angle(rng)
+        _branch(vessels, rng, start, direction, 0.009)
+    inside = smooth_step(place.depth + 0.15, 0.1)
+    coverage = 0.8*strength*vessels.array()
+    return mix(img, coverage*inside, _VESSEL_RED)
+
+def keratin_and_dots(rng, img, place, strength):
     "Yellow keratin with a sharp edge, milia and comedo-like openings"
     inside = smooth_step(place.depth - 0.02, 0.025)
     img = absorb(img, 0.75*strength*inside, _KERATIN)
     milia = _discs(rng, place, 22, 0.03, 0.06)
-    img = mix(img, 0.8*strength*milia, rgb(0.93, 0.87, 0.72))
+    img = mix(img, 0.8*strength*milia, _MILIUM_YELLOW)
     openings = _discs(rng, place, 22, 0.03, 0.07)
-    return mix(img, 0.75*strength*openings, rgb(0.22, 0.13, 0.08))
+    return mix(img, 0.75*strength*openings, _OPENING_BROWN)
 
-def _df(rng, img, place, strength):
+def pale_centre(rng, img, place, strength):
     "A pale centre"
     x,y = rng.uniform(-0.12, 0.12, 2)
+    u = place.u - x
+    v = place.v - y
     radius = rng.uniform(0.35, 0.55)
-    distance = np.hypot(place.u-x, place.v-y)
-    uneven = 0.08*noise(rng, 16, img.shape[-1])
-    pale = smooth_step(radius - distance + uneven, 0.2)
+    distance = np.hypot(u, v)
+    size = img.shape[-1]
+    uneven = 0.08*noise(rng, 16, size)
+    depth = radius - distance + uneven
+    pale = smooth_step(depth, 0.2)
     inside = smooth_step(place.depth, 0.3)
     img = absorb(img, 0.3*strength*inside, BLOOD)
-    return mix(img, 0.7*strength*pale, rgb(0.92, 0.79, 0.75))
+    return mix(img, 0.7*strength*pale, _SCAR_WHITE)
 
-def _vasc(rng, img, place, strength):
+def lacunae(rng, img, place, strength):
     "Red and purple lacunae"
     inside = smooth_step(place.depth, 0.06)
     img = absorb(img, 0.9*strength*inside, BLOOD)
     red = _discs(rng, place, 16, 0.15, 0.32)
-    img = mix(img, 0.9*strength*red, rgb(0.62, 0.06, 0.16))
+    img = mix(img, 0.9*strength*red, _LACUNA_RED)
     purple = _discs(rng, place, 6, 0.12, 0.28)
-    return mix(img, 0.75*strength*purple, rgb(0.30, 0.08, 0.28))
-
-def _no_feature(rng, img, place, strength): return img
+    return mix(img, 0.75*strength*purple, _LACUNA_PURPLE)
 
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #8303c62c
 class Diagnosis(NamedTuple):
     "How the lesions of a diagnosis differ from a nevus"
-    add_feature:object # Function of `rng, img, place, strength` that returns the image with its feature
+    add_feature:object # Function of `rng, img, place, strength` that returns `img` with its feature, or `None`
     pigment:float # Proportion of the pigment that is left at full strength, 0..1
     strong_signs:float # Probability of strong ABCD signs, 0..1
 
 DIAGNOSES = {
-    'akiec': Diagnosis(_akiec, 0.4, 0.5),
-    'bcc': Diagnosis(_bcc, 0.45, 0.5),
-    'bkl': Diagnosis(_bkl, 0.9, 0),
-    'df': Diagnosis(_df, 0.6, 0),
-    'mel': Diagnosis(_no_feature, 1, 1),
-    'nv': Diagnosis(_no_feature, 1, 0),
-    'vasc': Diagnosis(_vasc, 0.2, 0),
+    'akiec': Diagnosis(scaly_patches, 0.4, 0.5),
+    'bcc': Diagnosis(nests_and_vessels, 0.45, 0.5),
+    'bkl': Diagnosis(keratin_and_dots, 0.9, 0),
+    'df': Diagnosis(pale_centre, 0.6, 0),
+    'mel': Diagnosis(None, 1, 1),
+    'nv': Diagnosis(None, 1, 0),
+    'vasc': Diagnosis(lacunae, 0.2, 0),
 }
-
-def _bare_diagnosis(dx, size, rng):
-    "A lesion with the diagnosis `dx`, before the camera"
-    diagnosis = DIAGNOSES[dx]
-    signs = sign_strengths(rng.random() < diagnosis.strong_signs, rng)
-    strength = rng.beta(2, 1.3)
-    skin,lesion,feature = streams(rng)
-    pigment = 1 - strength*(1-diagnosis.pigment)
-    img,place = bare_lesion(signs, size, skin, lesion, melanin=pigment)
-    img = diagnosis.add_feature(feature, img, place, strength)
-    return np.clip(img, 0, 1)
 
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #f2771ec2
 def _random_view(img, height, rng):
     "The square `img` in the format 4:3, rotated, shifted and enlarged a little"
     width = img.shape[-1]
     margin = width//6
-    angle = math.radians(rng.uniform(-20, 20))
+    sides = (margin, margin)
+    padded = np.pad(img, ((0, 0), sides, sides), mode='reflect')
+    padded = to_image(padded)
+
+    degrees = rng.uniform(-20, 20)
+    angle = math.radians(degrees)
     zoom = rng.uniform(1, 1.25)
     c = math.cos(angle)/zoom
     s = math.sin(angle)/zoom
     shift = rng.uniform(-0.03, 0.03, 2)*width
     centre_x,centre_y = width/2 + margin + shift
-    padding = ((0, 0), (margin, margin), (margin, margin))
-    padded = to_image(np.pad(img, padding, mode='reflect'))
-    left = centre_x - c*width/2 - s*height/2
-    top = centre_y + s*width/2 - c*height/2
+    left = centre_x - c*width/2
+    left = left - s*height/2
+    top = centre_y + s*width/2
+    top = top - c*height/2
     affine = (c, s, left, -s, c, top)
-    return padded.transform((width, height), Image.Transform.AFFINE, affine, Image.Resampling.BICUBIC)
+    return padded.transform(
+        (width, height),
+        Image.Transform.AFFINE,
+        affine,
+        Image.Resampling.BICUBIC,
+    )
 
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #4f5a4bf1
 def draw_diagnosis(
@@ -166,13 +188,31 @@ def draw_diagnosis(
         raise InputError(f'diagnosis is {dx!r}; use one of {valid}')
     rng = np.random.default_rng(rng)
     width = round(size*4/3)
-    top = (width-size)//2
-    padding = ((0, 0), (top, width-size-top), (0, 0)) # to a square, as `photograph` needs it
-    bare = _bare_diagnosis(dx, width, rng)
+
+    # skin and lesion
+    diagnosis = DIAGNOSES[dx]
+    has_strong_signs = rng.random() < diagnosis.strong_signs
+    signs = sign_strengths(has_strong_signs, rng)
+    strength = rng.beta(2, 1.3)
+    skin,lesion,feature = streams(rng)
+    pigment = 1 - strength*(1-diagnosis.pigment)
+    bare,place = bare_lesion(signs, width, skin, lesion, melanin=pigment)
+    if diagnosis.add_feature:
+        bare = diagnosis.add_feature(feature, bare, place, strength)
+    bare = np.clip(bare, 0, 1)
+
+    # images of it
+    missing = width - size # rows of a square, as `photograph` needs it
+    top = missing//2
+    bottom = missing - top
+    padding = ((0, 0), (top, bottom), (0, 0))
     images = []
     for _ in range(n):
-        view = np.asarray(_random_view(bare, size, rng), np.float32)
+        view = _random_view(bare, size, rng)
+        view = np.asarray(view, np.float32)
         view = view.transpose(2, 0, 1)/255
-        photo = photograph(np.pad(view, padding, mode='edge'), rng)
-        images.append(to_image(photo[:, top:top+size]))
+        view = np.pad(view, padding, mode='edge')
+        photo = photograph(view, rng)
+        photo = photo[:, top:top+size]
+        images.append(to_image(photo))
     return images

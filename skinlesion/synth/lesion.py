@@ -16,7 +16,8 @@ from PIL import Image
 
 from ..core import InputError
 from skinlesion.synth.paint import (
-    Mask, absorb, along, bend, check_size, distance_to, grid, layered_noise, mix, noise, rgb, smooth_step, to_image,
+    Mask, absorb, along, bend, check_size, distance_to, grid, layered_noise, mix, noise, random_angle, rgb,
+    smooth_step, streams, to_image,
 )
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #068b6d47
@@ -33,7 +34,8 @@ def sign_strengths(
     shared = 0.45*rng.standard_normal()
     own = 0.8*rng.standard_normal(len(SIGNS))
     z = mean + shared + own
-    strengths = 1/(1 + np.exp(-1.4*z))
+    odds_against = np.exp(-1.4*z)
+    strengths = 1/(1 + odds_against)
     return dict(zip(SIGNS, strengths.tolist()))
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #a6cfada6
@@ -45,31 +47,42 @@ PALE = rgb(0.98, 0.95, 0.93) # skin without either
 def _skin(rng, size):
     "Bare skin, and its mean colour"
     melanin = 1.7*rng.beta(0.9, 2.3)
-    blood = rng.uniform(0.08, 0.72)/(1 + melanin) # dark skin shows less of it
+    blood = rng.uniform(0.08, 0.72)
+    blood = blood/(1 + melanin) # dark skin shows less of it
     absorbed = melanin*MELANIN + blood*BLOOD
     white_balance = rng.uniform(0.96, 1.04, 3)
-    tone = PALE*np.exp(-absorbed)*rgb(*white_balance)
+    tone = PALE*np.exp(-absorbed)
+    tone = tone*rgb(*white_balance)
+
     roughness = rng.uniform(0.3, 1)
     blotch = rng.uniform(0.02, 0.13)
-    relief = layered_noise(rng, size, {80: 0.022, 36: 0.022, 12: 0.012})
+    relief = layered_noise(rng, size, {
+        80: 0.022,
+        36: 0.022,
+        12: 0.012,
+    })
     relief = roughness*relief
-    lines = 0.05*roughness*_network(rng, size, 26)
+    lines = _network(rng, size, meshes=26)
+    lines = 0.05*roughness*lines
     img = tone*(1 + relief - lines)
+
     redness = layered_noise(rng, size, {5: blotch, 22: 0.4*blotch})
     img = absorb(img, redness, BLOOD)
-    img = absorb(img, 0.03*noise(rng, 7, size), MELANIN)
-    return img, tone
+    brownness = 0.03*noise(rng, 7, size)
+    return absorb(img, brownness, MELANIN), tone
 
 def _network(rng, size, meshes):
     "A honeycomb of lines, 0..1: three plane waves at 120 degrees, bent by noise; `meshes` a side"
     x,y = grid(size)
-    x,y = bend(rng, x, y, {9: 0.9/meshes, 30: 0.25/meshes})
+    bends = {9: 0.9/meshes, 30: 0.25/meshes}
+    x,y = bend(rng, x, y, bends)
     turn = rng.uniform(0, math.pi)
     frequency = meshes*math.pi
     waves = 0
     for angle in (0, 2*math.pi/3, 4*math.pi/3):
         position = along(x, y, turn+angle)
-        waves = waves + np.cos(frequency*position)
+        wave = np.cos(frequency*position)
+        waves = waves + wave
     return smooth_step(-0.35 - waves, 0.5)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #751835ac
@@ -80,32 +93,42 @@ def _outline(rng, signs):
     axis = rng.uniform(0, np.pi)
     elongation = rng.uniform(0, 0.16)
     lobe,bay = rng.uniform(-np.pi, np.pi, 2)
-    ellipse = elongation*np.cos(2*(_ANGLES-axis))
-    lobe_and_bay = 1.1*_bump(lobe, 4.) - 0.45*_bump(lobe + 2 + bay/3, 5.)
-    r = 1 + ellipse + signs['asymmetry']*lobe_and_bay
+    from_axis = _ANGLES - axis
+    ellipse = elongation*np.cos(2*from_axis)
+    bay_angle = lobe + 2 + bay/3
+    lobe = 1.1*_bump(lobe, 4.)
+    bay = 0.45*_bump(bay_angle, 5.)
+    asymmetry = signs['asymmetry']*(lobe - bay)
+    r = 1 + ellipse + asymmetry
 
     order = np.arange(3, 15)[:, None] # of the Fourier harmonics
     phase = rng.uniform(0, 2*np.pi, order.shape)
     waves = np.cos(order*_ANGLES + phase)
-    waves = waves*rng.normal(size=order.shape)/order**0.9
+    amplitude = rng.normal(size=order.shape)
+    waves = waves*amplitude/order**0.9
     irregularity = 0.01 + 0.26*signs['border']
     r = r*(1 + irregularity*waves.sum(0))
     r = np.maximum(r, 0.25)
-    mean_square = (r[:-1]**2).mean() # the last angle is the first one again
+    inner = r[:-1] # the last angle is the first one again
+    mean_square = (inner**2).mean()
     r = r/np.sqrt(mean_square)
-    return r.astype(np.float32), _centroid(r[:-1], _ANGLES[:-1])
+    centroid = _centroid(r[:-1], _ANGLES[:-1])
+    return r.astype(np.float32), centroid
 
 def _bump(angle, sharpness):
     "A smooth bump of height 1 around `angle`"
-    return np.exp(sharpness*(np.cos(_ANGLES-angle) - 1))
+    nearness = np.cos(_ANGLES-angle)
+    return np.exp(sharpness*(nearness - 1))
 
 def _centroid(r, angles):
     "Centroid (x, y) of the region within the radius `r` by `angles`"
     area = (r**2/2).sum()
     moment = r**3/3
-    x = (moment*np.cos(angles)).sum()
-    y = (moment*np.sin(angles)).sum()
-    return float(x/area), float(y/area)
+    moment_x = (moment*np.cos(angles)).sum()
+    moment_y = (moment*np.sin(angles)).sum()
+    x = float(moment_x/area)
+    y = float(moment_y/area)
+    return x, y
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #900a77b0
 class LesionCoordinates(NamedTuple):
@@ -119,15 +142,20 @@ def _place_lesion(rng, size, signs):
     x,y = grid(size)
     radius = rng.uniform(0.34, 0.62)
     centre_x,centre_y = rng.uniform(-0.13, 0.13, 2).tolist()
-    r,(shift_x,shift_y) = _outline(rng, signs)
-    u = (x-centre_x)/radius + shift_x
-    v = (y-centre_y)/radius + shift_y
+    r,centroid = _outline(rng, signs)
+    shift_x,shift_y = centroid
+    u = (x-centre_x)/radius
+    v = (y-centre_y)/radius
+    u = u + shift_x
+    v = v + shift_y
     u,v = bend(rng, u, v, {7: 0.05, 20: 0.02})
     angles = np.arctan2(v, u)
-    rim = np.interp(angles, _ANGLES, r).astype(np.float32)
+    rim = np.interp(angles, _ANGLES, r)
+    rim = rim.astype(np.float32)
     depth = 1 - np.hypot(u, v)/rim
     raggedness = 0.02 + 0.15*signs['border']
-    depth = depth + raggedness*layered_noise(rng, size, {15: 0.6, 34: 0.5})
+    relief = layered_noise(rng, size, {15: 0.6, 34: 0.5})
+    depth = depth + raggedness*relief
     return LesionCoordinates(depth, u-shift_x, v-shift_y)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #59884989
@@ -139,10 +167,12 @@ def _pigment(rng, size, signs, place):
     amount = rng.uniform(0.6, 1.5)
     profile = rng.uniform(-0.1, 0.8)
     softness = rng.uniform(0.05, 0.17) # of the rim
-    angle = rng.uniform(0, 2*math.pi)
+    angle = random_angle(rng)
     dark_side = along(place.u, place.v, angle)
-    density = 0.7 + profile*np.clip(place.depth, 0, 1)
-    density = density + 0.8*signs['asymmetry']*dark_side
+    depth = np.clip(place.depth, 0, 1)
+    density = 0.7 + profile*depth
+    asymmetry = 0.8*signs['asymmetry']
+    density = density + asymmetry*dark_side
 
     patchiness = rng.uniform(0.08, 0.22)
     patches = layered_noise(rng, size, {8: 0.8, 16: 0.6, 40: 0.4})
@@ -155,19 +185,18 @@ def _pigment(rng, size, signs, place):
     meshes = rng.uniform(20, 30)
     lines = _network(rng, size, meshes)
     density = density + network*(lines - 0.35)
-    if globules: density = density + globules*_globules(rng, size)
+    if globules:
+        mask = Mask(size)
+        lowest = (0, 0, 0.007) # x, y and radius of a globule
+        highest = (1, 1, 0.018)
+        for x,y,radius in rng.uniform(lowest, highest, (260, 3)):
+            mask.dot(x, y, radius)
+        spots = mask.array(blur=size/200)
+        density = density + globules*spots
 
+    density = np.clip(density, 0.38, None)
     inside = smooth_step(place.depth + softness/3, softness)
-    return amount*np.clip(density, 0.38, None)*inside
-
-def _globules(rng, size):
-    "Round dark spots, 0..1"
-    mask = Mask(size)
-    lowest = (0, 0, 0.007)
-    highest = (1, 1, 0.018)
-    for x,y,radius in rng.uniform(lowest, highest, (260, 3)):
-        mask.dot(x, y, radius)
-    return mask.array(blur=size/200)
+    return amount*density*inside
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #3dd1182a
 _MORE_COLOURS = { # name: colour, opacity
@@ -182,20 +211,27 @@ def _add_colours(rng, img, tone, signs, place):
     size = img.shape[-1]
     ranks = rng.permutation(len(_MORE_COLOURS)).tolist()
     brightness = 0.3 + 0.7*tone.mean()
-    start = rng.uniform(0, 2*math.pi)
+    start = random_angle(rng)
     fine = 0.28*noise(rng, 36, size)
     inside = smooth_step(place.depth - 0.04, 0.1)
     for rank,(colour,opacity) in zip(ranks, _MORE_COLOURS.values()):
-        angle = start + rank*math.pi/2 + rng.uniform(-0.6, 0.6)
+        direction = start + rank*math.pi/2
+        direction += rng.uniform(-0.6, 0.6)
         radius = rng.uniform(0.25, 0.65)
         width = rng.uniform(0.4, 0.75)
-        distance = distance_to(place.u, place.v, radius, angle)/width
-        strength = 3.6*signs['colour'] - 0.75*rank - 0.45
-        strength = min(max(strength, 0), 1)
-        nearness = 0.6 - distance + 0.55*noise(rng, 11, size)
-        mask = smooth_step(nearness + fine, 0.5)*inside
-        mask = np.float32(opacity*strength)*mask
-        img = mix(img, mask, rgb(*colour)*brightness)
+        distance = distance_to(place.u, place.v, radius, direction)
+        strength = 3.6*signs['colour']
+        strength = strength - 0.75*rank - 0.45
+        strength = max(strength, 0)
+        strength = min(strength, 1)
+        unevenness = 0.55*noise(rng, 11, size)
+        nearness = 0.6 - distance/width + unevenness
+        mask = smooth_step(nearness + fine, 0.5)
+        mask = mask*inside
+        opacity = np.float32(opacity*strength)
+        mask = opacity*mask
+        lit_colour = rgb(*colour)*brightness
+        img = mix(img, mask, lit_colour)
     return img
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #938a5397
@@ -204,12 +240,15 @@ _HAIR = rgb(0.20, 0.13, 0.10)
 def _light(rng, size):
     "Uneven light: a slope and a fall-off from a bright spot"
     x,y = grid(size)
-    angle = rng.uniform(0, 2*math.pi)
+    angle = random_angle(rng)
     slope = rng.uniform(0, 0.10)
     falloff = rng.uniform(0, 0.16)
     bright_x,bright_y = rng.uniform(-0.3, 0.3, 2).tolist()
-    squared_distance = (x-bright_x)**2 + (y-bright_y)**2
-    light = np.float32(1) + slope*along(x, y, angle)
+    dx = x - bright_x
+    dy = y - bright_y
+    squared_distance = dx**2 + dy**2
+    along_slope = along(x, y, angle)
+    light = np.float32(1) + slope*along_slope
     return light - falloff*squared_distance/2
 
 def _hairs(rng, size):
@@ -217,45 +256,32 @@ def _hairs(rng, size):
     mask = Mask(size, scale=4)
     n = int(rng.integers(1, 13))
     if rng.random() >= 0.5: n = 0
-    direction = rng.uniform(0, 2*math.pi)
+    direction = random_angle(rng)
     t = np.linspace(-0.5, 0.5, 25) # along a hair
     for _ in range(n):
-        x,y = rng.uniform(0, 1, 2)
+        start = rng.uniform(0, 1, 2)
         turn = direction + rng.normal(0, 0.6)
-        turn = turn + rng.normal(0, 1.2)*t
-        turn = turn + rng.normal(0, 2)*t**2
-        step = rng.uniform(0.4, 1.5)/len(t)
-        line_x = x + np.cumsum(np.cos(turn))*step
-        line_y = y + np.cumsum(np.sin(turn))*step
-        line = np.stack([line_x, line_y], 1)
+        bow = rng.normal(0, 1.2)*t
+        curl = rng.normal(0, 2)*t**2
+        turn = turn + bow + curl
+        length = rng.uniform(0.4, 1.5)
+        x_and_y = [np.cos(turn), np.sin(turn)]
+        directions = np.stack(x_and_y, 1)
+        step = length/len(t)
+        line = start + np.cumsum(directions, 0)*step
         darkness = int(rng.uniform(120, 240))
         width = rng.uniform(0.004, 0.010)
         mask.line(line, width, fill=darkness)
     return mask.array(), n
 
-def _lens(rng, size):
-    "Transmitted light, 0..1: a dark round rim in a quarter of the images"
-    x,y = grid(size)
-    centre_x,centre_y = rng.uniform(-0.08, 0.08, 2).tolist()
-    radius = rng.uniform(0.98, 1.22)
-    softness = rng.uniform(0.02, 0.07)
-    has_rim = rng.random() < 0.25
-    distance = np.hypot(x-centre_x, y-centre_y)
-    rim = smooth_step(distance - radius, softness)
-    return np.float32(1) - has_rim*rim*0.96
-
 # %% ../../nbs/api/07_synth.lesion.ipynb #9a027496
-def streams(rng):
-    "Independent random generators for the skin, the lesion and the camera"
-    seeds = np.random.default_rng(rng).integers(0, 2**62, 3)
-    return [np.random.default_rng(seed) for seed in seeds]
-
 def bare_lesion(signs, size, skin, lesion, melanin=1.):
     "A lesion on skin and its `LesionCoordinates`; `melanin`, 0..1, is the proportion of its pigment"
     img,tone = _skin(skin, size)
     place = _place_lesion(lesion, size, signs)
     pigment = _pigment(lesion, size, signs, place)
-    img = absorb(img, melanin*pigment, MELANIN)
+    pigment = melanin*pigment
+    img = absorb(img, pigment, MELANIN)
     img = _add_colours(lesion, img, tone, signs, place)
     return img, place
 
@@ -264,10 +290,24 @@ def photograph(img, camera):
     size = img.shape[-1]
     img = img*_light(camera, size)
     coverage,_ = _hairs(camera, size)
-    hair_colour = _HAIR*np.float32(camera.uniform(0.3, 1.4))
-    img = mix(img, coverage, hair_colour)
-    img = img*_lens(camera, size)
-    return img + 0.008*noise(camera, 128, size)
+    hair_brightness = np.float32(camera.uniform(0.3, 1.4))
+    img = mix(img, coverage, _HAIR*hair_brightness)
+
+    # the dark round rim of a lens, in a quarter of the images
+    x,y = grid(size)
+    centre_x,centre_y = camera.uniform(-0.08, 0.08, 2).tolist()
+    radius = camera.uniform(0.98, 1.22)
+    softness = camera.uniform(0.02, 0.07)
+    has_rim = camera.random() < 0.25
+    dx = x - centre_x
+    dy = y - centre_y
+    distance = np.hypot(dx, dy)
+    rim = smooth_step(distance - radius, softness)
+    light = np.float32(1) - has_rim*rim*0.96
+    img = img*light
+
+    sensor_noise = 0.008*noise(camera, 128, size)
+    return img + sensor_noise
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #2d25645a
 def draw_signs(
@@ -303,9 +343,11 @@ def labels_and_splits(n, seed):
     "Class and split of each of the first `n` images"
     if seed < 0: raise InputError(f'seed is {seed}; use 0 or a positive whole number')
     result = []
-    for block in range(math.ceil(n/20)):
+    block = 0
+    while len(result) < n:
         rng = np.random.default_rng((seed, block, 20))
         for k in rng.permutation(20): result.append(_BLOCK[k])
+        block += 1
     return result[:n]
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #0466080b

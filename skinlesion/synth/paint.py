@@ -17,15 +17,28 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from ..core import InputError
 
+# %% ../../nbs/api/06_synth.paint.ipynb #fbef12f3
+def streams(rng):
+    "Three independent random generators: a part of an image that has its own leaves the others as they are"
+    rng = np.random.default_rng(rng)
+    seeds = rng.integers(0, 2**62, 3)
+    return [np.random.default_rng(seed) for seed in seeds]
+
+def random_angle(rng):
+    "A direction in radians, any with the same probability"
+    return rng.uniform(0, 2*math.pi)
+
 # %% ../../nbs/api/06_synth.paint.ipynb #e91b93f9
 def rgb(*values):
     "A colour that broadcasts over the pixels of an image, 3 x 1 x 1"
-    return np.array(values, np.float32).reshape(3, 1, 1)
+    colour = np.array(values, np.float32)
+    return colour.reshape(3, 1, 1)
 
 @lru_cache(8)
 def grid(size):
     "Coordinates x and y of the pixel centres, each `size` x `size`, from -1 to 1"
-    centres = (np.arange(size, dtype=np.float32) + 0.5)*2/size - 1
+    numbers = np.arange(size, dtype=np.float32)
+    centres = (numbers + 0.5)*2/size - 1
     return np.meshgrid(centres, centres)
 
 def along(x, y, angle):
@@ -40,44 +53,53 @@ def distance_to(x, y, radius, angle):
 
 def smooth_step(x, width):
     "0 where `x` is far below 0, 1 where it is far above, with a soft step of about `width`"
-    return 0.5 + 0.5*np.tanh(x/width)
+    step = np.tanh(x/width) # -1..1
+    return 0.5 + 0.5*step
 
 # %% ../../nbs/api/06_synth.paint.ipynb #39f4404c
 def noise(rng, cells, size):
     "A smooth random field, `size` x `size`, with about `cells` bumps a side; `size` does not change its form"
-    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
-    fine = Image.fromarray(coarse).resize((size, size), Image.Resampling.BICUBIC)
+    shape = (cells, cells)
+    coarse = rng.standard_normal(shape, dtype=np.float32)
+    coarse = Image.fromarray(coarse)
+    fine = coarse.resize((size, size), Image.Resampling.BICUBIC)
     return np.asarray(fine)
 
 def layered_noise(rng, size, weights):
     "Sum of fields of noise; `weights` maps the cells of each to its weight"
-    field = 0
+    total = 0
     for cells,weight in weights.items():
-        field = field + weight*noise(rng, cells, size)
-    return field
+        field = noise(rng, cells, size)
+        total = total + weight*field
+    return total
 
 def bend(rng, x, y, weights):
     "The coordinates `x` and `y`, each shifted by noise of its own; `weights` as for `layered_noise`"
+    size = len(x)
     bent = []
     for coordinate in (x, y):
         for cells,weight in weights.items():
-            coordinate = coordinate + weight*noise(rng, cells, len(x))
+            field = noise(rng, cells, size)
+            coordinate = coordinate + weight*field
         bent.append(coordinate)
     return bent
 
 # %% ../../nbs/api/06_synth.paint.ipynb #128cf345
 def mix(img, mask, colour):
     "Blend `img` towards `colour` where `mask` is 1"
-    return img + mask*(colour - img)
+    difference = colour - img
+    return img + mask*difference
 
 def absorb(img, amount, absorber):
     "The light of `img` that passes `amount` of `absorber`, a colour: how much of red, green and blue it absorbs"
-    return img*np.exp(-amount*absorber)
+    transmitted = np.exp(-amount*absorber)
+    return img*transmitted
 
 def to_image(img):
     "The 8-bit RGB image of an array, 3 x height x width, in 0..1"
-    levels = (np.clip(img, 0, 1)*255).round()
-    pixels = levels.astype(np.uint8).transpose(1, 2, 0)
+    levels = np.clip(img, 0, 1)*255
+    levels = levels.round().astype(np.uint8)
+    pixels = levels.transpose(1, 2, 0)
     return Image.fromarray(pixels.copy())
 
 def check_size(size):
@@ -98,19 +120,23 @@ class Mask:
         x = x*self.side
         y = y*self.side
         r = r*self.side
-        self.draw.ellipse((x-r, y-r, x+r, y+r), fill=fill)
+        box = (x-r, y-r, x+r, y+r)
+        self.draw.ellipse(box, fill=fill)
 
     def line(self, points, width, fill=255):
         "A line through `points`, an array of x and y"
-        pixels = [tuple(point) for point in np.asarray(points)*self.side]
-        width = max(1, round(width*self.side))
+        points = np.asarray(points)*self.side
+        pixels = [tuple(point) for point in points]
+        width = round(width*self.side)
+        width = max(1, width)
         self.draw.line(pixels, fill=fill, width=width, joint='curve')
 
     def array(self, blur=0):
         "The mask as float32 in 0..1, at the size of the image; `blur` is a standard deviation in pixels"
         img = self.img.reduce(self.scale)
         if blur: img = img.filter(ImageFilter.GaussianBlur(blur))
-        return np.asarray(img, np.float32)/255
+        pixels = np.asarray(img, np.float32)
+        return pixels/255
 
 # %% ../../nbs/api/06_synth.paint.ipynb #6be193e9
 def contact_sheet(
@@ -119,21 +145,27 @@ def contact_sheet(
     titles=(), # Title of each column, if any
 )->bytes: # JPEG
     "One image of all images in `rows`"
+    image_width,image_height = rows[0][0].size
+    width = image_width + 3 # of a cell, with a gap
+    height = image_height + 3
+    n_columns = max(map(len, rows))
     left = 14 + 6*max(map(len, names)) # pixels for the names, 6 a letter
     top = 16 if titles else 0
-    width,height = (side + 3 for side in rows[0][0].size) # of a cell, with a gap
-    sheet_width = left + width*max(map(len, rows))
+    sheet_width = left + width*n_columns
     sheet_height = top + height*len(rows)
     sheet = Image.new('RGB', (sheet_width, sheet_height), 'white')
     draw = ImageDraw.Draw(sheet)
     for column,title in enumerate(titles):
         middle = left + width*(column+0.5)
         draw.text((middle, 2), title, 'black', anchor='ma')
-    for i,(name,row) in enumerate(zip(names, rows)):
-        middle = top + height*(i+0.5)
+    y = top
+    for name,row in zip(names, rows):
+        middle = y + height*0.5
         draw.text((left-6, middle), name, 'black', anchor='rm')
         for column,img in enumerate(row):
-            sheet.paste(img, (left + width*column, top + height*i))
+            x = left + width*column
+            sheet.paste(img, (x, y))
+        y += height
     file = io.BytesIO()
     sheet.save(file, 'JPEG', quality=85)
     return file.getvalue()

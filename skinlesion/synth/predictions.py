@@ -29,11 +29,13 @@ def synthetic_predictions(
     n_classes = len(classes)
     n_images = lesions*per_lesion
     names = np.array(classes)
-    y = np.repeat(rng.integers(0, n_classes, lesions), per_lesion)
-    by_lesion = 0.8*rng.normal(size=(lesions, n_classes)) # the variances of both parts sum to 1
+    lesion_y = rng.integers(0, n_classes, lesions)
+    y = np.repeat(lesion_y, per_lesion)
+    by_lesion = rng.normal(size=(lesions, n_classes))
+    by_lesion = 0.8*np.repeat(by_lesion, per_lesion, 0) # the variances of both parts sum to 1
     by_image = 0.6*rng.normal(size=(n_images, n_classes))
     true_class = np.eye(n_classes)[y]
-    evidence = skill*true_class + np.repeat(by_lesion, per_lesion, 0) + by_image
+    evidence = skill*true_class + by_lesion + by_image
     probs = probabilities(overconfident*skill*evidence)
     metadata = {
         'split': rng.choice(splits, lesions),
@@ -41,12 +43,14 @@ def synthetic_predictions(
         'sex': rng.choice(['female', 'male'], lesions),
         'site': rng.choice(['back', 'face', 'lower extremity'], lesions),
     }
+    lesion_numbers = np.arange(n_images)//per_lesion
     columns = {
         'path': [f'image{i:06d}.jpg' for i in range(n_images)],
         'label': names[y],
-        'group': [f'lesion{i//per_lesion:05d}' for i in range(n_images)],
+        'group': [f'lesion{i:05d}' for i in lesion_numbers],
     }
     for name,values in metadata.items(): columns[name] = np.repeat(values, per_lesion)
     for k,label in enumerate(classes): columns[prob_column(label)] = probs[:, k]
-    columns['pred'] = names[probs.argmax(1)]
+    pred = probs.argmax(1)
+    columns['pred'] = names[pred]
     return pd.DataFrame(columns)

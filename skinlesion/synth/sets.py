@@ -26,9 +26,10 @@ from .tissue import draw_tissue
 from .xray import XRAY_FINDINGS, draw_xray, to_grey
 
 # %% ../../nbs/api/08_synth.sets.ipynb #77a086f0
-def _folder_set(out, n, size, seed):
+def folder_set(out, n, size, seed):
     "Class folders in `train` and `test`"
-    for i,(label,split) in enumerate(labels_and_splits(n, seed)):
+    cases = labels_and_splits(n, seed)
+    for i,(label,split) in enumerate(cases):
         img = draw_lesion(label == 'malignant', size, (seed, i))
         yield f'{split}/{label}/{i:04d}.jpg', img
 
@@ -50,16 +51,22 @@ def _csv_text(rows):
     writer.writerows(rows)
     return text.getvalue()
 
-def _csv_set(out, n, size, seed):
+def csv_set(out, n, size, seed):
     "Images and a table of cases"
     rows = []
     counts = list(_images_per_case(n))
     lesions = labels_and_splits(len(counts), seed)
-    for i,(n_images,(label,split)) in enumerate(zip(counts, lesions)):
+    for i,(label,split) in enumerate(lesions):
         dx = 'mel' if label == 'malignant' else 'nv'
-        for img in draw_diagnosis(dx, n_images, size, (seed, i)):
+        images = draw_diagnosis(dx, counts[i], size, (seed, i))
+        for img in images:
             path = f'images/{len(rows):04d}.jpg'
-            rows.append(dict(path=path, label=label, group=f'lesion-{i:04d}', split=split))
+            rows.append({
+                'path': path,
+                'label': label,
+                'group': f'lesion-{i:04d}',
+                'split': split,
+            })
             yield path, img
     yield 'cases.csv', _csv_text(rows)
 
@@ -100,20 +107,23 @@ def _ham_counts(n):
     counts = {}
     for dx,diagnosis in _HAM10000.items():
         if dx == 'nv': continue
-        counts[dx] = max(4, round(n*diagnosis.n_images/10015)) # four images are three lesions
+        count = round(n*diagnosis.n_images/10015)
+        counts[dx] = max(count, 4) # four images are three lesions
     counts['nv'] = n - sum(counts.values())
     return counts
 
 def _ham_metadata(rng, dx):
     "Columns that all images of a lesion share"
     diagnosis = _HAM10000[dx]
-    age = 5*round(rng.normal(diagnosis.mean_age, 15)/5)
+    age = rng.normal(diagnosis.mean_age, 15)
+    age = 5*round(age/5)
+    age = float(np.clip(age, 5, 85))
     dx_type = _random_key(rng, diagnosis.dx_types)
     is_age_missing = rng.random() < 0.03
     return {
         'dx': dx,
         'dx_type': dx_type,
-        'age': '' if is_age_missing else float(np.clip(age, 5, 85)),
+        'age': '' if is_age_missing else age,
         'sex': _random_key(rng, _SEXES),
         'localization': _random_key(rng, _SITES),
     }
@@ -121,9 +131,10 @@ def _ham_metadata(rng, dx):
 def _random_key(rng, probabilities):
     "A key of `probabilities`, which maps each to its probability"
     keys = list(probabilities)
-    return str(rng.choice(keys, p=list(probabilities.values())))
+    weights = list(probabilities.values())
+    return str(rng.choice(keys, p=weights))
 
-def _ham10000_set(out, n, size, seed):
+def ham10000_set(out, n, size, seed):
     "Two folders of images and a table with the seven columns of the original"
     rng = np.random.default_rng((seed, 10015))
     lesions = []
@@ -135,11 +146,13 @@ def _ham10000_set(out, n, size, seed):
     for i,(dx,n_images) in enumerate(lesions):
         metadata = _ham_metadata(rng, dx)
         lesion_id = f'HAM_{lesion_ids[i]:07d}'
-        for img in draw_diagnosis(dx, n_images, size, (seed, i)):
+        images = draw_diagnosis(dx, n_images, size, (seed, i))
+        for img in images:
             number = image_ids[len(rows)]
             image_id = f'ISIC_{24306+number:07d}'
             part = 1 if number < n//2 else 2
-            rows.append(dict(lesion_id=lesion_id, image_id=image_id, **metadata))
+            row = dict(lesion_id=lesion_id, image_id=image_id)
+            rows.append(row | metadata)
             yield f'HAM10000_images_part_{part}/{image_id}.jpg', img
     rows.sort(key=lambda row: row['image_id'])
     yield 'HAM10000_metadata.csv', _csv_text(rows)
@@ -162,14 +175,6 @@ def _apportion(n, weights):
     for key in by_remainder[:missing]: counts[key] += 1
     return counts
 
-def _strength_and_votes(rng, label):
-    "A strength, and votes for SSA whose majority is `label`"
-    while True:
-        strength = rng.beta(0.9, 0.9)
-        votes = int(rng.binomial(7, strength))
-        majority = 'SSA' if votes >= 4 else 'HP'
-        if majority == label: return strength, votes
-
 def _letters(i):
     "`i` in letters, at least three: aaa, aab, ..."
     name = ''
@@ -178,7 +183,7 @@ def _letters(i):
         i //= 26
     return name
 
-def _mhist_set(out, n, size, seed):
+def mhist_set(out, n, size, seed):
     "Votes in a table and images in an archive"
     rng = np.random.default_rng((seed, 3152))
     polyps = []
@@ -186,7 +191,11 @@ def _mhist_set(out, n, size, seed):
     rows = []
     for i,k in enumerate(rng.permutation(n)):
         label,split = polyps[k]
-        strength,votes = _strength_and_votes(rng, label)
+        majority = ''
+        while majority != label:
+            strength = rng.beta(0.9, 0.9)
+            votes = int(rng.binomial(7, strength))
+            majority = 'SSA' if votes >= 4 else 'HP'
         name = f'MHIST_{_letters(i)}.png'
         rows.append({
             'Image Name': name,
@@ -227,7 +236,7 @@ def _film_names(label, i, n_films):
     if n_films == 1 and i%2: return [f'IM-{i+1:04d}-0001']
     return [f'{i+1:08d}_{film:03d}' for film in range(n_films)]
 
-def _xray_set(out, n, size, seed):
+def xray_set(out, n, size, seed):
     "Three folders and a table in the folder of the published archive"
     root = 'COVID19_Pneumonia_Normal_Chest_Xray_PA_Dataset'
     patients = []
@@ -237,12 +246,14 @@ def _xray_set(out, n, size, seed):
     formats = {label: cycle(_XRAY_FORMATS) for label in XRAY_FINDINGS}
     rows = []
     for i,(label,n_films) in enumerate(patients):
+        names = _film_names(label, i, n_films)
         films = draw_xray(label, n_films, size, (seed, i))
-        for name,film in zip(_film_names(label, i, n_films), films):
+        for name,film in zip(names, films):
             suffix,mode = next(formats[label])
-            rows.append(dict(filename=name + suffix, finding=label, view='PA'))
+            filename = name + suffix
+            rows.append(dict(filename=filename, finding=label, view='PA'))
             if mode != film.mode: film = to_grey(film).convert(mode)
-            yield f'{root}/{label}/{name}{suffix}', film
+            yield f'{root}/{label}/{filename}', film
     yield f'{root}/metadata.csv', _csv_text(rows)
 
 # %% ../../nbs/api/08_synth.sets.ipynb #8af280b2
@@ -276,11 +287,11 @@ A model trained on them is for trying the software and says nothing about diseas
 
 # %% ../../nbs/api/08_synth.sets.ipynb #c3ee82a7
 SAMPLE_LAYOUTS = { # name: generator of names and contents, from `out, n, size, seed`
-    'folder': _folder_set,
-    'csv': _csv_set,
-    'ham10000': _ham10000_set,
-    'mhist': _mhist_set,
-    'xray': _xray_set,
+    'folder': folder_set,
+    'csv': csv_set,
+    'ham10000': ham10000_set,
+    'mhist': mhist_set,
+    'xray': xray_set,
 }
 _MIN_IMAGES = { # for each class and file format to occur
     'folder': 20,
@@ -299,16 +310,6 @@ def sample(
 )->Path: # `out`
     "Write a synthetic data set to the folder `out`; an `InputError` for a request that cannot be met"
     out = Path(out)
-    _check_sample(out, layout, n, size, seed)
-    with replacing(out) as folder, Progress(n, 'making synthetic images') as bar:
-        for name,content in SAMPLE_LAYOUTS[layout](folder, n, size, seed):
-            _write(folder/name, content)
-            if isinstance(content, Image.Image): bar.update()
-        _write(folder/'README.md', _readme(layout, n, size, seed))
-    return out
-
-def _check_sample(out, layout, n, size, seed):
-    "Raise an `InputError` if one of the arguments of `sample` is wrong"
     if layout not in SAMPLE_LAYOUTS:
         valid = ', '.join(SAMPLE_LAYOUTS)
         raise InputError(f'layout is {layout!r}; use one of {valid}')
@@ -317,15 +318,22 @@ def _check_sample(out, layout, n, size, seed):
         needed = f'a set of layout {layout} with all its classes needs at least {fewest} images'
         raise InputError(f'n is {n}, but {needed}')
     check_size(size)
-    if seed < 0:
-        raise InputError(f'seed is {seed}; use 0 or a positive whole number')
-    if not out.exists(): return
+    if seed < 0: raise InputError(f'seed is {seed}; use 0 or a positive whole number')
     if out.resolve() == Path.cwd():
         raise InputError(f'{out}: is the current folder; name a new folder inside it')
-    if not out.is_dir():
+    if out.exists() and not out.is_dir():
         raise InputError(f'{out}: is a file; name a new folder')
-    if any(out.iterdir()):
+    if out.is_dir() and any(out.iterdir()):
         raise InputError(f'{out}: the folder is not empty; name a new one, or remove it first')
+
+    files = SAMPLE_LAYOUTS[layout]
+    with replacing(out) as folder, Progress(n, 'making synthetic images') as bar:
+        for name,content in files(folder, n, size, seed):
+            _write(folder/name, content)
+            if isinstance(content, Image.Image): bar.update()
+        readme = _readme(layout, n, size, seed)
+        _write(folder/'README.md', readme)
+    return out
 
 def _write(file, content):
     "Write an image or a text"

@@ -21,49 +21,101 @@ _HAEMATOXYLIN = rgb(0.650, 0.704, 0.286)
 _EOSIN = rgb(0.072, 0.990, 0.105)
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #cb1c63f7
-class _Crypt(NamedTuple):
+class Crypt(NamedTuple):
+    "A crypt, cut across. In its methods `strength` is that of the tissue, and `seed` fixes the crypt's form"
     x:float # Centre, -1..1 over the image
     y:float
     radius:float # In the same unit
     boot_angle:float # Direction in which its base is spread, in radians
     lumen:float # Radius of the lumen, as a proportion of the crypt's
 
+    def outlines(self, angle, strength, seed):
+        "Radius of the outline and of the lumen at `angle`, in units of their mean radii"
+        rng = np.random.default_rng(seed)
+        from_boot = 2*(angle - self.boot_angle)
+        nearness = np.cos(from_boot)
+        bump = np.exp(3*(nearness - 1))
+        boot = strength*rng.uniform(0, 0.7)*bump
+        elongation = rng.uniform(0, 0.18)
+        ellipse = 1 + elongation*np.cos(from_boot + 1)
+        n_teeth = int(rng.integers(7, 12))
+        phase = rng.uniform(0, 2*math.pi)
+        depth = 0.05 + 0.4*strength
+        depth = depth*rng.uniform(0.6, 1)
+        teeth_angle = 0.5*n_teeth*angle
+        teeth = np.sin(teeth_angle + phase)
+        saw = depth*np.abs(teeth)
+        outline = ellipse + boot
+        lumen = ellipse + 1.3*boot
+        return outline, lumen*(1.1 - saw)
+
+    def masks(self, u, v, strength, seed):
+        "Masks of the crypt, its lumen and its mucus; `u` and `v` are coordinates in units of its radius"
+        distance = np.hypot(u, v)
+        angle = np.arctan2(v, u)
+        outer,inner = self.outlines(angle, strength, seed)
+        inner = inner*self.lumen
+        thickness = (outer-inner).clip(0.1)
+        from_middle = distance - 0.45*outer - 0.55*inner
+        from_middle = from_middle/(0.22*thickness)
+        n_cells = round(125*self.radius)
+        wave = np.cos(angle*n_cells)
+        cells = smooth_step(wave + 0.2, 0.5)
+        mucus = np.exp(-from_middle**2)
+        mucus = mucus*cells
+        gland = smooth_step(outer-distance, 0.05)
+        lumen = smooth_step(inner-distance, 0.06)
+        return gland, lumen, mucus
+
+    def draw_nuclei(self, mask, strength, seed, rng):
+        "Draw the nuclei along the outline on `mask`"
+        n = round(150*self.radius)
+        angles = np.linspace(0, 2*math.pi, n)
+        angles = angles - math.pi
+        angles = angles + rng.normal(0, 0.06, n)
+        outline,_ = self.outlines(angles, strength, seed)
+        depth = rng.uniform(0.82, 0.97, n)
+        distances = self.radius*(outline*depth)
+        for angle,distance in zip(angles.tolist(), distances.tolist()):
+            x = self.x + distance*math.cos(angle)
+            y = self.y + distance*math.sin(angle)
+            radius = rng.uniform(0.007, 0.011)
+            darkness = int(rng.uniform(150, 255))
+            x = (x + 1)/2
+            y = (y + 1)/2
+            mask.dot(x, y, radius, fill=darkness)
+
+# %% ../../nbs/api/07_synth.tissue.ipynb #a92a5a09
 def _crypts(rng, strength):
     "Crypts at random positions of an image"
     spacing = rng.uniform(0.42, 0.56)
-    centres = [(i + 0.5*(j%2), 0.87*j) for i in range(-4, 5) for j in range(-4, 5)]
-    centres = np.array(centres)
-    offset = rng.uniform(-spacing/2, spacing/2, 2)
+    centres = []
+    for column in range(-4, 5):
+        for row in range(-4, 5):
+            shift = 0.5*(row%2) # every other row
+            centres.append((column + shift, 0.87*row))
+    centres = spacing*np.array(centres)
+    half = spacing/2
+    offset = rng.uniform(-half, half, 2)
     jitter = rng.normal(0, 0.05*spacing, centres.shape)
-    centres = centres*spacing + offset + jitter
-    centres = centres[np.abs(centres).max(1) < 1.25]
+    centres = centres + offset + jitter
+    is_near = np.abs(centres).max(1) < 1.25
+    centres = centres[is_near]
+
     n = len(centres)
     mean_radius = rng.normal(0.34, 0.03) # polyps differ, whatever their strength
     mean_lumen = rng.normal(0.36, 0.09)
-    radius = rng.normal(mean_radius, 0.04, n) + 0.06*strength
+    radius = rng.normal(mean_radius, 0.04, n)
+    radius = radius + 0.06*strength
     radius = spacing*np.clip(radius, 0.2, 0.46)
-    lumen = rng.normal(mean_lumen, 0.06, n) + 0.18*strength
+    lumen = rng.normal(mean_lumen, 0.06, n)
+    lumen = lumen + 0.18*strength
     lumen = np.clip(lumen, 0.12, 0.72)
     boot_angle = rng.uniform(0, 2*math.pi, n)
     x,y = centres.T
-    return [_Crypt(*values) for values in zip(x, y, radius, boot_angle, lumen)]
+    crypts = zip(x, y, radius, boot_angle, lumen)
+    return [Crypt(*values) for values in crypts]
 
-def _outlines(crypt, seed, angle, strength):
-    "Radius of the outline and of the lumen at `angle`, in units of their mean radii; `seed` fixes their form"
-    rng = np.random.default_rng(seed)
-    from_boot = 2*(angle-crypt.boot_angle)
-    bump = np.exp(3*(np.cos(from_boot) - 1))
-    boot = strength*rng.uniform(0, 0.7)*bump
-    ellipse = 1 + rng.uniform(0, 0.18)*np.cos(from_boot + 1)
-    n_teeth = int(rng.integers(7, 12))
-    phase = rng.uniform(0, 2*math.pi)
-    depth = (0.05 + 0.4*strength)*rng.uniform(0.6, 1)
-    saw = depth*np.abs(np.sin(0.5*n_teeth*angle + phase))
-    outline = ellipse + boot
-    lumen = (ellipse + 1.3*boot)*(1.1 - saw)
-    return outline, lumen
-
-# %% ../../nbs/api/07_synth.tissue.ipynb #a92a5a09
 def _draw_crypts(rng, size, strength, nuclei):
     "Masks of the crypts, of their lumens and of their cells' mucus; adds their nuclei to the mask `nuclei`"
     x,y = grid(size)
@@ -72,50 +124,24 @@ def _draw_crypts(rng, size, strength, nuclei):
     for crypt in _crypts(rng, strength):
         seed = rng.integers(2**32)
         reach = 2.1*crypt.radius
-        rows = _pixels(crypt.y-reach, crypt.y+reach, size)
-        columns = _pixels(crypt.x-reach, crypt.x+reach, size)
+        rows = _pixels(crypt.y, reach, size)
+        columns = _pixels(crypt.x, reach, size)
         box = (rows, columns)
         u = (x[box]-crypt.x)/crypt.radius
         v = (y[box]-crypt.y)/crypt.radius
-        for mask,part in zip(masks, _crypt_parts(crypt, seed, u, v, strength)):
-            mask[box] = np.maximum(mask[box], part)
-        _draw_nuclei(nuclei, rng, crypt, seed, strength)
+        crypt_masks = crypt.masks(u, v, strength, seed)
+        for mask,crypt_mask in zip(masks, crypt_masks):
+            mask[box] = np.maximum(mask[box], crypt_mask)
+        crypt.draw_nuclei(nuclei, strength, seed, rng)
     return masks
 
-def _pixels(start, end, size):
-    "The slice of the pixels from `start` to `end`, which are coordinates in -1..1"
-    edges = (np.array([start, end]) + 1)/2*size
-    first,last = np.clip(edges, 0, size).astype(int).tolist()
+def _pixels(centre, reach, size):
+    "The slice of the pixels up to `reach` from `centre`, in coordinates of -1..1"
+    edges = np.array([centre-reach, centre+reach])
+    edges = (edges + 1)/2*size
+    edges = np.clip(edges, 0, size)
+    first,last = edges.astype(int).tolist()
     return slice(first, last)
-
-def _crypt_parts(crypt, seed, u, v, strength):
-    "Masks of a crypt, its lumen and its mucus; `u` and `v` are coordinates in units of its radius"
-    radius = np.hypot(u, v)
-    angles = np.arctan2(v, u)
-    outer,inner = _outlines(crypt, seed, angles, strength)
-    inner = inner*crypt.lumen
-    thickness = (outer-inner).clip(0.1)
-    from_middle = (radius - 0.45*outer - 0.55*inner)/(0.22*thickness)
-    n_cells = round(125*crypt.radius)
-    cells = smooth_step(np.cos(angles*n_cells) + 0.2, 0.5)
-    mucus = np.exp(-from_middle**2)*cells
-    gland = smooth_step(outer-radius, 0.05)
-    lumen = smooth_step(inner-radius, 0.06)
-    return gland, lumen, mucus
-
-def _draw_nuclei(nuclei, rng, crypt, seed, strength):
-    "Add nuclei along the outline of a crypt"
-    n = round(150*crypt.radius)
-    angles = np.linspace(0, 2*math.pi, n) - math.pi
-    angles = angles + rng.normal(0, 0.06, n)
-    outline,_ = _outlines(crypt, seed, angles, strength)
-    distances = crypt.radius*(outline*rng.uniform(0.82, 0.97, n))
-    for angle,distance in zip(angles.tolist(), distances.tolist()):
-        x = crypt.x + distance*math.cos(angle)
-        y = crypt.y + distance*math.sin(angle)
-        radius = rng.uniform(0.007, 0.011)
-        darkness = int(rng.uniform(150, 255))
-        nuclei.dot((x + 1)/2, (y + 1)/2, radius, fill=darkness)
 
 # %% ../../nbs/api/07_synth.tissue.ipynb #a186adf2
 def draw_tissue(
@@ -131,24 +157,37 @@ def draw_tissue(
     lowest = (0, 0, 0.004) # x, y and radius of the nuclei of the stroma
     highest = (1, 1, 0.009)
     n_stroma = int(rng.integers(150, 420))
-    for x,y,radius in rng.uniform(lowest, highest, (n_stroma, 3)).tolist():
-        nuclei.dot(x, y, radius, fill=int(rng.uniform(130, 230)))
+    stroma = rng.uniform(lowest, highest, (n_stroma, 3))
+    for x,y,radius in stroma.tolist():
+        darkness = int(rng.uniform(130, 230))
+        nuclei.dot(x, y, radius, fill=darkness)
     crypt,lumen,mucus = _draw_crypts(rng, size, strength, nuclei)
-    pink = 0.42 + 0.08*noise(rng, 14, size) + 0.07*noise(rng, 50, size)
-    pink = pink - 0.16*smooth_step(noise(rng, 22, size) - 0.9, 0.3)
+
+    pink = 0.42 + 0.08*noise(rng, 14, size)
+    pink = pink + 0.07*noise(rng, 50, size)
+    gaps = noise(rng, 22, size)
+    gaps = smooth_step(gaps - 0.9, 0.3)
+    pink = pink - 0.16*gaps
     crypt_pink = 0.36 + 0.04*noise(rng, 40, size)
     pink = pink*(1 - crypt) + crypt*crypt_pink
-    blue = 0.10 + 0.05*noise(rng, 30, size) + crypt*0.22
-    tissue = 1 - lumen*0.93
+    blue = 0.10 + 0.05*noise(rng, 30, size)
+    blue = blue + 0.22*crypt
+    tissue = 1 - 0.93*lumen
     pale = 1 - 0.5*mucus*crypt
     pink = pink*pale*tissue
     blue = blue*pale*tissue
-    blue = blue + 0.95*nuclei.array()*(1 - lumen)
-    return to_image(_scan(rng, size, haematoxylin*blue, eosin*pink))
+    nuclei_blue = 0.95*nuclei.array()
+    blue = blue + nuclei_blue*(1 - lumen)
+    blue = haematoxylin*blue
+    pink = eosin*pink
+    img = _scan(rng, size, blue, pink)
+    return to_image(img)
 
 def _scan(rng, size, blue, pink):
     "Light through both stains, with the colour and the noise of a scanner"
-    white = rgb(*rng.uniform(0.93, 0.99, 3))
-    img = absorb(white, np.clip(blue, 0, None), _HAEMATOXYLIN)
-    img = absorb(img, np.clip(pink, 0, None), _EOSIN)
+    white = rng.uniform(0.93, 0.99, 3)
+    blue = np.clip(blue, 0, None)
+    pink = np.clip(pink, 0, None)
+    img = absorb(rgb(*white), blue, _HAEMATOXYLIN)
+    img = absorb(img, pink, _EOSIN)
     return img + 0.012*noise(rng, 128, size)

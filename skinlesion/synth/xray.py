@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from ..core import InputError
-from .paint import Mask, bend, check_size, grid, noise, smooth_step
+from .paint import Mask, along, bend, check_size, grid, noise, smooth_step, streams
 
 # %% ../../nbs/api/07_synth.xray.ipynb #010442dd
 def _body(rng, x, y):
@@ -22,12 +22,17 @@ def _body(rng, x, y):
     slope = rng.uniform(0.2, 0.4)
     waist = rng.uniform(0.86, 1.0)
     from_middle = np.abs(x)
-    neck_width = 0.20 + 0.5*np.clip(y + 0.85, 0, 1)
+    below_chin = np.clip(y + 0.85, 0, 1)
+    neck_width = 0.20 + 0.5*below_chin
     neck = smooth_step(neck_width - from_middle, 0.02)
-    shoulders = smooth_step(y + 0.88 - slope*from_middle, 0.03)
-    trunk_width = waist + 0.1*np.clip(-y, -0.3, 1)
-    trunk = shoulders*smooth_step(trunk_width - from_middle, 0.03)
-    thickness = 0.72 + 0.28*smooth_step(0.85 - from_middle, 0.12)
+    below_shoulders = y + 0.88 - slope*from_middle
+    shoulders = smooth_step(below_shoulders, 0.03)
+    above_waist = np.clip(-y, -0.3, 1)
+    trunk_width = waist + 0.1*above_waist
+    trunk = smooth_step(trunk_width - from_middle, 0.03)
+    trunk = shoulders*trunk
+    core = smooth_step(0.85 - from_middle, 0.12)
+    thickness = 0.72 + 0.28*core
     return np.maximum(neck, trunk)*thickness
 
 def _lungs(rng, x, y, diaphragm):
@@ -36,12 +41,18 @@ def _lungs(rng, x, y, diaphragm):
     right_dome = diaphragm - rng.uniform(0.02, 0.08)
     for side,dome in ((-1, right_dome), (1, diaphragm)):
         lateral = side*x
+        below_apex = smooth_step(y + 0.45, 0.3)
+        width = 0.62 + 0.38*below_apex # narrower towards the apex
         across = (lateral - 0.40)/0.31
-        along = (y + 0.12)/0.66
-        across = across/(0.62 + 0.38*smooth_step(y + 0.45, 0.3)) # narrower towards the apex
-        above_dome = dome + 0.55*(lateral - 0.36)**2/0.3 - y
-        lung = smooth_step(1 - np.abs(across)**2.6 - np.abs(along)**3, 0.12)
-        lungs = np.maximum(lungs, lung*smooth_step(above_dome, 0.02))
+        across = across/width
+        height = (y + 0.12)/0.66
+        across = np.abs(across)**2.6
+        height = np.abs(height)**3
+        lung = smooth_step(1 - across - height, 0.12)
+        from_top = lateral - 0.36
+        sag = 0.55*from_top**2/0.3
+        above_dome = smooth_step(dome + sag - y, 0.02)
+        lungs = np.maximum(lungs, lung*above_dome)
     return lungs
 
 def _heart(rng, x, y, diaphragm):
@@ -50,48 +61,47 @@ def _heart(rng, x, y, diaphragm):
     angle = rng.uniform(0.35, 0.6)
     dx = x - 0.13
     dy = y - diaphragm + 0.18
-    u = dx*math.cos(angle) + dy*math.sin(angle)
-    v = dy*math.cos(angle) - dx*math.sin(angle)
-    heart = smooth_step(size - np.hypot(u/0.36, v/0.24), 0.12)
-    vessels = np.exp(-(np.abs(x - 0.02)/0.13)**4)
+    u = along(dx, dy, angle)/0.36
+    v = along(dy, -dx, angle)/0.24
+    heart = smooth_step(size - np.hypot(u, v), 0.12)
+    from_midline = np.abs(x - 0.02)/0.13
+    vessels = np.exp(-from_midline**4)
     vessels = vessels*smooth_step(y + 0.55, 0.1)
     return np.maximum(heart, 0.7*vessels)
 
 # %% ../../nbs/api/07_synth.xray.ipynb #85f36d96
-def _ribs(rng, x, y):
-    "Coverage by ribs, 0..1"
+def _bones(rng, x, y, lungs):
+    "Density of ribs and collar bones; ribs show more over the mask `lungs`"
     gap = rng.uniform(0.165, 0.2)
     start = rng.uniform(0, 1)
     from_middle = np.abs(x)
+    squared = from_middle**2
+    behind = y - 0.15*from_middle + 0.55*squared
+    behind = _bars(behind/gap + start)
+    front = y - 0.75*from_middle + 0.1*squared
+    front_gap = 1.15*gap
+    front = _bars(front/front_gap + start)
+    front = 0.55*front*smooth_step(from_middle - 0.25, 0.1)
     cage = smooth_step(0.80 - from_middle + 0.12*y, 0.05)
-    cage = cage*smooth_step(from_middle - 0.06, 0.03)*smooth_step(0.72 - y, 0.15)
-    behind = y - 0.15*from_middle + 0.55*from_middle**2
-    front = y - 0.75*from_middle + 0.1*from_middle**2
-    ribs_behind = _bars(behind/gap + start)
-    ribs_front = _bars(front/(1.15*gap) + start)
-    return cage*(ribs_behind + 0.55*ribs_front*smooth_step(from_middle - 0.25, 0.1))
+    cage = cage*smooth_step(from_middle - 0.06, 0.03)
+    cage = cage*smooth_step(0.72 - y, 0.15)
+    ribs = cage*(behind + front)
+    rib_density = 0.04 + 0.07*lungs
+    ribs = rib_density*ribs
+
+    height = rng.uniform(-0.72, -0.62)
+    slope = 0.22*(from_middle - 0.1)
+    curve = 0.05*np.sin(9*from_middle)
+    from_axis = (y - height + slope + curve)/0.032
+    collar_bones = 0.13*np.exp(-from_axis**2)
+    collar_bones = collar_bones*smooth_step(from_middle - 0.10, 0.03)
+    collar_bones = collar_bones*smooth_step(0.72 - from_middle, 0.04)
+    return ribs + collar_bones
 
 def _bars(position):
     "Soft bars, one in every unit of `position`"
-    return smooth_step(np.cos(2*math.pi*position) - 0.35, 0.3)
-
-def _collar_bones(rng, x, y):
-    "Density of the collar bones"
-    height = rng.uniform(-0.72, -0.62)
-    from_middle = np.abs(x)
-    bone_y = y - height + 0.22*(from_middle - 0.1) + 0.05*np.sin(9*from_middle)
-    bone = np.exp(-(bone_y/0.032)**2)
-    bone = 0.13*bone*smooth_step(from_middle - 0.10, 0.03)
-    return bone*smooth_step(0.72 - from_middle, 0.04)
-
-def _lung_vessels(rng, x, y):
-    "Fine density that thins out from the root of each lung"
-    size = len(x)
-    root_x = (np.abs(x) - 0.17)/0.22
-    root_y = (y + 0.02)/0.30
-    root = np.exp(-np.hypot(root_x, root_y))
-    vessels = 0.16 + 0.11*noise(rng, 16, size) + 0.09*noise(rng, 34, size)
-    return root*vessels + 0.014*noise(rng, 48, size)
+    wave = np.cos(2*math.pi*position)
+    return smooth_step(wave - 0.35, 0.3)
 
 # %% ../../nbs/api/07_synth.xray.ipynb #78d97102
 def _chest(rng, size):
@@ -100,60 +110,87 @@ def _chest(rng, size):
     width = rng.uniform(0.88, 1.08)
     diaphragm = rng.uniform(0.36, 0.58)
     tilt = rng.normal(0, 0.03)
-    x,y = bend(rng, (x + tilt*y)/width, y, {6: 0.015})
+    x = (x + tilt*y)/width
+    x,y = bend(rng, x, y, {6: 0.015})
     lungs = _lungs(rng, x, y, diaphragm)
     heart = _heart(rng, x, y, diaphragm)
     body = _body(rng, x, y)
-    soft_tissue = 0.60 + 0.16*y + 0.22*smooth_step(y - diaphragm, 0.12)
+    belly = smooth_step(y - diaphragm, 0.12)
+    soft_tissue = 0.60 + 0.16*y + 0.22*belly
     soft_tissue = soft_tissue + 0.025*noise(rng, 6, size)
     air = 0.46*lungs*(1 - 0.85*heart)
     vertebrae = 1 + 0.25*np.cos(44*y)
-    spine = 0.16*np.exp(-(x/0.075)**2)*vertebrae
-    density = body*(soft_tissue - air + 0.18*heart + spine)
-    ribs = _ribs(rng, x, y)*(0.04 + 0.07*lungs)
-    density = density + body*(ribs + _collar_bones(rng, x, y))
-    density = density + lungs*_lung_vessels(rng, x, y)
+    from_spine = x/0.075
+    spine = 0.16*np.exp(-from_spine**2)
+    spine = spine*vertebrae
+    tissue = soft_tissue - air + 0.18*heart + spine
+    bones = _bones(rng, x, y, lungs)
+    density = body*tissue
+    density = density + body*bones
+
+    # vessels of the lung thin out from its root
+    root_x = (np.abs(x) - 0.17)/0.22
+    root_y = (y + 0.02)/0.30
+    from_root = np.hypot(root_x, root_y)
+    root = np.exp(-from_root)
+    large = 0.11*noise(rng, 16, size)
+    small = 0.09*noise(rng, 34, size)
+    finest = 0.014*noise(rng, 48, size)
+    vessels = root*(0.16 + large + small) + finest
+    density = density + lungs*vessels
     return density, lungs, x, y
 
 # %% ../../nbs/api/07_synth.xray.ipynb #cd255a14
-def _normal(rng, x, y): return 0
-
-def _pneumonia(rng, x, y):
-    "One dense patch in one lobe"
+def focal_pneumonia(rng, x, y):
+    "Density of one dense patch in one lobe"
     side = rng.choice((-1, 1))
-    lateral,centre_y = rng.uniform((0.25, -0.4), (0.5, 0.3))
-    width,height = rng.uniform(0.16, 0.28, 2)
+    innermost_top = (0.25, -0.4)
+    outermost_bottom = (0.5, 0.3)
+    lateral,centre_y = rng.uniform(innermost_top, outermost_bottom)
+    radii = rng.uniform(0.16, 0.28, 2)
     strength = rng.uniform(0.25, 1)*0.55
-    return strength*_patch(rng, x, y, side*lateral, centre_y, width, height)
+    centre = (side*lateral, centre_y)
+    patch = _patch(rng, x, y, centre, radii)
+    return strength*patch
 
-def _covid(rng, x, y):
-    "Hazy patches in both lungs, at the outer edge and low more than high"
+def bilateral_haze(rng, x, y):
+    "Density of hazy patches in both lungs, at the outer edge and low more than high"
     strength = rng.uniform(0.25, 1)*0.36
     centres = []
     for side in (-1, 1):
-        for _ in range(int(rng.integers(2, 5))):
+        n_patches = int(rng.integers(2, 5))
+        for _ in range(n_patches):
             centre_x = side*rng.uniform(0.5, 0.68)
             centre_y = rng.uniform(-0.35, 0.38)
             centres.append((centre_x, centre_y))
     haze = 0
-    for centre_x,centre_y in centres:
-        width,height = rng.uniform(0.11, 0.2, 2)
-        haze = haze + _patch(rng, x, y, centre_x, centre_y, width, height)
-    return strength*np.clip(haze, 0, 1.4)
+    for centre in centres:
+        radii = rng.uniform(0.11, 0.2, 2)
+        patch = _patch(rng, x, y, centre, radii)
+        haze = haze + patch
+    haze = np.clip(haze, 0, 1.4)
+    return strength*haze
 
-def _patch(rng, x, y, centre_x, centre_y, width, height):
+def _patch(rng, x, y, centre, radii):
     "A cloud with frayed edges, 0..1"
     size = len(x)
-    squared_distance = ((x-centre_x)/width)**2 + ((y-centre_y)/height)**2
+    centre_x,centre_y = centre
+    width,height = radii
+    u = (x-centre_x)/width
+    v = (y-centre_y)/height
+    squared_distance = u**2 + v**2
     cloud = np.exp(-squared_distance**1.5)
-    texture = 0.9 + 0.30*noise(rng, 9, size) + 0.25*noise(rng, 26, size)
-    return cloud*np.clip(texture, 0.1, 1.4)
+    coarse = 0.30*noise(rng, 9, size)
+    fine = 0.25*noise(rng, 26, size)
+    texture = 0.9 + coarse + fine
+    texture = np.clip(texture, 0.1, 1.4)
+    return cloud*texture
 
 # %% ../../nbs/api/07_synth.xray.ipynb #4807d507
-XRAY_FINDINGS = { # name: function of `rng, x, y` that returns the density it adds within the lungs
-    'covid': _covid,
-    'normal': _normal,
-    'pneumonia': _pneumonia,
+XRAY_FINDINGS = { # name: function of `rng, x, y` that returns the density it adds within the lungs, if any
+    'covid': bilateral_haze,
+    'normal': None,
+    'pneumonia': focal_pneumonia,
 }
 
 # %% ../../nbs/api/07_synth.xray.ipynb #5d78e4cc
@@ -162,11 +199,24 @@ def _film(density, size, rng):
     side = len(density)
     contrast = rng.uniform(1.3, 2.1)
     darkest = rng.uniform(0.0, 0.12)
-    absorbed = 1 - np.exp(-contrast*np.clip(density, 0, None))
+    density = np.clip(density, 0, None)
+    absorbed = 1 - np.exp(-contrast*density)
     brightest = 1 - math.exp(-contrast*1.15)
     brightness = darkest + (0.97 - darkest)*absorbed/brightest
-    brightness = brightness + rng.uniform(0.006, 0.02)*noise(rng, 128, side)
-    brightness = np.maximum(brightness, 0.9*_marker(rng, side))
+    graininess = rng.uniform(0.006, 0.02)
+    brightness = brightness + graininess*noise(rng, 128, side)
+
+    # a letter L on the left side of the patient
+    x = rng.uniform(0.84, 0.92)
+    y = rng.uniform(0.08, 0.3)
+    length = rng.uniform(0.02, 0.035)
+    top = y - length
+    foot = y + length
+    end = x + 1.1*length
+    marker = Mask(side)
+    marker.line([(x, top), (x, foot), (end, foot)], 0.008)
+    letter = 0.9*marker.array()
+    brightness = np.maximum(brightness, letter)
     pixels = np.clip(brightness, 0, 1)*65535
     img = Image.fromarray(pixels.astype(np.uint16))
 
@@ -176,17 +226,9 @@ def _film(density, size, rng):
     height = side if is_tall and not is_square else size
     left = (side-width)//2
     top = (side-height)//2
-    return img.crop((left, top, left + width, top + height))
-
-def _marker(rng, side):
-    "The letter that marks the left side of the patient, as a bright mask"
-    x = rng.uniform(0.84, 0.92)
-    y = rng.uniform(0.08, 0.3)
-    size = rng.uniform(0.02, 0.035)
-    mask = Mask(side)
-    letter = [(x, y - size), (x, y + size), (x + 1.1*size, y + size)]
-    mask.line(letter, 0.008)
-    return mask.array()
+    right = left + width
+    bottom = top + height
+    return img.crop((left, top, right, bottom))
 
 # %% ../../nbs/api/07_synth.xray.ipynb #0dc2a9ae
 def draw_xray(
@@ -200,12 +242,12 @@ def draw_xray(
     if finding not in XRAY_FINDINGS:
         valid = ', '.join(XRAY_FINDINGS)
         raise InputError(f'finding is {finding!r}; use one of {valid}')
-    seeds = np.random.default_rng(rng).integers(0, 2**62, 3)
-    patient,disease,films = (np.random.default_rng(seed) for seed in seeds)
-    side = round(size*patient.uniform(1.05, 1.2))
+    patient,disease,films = streams(rng)
+    longest = size*patient.uniform(1.05, 1.2)
+    side = round(longest)
     density,lungs,x,y = _chest(patient, side)
-    added_density = XRAY_FINDINGS[finding](disease, x, y)
-    density = density + lungs*added_density
+    added_density = XRAY_FINDINGS[finding]
+    if added_density: density = density + lungs*added_density(disease, x, y)
     return [_film(density, size, films) for _ in range(n)]
 
 def to_grey(
