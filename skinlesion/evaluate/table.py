@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import SPLIT_NAMES, SPLITS, InputError, prob_column, truncated_list
-from ..data.cases import Cases, TableFacts, as_cases, pick_positive
+from ..core import InputError, prob_column, truncated_list
+from ..data.cases import Cases, TableFacts, as_cases, pick_positive, read_splits
 from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
 from ..domains.profile import guess_domain
 from ..postprocess import probabilities
@@ -305,15 +305,7 @@ def _standard_columns(table, file):
         names = table[column].fillna('').astype(str).str.strip()
         groups = names.where(names != '', groups)
 
-    splits = ''
-    if 'split' in table:
-        names = table.split.astype(str).str.strip().str.lower()
-        known = SPLIT_NAMES | {'': ''}
-        unknown = sorted(set(names) - set(known))
-        if unknown:
-            raise InputError(f'{file}: the column split holds {truncated_list(unknown)}; '
-                             f'it takes {truncated_list(SPLITS, 3)}, or nothing')
-        splits = names.map(known)
+    splits = read_splits(table.split, file) if 'split' in table else ''
 
     # a path counts from the folder of the file where the image is there and not here
     folder = os.path.dirname(file)
