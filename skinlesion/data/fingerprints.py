@@ -47,7 +47,7 @@ def training_fingerprints(
 def split_as_trained(
     cases:Cases, # To evaluate a model on, with the split of the source, or none
     fingerprints:dict, # From `training_fingerprints`, of the model
-)->tuple: # Cases with `split` filled, if the model knows any of them, and a sentence on them, '' if there is nothing to say
+)->tuple: # Cases, with `split` filled if the model knows any of them, and a sentence on that, or ''
     "Give the images that the model was trained on, and their copies, the split that they had then"
     fingerprints = dict(seen_train=[], seen_valid=[], seen_groups=[]) | fingerprints
     of_images = image_fingerprints(cases)
