@@ -241,7 +241,7 @@ def million(files, n):
     harmonics = mixed_harmonics(files, n, rng)
     originals, copies = plant_rotated(harmonics, rng)
     start = time.monotonic()
-    index = dup._nearest_neighbours(harmonics)
+    index = dup.nearest_neighbours(harmonics)
     built = time.monotonic()
     copy_of = np.full(n, -2) # no row
     copy_of[originals] = copies

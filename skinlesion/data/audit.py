@@ -6,9 +6,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.audit.html.md"""
 
 # %% auto #0
 __all__ = ['SEVERITIES', 'MIN_USEFUL_SIDE', 'MAX_ASPECT_RATIO', 'FILE_CHECKS', 'MAX_INTERVAL_WIDTH', 'MIN_EFFECT', 'MAX_AGE',
-           'LEAKAGE_KINDS', 'MAX_SHOWN_GROUPS', 'MAX_SHOWN_IMAGES', 'PAGE_THUMBNAIL_SIDE', 'Finding', 'FileCheck',
-           'file_findings', 'group_findings', 'duplicate_findings', 'duplicates_across_sets', 'shortcut_findings',
-           'interval_width', 'small_class_findings', 'metadata_findings', 'Audit', 'audit', 'write_audit']
+           'LEAKAGE_KINDS', 'MAX_SHOWN_GROUPS', 'MAX_SHOWN_IMAGES', 'PAGE_THUMBNAIL_SIDE', 'Finding', 'unusual_files',
+           'FileCheck', 'file_findings', 'group_findings', 'duplicate_findings', 'duplicates_across_sets',
+           'shortcut_findings', 'interval_width', 'small_class_findings', 'metadata_findings', 'missing_value_findings',
+           'age_findings', 'split_difference_findings', 'Audit', 'audit', 'write_audit', 'audit_page']
 
 # %% ../../nbs/api/18_data.audit.ipynb #d14ab7e1
 import base64
@@ -17,7 +18,6 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -72,77 +72,71 @@ _EXTENSIONS = { # of a format; others are not checked
     'GIF': ('.gif',),
 }
 
+def unusual_files(
+    facts:pd.DataFrame, # The table of `scan_images`, of usable files
+)->dict: # Kind of the finding to a boolean for each row
+    "Which files that can be used may not be what they seem"
+    wrong_extension = []
+    for extension,image_format in zip(facts.extension, facts.format):
+        expected = _EXTENSIONS.get(image_format, (extension,))
+        wrong_extension.append(extension not in expected)
+    is_wide = facts.aspect > MAX_ASPECT_RATIO
+    is_tall = facts.aspect < 1/MAX_ASPECT_RATIO
+    shorter_side = facts[['width', 'height']].min(axis=1)
+    is_sequence = (facts.frames > 1) & (facts.format != 'MPO') # whose second frame is a preview
+    return dict(
+        wrong_extension=wrong_extension,
+        rotated=facts.orientation != 1,
+        animated=is_sequence,
+        cmyk=facts['mode'] == 'CMYK',
+        deep=facts['mode'].str.match('I|F'),
+        narrow=is_wide | is_tall,
+        small=shorter_side < MIN_USEFUL_SIDE,
+    )
+
+# %% ../../nbs/api/18_data.audit.ipynb #p2filec2
 @dataclass(frozen=True)
 class FileCheck:
-    "Something unusual about files that can be used"
-    kind:str # Of the finding
+    "What a finding says of a kind of `unusual_files`"
     severity:str # One of `SEVERITIES`
-    is_unusual:Callable # From the table of `scan_images` to a boolean for each row
     description:str # What such an image is
     action:str # What to do
 
-def _has_wrong_extension(facts):
-    result = []
-    for extension,image_format in zip(facts.extension, facts.format):
-        expected = _EXTENSIONS.get(image_format, (extension,))
-        result.append(extension not in expected)
-    return result
-
-def _is_narrow(facts):
-    is_wide = facts.aspect > MAX_ASPECT_RATIO
-    is_tall = facts.aspect < 1/MAX_ASPECT_RATIO
-    return is_wide | is_tall
-
-FILE_CHECKS = (
-    FileCheck(
-        'wrong_extension',
-        'note',
-        _has_wrong_extension,
-        'named as another format than they are',
-        'rename them; other programs may refuse them',
-    ),
-    FileCheck(
-        'rotated',
-        'note',
-        lambda facts: facts.orientation != 1,
-        'rotated by their EXIF tag',
-        'nothing here, for every part of this library turns them upright; other programs may not',
-    ),
-    FileCheck(
-        'animated',
-        'warning',
-        lambda facts: (facts.frames > 1) & (facts.format != 'MPO'),
-        'of several frames or pages',
-        'only the first frame is used: check that it is the right one',
-    ),
-    FileCheck(
-        'cmyk',
-        'warning',
-        lambda facts: facts['mode'] == 'CMYK',
-        'in CMYK, the colours of print',
-        'convert them with the colour profile that they were made with',
-    ),
-    FileCheck(
-        'deep',
-        'note',
-        lambda facts: facts['mode'].str.match('I|F'),
-        'of more than 8 bits a channel',
-        'check that they are not dark or flat: 16 bits are scaled as 65535 to 255',
-    ),
-    FileCheck(
-        'narrow',
-        'warning',
-        _is_narrow,
-        f'more than {MAX_ASPECT_RATIO} times as long as wide',
-        'check that each is one image, not several side by side',
-    ),
-    FileCheck(
-        'small',
-        'warning',
-        lambda facts: facts[['width', 'height']].min(axis=1) < MIN_USEFUL_SIDE,
-        f'with fewer than {MIN_USEFUL_SIDE} pixels on the short side',
-        'fetch them in full size: details of a lesion are lost',
-    ),
+FILE_CHECKS = {} # kind of the finding -> what it says, in the order of the findings
+FILE_CHECKS['wrong_extension'] = FileCheck(
+    'note',
+    'named as another format than they are',
+    'rename them; other programs may refuse them',
+)
+FILE_CHECKS['rotated'] = FileCheck(
+    'note',
+    'rotated by their EXIF tag',
+    'nothing here, for every part of this library turns them upright; other programs may not',
+)
+FILE_CHECKS['animated'] = FileCheck(
+    'warning',
+    'of several frames or pages',
+    'only the first frame is used: check that it is the right one',
+)
+FILE_CHECKS['cmyk'] = FileCheck(
+    'warning',
+    'in CMYK, the colours of print',
+    'convert them with the colour profile that they were made with',
+)
+FILE_CHECKS['deep'] = FileCheck(
+    'note',
+    'of more than 8 bits a channel',
+    'check that they are not dark or flat: 16 bits are scaled as 65535 to 255',
+)
+FILE_CHECKS['narrow'] = FileCheck(
+    'warning',
+    f'more than {MAX_ASPECT_RATIO} times as long as wide',
+    'check that each is one image, not several side by side',
+)
+FILE_CHECKS['small'] = FileCheck(
+    'warning',
+    f'with fewer than {MIN_USEFUL_SIDE} pixels on the short side',
+    'fetch them in full size: details of a lesion are lost',
 )
 
 # %% ../../nbs/api/18_data.audit.ipynb #a0d10001
@@ -152,44 +146,38 @@ def file_findings(
     "Files that cannot be used, and files that may not be what they seem"
     findings = []
     unusable = facts[facts.reason != '']
-    for kind,rows in unusable.groupby(unusable.reason.map(_unusable_kind)):
+    kinds = pd.Series('unreadable', unusable.index)
+    for part,kind in _UNUSABLE_KINDS.items():
+        has_part = unusable.reason.str.contains(part, regex=False)
+        kinds = kinds.mask(has_part, kind)
+    for kind,rows in unusable.groupby(kinds):
+        n_files = plural(len(rows), 'file')
         reasons = [f'{reason} ({n})' for reason,n in rows.reason.value_counts().items()]
         findings.append(Finding(
-            kind=kind,
-            severity='warning',
-            count=len(rows),
-            summary=f'{plural(len(rows), "file")} cannot be used: {truncated_list(reasons)}',
-            action='repair or remove them; they are left out of everything else',
-            items=_one_each(rows.path),
+            kind,
+            'warning',
+            len(rows),
+            f'{n_files} cannot be used: {truncated_list(reasons)}',
+            'repair or remove them; they are left out of everything else',
+            _one_each(rows.path),
         ))
 
     usable = facts[facts.reason == '']
     if usable.empty: return findings
-    for check in FILE_CHECKS:
-        is_unusual = np.asarray(check.is_unusual(usable), bool)
-        paths = usable.path[is_unusual]
+    is_unusual = unusual_files(usable)
+    for kind,check in FILE_CHECKS.items():
+        paths = usable.path[np.asarray(is_unusual[kind], bool)]
         if paths.empty: continue
-        findings.append(Finding(
-            kind=check.kind,
-            severity=check.severity,
-            count=len(paths),
-            summary=f'{plural(len(paths), "image")} {check.description}',
-            action=check.action,
-            items=_one_each(paths),
-        ))
+        summary = f'{plural(len(paths), "image")} {check.description}'
+        findings.append(Finding(kind, check.severity, len(paths), summary, check.action, _one_each(paths)))
     return findings
 
 # %% ../../nbs/api/18_data.audit.ipynb #ccfe2b69
-_UNUSABLE_KINDS = { # part of the reason -> kind; the first that fits
-    'empty file': 'empty',
-    'broken or truncated': 'truncated',
+_UNUSABLE_KINDS = { # part of the reason -> kind, where it is not `unreadable`
     'needs at least': 'tiny',
-    '': 'unreadable',
+    'broken or truncated': 'truncated',
+    'empty file': 'empty',
 }
-
-def _unusable_kind(reason):
-    for part,kind in _UNUSABLE_KINDS.items():
-        if part in reason: return kind
 
 def _one_each(paths): return [[str(path)] for path in paths]
 
@@ -203,24 +191,24 @@ def group_findings(
     if across:
         n = plural(len(across), 'group')
         findings.append(Finding(
-            kind='group_across_splits',
-            severity='severe',
-            count=len(across),
-            summary=f'{n} in more than one split: {truncated_list(across)}',
-            action=f'split again by group: {_WHY_LEAKAGE_MATTERS}',
-            items=_paths_by_group(table, across),
+            'group_across_splits',
+            'severe',
+            len(across),
+            f'{n} in more than one split: {truncated_list(across)}',
+            f'split again by group: {_WHY_LEAKAGE_MATTERS}',
+            _paths_by_group(table, across),
         ))
     n_labels = table.groupby('group').label.nunique()
     conflicting = n_labels.index[n_labels > 1].tolist()
     if conflicting:
         n = plural(len(conflicting), 'group')
         findings.append(Finding(
-            kind='label_conflict',
-            severity='warning',
-            count=len(conflicting),
-            summary=f'{n} with more than one label: {truncated_list(conflicting)}',
-            action='check which label is right, or whether the group is a patient whose state changed',
-            items=_paths_by_group(table, conflicting),
+            'label_conflict',
+            'warning',
+            len(conflicting),
+            f'{n} with more than one label: {truncated_list(conflicting)}',
+            'check which label is right, or whether the group is a patient whose state changed',
+            _paths_by_group(table, conflicting),
         ))
     return findings
 
@@ -288,13 +276,14 @@ def duplicates_across_sets(
     paths = np.concatenate([table.path, other.path])
     pairs_of_both = pairs.assign(j=pairs.j + len(table))
     n = pairs.i.nunique()
+    items = [sorted(paths[rows]) for rows in duplicate_groups(pairs_of_both)]
     return [Finding(
-        kind='duplicate_across_sets',
-        severity='severe',
-        count=n,
-        summary=f'{plural(n, "image")} of {len(table)} in the other set too',
-        action='leave them out of one: a model trained on one set must not be evaluated on them in the other',
-        items=[sorted(paths[rows]) for rows in duplicate_groups(pairs_of_both)],
+        'duplicate_across_sets',
+        'severe',
+        n,
+        f'{plural(n, "image")} of {len(table)} in the other set too',
+        'leave them out of one: a model trained on one set must not be evaluated on them in the other',
+        items,
     )]
 
 # %% ../../nbs/api/18_data.audit.ipynb #febb2203
@@ -326,15 +315,15 @@ def shortcut_findings(
         exceeded = [severity for severity,auroc in severities.items() if shortcut.low > auroc]
         if not exceeded: continue
         findings.append(Finding(
-            kind='shortcut',
-            severity=exceeded[0],
-            count=len(cases),
-            summary=str(shortcut),
-            action=_SHORTCUT_ACTIONS[features],
-            items=shortcut.examples,
-            value=shortcut.value,
-            low=shortcut.low,
-            high=shortcut.high,
+            'shortcut',
+            exceeded[0],
+            len(cases),
+            str(shortcut),
+            _SHORTCUT_ACTIONS[features],
+            shortcut.examples,
+            shortcut.value,
+            shortcut.low,
+            shortcut.high,
         ))
     return findings
 
@@ -373,8 +362,10 @@ _AGE_LIMITS = [0, 30, 50, 70, 200] # years, of the spans in which ages are count
 
 def _subgroups(rows):
     "The rows of each class in each sex, site and span of ages, by a name"
-    columns = {name: rows[name] for name in ('sex', 'age', 'site', 'localization') if name in rows}
-    if 'age' in columns:
+    columns = {}
+    for name in ('sex', 'age', 'site', 'localization'):
+        if name in rows: columns[name] = rows[name]
+    if 'age' in rows:
         years = pd.to_numeric(rows.age, errors='coerce')
         columns['age'] = pd.cut(years, _AGE_LIMITS, right=False)
     subgroups = {}
@@ -398,13 +389,14 @@ def _too_small(split_name, unit, rows_by_name, severity):
         f'the 95% interval of a sensitivity of {_ASSUMED_SENSITIVITY:.0%} '
         f'is wider than {MAX_INTERVAL_WIDTH:.0%} for {truncated_list(widths)}'
     )
+    items = [sorted(rows_by_name[name].path) for name in small if n_groups[name]]
     return [Finding(
-        kind='scarce',
-        severity=severity,
-        count=len(small),
-        summary=summary,
-        action='add images, merge classes, or cross-validate; give no score without its interval',
-        items=[sorted(rows_by_name[name].path) for name in small if n_groups[name]],
+        'scarce',
+        severity,
+        len(small),
+        summary,
+        'add images, merge classes, or cross-validate; give no score without its interval',
+        items,
         value=interval_width(n_groups[small[0]]),
     )]
 
@@ -417,32 +409,44 @@ def metadata_findings(
 )->list: # Of `Finding`
     "What is missing, implausible or differs between train and test"
     columns = [column for column in table if column not in (*CASE_COLUMNS, 'dx')]
-    findings = []
-    for column in columns: findings += _missing_values(table, column)
-    if 'age' in table: findings += _implausible_ages(table)
-    return findings + _split_differences(table, ['label', *columns])
+    return [
+        *missing_value_findings(table, columns),
+        *age_findings(table),
+        *split_difference_findings(table, ['label', *columns]),
+    ]
 
 # %% ../../nbs/api/18_data.audit.ipynb #34e847cc
 def _is_missing(column):
     words = column.astype(str).str.strip().str.lower()
     return column.isna() | words.isin(MISSING_WORDS)
 
-def _missing_values(table, column):
-    missing = table[_is_missing(table[column])]
-    if missing.empty: return []
-    n = plural(len(missing), 'image')
-    proportion = len(missing)/len(table)
-    return [Finding(
-        kind='metadata',
-        severity='note',
-        count=len(missing),
-        summary=f'{n} of {len(table)} ({proportion:.1%}) without `{column}`',
-        action=f'scores by `{column}` leave them out: check whether they are of one class or source',
-        items=_one_each(missing.path),
-        value=proportion,
-    )]
+def missing_value_findings(
+    table:pd.DataFrame, # Of cases
+    columns:list, # Those to check
+)->list: # Of `Finding`, one for each column that lacks values
+    "Images without a value"
+    findings = []
+    for column in columns:
+        missing = table[_is_missing(table[column])]
+        if missing.empty: continue
+        n = plural(len(missing), 'image')
+        proportion = len(missing)/len(table)
+        findings.append(Finding(
+            'metadata',
+            'note',
+            len(missing),
+            f'{n} of {len(table)} ({proportion:.1%}) without `{column}`',
+            f'scores by `{column}` leave them out: check whether they are of one class or source',
+            _one_each(missing.path),
+            value=proportion,
+        ))
+    return findings
 
-def _implausible_ages(table):
+def age_findings(
+    table:pd.DataFrame, # Of cases, with `age` or without
+)->list: # Of `Finding`, one or none
+    "Ages that no person has"
+    if 'age' not in table: return []
     years = pd.to_numeric(table.age, errors='coerce')
     is_plausible = years.between(0, MAX_AGE) | _is_missing(table.age)
     implausible = table[~is_plausible]
@@ -450,19 +454,23 @@ def _implausible_ages(table):
     n = plural(len(implausible), 'image')
     values = sorted(set(implausible.age.astype(str)))
     return [Finding(
-        kind='metadata',
-        severity='warning',
-        count=len(implausible),
-        summary=f'{n} with an age that no person has: {truncated_list(values)}',
-        action='correct these ages or leave them empty',
-        items=_one_each(implausible.path),
+        'metadata',
+        'warning',
+        len(implausible),
+        f'{n} with an age that no person has: {truncated_list(values)}',
+        'correct these ages or leave them empty',
+        _one_each(implausible.path),
     )]
 
 # %% ../../nbs/api/18_data.audit.ipynb #a0d10008
 _SIGNIFICANCE = 0.05 # false discovery rate over all columns
 _MAX_VALUES = 50 # a text column with more different values holds names
 
-def _split_differences(table, columns):
+def split_difference_findings(
+    table:pd.DataFrame, # Of cases
+    columns:list, # Those to compare
+)->list: # Of `Finding`, one for each column that differs
+    "Columns whose values differ between train and test"
     from scipy.stats import false_discovery_control
     train = table[table.split == 'train'].drop_duplicates('group')
     test = table[table.split == 'test'].drop_duplicates('group')
@@ -481,11 +489,11 @@ def _split_differences(table, columns):
         _,effect,effect_name = results[column]
         difference = f'{effect_name} {effect:.2f}, adjusted p {p:.2g}'
         findings.append(Finding(
-            kind='metadata',
-            severity='warning' if effect >= MIN_EFFECT else 'note',
-            count=int(is_compared.sum()),
-            summary=f'`{column}` differs between train and test ({difference})',
-            action=f'scores on test hold for its own mixture: compare by `{column}`',
+            'metadata',
+            'warning' if effect >= MIN_EFFECT else 'note',
+            int(is_compared.sum()),
+            f'`{column}` differs between train and test ({difference})',
+            f'scores on test hold for its own mixture: compare by `{column}`',
             value=effect,
         ))
     return findings
@@ -613,7 +621,7 @@ class _AuditInputs:
         self.other_scan = None if against is None else scan_images(against.path)
         reasons = dict(cases.skipped)
         reasons = {path: reason for path,reason in reasons.items() if os.path.lexists(path)}
-        facts = scan_images(reasons, common_folder(cases.path)).table
+        facts = scan_images(reasons).table
         is_readable = facts.reason == '' # a file that decodes may be skipped too, such as one without a label
         reason = facts.reason.mask(is_readable, facts.path.map(reasons))
         self.skipped_facts = facts.assign(reason=reason)
@@ -642,22 +650,22 @@ class _AuditInputs:
             raise InputError(f'none of {n} can be used, first: {facts.path[0]} ({facts.reason[0]})')
         pairs = find_duplicates(self.scan)
         grouped = usable.assign(group=merged_groups(table, pairs)) # no shortcut is learned from a copy
-        findings = [
-            *file_findings(pd.concat([facts, self.skipped_facts], ignore_index=True)),
-            *group_findings(usable),
-            *duplicate_findings(table, pairs),
-            *self._shared_findings(),
-            *shortcut_findings(self.cases.with_table(grouped), facts, self.seed),
-            *small_class_findings(usable),
-            *metadata_findings(usable),
-        ]
-        findings = sorted(findings, key=lambda f: SEVERITIES.index(f.severity)) # stable
-        return [_with_relative_paths(f, root) for f in findings]
-
-    def _shared_findings(self):
-        if self.against is None: return []
-        pairs = find_duplicates(self.scan, self.other_scan)
-        return duplicates_across_sets(self.cases.table, self.against, pairs)
+        all_facts = pd.concat([facts, self.skipped_facts], ignore_index=True)
+        findings = file_findings(all_facts)
+        findings += group_findings(usable)
+        findings += duplicate_findings(table, pairs)
+        if self.against is not None:
+            shared = find_duplicates(self.scan, self.other_scan)
+            findings += duplicates_across_sets(table, self.against, shared)
+        findings += shortcut_findings(self.cases.with_table(grouped), facts, self.seed)
+        findings += small_class_findings(usable)
+        findings += metadata_findings(usable)
+        findings.sort(key=lambda f: SEVERITIES.index(f.severity)) # stable
+        result = []
+        for finding in findings:
+            items = [[_relative(path, root) for path in group] for group in finding.items]
+            result.append(replace(finding, items=items))
+        return result
 
 # %% ../../nbs/api/18_data.audit.ipynb #a0d10010
 def _image_root(cases):
@@ -672,13 +680,6 @@ def _relative(path, root):
     relative = os.path.relpath(path, root)
     return printable(relative.replace(os.sep, '/'))
 
-def _with_relative_paths(finding, root):
-    items = []
-    for group in finding.items:
-        paths = [_relative(path, root) for path in group]
-        items.append(paths)
-    return replace(finding, items=items)
-
 # %% ../../nbs/api/18_data.audit.ipynb #d7679f1b
 MAX_SHOWN_GROUPS = 8 # of a finding
 MAX_SHOWN_IMAGES = 6 # of a group
@@ -691,25 +692,26 @@ def write_audit(
     "Write `audit.json` and the page `audit.html` to the folder `out`; raises `InputError` if that is impossible"
     check_writable_folder(out)
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False)
-    page = _page(result)
+    page = audit_page(result)
     out = Path(out)
     with replacing(out/'audit.json') as part: part.write_text(text, encoding='utf-8')
     with replacing(out/'audit.html') as part: part.write_text(page, encoding='utf-8')
 
 # %% ../../nbs/api/18_data.audit.ipynb #7474f85f
-def _page(result):
+def audit_page(
+    result:Audit, # From `audit`
+)->str: # HTML, with the images in it
+    "The page `audit.html`"
     findings = []
     thumbnails = {}
     for finding in result.findings:
         shown = _shown_items(finding.items)
         for path in sum(shown, []):
-            if path not in thumbnails: thumbnails[path] = _thumbnail(os.path.join(result.root, path))
+            if path in thumbnails: continue
+            thumbnails[path] = _thumbnail(os.path.join(result.root, path))
         n_more = _n_images(finding.items) - _n_images(shown)
-        findings.append(dict(
-            finding=finding,
-            shown=shown,
-            more=f'and {plural(n_more, "image")} more' if n_more else '',
-        ))
+        more = f'and {plural(n_more, "image")} more' if n_more else ''
+        findings.append(dict(finding=finding, shown=shown, more=more))
     return render(
         'data/audit.html.j2',
         headline=result.headline(),

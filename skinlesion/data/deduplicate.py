@@ -82,16 +82,21 @@ def drop_duplicates(
         what='dropped',
         why=[reasons[row] for row in sorted(reasons)],
     ))
-    kept = cases.assign(group=group)[~is_dropped]
-    return replace(kept, dropped=dropped.reset_index(drop=True))
+    without_copies = cases.assign(group=group)[~is_dropped]
+    return replace(without_copies, dropped=dropped.reset_index(drop=True))
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #f8a6d5e2
 def _copies(cases, sets_of_rows, is_fixed):
     "Why each copy is dropped, by its row; of each set in `sets_of_rows` the best image stays, and all that are fixed"
-    place = _quality_order(cases, is_fixed)
+    facts = scan_images(cases.path).table
+    facts['is_fixed'] = is_fixed
+    facts['pixels'] = facts.width.astype(float)*facts.height.astype(float)
+    by = ['is_fixed', 'pixels', 'bytes', 'path']
+    best_first = facts.sort_values(by, ascending=[False, False, False, True]).index
+    rank = pd.Series(range(len(facts)), best_first)
     reasons = {}
     for rows in sets_of_rows:
-        best = min(rows, key=place.__getitem__)
+        best = rank[rows].idxmin()
         labels = sorted(set(cases.label[rows]))
         for row in rows:
             if is_fixed[row]: continue
@@ -100,15 +105,6 @@ def _copies(cases, sets_of_rows, is_fixed):
             elif row != best:
                 reasons[row] = f'a copy of {cases.path[best]}'
     return reasons
-
-def _quality_order(cases, is_fixed):
-    "The place of each row in an order in which images to be kept come first"
-    facts = scan_images(cases.path).table
-    facts['is_fixed'] = is_fixed
-    facts['pixels'] = facts.width.astype(float)*facts.height.astype(float)
-    by = dict(is_fixed=False, pixels=False, bytes=False, path=True) # whether ascending
-    rows = facts.sort_values(list(by), ascending=list(by.values())).index
-    return {row: place for place,row in enumerate(rows)}
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #d5fb7ec3
 def dropped_text(

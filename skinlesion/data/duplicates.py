@@ -14,6 +14,7 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
+
 from ..core import Progress, need
 from ..store.cache import cached_value, code_version
 from .scan import THUMBNAIL_SIDE, Scan, scan_images
@@ -133,8 +134,11 @@ def _norms(harmonics):
     lengths = np.linalg.norm(flat, axis=1)
     return np.maximum(lengths, 1e-9)
 
-def _best_rotation(first, second):
-    "Correlation, angle and whether mirrored, of the best rotation of each of `first` onto its row of `second`"
+def best_rotation(
+    first:np.ndarray, # n x rings x `N_HARMONICS`, complex
+    second:np.ndarray, # Of the same shape
+)->tuple: # Arrays of n: correlation (-1..1), angle (radians), and whether `second` is mirrored
+    "The rotation of each of `first` under which it correlates best with its row of `second`"
     straight_sum = (first.conj()*second).sum(1)
     mirrored_sum = (first*second).sum(1)
     straight = (straight_sum @ _ROTATIONS).real
@@ -151,7 +155,11 @@ MIN_SIMILARITY = 0.75 # correlation from which two textures are of one image
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a005
 _GAUSS_NEWTON_STEPS = 4
 
-def _registered(first, second, maps):
+def registered(
+    first:np.ndarray, # Textures: n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
+    second:np.ndarray, # Of the same shape
+    maps:np.ndarray, # n x 2 x 3, to begin with
+)->np.ndarray: # n x 2 x 3
     "`maps` improved so that each of `first` fits its row of `second`"
     points = _points(24)
     smooth_first = _blur(first.astype(np.float32), 1)
@@ -164,22 +172,30 @@ def _registered(first, second, maps):
         maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
     return maps
 
-def _similarities(first, second, maps):
-    "The correlation of each of `first`, registered from its affine map in `maps` on, with its row of `second`"
-    maps = _registered(first, second, maps)
+def similarities(
+    first:np.ndarray, # Textures: n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
+    second:np.ndarray, # Of the same shape
+    maps:np.ndarray, # n x 2 x 3, from `initial_maps`
+)->np.ndarray: # n correlations, -1..1; 0 where the two overlap too little
+    "The correlation of each of `first` with its row of `second`, after registration"
+    maps = registered(first, second, maps)
     points = _points(48)
     mapped_points = points @ maps.transpose(0, 2, 1)
     fine_first = _sample_at(_finest(first), mapped_points)[...,0]
     fine_second = _sample_at(_finest(second), points[:,:2])[...,0]
     weights = _overlap(mapped_points, points)
-    correlations = _weighted_correlation(fine_first, fine_second, weights)
+    correlations = weighted_correlation(fine_first, fine_second, weights)
     area_ratio = np.abs(np.linalg.det(maps[:,:,:2]))
     is_plausible = np.abs(area_ratio - 0.9) < 0.6 # between a third and 1.5 times the area
     return correlations*is_plausible
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a006
-def _initial_maps(crops, angles, mirrored):
-    "2 x 3 maps from the second image of each pair into its first"
+def initial_maps(
+    crops:list, # Of n of `CROPS`, of the first image of each pair
+    angles:np.ndarray, # n, radians, from `best_rotation`
+    mirrored:np.ndarray, # n, bool
+)->np.ndarray: # n x 2 x 3
+    "Affine maps from the second image of each pair into its first"
     crops = np.asarray(crops, np.float32).reshape(-1, 4)
     centre_x,centre_y,half_width,half_height = crops.T
     cosine = np.cos(angles)
@@ -256,8 +272,12 @@ def _overlap(mapped_points, points):
 
 _MIN_OVERLAP = 0.4 # of all points; less proves nothing
 
-def _weighted_correlation(first, second, weights):
-    "Pearson's correlation of each row; 0 where the two overlap too little"
+def weighted_correlation(
+    first:np.ndarray, # Images x points
+    second:np.ndarray, # Of the same shape
+    weights:np.ndarray, # Of the same shape, 0 or 1: the points to compare
+)->np.ndarray: # One per image, -1..1; 0 where fewer than `_MIN_OVERLAP` of the points are compared
+    "Pearson's correlation of each row"
     n = np.maximum(weights.sum(1, keepdims=True), 1)
     first = first - (first*weights).sum(1, keepdims=True)/n
     second = second - (second*weights).sum(1, keepdims=True)/n
@@ -284,10 +304,10 @@ def find_duplicates(
     )
     identity = '\n'.join([code, str(min_similarity), *checksums])
     digest = hashlib.sha256(identity.encode()).hexdigest()
-    def search():
-        pairs = _search(scan, other, min_similarity)
-        return pairs.to_dict('list')
-    pairs = cached_value(f'duplicates {digest[:40]}', search)
+    pairs = cached_value(
+        f'duplicates {digest[:40]}',
+        compute=lambda: search_duplicates(scan, other, min_similarity).to_dict('list'),
+    )
     return pd.DataFrame(pairs).astype(dict(i=int, j=int, kind=object, similarity=float))
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #c8a1c40e
@@ -295,8 +315,12 @@ def _checksums(scan):
     is_usable = scan.table.reason == ''
     return scan.table.sha256.where(is_usable, '').tolist()
 
-def _search(scan, other, min_similarity):
-    "As `find_duplicates`, without a memory"
+def search_duplicates(
+    scan:Scan, # From `scan_images`
+    other:Scan|None, # Another set, if any
+    min_similarity:float, # 0..1
+)->pd.DataFrame: # As of `find_duplicates`
+    "As `find_duplicates`, without the cache"
     first = _searchable(scan)
     second = first if other is None else _searchable(other)
     near = _matches(first, second, min_similarity)
@@ -306,7 +330,7 @@ def _search(scan, other, min_similarity):
         backwards = _matches(second, first, min_similarity)
         near = pd.concat([near, backwards.rename(columns=dict(i='j', j='i'))])
     near['kind'] = 'near'
-    pairs = pd.concat([_same_files(scan, other), near])
+    pairs = pd.concat([exact_duplicates(scan, other), near])
     columns = ['i', 'j', 'kind', 'similarity']
     pairs = pairs.sort_values(columns, ascending=[True, True, True, False])
     return pairs.drop_duplicates(['i', 'j'])[columns]
@@ -319,7 +343,10 @@ def _first_rows(scan):
     first = readable.drop_duplicates('sha256')
     return pd.Series(first.index, first.sha256)
 
-def _same_files(scan, other):
+def exact_duplicates(
+    scan:Scan, # From `scan_images`
+    other:Scan|None=None, # Another set, if any
+)->pd.DataFrame: # As of `find_duplicates`, of kind `exact`
     "Each file with the first one of the same content"
     copies = scan if other is None else other
     is_readable = copies.table.reason == ''
@@ -369,7 +396,7 @@ def _matches(first, second, min_similarity):
     if not len(first) or not len(second): return matches[0]
     blocks = _blocks(second.textures)
     whole = np.concatenate([circular_harmonics(block) for block in blocks])
-    index = _nearest_neighbours(whole)
+    index = nearest_neighbours(whole)
     with Progress(len(first), 'comparing images') as bar:
         for block in _blocks(np.arange(len(first))):
             candidates = _candidates(first.textures[block], whole, index)
@@ -377,10 +404,10 @@ def _matches(first, second, min_similarity):
             if first is second: candidates = candidates[candidates.i != candidates.j]
             candidates = candidates.groupby('i').head(_REGISTERED) # the best come first
             crops = [CROPS[k] for k in candidates.crop]
-            maps = _initial_maps(crops, candidates.angle, candidates.mirrored)
+            maps = initial_maps(crops, candidates.angle, candidates.mirrored)
             first_textures = first.textures[candidates.i]
             second_textures = second.textures[candidates.j]
-            similarity = _similarities(first_textures, second_textures, maps)
+            similarity = similarities(first_textures, second_textures, maps)
             is_near = similarity >= min_similarity
             near = candidates[is_near]
             matches.append(pd.DataFrame(dict(
@@ -398,7 +425,7 @@ def _candidates(textures, whole, index):
     _,neighbours = index.search(rotation_invariants(crops), n_neighbours)
     crop_row,column = np.nonzero(neighbours >= 0) # -1 where the index has too few
     j = neighbours[crop_row,column]
-    correlation,angle,mirrored = _best_rotation(crops[crop_row], whole[j])
+    correlation,angle,mirrored = best_rotation(crops[crop_row], whole[j])
     candidates = pd.DataFrame(dict(
         i=crop_row%len(textures),
         j=j,
@@ -415,8 +442,10 @@ def _candidates(textures, whole, index):
 _EXHAUSTIVE_BELOW = 20_000 # images
 _TRAINING_PER_CELL = 40 # images that the centre of a cell is the mean of
 
-def _nearest_neighbours(harmonics):
-    "A faiss index of the rotation invariants of `harmonics`"
+def nearest_neighbours(
+    harmonics:np.ndarray, # n x rings x `N_HARMONICS`, complex
+): # A faiss index
+    "A nearest-neighbour index of the rotation invariants of `harmonics`"
     faiss = need('faiss')
     n_features = rotation_invariants(harmonics[:1]).shape[1]
     if len(harmonics) < _EXHAUSTIVE_BELOW:

@@ -47,40 +47,44 @@ def training_fingerprints(
 def split_as_trained(
     cases:Cases, # To evaluate a model on, with the split of the source, or none
     fingerprints:dict, # From `training_fingerprints`, of the model
-)->tuple: # Cases with `split` filled, if the model knows any of them, and a sentence on them, '' if there is nothing to say
+)->tuple: # Cases, with `split` filled if the model knows any of them, and a sentence on that, or ''
     "Give the images that the model was trained on, and their copies, the split that they had then"
-    prints = image_fingerprints(cases)
-    in_train = np.isin(prints, fingerprints.get('seen_train', []))
-    in_valid = np.isin(prints, fingerprints.get('seen_valid', []))
-    has_group = cases.group != cases.path
-    is_known_group = has_group.to_numpy() & np.isin(group_fingerprints(cases.group), fingerprints.get('seen_groups', []))
-    if not (in_train | in_valid).any():
-        return cases, _chance_text(is_known_group.sum(), len(cases))
+    fingerprints = dict(seen_train=[], seen_valid=[], seen_groups=[]) | fingerprints
+    of_images = image_fingerprints(cases)
+    in_train = np.isin(of_images, fingerprints['seen_train'])
+    in_valid = np.isin(of_images, fingerprints['seen_valid'])
+    is_known = in_train | in_valid
+    has_group = (cases.group != cases.path).to_numpy()
+    is_known_group = has_group & np.isin(group_fingerprints(cases.group), fingerprints['seen_groups'])
+    if not is_known.any():
+        n_groups = is_known_group.sum()
+        if not n_groups: return cases, ''
+        return cases, (
+            f'{n_groups} of these {len(cases)} images have a lesion or patient of a name that the training data '
+            'has, too: if it is the same one, they should not be evaluated'
+        )
+    is_copy = copies_of(cases, is_known)
     split = cases.split.replace('', 'test').to_numpy(dtype=object)
-    split[is_known_group & (split == 'test')] = 'train'
-    is_copy = _copies_of(cases, in_train | in_valid)
-    split[is_copy & (split == 'test')] = 'train'
+    split[(is_known_group | is_copy) & (split == 'test')] = 'train'
     split[in_valid] = 'valid'
     split[in_train] = 'train'
-    n_more = (is_known_group & ~in_train & ~in_valid & ~is_copy).sum()
-    return cases.assign(split=split), _known_text(in_train.sum(), in_valid.sum(), is_copy.sum(), n_more, len(cases))
+    note = (
+        f'The model was trained on {is_known.sum()} of these {len(cases)} images '
+        f'({in_train.sum()} train, {in_valid.sum()} valid)'
+    )
+    if is_copy.any(): note += f'; {is_copy.sum()} more are copies of them'
+    n_others = (is_known_group & ~is_known & ~is_copy).sum()
+    if n_others: note += f'; {plural(n_others, "other image")} of the same lesions or patients'
+    return cases.assign(split=split), note + '; none of these is evaluated unless --split asks for it'
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #3294b58b
-def _copies_of(cases, is_known):
+def copies_of(
+    cases:Cases, # Whose files are there
+    is_known:np.ndarray, # Of each image, bool
+)->np.ndarray: # Of each image, bool
     "Which images are copies of known ones, and not known themselves"
     is_copy = np.zeros(len(cases), bool)
     for rows in duplicate_groups(duplicate_images(cases)):
         rows = np.asarray(rows)
         if is_known[rows].any(): is_copy[rows] = True
     return is_copy & ~is_known
-
-def _chance_text(n_groups, n_images):
-    if not n_groups: return ''
-    return (f'{n_groups} of these {n_images} images have a lesion or patient of a name that the training data has, too: if it is the same one, '
-            'they should not be evaluated')
-
-def _known_text(n_train, n_valid, n_copies, n_more, n_images):
-    text = f'The model was trained on {n_train + n_valid} of these {n_images} images ({n_train} train, {n_valid} valid)'
-    if n_copies: text += f'; {n_copies} more are copies of them'
-    if n_more: text += f'; {plural(n_more, "other image")} of the same lesions or patients'
-    return text + '; none of these is evaluated unless --split asks for it'

@@ -105,21 +105,19 @@ class Prepared:
     )->Iterator: # For each list, an array: images x `channels` x `size` x `size`, 8-bit
         "Yield the images of each of `batches`, while the next is being prepared"
         threads = threads or n_cores()
-        pending = deque()
-        with ThreadPoolExecutor(threads) as pool:
-            for positions in batches:
-                pending.append(self._submit(positions, pool, threads))
-                if len(pending) > 1: yield _finished(*pending.popleft())
-            while pending: yield _finished(*pending.popleft())
 
-    def _submit(self, positions, pool, threads):
-        "An array for the images at `positions`, and the tasks that fill it"
-        batch = np.empty((len(positions), *self.shape), np.uint8)
-        def fill(first):
+        def fill(batch, positions, first): # every `threads`-th image, from `first` on
             for k in range(first, len(batch), threads):
                 batch[k] = self[positions[k]]
-        tasks = [pool.submit(fill, first) for first in range(threads)]
-        return batch, tasks
+
+        pending = deque() # of arrays, with the tasks that fill them
+        with ThreadPoolExecutor(threads) as pool:
+            for positions in batches:
+                batch = np.empty((len(positions), *self.shape), np.uint8)
+                tasks = [pool.submit(fill, batch, positions, first) for first in range(threads)]
+                pending.append((batch, tasks))
+                if len(pending) > 1: yield _finished(*pending.popleft())
+            while pending: yield _finished(*pending.popleft())
 
 # %% ../../nbs/api/17_data.prepared.ipynb #45e0e85c
 def _finished(batch, tasks):
@@ -173,7 +171,9 @@ def free_disk()->int: # Bytes
 def free_memory()->int: # Bytes
     "How much memory can be had, within the limit of the container if there is one"
     available = _number_in('/proc/meminfo', 'MemAvailable:')
-    if available is None: return _half_of_memory()
+    if available is None: # no Linux: half of all memory
+        try: return os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')//2
+        except (AttributeError, ValueError, OSError): return 0 # Windows does not say
     free = available*1024
     limit = _number_in(f'{_CGROUP}/memory.max')
     used = _number_in(f'{_CGROUP}/memory.current')
@@ -191,10 +191,6 @@ def _number_in(file, name=''):
             if not line.startswith(name): continue
             first_word = line.removeprefix(name).split()[0]
             return int(first_word)
-
-def _half_of_memory():
-    try: return os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')//2
-    except (AttributeError, ValueError, OSError): return 0 # Windows does not say
 
 # %% ../../nbs/api/17_data.prepared.ipynb #011d4f15
 def content_keys(

@@ -23,7 +23,6 @@ import pandas as pd
 from PIL import Image
 
 from ..core import InputError, Progress, n_cores, printable
-from .files import common_folder
 from ..image import open_image
 from ..store.cache import CacheTable, code_version, file_stamp
 
@@ -34,18 +33,18 @@ def read_image_file(
     path, # An image file, or what should be one
 )->bytes: # The content
     "The content of the file `path`; an `InputError` that says why not if it cannot be an image"
-    if not os.path.isfile(path): raise InputError(_why_no_file(path)) # opening a pipe would wait for ever
+    if not os.path.isfile(path): # opening a pipe would wait for ever
+        if os.path.isdir(path): problem = 'a folder, not an image'
+        elif os.path.islink(path): problem = 'a link that leads nowhere'
+        elif '\\udc' in str(path): problem = 'its name is no Unicode' # as `printable` writes it
+        elif os.path.exists(path): problem = 'no file'
+        else: problem = 'no such file'
+        raise InputError(problem)
     if os.path.getsize(path) > MAX_IMAGE_BYTES:
         raise InputError(f'more than {MAX_IMAGE_BYTES>>20} MB')
     with open(path, 'rb') as f: content = f.read()
     if not content: raise InputError('empty file')
     return content
-
-def _why_no_file(path):
-    if os.path.isdir(path): return 'a folder, not an image'
-    if os.path.islink(path): return 'a link that leads nowhere'
-    if '\\udc' in str(path): return 'its name is no Unicode' # as `printable` writes it
-    return 'no file' if os.path.exists(path) else 'no such file'
 
 # %% ../../nbs/api/11_data.scan.ipynb #c131035b
 THUMBNAIL_SIDE = 64 # pixels a side of the copy that is kept of each image
@@ -71,6 +70,8 @@ def header_facts(
     tables = getattr(img, 'quantization', None) or {} # of a JPEG
     quantisation = None
     if tables.get(0): quantisation = float(np.mean(tables[0]))
+    orientation = _value_or(lambda: int(img.getexif().get(0x0112, 1)), 1)
+    frames = _value_or(lambda: img.n_frames, 1)
     return dict(
         format=img.format,
         mode=img.mode,
@@ -79,8 +80,8 @@ def header_facts(
         aspect=width/height,
         bytes_per_pixel=n_bytes/(width*height),
         quantisation=quantisation,
-        orientation=_value_or(lambda: int(img.getexif().get(0x0112, 1)), 1),
-        frames=_value_or(lambda: img.n_frames, 1),
+        orientation=orientation,
+        frames=frames,
     )
 
 def _value_or(read, default):
@@ -94,19 +95,18 @@ def colour_facts(
     "Colours at the border and overall"
     small = img.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     x = np.asarray(small, dtype=np.float32)/255
-    border_means = _pixels(
+    inner = slice(BORDER_WIDTH, -BORDER_WIDTH)
+    sides = [
         x[:BORDER_WIDTH],
         x[-BORDER_WIDTH:],
-        x[BORDER_WIDTH:-BORDER_WIDTH, :BORDER_WIDTH],
-        x[BORDER_WIDTH:-BORDER_WIDTH, -BORDER_WIDTH:],
-    ).mean(0)
+        x[inner, :BORDER_WIDTH],
+        x[inner, -BORDER_WIDTH:],
+    ]
+    border_means = _pixels(*sides).mean(0)
     means = _pixels(x).mean(0)
-    corners = _pixels(
-        x[:CORNER_SIDE, :CORNER_SIDE],
-        x[:CORNER_SIDE, -CORNER_SIDE:],
-        x[-CORNER_SIDE:, :CORNER_SIDE],
-        x[-CORNER_SIDE:, -CORNER_SIDE:],
-    )
+    first = slice(None, CORNER_SIDE)
+    last = slice(-CORNER_SIDE, None)
+    corners = _pixels(x[first, first], x[first, last], x[last, first], x[last, last])
     is_black = corners.max(1) < BLACK_BELOW
     is_saturated = x.max(2) > SATURATED_ABOVE
     facts = {}
@@ -130,25 +130,22 @@ def scan_file(
         name=name_pattern(printable(stem)),
         bytes=0,
     )
-    try: return facts | _content_facts(path, read_image_file(path))
+    try:
+        content = read_image_file(path)
+        file = _NamedBytes(content, path)
+        img = open_image(file, side=2*THUMBNAIL_SIDE) # decodes, or says why not
+        file.seek(0)
+        header = header_facts(Image.open(file), len(content))
+        grey = img.convert('L').resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
+        colours = colour_facts(img)
+        facts['bytes'] = len(content)
+        facts['sha256'] = hashlib.sha256(content).hexdigest()
+        return facts | header | colours | dict(grey=np.asarray(grey))
     except InputError as e: reason = str(e).removeprefix(f'{path}: ')
     except PermissionError: reason = 'no permission to read it'
     except Exception as e: # decoders raise whatever they like on a broken file
         reason = f'cannot be read ({type(e).__name__}: {e})'
     return facts | dict(reason=reason)
-
-def _content_facts(path, content):
-    file = _NamedBytes(content, path)
-    img = open_image(file, side=2*THUMBNAIL_SIDE) # decodes, or says why not
-    file.seek(0)
-    grey = img.convert('L').resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
-    return dict(
-        bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        **header_facts(Image.open(file), len(content)),
-        **colour_facts(img),
-        grey=np.asarray(grey),
-    )
 
 class _NamedBytes(io.BytesIO):
     "A file in memory, called `name` in messages"
@@ -173,20 +170,18 @@ class Scan:
 
 def scan_images(
     paths:Iterable, # Image files
-    root=None, # The folder under which the facts are kept; that which all `paths` are in if `None`
 )->Scan: # In the order of `paths`
     "Scan each of `paths` whose facts are not kept from before, with as many threads as there are cores"
     paths = [printable(os.fspath(path)) for path in paths] # tables hold nothing else
     keys = [os.path.abspath(path) for path in paths]
     stamps = {key: file_stamp(path) for key,path in zip(keys, paths)}
+    positions = {}
+    for i,key in enumerate(keys): positions.setdefault(key, []).append(i)
     greys = np.zeros((len(paths), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     rows = [None]*len(paths)
     version = code_version('skinlesion.data.scan', 'skinlesion.image')
-    with CacheTable(f'scan of {root or common_folder(paths)}', version) as kept:
-        positions = {}
-        for i,key in enumerate(keys):
-            positions.setdefault(key, []).append(i)
-        for key,value in kept.get(stamps): # the thumbnail, then the facts
+    with CacheTable('scan of images', version) as cache:
+        for key,value in cache.get(stamps): # the thumbnail, then the facts
             for i in positions[key]:
                 greys[i].flat = np.frombuffer(value, np.uint8, count=greys[i].size)
                 rows[i] = json.loads(value[greys[i].size:])
@@ -197,7 +192,7 @@ def scan_images(
                 greys[i] = facts.pop('grey', 0)
                 rows[i] = [facts.get(name) for name in _FACT_NAMES]
                 value = greys[i].tobytes() + json.dumps(rows[i]).encode()
-                kept.put(keys[i], stamps[keys[i]], value)
+                cache.put(keys[i], stamps[keys[i]], value)
                 bar.update()
     table = pd.DataFrame(rows, columns=_FACT_NAMES)
     table.insert(0, 'path', paths)

@@ -20,29 +20,29 @@ from .cases import Cases, as_cases
 from .readers import COLUMN_SYNONYMS
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88
-FEATURE_SETS = { # feature set -> feature -> columns
-    'file': {
-        'format': ['format', 'extension', 'mode', 'orientation'],
-        'size': ['width', 'height', 'aspect'],
-        'compression': ['quantisation'],
-        'name': ['name'],
-        'order': ['order'],
-    },
-    'camera': {
-        'border colour': ['border_r', 'border_g', 'border_b', 'black_corners'],
-        'mean colour': ['mean_r', 'mean_g', 'mean_b', 'saturated'],
-        'compression': ['quantisation', 'bytes_per_pixel'],
-    },
-    'patient': {
-        'age': [*COLUMN_SYNONYMS['age']],
-        'sex': [*COLUMN_SYNONYMS['sex']],
-        'site': [*COLUMN_SYNONYMS['site']],
-    },
-    'source': {
-        'source': [*COLUMN_SYNONYMS['source']],
-        'kind of diagnosis': [*COLUMN_SYNONYMS['dx_type']],
-    },
+_FILE_FEATURES = { # feature -> columns
+    'format': ['format', 'extension', 'mode', 'orientation'],
+    'size': ['width', 'height', 'aspect'],
+    'compression': ['quantisation'],
+    'name': ['name'],
+    'order': ['order'],
 }
+_CAMERA_FEATURES = {
+    'border colour': ['border_r', 'border_g', 'border_b', 'black_corners'],
+    'mean colour': ['mean_r', 'mean_g', 'mean_b', 'saturated'],
+    'compression': ['quantisation', 'bytes_per_pixel'],
+}
+_PATIENT_FEATURES = {meaning: COLUMN_SYNONYMS[meaning] for meaning in ('age', 'sex', 'site')}
+_SOURCE_FEATURES = {
+    'source': COLUMN_SYNONYMS['source'],
+    'kind of diagnosis': COLUMN_SYNONYMS['dx_type'],
+}
+FEATURE_SETS = dict( # feature set -> feature -> columns
+    file=_FILE_FEATURES,
+    camera=_CAMERA_FEATURES,
+    patient=_PATIENT_FEATURES,
+    source=_SOURCE_FEATURES,
+)
 FEATURE_SET_TEXTS = {
     'file': 'the file alone (format, size, compression, name, order)',
     'camera': 'the colours at the border and overall and the bytes per pixel (which depend on the lesion too)',
@@ -53,7 +53,9 @@ FEATURE_SET_TEXTS = {
 # %% ../../nbs/api/17_data.shortcuts.ipynb #64c6c4dd
 _MAX_CATEGORIES = 50 # of a column; rarer values are one category
 
-def _name_order(paths):
+def name_order(
+    paths, # Files
+)->np.ndarray: # Of floats, 0..1
     "Rank of each file name among all, 0..1, with numbers in names as numbers; equal names have the same rank"
     keys = []
     for path in paths:
@@ -67,21 +69,21 @@ def _feature_table(cases, facts, features):
     facts = facts.drop_duplicates('path')
     table = cases.merge(facts, on='path', how='left', suffixes=('', '_fact'))
     table = table.set_axis(cases.index)
-    table['order'] = _name_order(cases.path)
+    table['order'] = name_order(cases.path)
     columns_of = {}
     x = {}
     for feature,names in FEATURE_SETS[features].items():
         known = [name for name in names if name in table]
         columns = [name for name in known if table[name].nunique(dropna=False) > 1]
         if columns: columns_of[feature] = columns
-        for name in columns: x[name] = _as_feature(table[name])
+        for name in columns:
+            if pd.api.types.is_numeric_dtype(table[name]):
+                x[name] = table[name].astype(float)
+                continue
+            text = table[name].astype(str)
+            common = text.value_counts().index[:_MAX_CATEGORIES]
+            x[name] = text.where(text.isin(common), 'other').astype('category')
     return columns_of, pd.DataFrame(x)
-
-def _as_feature(column):
-    if pd.api.types.is_numeric_dtype(column): return column.astype(float)
-    text = column.astype(str)
-    common = text.value_counts().index[:_MAX_CATEGORIES]
-    return text.where(text.isin(common), 'other').astype('category')
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #dea416fb
 MAX_FITTED_IMAGES = 10_000 # of a larger set, groups are sampled up to so many images
@@ -105,7 +107,10 @@ class Shortcut:
         if strongest in ('name', 'order'): about_strongest += _UNSEEN_BY_NETWORKS
         lost = [f'{feature} {auroc:.2f}' for feature,auroc in self.importance.items()]
         about_score = f'AUROC {self.value:.2f} ({self.low:.2f} to {self.high:.2f})'
-        about_accuracy = f'{self.accuracy:.0%} of the images correctly (always the most frequent class: {self.majority:.0%})'
+        about_accuracy = (
+            f'{self.accuracy:.0%} of the images correctly '
+            f'(always the most frequent class: {self.majority:.0%})'
+        )
         return (
             f'From {FEATURE_SET_TEXTS[self.features]}, without the image itself, '
             f'a classifier reaches {about_score} and classifies {about_accuracy}; '
@@ -130,7 +135,7 @@ def shortcut_score(
     if facts is None: facts = pd.DataFrame(dict(path=table.path, reason=''))
     usable = facts.path[facts.reason == '']
     table = table[table.path.isin(usable)].sort_values('path') # so that row order cannot matter
-    table = _sample_groups(table, MAX_FITTED_IMAGES, seed)
+    table = sample_groups(table, MAX_FITTED_IMAGES, seed)
     columns_of,x = _feature_table(table, facts, features)
     groups_per_class = table.groupby('label').group.nunique()
     folds = min(folds, groups_per_class.min())
@@ -215,7 +220,11 @@ def _bootstrap_interval(y, probs, group, resamples, seed):
     return float(low), float(high)
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #5c0e0007
-def _sample_groups(cases, n, seed):
+def sample_groups(
+    cases:pd.DataFrame, # With `group`
+    n:int, # Images
+    seed:int, # Fixes the order of the groups
+)->pd.DataFrame: # Rows of `cases`
     "At most `n` images: groups in random order, until the next one would not fit"
     if len(cases) <= n: return cases
     sizes = cases.groupby('group').size()

@@ -96,7 +96,12 @@ def split_cases(
     proportions = SPLIT_PROPORTIONS | cases.proportions
     if valid is not None: proportions['valid'] = valid
     if test is not None: proportions['test'] = test
-    _check_proportions(**proportions)
+    for name,value in proportions.items():
+        if 0 < value < 1: continue
+        raise InputError(f'{name} is {value}; a proportion between 0 and 1 is needed, such as 0.15')
+    if sum(proportions.values()) >= 1:
+        values = ' and '.join(map(str, proportions.values()))
+        raise InputError(f'valid and test are {values} and leave nothing to train on')
     table = cases.table if groups is None else cases.table.assign(group=groups)
     is_left_out = left_out_of_training(table.split, table.group)
     is_left_out &= table.split == '' # what has a split of the source keeps it
@@ -109,13 +114,6 @@ def split_cases(
         f'has images of the same group: {truncated_list(paths)}'
     )
     return replace(result, notes=[*result.notes, note])
-
-def _check_proportions(valid, test):
-    for name,value in (('valid', valid), ('test', test)):
-        if 0 < value < 1: continue
-        raise InputError(f'{name} is {value}; a proportion between 0 and 1 is needed, such as 0.15')
-    if valid+test >= 1:
-        raise InputError(f'valid and test are {valid} and {test} and leave nothing to train on')
 
 def _fill_splits(table, proportions, seed):
     "The split of each row of `table`: the one that it has, or one by group, at random"

@@ -77,25 +77,22 @@ def _plain_files(entries, archive):
         parts = PureWindowsPath(entry.filename).parts
         is_folder = entry.filename.endswith(('/', '\\'))
         if parts and not is_folder and not SYSTEM_FILES.intersection(parts): files.append((parts, entry))
-    clashes = _name_clashes([parts for parts,_ in files])
+
+    # names as file systems may compare them: none may be that of another file or of a folder
+    names = []
+    taken = set()
+    for parts,_ in files:
+        name = tuple(unicodedata.normalize('NFC', part).casefold() for part in parts)
+        names.append(name)
+        for depth in range(1, len(name)): taken.add(name[:depth])
+    clashes = []
+    for name,(parts,_) in zip(names, files):
+        if name in taken: clashes.append('/'.join(parts))
+        taken.add(name)
     if clashes:
         raise InputError(f'{archive}: {plural(len(clashes), "name")} given twice (upper and lower case count as one): '
                          f'{truncated_list(clashes)}; rename and pack again')
     return {Path(*parts): entry for parts,entry in files}
-
-def _name_clashes(names):
-    "Those of `names` (tuples of parts) that some file system takes for another one, or for its folder"
-    def normalised(parts): return tuple(unicodedata.normalize('NFC', part).casefold() for part in parts)
-
-    folders = set()
-    for parts in names: folders.update(normalised(parts[:i]) for i in range(1, len(parts)))
-    clashes = []
-    earlier = set()
-    for parts in names:
-        name = normalised(parts)
-        if name in folders or name in earlier: clashes.append('/'.join(parts))
-        earlier.add(name)
-    return clashes
 
 # %% ../../nbs/api/03_store.archive.ipynb #fedd0f41
 _MAX_RATIO = 200 # unpacked by packed size, of an archive that unpacks to more than `_RATIO_CHECKED_FROM`
@@ -138,17 +135,6 @@ def _entry_blocks(archive_file, entry, archive):
             if remaining < 0: raise zipfile.BadZipFile('longer than the archive says')
             yield block
 
-# %% ../../nbs/api/03_store.archive.ipynb #4ac050c3
-def _save_entry(path, archive_file, entry, archive):
-    "Write `entry` as the file `path`"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(path, 'wb') as f: f.writelines(_entry_blocks(archive_file, entry, archive))
-    except OSError as e:
-        if e.errno != errno.ENAMETOOLONG: raise
-        raise InputError(f'{archive}: the entry {entry.filename[:60]}... lies too deep to be written here; '
-                         'pack it again in fewer folders') from e
-
 # %% ../../nbs/api/03_store.archive.ipynb #3a6d8ad6
 def unpack(
     archive, # A zip archive
@@ -169,6 +155,13 @@ def unpack(
             tmp.mkdir()
             check_space(tmp.parent, size, f'{archive} unpacked')
             for path,entry in files.items():
-                _save_entry(tmp/path, archive_file, entry, archive)
+                blocks = _entry_blocks(archive_file, entry, archive)
+                try:
+                    (tmp/path).parent.mkdir(parents=True, exist_ok=True)
+                    with open(tmp/path, 'wb') as f: f.writelines(blocks)
+                except OSError as e:
+                    if e.errno != errno.ENAMETOOLONG: raise
+                    raise InputError(f'{archive}: the entry {entry.filename[:60]}... lies too deep to be written here; '
+                                     'pack it again in fewer folders') from e
                 bar.update()
     return to

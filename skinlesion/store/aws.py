@@ -29,30 +29,34 @@ class Connection:
         **config, # Settings of `botocore.config.Config`, such as `max_pool_connections=32`
     ):
         "A boto3 client for `service`, which threads may share; raises `InputError` if it cannot be made"
-        with aws_errors(f'connecting to {service}'):
-            session = need('boto3', extra='aws').Session(profile_name=self.profile, region_name=self.region)
-            region = session.region_name
-            if service == 's3': region = region or 'us-east-1'
-            config = need('botocore.config', extra='aws').Config(**self._settings() | config)
-            client = session.client(service, region_name=region, endpoint_url=self.endpoint, config=config)
-        if self.requester_pays: client.meta.events.register('before-call.s3', _agree_to_pay)
-        return client
-
-    def _settings(self):
-        "Settings of `botocore.config.Config`; times in seconds"
         attempts = int(os.environ.get('AWS_MAX_ATTEMPTS', 5))
         settings = dict(
             retries=dict(mode='standard', total_max_attempts=attempts),
-            connect_timeout=10,
-            read_timeout=60,
+            connect_timeout=10, # seconds
+            read_timeout=60, # seconds
             request_checksum_calculation='when_required',
             response_checksum_validation='when_required',
         )
-        endpoints = [self.endpoint, os.environ.get('AWS_ENDPOINT_URL'), os.environ.get('AWS_ENDPOINT_URL_S3')]
-        if any(endpoints): settings['s3'] = dict(addressing_style='path')
-        return settings
+        own_endpoint = self.endpoint or os.environ.get('AWS_ENDPOINT_URL') or os.environ.get('AWS_ENDPOINT_URL_S3')
+        if own_endpoint: settings['s3'] = dict(addressing_style='path')
 
-def _agree_to_pay(params, **kwargs): params['headers']['x-amz-request-payer'] = 'requester'
+        with aws_errors(f'connecting to {service}'):
+            boto3 = need('boto3', extra='aws')
+            session = boto3.Session(profile_name=self.profile, region_name=self.region)
+            region = session.region_name
+            if service == 's3': region = region or 'us-east-1'
+            botocore_config = need('botocore.config', extra='aws')
+            config = botocore_config.Config(**settings | config)
+            client = session.client(
+                service,
+                region_name=region,
+                endpoint_url=self.endpoint,
+                config=config,
+            )
+        if self.requester_pays:
+            def agree_to_pay(params, **kwargs): params['headers']['x-amz-request-payer'] = 'requester'
+            client.meta.events.register('before-call.s3', agree_to_pay)
+        return client
 
 # %% ../../nbs/api/04_store.aws.ipynb #cadf41f7
 _USER_ERRORS = [ # names of exceptions and codes of answers, what went wrong, what to do
@@ -118,7 +122,8 @@ def aws_errors(
         cause = e
         if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError'): # wrap what made a transfer fail
             cause = getattr(e, 'last_exception', None) or e.__cause__ or e.__context__ or e
-        names = {base.__name__ for base in type(cause).__mro__} | {_answer_field(cause, 'Code')}
+        names = {base.__name__ for base in type(cause).__mro__}
+        names.add(_answer_field(cause, 'Code'))
         detail = _error_detail(cause)
         for kind,table in ((InputError, _USER_ERRORS), (ConnectionError, _NETWORK_ERRORS)):
             for known_names,problem,advice in table:

@@ -35,8 +35,9 @@ def cache_lock(
 
 def _entry_name(key):
     "A file name for `key` that people recognise"
-    readable = re.sub('[^A-Za-z0-9_-]+', '-', key)[-60:].strip('-')
-    return f'{readable}-{hashlib.sha256(key.encode()).hexdigest()[:16]}'
+    readable = re.sub('[^A-Za-z0-9_-]+', '-', key)[-60:]
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f'{readable.strip("-")}-{digest[:16]}'
 
 def _lock(entry, timeout=-1):
     folder = cache_dir()
@@ -62,28 +63,29 @@ _in_use = set() # folders of entries that this process may be reading
 
 def _evict():
     "Remove the least recently used entries until the cache is within its limit"
-    entries = [p for p in cache_dir().iterdir() if p.is_dir()]
-    usage = {p: _usage(p) for p in entries}
-    excess = sum(size for _,size in usage.values()) - cache_limit()
-    for entry in sorted(entries, key=usage.get):
+    usage = {} # entry to the time of its last use and its bytes
+    for entry in cache_dir().iterdir():
+        if not entry.is_dir(): continue
+        usage[entry] = (0, 0) # where another process removes it meanwhile
+        with suppress(FileNotFoundError):
+            size = 0
+            for parent,_,names in os.walk(entry):
+                for name in names: size += os.path.getsize(os.path.join(parent, name))
+            usage[entry] = (entry.stat().st_mtime, size)
+
+    total = sum(size for _,size in usage.values())
+    excess = total - cache_limit()
+    for entry in sorted(usage, key=usage.get):
         if excess <= 0: return
         if entry not in _in_use and _remove_entry(entry): excess -= usage[entry][1]
     if excess > 0:
         warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, and all of it was used within a day; '
                       'remove what you do not need')
 
-def _usage(folder):
-    "Time of the last use of `folder` and bytes of its files; twice 0 if another process removes it meanwhile"
-    size = 0
-    with suppress(FileNotFoundError):
-        for parent,_,names in os.walk(folder):
-            for name in names: size += os.path.getsize(os.path.join(parent, name))
-        return folder.stat().st_mtime, size
-    return 0, 0
-
 def _remove_entry(folder):
     "Remove an entry unless it is in use or was used just now; whether it was removed"
-    name = folder.stem[1:] if folder.name.startswith('.') else folder.name # `.NAME.part` is an interrupted attempt
+    name = folder.name
+    if name.startswith('.'): name = folder.stem[1:] # `.NAME.part` is an interrupted attempt
     with suppress(TimeoutError, FileNotFoundError), _lock(name, timeout=0):
         if time.time() - folder.stat().st_mtime < _PROTECTED_TIME: return False
         condemned = folder.with_name(f'.{name}.gone')
@@ -134,7 +136,10 @@ def cached_value(
     def read(folder):
         with suppress(OSError, ValueError): return json.loads((folder/'value.json').read_text(encoding='utf-8'))
 
-    return read(cached(key, make, is_complete=lambda folder: read(folder) is not None))
+    def is_complete(folder): return read(folder) is not None
+
+    folder = cached(key, make, is_complete)
+    return read(folder)
 
 # %% ../../nbs/api/03_store.cache.ipynb #77fbaf9b
 def code_version(
@@ -170,7 +175,9 @@ class CacheTable:
         version:str='', # `code_version` of what computes them: another version begins with an empty table
     ):
         self.file = ':memory:'
-        if name is not None: self.file = str(cached(f'{name} {version}', make=lambda folder: None)/'table.sqlite')
+        if name is not None:
+            folder = cached(f'{name} {version}', make=lambda folder: None)
+            self.file = str(folder/'table.sqlite')
         self.unwritten = []
         self.lock = threading.RLock()
         self._connect()

@@ -51,13 +51,6 @@ def _request(url, headers):
             if e.code != _NO_SUCH_RANGE: raise
         return urlopen(Request(url, headers=agent), timeout=_SILENCE_TIMEOUT)
 
-def _blocks(response):
-    "The bytes of `response` as they arrive; only reading is guarded, for a full disk is no failure of the network"
-    while True:
-        with _network_errors(): block = response.read1(_BLOCK_BYTES)
-        if not block: return
-        yield block
-
 # %% ../../nbs/api/05_store.fetch.ipynb #79b58169
 def _length(file): return file.stat().st_size if file.exists() else 0
 
@@ -73,8 +66,11 @@ def _byte_range(response):
     if response.status != 206:
         length = response.headers.get('Content-Length')
         return 0, None if length is None else int(length)
-    match = re.match(r'bytes (\d+)-\d+/(\d+)$', response.headers.get('Content-Range', ''))
-    return (int(match[1]), int(match[2])) if match else (-1, None)
+    text = response.headers.get('Content-Range', '')
+    match = re.match(r'bytes (\d+)-\d+/(\d+)$', text)
+    if not match: return -1, None
+    start,length = match.groups()
+    return int(start), int(length)
 
 def _receive_once(url, part, size):
     "Append to `part` what one connection brings; `_ConnectionLost` if that is not all"
@@ -96,10 +92,15 @@ def _receive_once(url, part, size):
         with open(part, mode) as f, Progress((total or 0)//10**6, f'{part.stem}, MB') as bar:
             # A new file is empty by now, so its version covers no older bytes
             if not start: version_file.write_text(_object_version(response.headers))
-            for block in _blocks(response):
+            while True:
+                # only reading is guarded, for a full disk is no failure of the network
+                with _network_errors(): block = response.read1(_BLOCK_BYTES)
+                if not block: break
                 f.write(block)
-                bar.update(f.tell()//10**6 - bar.n)
-    if _length(part) < (total or 0): raise _ConnectionLost(f'{_length(part)} of {total} bytes received')
+                megabytes = f.tell()//10**6
+                bar.update(megabytes - bar.n)
+    received = _length(part)
+    if received < (total or 0): raise _ConnectionLost(f'{received} of {total} bytes received')
 
 # %% ../../nbs/api/05_store.fetch.ipynb #0feeb2ce
 _MAX_FAILURES = 6 # in a row without a new byte; the waits between them add up to a minute
@@ -185,7 +186,8 @@ class _ListedFile:
     size:int # bytes, `None` where unknown
     checksum:str # such as `'md5:..'`
 
-def _dataverse_files(source, answer):
+def dataverse_files(source, answer):
+    "The files that a Dataverse lists in its `answer` to a request of the address `source`"
     files = []
     for entry in answer['data']['latestVersion']['files']:
         file = entry['dataFile']
@@ -198,16 +200,25 @@ def _dataverse_files(source, answer):
             url += '?format=original'
         checksum = file.get('checksum') or dict(type='MD5', value=file['md5'])
         algorithm = checksum['type'].lower().replace('-', '') # SHA-256 is listed, too
-        files.append(_ListedFile(name, url, size, f'{algorithm}:{checksum["value"]}'))
+        files.append(_ListedFile(
+            name=name,
+            url=url,
+            size=size,
+            checksum=f'{algorithm}:{checksum["value"]}',
+        ))
     return files
 
-def _mendeley_files(source, answer):
+def mendeley_files(source, answer):
+    "The files that Mendeley Data lists in its `answer` to a request of the address `source`"
     files = []
     for entry in answer:
         content = entry['content_details']
-        url = urljoin(source, content['download_url'])
-        checksum = f'sha256:{content["sha256_hash"]}'
-        files.append(_ListedFile(entry['filename'], url, content['size'], checksum))
+        files.append(_ListedFile(
+            name=entry['filename'],
+            url=urljoin(source, content['download_url']),
+            size=content['size'],
+            checksum=f'sha256:{content["sha256_hash"]}',
+        ))
     return files
 
 # %% ../../nbs/api/05_store.fetch.ipynb #cfd7bd51
@@ -222,39 +233,45 @@ def _listed_files(public_set, partial):
     except (ValueError, LookupError, TypeError, AttributeError) as e:
         reason = f'{type(e).__name__}: {e}'
         raise InputError(f'{source}: not the list of files that was expected ({reason}); see {page}') from e
-    wanted = public_set.files
-    if wanted: files = [file for file in files if Path(file.name).stem in wanted]
-    missing = sorted(set(wanted) - {Path(file.name).stem for file in files})
-    if missing: raise InputError(f'{source}: lists no file {missing[0]}; see {page}')
+    listed = {Path(file.name).stem for file in files}
+    for stem in sorted(public_set.files):
+        if stem not in listed: raise InputError(f'{source}: lists no file {stem}; see {page}')
     if not files: raise InputError(f'{source}: lists no file at all; see {page}')
+    if public_set.files: files = [file for file in files if Path(file.name).stem in public_set.files]
     for file in files:
         if file.name.startswith('.') or re.search(r'[/\\:]', file.name):
             raise InputError(f'{source}: lists a file {file.name!r}, which is no plain name; do not trust it')
     return files
 
-def _get_listed(public_set, folder, partial):
+def get_listed(public_set, folder, partial):
     "Download the listed files, then put them into `folder`: a single archive unpacked there, several in a folder each"
     files = _listed_files(public_set, partial)
     total = sum(file.size or 0 for file in files)
     received = 0
-    for file in files: received += _length(partial/file.name) + _length(partial/f'{file.name}.part')
+    for file in files:
+        received += _length(partial/file.name)
+        received += _length(partial/f'{file.name}.part')
     needed = max(2*total - received, 0) # images in an archive are hardly smaller than unpacked
     check_space(partial, needed, 'The set, packed and unpacked')
-    for file in files: download(file.url, partial/file.name, file.size, file.checksum)
     for file in files:
-        if not file.name.lower().endswith('.zip'): shutil.copyfile(partial/file.name, folder/file.name)
-        elif len(files) == 1: unpack(partial/file.name, folder)
-        else: unpack(partial/file.name, folder/Path(file.name).stem)
+        download(file.url, partial/file.name, file.size, file.checksum)
+    for file in files:
+        path = partial/file.name
+        if path.suffix.lower() != '.zip': shutil.copyfile(path, folder/path.name)
+        elif len(files) == 1: unpack(path, folder)
+        else: unpack(path, folder/path.stem)
 
 # %% ../../nbs/api/05_store.fetch.ipynb #90e1a141
-def _get_kaggle(public_set, folder, partial):
+def get_kaggle(public_set, folder, partial):
+    "Download the set of the name `public_set.source` at Kaggle, and copy it into `folder`"
     source = public_set.source
     kagglehub = need('kagglehub', extra='fetch')
     errors = kagglehub.exceptions
     no_credentials = (errors.UnauthenticatedError, errors.CredentialError)
     try: download_folder = Path(kagglehub.dataset_download(source))
     except (OSError, errors.DataCorruptionError, *no_credentials) as e:
-        status_code = getattr(getattr(e, 'response', None), 'status_code', 0)
+        response = getattr(e, 'response', None)
+        status_code = getattr(response, 'status_code', 0)
         if isinstance(e, no_credentials) or status_code in (401, 403):
             raise InputError(f'{source}: Kaggle asks for credentials. Make a token at '
                              'https://www.kaggle.com/settings/api, set KAGGLE_API_TOKEN to it, '
@@ -277,7 +294,7 @@ PUBLIC_SETS = {
         licence='that of the ISIC Archive, image by image (CC0, CC BY or CC BY-NC)',
         cite='the ISIC Archive, https://www.isic-archive.com',
         source='fanconic/skin-cancer-malignant-vs-benign',
-        get=_get_kaggle,
+        get=get_kaggle,
     ),
     'ham10000': PublicSet(
         about='dermatoscopic images of seven kinds of pigmented lesions',
@@ -285,8 +302,8 @@ PUBLIC_SETS = {
         licence='CC BY-NC 4.0',
         cite='Tschandl, Rosendahl and Kittler, The HAM10000 dataset, Scientific Data 5:180161 (2018)',
         source='https://dataverse.harvard.edu/api/datasets/:persistentId/?persistentId=doi:10.7910/DVN/DBW86T',
-        get=_get_listed,
-        read=_dataverse_files,
+        get=get_listed,
+        read=dataverse_files,
         files=('HAM10000_images_part_1', 'HAM10000_images_part_2', 'HAM10000_metadata'),
     ),
     'covid-xray': PublicSet(
@@ -296,8 +313,8 @@ PUBLIC_SETS = {
         cite='Asraf and Islam, COVID19, Pneumonia and Normal Chest X-ray PA Dataset, '
              'Mendeley Data V1 (2021), doi:10.17632/jctsfj2sfn.1',
         source='https://data.mendeley.com/public-api/datasets/jctsfj2sfn/files?folder_id=root&version=1',
-        get=_get_listed,
-        read=_mendeley_files,
+        get=get_listed,
+        read=mendeley_files,
     ),
     'mhist': PublicSet(
         about='histology of colorectal polyps',
@@ -311,6 +328,8 @@ PUBLIC_SETS = {
 }
 
 # %% ../../nbs/api/05_store.fetch.ipynb #99039e78
+_ORIGIN_FILE = '.fetched.json' # says where the set is from
+
 def fetch(
     name:str, # A key of `PUBLIC_SETS`
     out, # Folder to make
@@ -328,28 +347,17 @@ def fetch(
         print(f'{out}: has {name} already')
     else:
         check_empty(out)
-        n_files,size = _fetch_new(name, out)
-        print(f'{out}: {name}, {n_files} files, {size_text(size)}')
+        partial = out.with_name(f'.{out.name}.partial')
+        origin = dict(name=name)
+        for field in ('source', 'page', 'licence', 'cite'):
+            origin[field] = getattr(public_set, field)
+        with replacing(out) as tmp:
+            tmp.mkdir()
+            public_set.get(public_set, tmp, partial)
+            sizes = [path.stat().st_size for path in tmp.rglob('*') if path.is_file()]
+            (tmp/_ORIGIN_FILE).write_text(json.dumps(origin, indent=1))
+        remove(partial)
+        total = size_text(sum(sizes))
+        print(f'{out}: {name}, {len(sizes)} files, {total}')
     print(f'Licence: {public_set.licence}. Cite: {public_set.cite}. More: {page}')
     return out
-
-_ORIGIN_FILE = '.fetched.json' # says where the set is from
-
-def _fetch_new(name, out):
-    "Make the folder `out`; the number of its files, and their bytes"
-    public_set = PUBLIC_SETS[name]
-    origin = dict(
-        name=name,
-        source=public_set.source,
-        page=public_set.page,
-        licence=public_set.licence,
-        cite=public_set.cite,
-    )
-    partial = out.with_name(f'.{out.name}.partial')
-    with replacing(out) as tmp:
-        tmp.mkdir()
-        public_set.get(public_set, tmp, partial)
-        sizes = [path.stat().st_size for path in tmp.rglob('*') if path.is_file()]
-        (tmp/_ORIGIN_FILE).write_text(json.dumps(origin, indent=1))
-    remove(partial)
-    return len(sizes), sum(sizes)

@@ -43,8 +43,11 @@ _SCHEMA = 1 # version of the manifest's format
 _SHA256 = re.compile('[0-9a-f]{64}')
 
 def _manifest_lines(files):
-    entries = [dict(path=file.path, size=file.size, sha256=file.sha256) for file in files]
-    return [json.dumps(entry) for entry in entries]
+    lines = []
+    for file in files:
+        entry = dict(path=file.path, size=file.size, sha256=file.sha256)
+        lines.append(json.dumps(entry))
+    return lines
 
 def _checksum(lines): return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
@@ -80,7 +83,9 @@ def _is_safe_path(path):
     "Whether `path` is relative, without `..` and hidden parts, and means the same on every operating system"
     has_drive = path[1:2] == ':'
     if has_drive or '\\' in path or '\0' in path: return False
-    return all(part and not part.startswith('.') for part in path.split('/'))
+    for part in path.split('/'):
+        if not part or part.startswith('.'): return False
+    return True
 
 # %% ../../nbs/api/05_store.s3.ipynb #754465a9
 def pushable_files(
@@ -95,8 +100,8 @@ def pushable_files(
     for path in paths:
         full_path = os.path.join(root, path)
         target = os.path.realpath(full_path)
-        leads_out = os.path.islink(full_path) and not target.startswith(root + os.sep)
-        is_plain = os.path.isfile(full_path) and not leads_out
+        is_inside = target.startswith(root + os.sep)
+        is_plain = os.path.isfile(full_path) and (is_inside or not os.path.islink(full_path))
         if not is_plain or not _is_safe_path(path) or _UNPRINTABLE.search(path): refused.append(path)
     if refused:
         count = plural(len(refused), 'path')
@@ -135,10 +140,13 @@ def _file_hashes(folder, paths, task='Hashing'):
                 hashes[path] = digest
                 table.put(path, stamps[path], digest)
                 progress.update()
-    return {path: hashes[f'{root}/{path}'] for path in paths}, len(unknown)
+    by_path = {path: hashes[f'{root}/{path}'] for path in paths}
+    return by_path, len(unknown)
 
 # %% ../../nbs/api/05_store.s3.ipynb #8587c411
 _THREADS = 16 # transfers at once
+_LARGE = 8 << 20 # bytes, from which on a file is transferred in parts
+_ATTEMPTS = 3 # at one file
 _ABSENT = {'NoSuchKey', 'NotFound', '404'} # error codes
 _DENIED = {'AccessDenied', 'Forbidden', '403'}
 _CONFLICT = {'PreconditionFailed', 'ConditionalRequestConflict', '412', '409'} | _ABSENT
@@ -176,9 +184,11 @@ class _Store:
     def objects(self, below=_FILES_PREFIX):
         "What the store lists, with `Key` relative to the prefix"
         root = f'{self.prefix}/' if self.prefix else ''
-        pages = self.s3.get_paginator('list_objects_v2').paginate(Bucket=self.bucket, Prefix=root + below)
-        for page in pages:
-            for entry in page.get('Contents', []): yield entry | dict(Key=entry['Key'][len(root):])
+        paginator = self.s3.get_paginator('list_objects_v2')
+        for page in paginator.paginate(Bucket=self.bucket, Prefix=root + below):
+            for entry in page.get('Contents', []):
+                key = entry['Key'].removeprefix(root)
+                yield entry | dict(Key=key)
 
     def sizes(self):
         "Key to bytes of the objects of data sets"
@@ -196,10 +206,51 @@ class _Store:
             self.s3.put_object(**request) # a store without conditional writes
         return True
 
-# %% ../../nbs/api/05_store.s3.ipynb #2865478e
-_LARGE = 8 << 20 # bytes, from which on a file is transferred in parts
-_ATTEMPTS = 3 # at one file
+    def upload_file(self, folder, file, count):
+        "Send `file` of `folder` if it still is what was hashed; calls `count` with each number of bytes sent"
+        path = os.path.join(folder, file.path)
+        location = self.location(file.key)
+        if file.size < _LARGE:
+            content = Path(path).read_bytes()
+            unchanged = hashlib.sha256(content).hexdigest() == file.sha256
+            if unchanged:
+                digest = hashlib.md5(content, usedforsecurity=False).digest()
+                md5 = base64.b64encode(digest).decode() # the store refuses what was damaged on the way
+                self.s3.put_object(**location, Body=content, ContentMD5=md5)
+                count(len(content))
+        else:
+            self.s3.upload_file(path, **location, Callback=count)
+            unchanged = sha256(path) == file.sha256
+            if not unchanged: self.s3.delete_object(**location)
+        if not unchanged:
+            raise InputError(f'{path}: changed while it was read; run it again when nothing writes there')
 
+    def download_file(self, folder, file, count):
+        "Get `file` into `folder`, complete and with the right checksum; `count` as for `upload_file`"
+        path = Path(folder)/file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        retryable = need('s3transfer.utils', extra='aws').S3_RETRYABLE_DOWNLOAD_ERRORS
+        for attempt in range(1, _ATTEMPTS+1):
+            try:
+                if file.size < _LARGE:
+                    answer = self.get(file.key)
+                    path.write_bytes(answer['Body'].read())
+                    count(file.size)
+                else:
+                    location = self.location(file.key)
+                    self.s3.download_file(**location, Filename=str(path), Callback=count)
+            except retryable:
+                if attempt == _ATTEMPTS: raise
+            except self.s3.exceptions.ClientError as e:
+                if _error_code(e) not in _ABSENT: raise
+            else:
+                if sha256(path) == file.sha256: return
+        remove(path)
+        raise InputError(f'{self.url()}: {file.path} is not what the manifest lists '
+                         '(missing, damaged, or changed meanwhile); run it again, '
+                         f'and if that does not help remove {self.url(file.key)} and push again')
+
+# %% ../../nbs/api/05_store.s3.ipynb #2865478e
 class _Meter:
     "Shows how many files and bytes several threads have transferred"
     def __init__(self, files, task):
@@ -226,46 +277,6 @@ def _transfer_files(transfer, files, task):
         for _ in pool.map(transfer_one, small): pass # raises what a transfer raised
         for file in large: transfer_one(file)
 
-def _upload_file(store, folder, file, count):
-    "Send `file` of `folder` if it still is what was hashed"
-    path = os.path.join(folder, file.path)
-    location = store.location(file.key)
-    if file.size < _LARGE:
-        content = Path(path).read_bytes()
-        unchanged = hashlib.sha256(content).hexdigest() == file.sha256
-        if unchanged:
-            md5 = hashlib.md5(content, usedforsecurity=False).digest() # the store refuses what was damaged on the way
-            store.s3.put_object(**location, Body=content, ContentMD5=base64.b64encode(md5).decode())
-            count(len(content))
-    else:
-        store.s3.upload_file(path, **location, Callback=count)
-        unchanged = sha256(path) == file.sha256
-        if not unchanged: store.s3.delete_object(**location)
-    if not unchanged:
-        raise InputError(f'{path}: changed while it was read; run it again when nothing writes there')
-
-def _download_file(store, folder, file, count):
-    "Get `file` into `folder`, complete and with the right checksum"
-    path = os.path.join(folder, file.path)
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    retryable = need('s3transfer.utils', extra='aws').S3_RETRYABLE_DOWNLOAD_ERRORS
-    for attempt in range(1, _ATTEMPTS+1):
-        try:
-            if file.size < _LARGE:
-                Path(path).write_bytes(store.get(file.key)['Body'].read())
-                count(file.size)
-            else: store.s3.download_file(**store.location(file.key), Filename=path, Callback=count)
-        except retryable:
-            if attempt == _ATTEMPTS: raise
-        except store.s3.exceptions.ClientError as e:
-            if _error_code(e) not in _ABSENT: raise
-        else:
-            if sha256(path) == file.sha256: return
-    remove(path)
-    raise InputError(f'{store.url()}: {file.path} is not what the manifest lists '
-                     '(missing, damaged, or changed meanwhile); run it again, '
-                     f'and if that does not help remove {store.url(file.key)} and push again')
-
 # %% ../../nbs/api/05_store.s3.ipynb #6dd7746d
 @dataclass
 class Transfer:
@@ -290,9 +301,16 @@ class Transfer:
     @classmethod
     def _of_files(cls, where, files, moved, hashed, extra, verb):
         "From the lists of all `files` and of those that were `moved`"
-        size = sum(file.size for file in files)
-        moved_size = sum(file.size for file in moved)
-        return cls(str(where), len(files), size, len(moved), moved_size, hashed, extra, verb)
+        return cls(
+            where=str(where),
+            files=len(files),
+            size=sum(file.size for file in files),
+            moved=len(moved),
+            moved_size=sum(file.size for file in moved),
+            hashed=hashed,
+            extra=extra,
+            verb=verb,
+        )
 
 # %% ../../nbs/api/05_store.s3.ipynb #47aff2a3
 def push(
@@ -310,12 +328,13 @@ def push(
         old_files = []
         if old_manifest is not None: _,old_files = _parse_manifest(old_manifest, store.url(MANIFEST))
 
-        _transfer_files(partial(_upload_file, store, data), missing, 'Pushing')
+        _transfer_files(partial(store.upload_file, data), missing, 'Pushing')
         manifest = _make_manifest(files)
         if manifest != old_manifest and not store.replace_manifest(manifest, etag):
             raise InputError(f'{url}: somebody else pushed there meanwhile, and theirs is there now; '
                              'compare with it (status), then push again')
-    no_longer_listed = {file.path for file in old_files} - {file.path for file in files}
+    paths = {file.path for file in files}
+    no_longer_listed = {file.path for file in old_files} - paths
     return Transfer._of_files(url, files, missing, n_hashed, len(no_longer_listed), 'sent')
 
 def _local_files(data):
@@ -339,17 +358,27 @@ def pull(
     if out.exists() and not out.is_dir(): raise InputError(f'{out}: is a file; name a folder')
     with aws_errors(f'pulling {url}'):
         dataset = _find_dataset(_Store(url, connection))
+        files = dataset.files
         try: lock = cache_lock(f'pull into {out}', timeout=0).acquire()
         except TimeoutError as e: raise InputError(f'{out}: another pull into it is running; wait for it') from e
         with lock:
-            _check_targets(out, dataset.files)
-            intact,n_hashed = _intact_paths(out, dataset.files)
-            missing = [file for file in dataset.files if file.path not in intact]
+            dataset.check_target(out) # before anything is fetched
+            intact,n_hashed = _intact_paths(out, files)
+            missing = [file for file in files if file.path not in intact]
             part = out.with_name(f'.{out.name}.part')
             _download_files(dataset.store, missing, part)
-            _move_into_place(part, out, missing)
-    other_files = set(_visible_files(out)) - {file.path for file in dataset.files}
-    return Transfer._of_files(where, dataset.files, missing, n_hashed, len(other_files), 'fetched')
+
+            # move into place: a new folder in one step, an existing one file by file
+            is_empty = out.is_dir() and not any(out.iterdir())
+            if is_empty: out.rmdir()
+            if not out.exists(): os.replace(part, out)
+            else:
+                for file in missing:
+                    (out/file.path).parent.mkdir(parents=True, exist_ok=True)
+                    os.replace(part/file.path, out/file.path)
+                remove(part)
+    other_files = set(_visible_files(out)) - {file.path for file in files}
+    return Transfer._of_files(where, files, missing, n_hashed, len(other_files), 'fetched')
 
 # %% ../../nbs/api/05_store.s3.ipynb #eabbcf71
 class _Dataset(NamedTuple):
@@ -364,6 +393,19 @@ class _Dataset(NamedTuple):
         for file in self.files:
             if _size(folder/file.path) != file.size: return False
         return True
+
+    def check_target(self, folder):
+        "Raise an `InputError` if `folder` has something else where files belong"
+        parents = set()
+        occupied = []
+        for file in self.files:
+            parents.update(Path(file.path).parents)
+            if (folder/file.path).is_dir(): occupied.append(file.path)
+        for parent in parents:
+            if (folder/parent).is_file(): occupied.append(str(parent))
+        if occupied:
+            raise InputError(f'{folder}: something else is where {truncated_list(sorted(occupied))} belongs; '
+                             'move that away and pull again')
 
 def _find_dataset(store):
     "What the nearest manifest at the prefix of `store`, or above it, lists below the prefix"
@@ -400,10 +442,12 @@ def _no_dataset_message(store):
 # %% ../../nbs/api/05_store.s3.ipynb #f378ff50
 def _intact_paths(folder, files):
     "Paths of those of `files` that `folder` holds with the right content, and how many were read to find out"
-    same_size = [file for file in files if _size(os.path.join(folder, file.path)) == file.size]
-    paths = [file.path for file in same_size]
-    hashes,n_hashed = _file_hashes(folder, paths, 'Comparing')
-    intact = {file.path for file in same_size if hashes[file.path] == file.sha256}
+    expected = {} # path to hash, of files of the right size
+    for file in files:
+        size = _size(os.path.join(folder, file.path))
+        if size == file.size: expected[file.path] = file.sha256
+    hashes,n_hashed = _file_hashes(folder, list(expected), 'Comparing')
+    intact = {path for path,digest in hashes.items() if digest == expected[path]}
     return intact, n_hashed
 
 def _size(path): return os.path.getsize(path) if os.path.isfile(path) else None
@@ -414,26 +458,7 @@ def _download_files(store, files, folder):
     intact,_ = _intact_paths(folder, files)
     for path in set(_visible_files(folder)) - intact: (folder/path).unlink()
     missing = [file for file in files if file.path not in intact]
-    _transfer_files(partial(_download_file, store, folder), missing, 'Pulling')
-
-def _check_targets(out, files):
-    "Refuse, before anything is fetched, a folder that has something else where `files` belong"
-    folders = set()
-    for file in files: folders.update(Path(file.path).parents)
-    occupied = [file.path for file in files if (out/file.path).is_dir()]
-    occupied += [str(folder) for folder in folders if (out/folder).is_file()]
-    if occupied:
-        raise InputError(f'{out}: something else is where {truncated_list(sorted(occupied))} belongs; '
-                         'move that away and pull again')
-
-def _move_into_place(part, out, files):
-    is_empty = out.is_dir() and not any(out.iterdir())
-    if is_empty: out.rmdir()
-    if not out.exists(): return os.replace(part, out)
-    for file in files:
-        (out/file.path).parent.mkdir(parents=True, exist_ok=True)
-        os.replace(part/file.path, out/file.path)
-    remove(part)
+    _transfer_files(partial(store.download_file, folder), missing, 'Pulling')
 
 # %% ../../nbs/api/05_store.s3.ipynb #f4795808
 @dataclass
@@ -451,7 +476,9 @@ class Comparison:
         differences = {'changed': self.changed, 'only here': self.only_here,
                        'only there': self.only_there, 'lost in the store': self.lost}
         for difference,paths in differences.items():
-            if paths: parts.append(f'{len(paths)} {difference} ({truncated_list(paths)})')
+            if not paths: continue
+            examples = truncated_list(paths)
+            parts.append(f'{len(paths)} {difference} ({examples})')
         return f'{self.url}: ' + ', '.join(parts)
 
 def status(
@@ -468,7 +495,9 @@ def status(
     there = {file.path: file.sha256 for file in dataset.files}
     both = here.keys() & there.keys()
     changed = [path for path in both if here[path] != there[path]]
-    lost = [file.path for file in dataset.files if stored.get(file.key) != file.size]
+    lost = []
+    for file in dataset.files:
+        if stored.get(file.key) != file.size: lost.append(file.path)
     return Comparison(
         url=url,
         same=len(both) - len(changed),
@@ -497,8 +526,9 @@ def prune(
             is_old = entry['LastModified'].timestamp() <= newest
             if is_old and entry['Key'] not in listed: old.append(entry['Key'])
 
+        def delete(key): store.s3.delete_object(**store.location(key))
         with ThreadPoolExecutor(_THREADS) as pool:
-            list(pool.map(lambda key: store.s3.delete_object(**store.location(key)), old))
+            for _ in pool.map(delete, old): pass # raises what a deletion raised
     return len(old)
 
 # %% ../../nbs/api/05_store.s3.ipynb #e428e055
@@ -533,14 +563,17 @@ def _cached_object(store):
     etag = answer['ETag']
     size = answer['ContentLength']
     version = [answer.get('VersionId', ''), etag, size]
-    make = partial(_download_object, store, name=name, etag=etag, size=size)
-    return cached(f'{store.url()} {version}', make)/name
 
-def _download_object(store, folder, name, etag, size):
-    "Make `folder` hold only the object of `store`, as the file `name`"
-    for leftover in folder.iterdir(): remove(leftover)
-    def transfer(file, count): store.s3.download_file(**store.location(), Filename=str(folder/name), Callback=count)
-    _transfer_files(transfer, [_File(name, size, sha256='', key='')], 'Pulling')
-    answer = store.get()
-    answer['Body'].close()
-    if answer['ETag'] != etag: raise InputError(f'{store.url()}: changed while it was read; run it again')
+    def download_into(folder):
+        for leftover in folder.iterdir(): remove(leftover)
+        def transfer(file, count):
+            path = str(folder/file.path)
+            store.s3.download_file(**store.location(), Filename=path, Callback=count)
+        file = _File(name, size, sha256='', key='')
+        _transfer_files(transfer, [file], 'Pulling')
+        answer = store.get()
+        answer['Body'].close()
+        if answer['ETag'] != etag: raise InputError(f'{store.url()}: changed while it was read; run it again')
+
+    folder = cached(f'{store.url()} {version}', download_into)
+    return folder/name
