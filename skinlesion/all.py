@@ -1,4 +1,4 @@
-"Everything public for notebooks, `from skinlesion.all import *`; the demo, which imports Gradio, is `skinlesion.serve.demo`"
+"Everything public for notebooks: `from skinlesion.all import *`; the demo page is in `skinlesion.serve.demo`"
 from .core import *
 from .image import *
 from .postprocess import *

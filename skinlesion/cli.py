@@ -27,7 +27,7 @@ app = typer.Typer(
     epilog='Example: skinlesion demo. Any command takes --debug, which shows the traceback of an error.',
 )
 
-# %% ../nbs/api/71_cli.ipynb #d1e598f6
+# %% ../nbs/api/71_cli.ipynb #42a862a9
 def _show_version(is_asked:bool):
     if not is_asked: return
     print(f'skinlesion {__version__}')
@@ -35,10 +35,15 @@ def _show_version(is_asked:bool):
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option('--version', callback=_show_version, is_eager=True, help='Show the version and exit')] = False,
+    version: Annotated[bool, typer.Option(
+        '--version',
+        callback=_show_version,
+        is_eager=True,
+        help='Show the version and exit',
+    )] = False,
 ): pass
 
-# %% ../nbs/api/71_cli.ipynb #76ae9161
+# %% ../nbs/api/71_cli.ipynb #d470b127
 def _option(help, *names, **kwargs): return typer.Option(*names, help=help, **kwargs)
 def _argument(metavar, help): return typer.Argument(metavar=metavar, help=help)
 
@@ -55,20 +60,25 @@ RecipeLayout = Annotated[Optional[str], _option(_LAYOUTS, metavar='L')]
 Domain = Annotated[Optional[str], _option(_DOMAINS, metavar='D')]
 Columns = Annotated[Optional[str], _option(_COLUMNS, metavar='OURS=NAME,...')]
 Target = Annotated[Optional[str], _option(_TARGET, metavar='T')]
-Positive = Annotated[Optional[str], _option('The class to detect; several with commas for --target binary', metavar='CLASS')]
+_POSITIVE = 'The class to detect; several with commas for --target binary'
+Positive = Annotated[Optional[str], _option(_POSITIVE, metavar='CLASS')]
 Strict = Annotated[bool, _option('Refuse data with files that are no usable images', '--strict')]
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
 Epochs = Annotated[Optional[int], _option('Epochs of the whole network', metavar='N')]
 Track = Annotated[Optional[str], _option(_TRACKERS, metavar='T')]
 ReportFolder = Annotated[str, _option('Folder for the report', metavar='DIR')]
 Host = Annotated[str, _option('Address to serve on; 0.0.0.0 for all networks', metavar='H')]
-Port = Annotated[int, _option('Port to serve on; the next free one if it is taken', metavar='P', min=1, max=65535)]
+_PORT = 'Port to serve on; the next free one if it is taken'
+Port = Annotated[int, _option(_PORT, metavar='P', min=1, max=65535)]
 
 # %% ../nbs/api/71_cli.ipynb #3b3946c6
 @app.command(epilog='Example: skinlesion sample lesions --n 400')
 def sample(
     out: Annotated[str, _argument('OUT', 'Folder to make')],
-    layout: Annotated[str, _option('Layout to make: folder, ham10000, mhist, xray or csv', metavar='L')] = 'folder',
+    layout: Annotated[str, _option(
+        'Layout to make: folder, ham10000, mhist, xray or csv',
+        metavar='L',
+    )] = 'folder',
     n: Annotated[int, _option('Number of images', metavar='N')] = 400,
     size: Annotated[int, _option('Side, in pixels', metavar='S')] = 128,
     seed: Annotated[int, _option('Fixes every image', metavar='K')] = 42,
@@ -85,34 +95,62 @@ def cases(
     target: Target = None,
     positive: Positive = None,
     domain: Domain = None,
-    out: Annotated[Optional[str], _option('Write the cases, with their split, as csv', metavar='FILE')] = None,
+    out: Annotated[Optional[str], _option(
+        'Write the cases, with their split, as csv',
+        metavar='FILE',
+    )] = None,
     seed: Annotated[int, _option('Fixes the split', metavar='K', min=0)] = 42,
     columns: Columns = None,
     strict: Strict = False,
-    check: Annotated[bool, _option('Decode every image, and keep copies on one side of the split, as training does', '--check')] = False,
-    drop: Annotated[bool, _option('Keep one of each set of copies of an image (none where their labels differ), and each group on one side; '
-                                  '--out then lists what was dropped too', '--drop-duplicates')] = False,
+    check: Annotated[bool, _option(
+        'Decode every image, and keep copies on one side of the split, as training does',
+        '--check',
+    )] = False,
+    drop: Annotated[bool, _option(
+        'Keep one of each set of copies of an image (none where their labels differ), and each group in one '
+        'part; --out then lists what was dropped too',
+        '--drop-duplicates',
+    )] = False,
 ):
     "Count the images of a data set by class and split"
     from skinlesion.data.cases import write_cases
     from skinlesion.data.deduplicate import dropped_file, write_dropped
     from skinlesion.data.load import cases_text, load_cases
     if out and drop: dropped_file(out)
-    table = load_cases(data, layout, target, positive, strict, seed=seed, columns=columns, check=check, drop=drop, domain=domain)
+    table = load_cases(
+        data,
+        layout,
+        target,
+        positive,
+        strict,
+        seed=seed,
+        columns=columns,
+        check=check,
+        drop=drop,
+        domain=domain,
+    )
     print(cases_text(table))
     if out:
         write_cases(table, out)
         print(f'wrote {out}')
         if drop: print(f'wrote {write_dropped(table.dropped, out)}')
-    elif drop: print('nothing was written: --out names a table for what is kept, and the list of what is dropped is written next to it')
+    elif drop:
+        print('nothing was written: --out names a table for what is kept, and the list of what is dropped is '
+              'written next to it')
 
 @app.command(epilog='Example: skinlesion audit photos --out audited')
 def audit(
     data: Data,
     layout: Layout = 'auto',
     columns: Columns = None,
-    out: Annotated[Optional[str], _option('Folder for audit.json and the page audit.html', metavar='DIR')] = None,
-    against: Annotated[Optional[str], _option('Another set that should share no image with this one', metavar='DATA2')] = None,
+    out: Annotated[Optional[str], _option(
+        'Folder for audit.json and the page audit.html',
+        metavar='DIR',
+    )] = None,
+    against: Annotated[Optional[str], _option(
+        'Another set that should share no image with this one',
+        metavar='DATA2',
+    )] = None,
     strict: Annotated[bool, _option('Exit with 1 if a finding is severe', '--strict')] = False,
 ):
     "Find leakage, shortcuts and corrupt files"
@@ -131,25 +169,52 @@ def train(
     out: Annotated[str, _option('Run folder to make', metavar='RUN')],
     layout: RecipeLayout = None,
     target: Target = None,
-    recipe: Annotated[Optional[str], _option('A recipe (TOML), or the name of a shipped one such as ham10000-7; options go over it',
-                                             metavar='F')] = None,
-    arch: Annotated[Optional[str], _option('baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME', metavar='A')] = None,
+    recipe: Annotated[Optional[str], _option(
+        'A recipe (TOML), or the name of a shipped one such as ham10000-7; options go over it',
+        metavar='F',
+    )] = None,
+    arch: Annotated[Optional[str], _option(
+        'baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME',
+        metavar='A',
+    )] = None,
     size: Annotated[Optional[int], _option('Side of the model input, in pixels', metavar='S')] = None,
     epochs: Epochs = None,
-    minutes: Annotated[Optional[float], _option('Train for so long, instead of a number of epochs', metavar='M')] = None,
-    seed: Annotated[Optional[int], _option('Fixes split, initial weights and order', metavar='K', min=0)] = None,
+    minutes: Annotated[Optional[float], _option(
+        'Train for so long, instead of a number of epochs',
+        metavar='M',
+    )] = None,
+    seed: Annotated[Optional[int], _option(
+        'Fixes split, initial weights and order',
+        metavar='K',
+        min=0,
+    )] = None,
     positive: Positive = None,
     domain: Domain = None,
     track: Track = None,
-    folds: Annotated[Optional[int], _option('Train a network on each of K folds, and average them', metavar='K')] = None,
-    tta: Annotated[Optional[str], _option('Views to average over: flip (2), dihedral (8) or none', metavar='V')] = None,
-    compare: Annotated[Optional[list[str]], _option('Another run to compare with in the report; may be repeated', metavar='RUN')] = None,
-    fields: Annotated[Optional[list[str]], _option('Any field of a recipe, such as mixup=0.4 or lr=0.001; may be repeated', '--set',
-                                                   metavar='FIELD=VALUE')] = None,
+    folds: Annotated[Optional[int], _option(
+        'Train a network on each of K folds, and average them',
+        metavar='K',
+    )] = None,
+    tta: Annotated[Optional[str], _option(
+        'Views to average over: flip (2), dihedral (8) or none',
+        metavar='V',
+    )] = None,
+    compare: Annotated[Optional[list[str]], _option(
+        'Another run to compare with in the report; may be repeated',
+        metavar='RUN',
+    )] = None,
+    fields: Annotated[Optional[list[str]], _option(
+        'Any field of a recipe, such as mixup=0.4 or lr=0.001; may be repeated',
+        '--set',
+        metavar='FIELD=VALUE',
+    )] = None,
     columns: Columns = None,
     resume: Annotated[bool, _option('Go on with the unfinished run in RUN', '--resume')] = False,
     strict: Strict = False,
-    allow_leaks: Annotated[bool, _option('Train although one lesion or image is in several parts of the split', '--allow-leaks')] = False,
+    allow_leaks: Annotated[bool, _option(
+        'Train although one lesion or image is in several parts of the split',
+        '--allow-leaks',
+    )] = False,
 ):
     "Train and evaluate a model, into a run folder"
     from skinlesion.commands import train
@@ -194,8 +259,14 @@ def evaluate(
     out: ReportFolder,
     layout: Layout = 'auto',
     columns: Columns = None,
-    split: Annotated[Optional[str], _option('train, valid, test or all; test where there is one, else all', metavar='SPLIT')] = None,
-    positive: Annotated[Optional[str], _option('Of more than two classes, the one to detect', metavar='CLASS')] = None,
+    split: Annotated[Optional[str], _option(
+        'train, valid, test or all; test where there is one, else all',
+        metavar='SPLIT',
+    )] = None,
+    positive: Annotated[Optional[str], _option(
+        'Of more than two classes, the one to detect',
+        metavar='CLASS',
+    )] = None,
     strict: Strict = False,
     pdf: Pdf = False,
 ):
@@ -207,7 +278,10 @@ def evaluate(
 def report(
     predictions: Annotated[str, _argument('PREDICTIONS.csv', 'A csv with path, label and p_CLASS columns')],
     out: ReportFolder,
-    positive: Annotated[Optional[str], _option('The class to detect, of two; of more, the one that thresholds are for', metavar='CLASS')] = None,
+    positive: Annotated[Optional[str], _option(
+        'The class to detect, of two; of more, the one that thresholds are for',
+        metavar='CLASS',
+    )] = None,
     columns: Columns = None,
     domain: Domain = None,
     pdf: Pdf = False,
@@ -235,7 +309,8 @@ def predict(
 ):
     "Predict images"
     from skinlesion.serve.predictor import predict
-    for answer in predict(bundle, images): print(json.dumps(answer.to_dict()) if as_json else _answer_line(answer))
+    for answer in predict(bundle, images):
+        print(json.dumps(answer.to_dict()) if as_json else _answer_line(answer))
 
 @app.command(epilog='Example: skinlesion serve run/bundle')
 def serve(bundle: Bundle, host: Host = '127.0.0.1', port: Port = 7860):
@@ -295,9 +370,10 @@ def _connecting(command):
         return command(**options, connection=connection)
 
     parameters = [p for p in inspect.signature(command).parameters.values() if p.name != 'connection']
-    for name,(kind,default,option) in _CONNECTION.items():
-        annotation = Annotated[kind, option]
-        parameters.append(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
+    for name,(value_type,default,option) in _CONNECTION.items():
+        annotation = Annotated[value_type, option]
+        kind = inspect.Parameter.KEYWORD_ONLY
+        parameters.append(inspect.Parameter(name, kind, default=default, annotation=annotation))
     with_connection.__signature__ = inspect.Signature(parameters)
     with_connection.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_connection
@@ -355,10 +431,14 @@ def prune(
 # %% ../nbs/api/71_cli.ipynb #ac483e4a
 Stack = Annotated[str, _argument('STACK', 'data: the bucket for data sets, runs and bundles')]
 Bucket = Annotated[str, _option('Name of the bucket', metavar='NAME')]
-cloud_app = typer.Typer(help='What we keep in AWS, made from CloudFormation templates', no_args_is_help=True, rich_markup_mode=None)
+cloud_app = typer.Typer(
+    help='What we keep in AWS, made from CloudFormation templates',
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(cloud_app, name='cloud')
 
-@cloud_app.command(epilog='Example: skinlesion cloud deploy data --bucket my-bucket --upload ham --prefix ham')
+@cloud_app.command(epilog='Example: skinlesion cloud deploy data --bucket my-bucket --upload ham')
 @_connecting
 def deploy(
     stack: Stack,
@@ -366,7 +446,11 @@ def deploy(
     upload: Annotated[Optional[str], _option('Folder to put into the bucket', metavar='DATA')] = None,
     prefix: Annotated[str, _option('Where to put it in the bucket', metavar='P')] = 'data',
     dry_run: Annotated[bool, _option('Print what would change, and change nothing', '--dry-run')] = False,
-    setting: Annotated[Optional[list[str]], _option('A parameter of the template, such as NoncurrentDays=30', '--set', metavar='NAME=VALUE')] = None,
+    setting: Annotated[Optional[list[str]], _option(
+        'A parameter of the template, such as NoncurrentDays=30',
+        '--set',
+        metavar='NAME=VALUE',
+    )] = None,
     connection=None,
 ):
     "Create or update a stack, and upload a data set"
@@ -407,13 +491,14 @@ def main(
     if threading.current_thread() is threading.main_thread(): signal.signal(signal.SIGTERM, _on_terminate)
     sys.exit(_run([arg for arg in args if arg != '--debug'], debug))
 
-# %% ../nbs/api/71_cli.ipynb #12792613
+# %% ../nbs/api/71_cli.ipynb #1eced677
 def _run(args, debug):
     "The exit code of the command line `args`"
     try: code = app(args, prog_name='skinlesion', standalone_mode=False) or 0
     except Exception as e: return _report_error(e, debug) # the last place where a failure can become one line
-    if code != 130: return code
-    print_error('stopped; the same command with --resume goes on' if args[0] in ('train', 'sweep') else 'stopped') # what typer makes of Ctrl+C
+    if code == 130: # what typer makes of Ctrl+C
+        resumable = args[0] in ('train', 'sweep')
+        print_error('stopped; the same command with --resume goes on' if resumable else 'stopped')
     return code
 
 def _report_error(e, debug):
@@ -423,7 +508,8 @@ def _report_error(e, debug):
         return 2
     if debug: traceback.print_exc()
     if isinstance(e, InputError): message,code = str(e), 2
-    elif hasattr(e, 'format_message'): message,code = f'{e.format_message()} (try skinlesion --help)', 2 # typer's usage errors
+    elif hasattr(e, 'format_message'): # typer's usage errors
+        message,code = f'{e.format_message()} (try skinlesion --help)', 2
     elif isinstance(e, ModuleNotFoundError): message,code = missing_package(e.name), 1
     elif isinstance(e, ImportError): message,code = f'{e} (--debug shows where)', 1
     else: message,code = f'{type(e).__name__}: {e} (--debug shows where)', 1
@@ -443,7 +529,8 @@ def _on_terminate(*args): sys.exit(143) # as after Ctrl+C, what is half-written 
 
 def _shorten_warnings():
     "Warnings as one line, without those that tell developers of libraries what will change"
-    for kind in (FutureWarning, DeprecationWarning, PendingDeprecationWarning): warnings.filterwarnings('ignore', category=kind)
+    for kind in (FutureWarning, DeprecationWarning, PendingDeprecationWarning):
+        warnings.filterwarnings('ignore', category=kind)
     warnings.showwarning = lambda message, *_: print_error(f'note: {message}')
 
 class _PatientOutput:

@@ -40,10 +40,10 @@ def train(
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
     compare:list=(), # Run folders to compare with, besides those next to `out`
-    allow_leaks:bool=False, # Train although images of one lesion, or copies of one image, are in several parts of the split
+    allow_leaks:bool=False, # Train although one lesion, or copies of one image, are in several parts of the split
     **changes, # Fields of `Recipe` to set
 )->Report: # `None` in all processes of a run but the first
-    "Train on `data`, and write the run folder `out` with a bundle and a report; an `InputError` before anything is written if it cannot be"
+    "Train on `data`, and write the run folder `out`; an `InputError` before anything is written if it cannot be"
     began = time.monotonic()
     recipe = make_recipe(recipe, **changes)
     check_arch(recipe.arch)
@@ -77,8 +77,10 @@ def _audited(data, recipe, strict, allow_leaks):
     leaks = audited.leaks()
     if leaks and not allow_leaks:
         texts = [f'{leak.summary}, first {truncated_list(leak.items[0])}' for leak in leaks]
-        raise InputError(f'{data}: {"; ".join(texts)}. The scores would be inflated by leakage: train on a cleaned table (skinlesion cases '
-                         f'{data} --drop-duplicates --out clean.csv), or go on with --allow-leaks')
+        raise InputError(
+            f'{data}: {"; ".join(texts)}. The scores would be inflated by leakage: train on a cleaned table '
+            f'(skinlesion cases {data} --drop-duplicates --out clean.csv), or go on with --allow-leaks'
+        )
     return cases, audited
 
 # %% ../nbs/api/70_commands.ipynb #789c17da
@@ -91,9 +93,9 @@ def evaluate(
     strict:bool=False, # Refuse data with files that are no usable images
     columns=None, # See `read_cases`
     pdf:bool=False, # Print the report as report.pdf too
-    positive:str|None=None, # Of more than two classes, the one that predictive values and the decision curve are for
+    positive:str|None=None, # Of more than two classes, the one that the decision curve is for
 )->Report:
-    "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if there is nothing to evaluate or a class is unknown"
+    "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if no image is of its classes"
     predictor = Predictor(bundle)
     check_out_of_run(out)
     cases = _labelled_cases(predictor, data, layout, strict, columns)
@@ -105,7 +107,8 @@ def evaluate(
     fitted = fitted_choices(predictor)
     valid = cases.part('valid')
     valid = valid[~valid.group.isin(part.group)]
-    if fitted['choices'] is None and len(valid): fitted['valid'] = _predicted(predictor, valid) # a bundle without thresholds
+    if fitted['choices'] is None and len(valid): # an older bundle, without thresholds
+        fitted['valid'] = _predicted(predictor, valid)
     splits = sorted(name or 'not split' for name in part.split.unique())
     facts = (predictor.config.get('about') or {}) | {
         'Bundle': str(bundle),
@@ -117,7 +120,17 @@ def evaluate(
     synthetic = ' (synthetic images)' if is_synthetic(cases.path[0]) else ''
     title = f'{predictor.config["architecture"]["name"]} on {Path(data).name}{synthetic}'
     train_images = _sampled(cases.part('train').table)
-    result = report(preds, out, positive, about=facts, title=title, predictor=predictor, train=train_images, pdf=pdf, **fitted)
+    result = report(
+        preds,
+        out,
+        positive,
+        about=facts,
+        title=title,
+        predictor=predictor,
+        train=train_images,
+        pdf=pdf,
+        **fitted,
+    )
     print(result)
     return result
 
@@ -137,14 +150,16 @@ def _labelled_cases(predictor, data, layout, strict, columns):
     if not labels <= set(predictor.classes):
         classes = dict(target=recipe.get('target'), mapping=recipe.get('mapping'))
         if recipe.get('target'): classes['positive'] = recipe.get('positive')
-    return read_cases(data, layout, strict=strict, columns=columns, domain=predictor.config.get('domain'), **classes)
+    domain = predictor.config.get('domain')
+    return read_cases(data, layout, strict=strict, columns=columns, domain=domain, **classes)
 
 def _evaluated_part(cases, split):
     "The cases in `split`; an `InputError` if there are none"
     names = sorted(set(cases.split) - {''})
     if split is None: split = 'test' if 'test' in names else 'all'
     part = cases if split == 'all' else cases.part(split)
-    if not len(part): raise InputError(f'{cases.root}: no images in the split {split!r}; use {", ".join([*names, "all"])}')
+    if not len(part):
+        raise InputError(f'{cases.root}: no images in the split {split!r}; use {", ".join([*names, "all"])}')
     return part
 
 def _predicted(predictor, cases):
@@ -163,33 +178,36 @@ def report_file(
     positive:str|None=None, # The positive class; see `pick_positive`
     columns=None, # See `read_predictions`
     pdf:bool=False, # Print the report as report.pdf too
-    domain:str|None=None, # What the images show, one of `domains.profile.DOMAINS`; guessed from the classes if `None`
+    domain:str|None=None, # What the images show, one of `DOMAINS`; guessed from the classes if `None`
 )->Report:
-    "Evaluate the predictions in a csv table, and write the report to `out`; thresholds are chosen on rows whose split is `valid`"
+    "Evaluate the predictions in a csv table, and write the report; thresholds are chosen on its `valid` rows"
     check_out_of_run(out)
     if Path(predictions).resolve().is_relative_to(Path(out).resolve()):
-        raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another folder for --out')
+        raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another --out')
     table = read_predictions(predictions, positive, columns)
     preds,valid = _evaluated_rows(table, predictions)
     try: preds = as_predictions(preds)
     except InputError as e: raise InputError(f'{predictions}: {e}') from None
     facts = _rows_facts(table, preds, valid)
-    for k,note in enumerate(table.notes, 1): facts['Assumed' if len(table.notes) == 1 else f'Assumed, {k}'] = note
+    for k,note in enumerate(table.notes, 1):
+        title = 'Assumed' if len(table.notes) == 1 else f'Assumed, {k}'
+        facts[title] = note
     for title,text in facts.items(): print(f'{title}: {text}')
     about = {'Predictions': str(predictions)} | facts
-    result = report(preds, out, valid=valid, about=about, title=Path(predictions).stem, pdf=pdf, domain=domain)
+    title = Path(predictions).stem
+    result = report(preds, out, valid=valid, about=about, title=title, pdf=pdf, domain=domain)
     print(result)
     for title,reason in result.missing().items(): print(f'Not in the report: {title}. {reason}')
     return result
 
 # %% ../nbs/api/70_commands.ipynb #6028fb44
 def _evaluated_rows(table, file):
-    "The rows to evaluate, never those that were trained on; and the validation rows on which thresholds are chosen for them, if any"
+    "The rows to evaluate, never training rows; and validation rows to choose thresholds on, `None` without"
     if not len(table): raise InputError(f'{file}: no rows below the header')
     usable = [split for split in ('test', '', 'valid') if (table.split == split).any()]
     if not usable:
-        raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores say nothing about new images; give predictions of '
-                         'others')
+        raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores say nothing about new images; '
+                         'give predictions of others')
     preds = table.part(usable[0])
     valid = table.part('valid')
     valid = valid[~valid.group.isin(preds.group)]
@@ -201,11 +219,12 @@ def _rows_facts(table, preds, valid):
     if not n_rest: return {}
     n_valid = 0 if valid is None else len(valid)
     split = preds.split[0] or 'without a split'
-    facts = {'Evaluated': f'{len(preds):,} rows ({split}); thresholds are chosen on {n_valid:,} validation rows; {n_rest-n_valid:,} others are '
-                          'left out'}
+    evaluated = f'{len(preds):,} rows ({split}); thresholds are chosen on {n_valid:,} validation rows'
+    facts = {'Evaluated': f'{evaluated}; {n_rest-n_valid:,} others are left out'}
     is_trained_on = preds.group.isin(table.part('train').group)
     if is_trained_on.any():
-        facts['Leak'] = f'{is_trained_on.sum():,} of the rows evaluated are of lesions or patients that were trained on: their scores may be inflated'
+        facts['Leak'] = (f'{is_trained_on.sum():,} of the rows evaluated are of lesions or patients that were trained on: '
+                         'their scores may be inflated')
     return facts
 
 # %% ../nbs/api/70_commands.ipynb #588a6e7b
@@ -230,8 +249,10 @@ def demo(
             sample(images, n=n, size=128)
         train(images, run, resume=run.exists(), **(DEMO_RECIPE | changes))
     n_images = len(list(images.rglob('*.jpg')))
-    print(f'\nMade in {out}/:\n  images/                 {n_images} synthetic images (made by a program, not photographs)\n'
-          f'  run/report/report.html  the report\n  run/bundle/             the model: {_command()} predict {run}/bundle IMAGE')
+    print(f'\nMade in {out}/:')
+    print(f'  images/                 {n_images} synthetic images (made by a program, not photographs)')
+    print('  run/report/report.html  the report')
+    print(f'  run/bundle/             the model: {_command()} predict {run}/bundle IMAGE')
     if serve:
         from skinlesion.serve.demo import serve as serve_bundle # here, for gradio takes seconds to import
         serve_bundle(run/'bundle', host, port, open_browser=True)

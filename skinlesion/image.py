@@ -44,11 +44,14 @@ class InputSpec:
     def __post_init__(self):
         for name in ('mean', 'std', 'value_range'):
             values = getattr(self, name)
-            if values is not None: object.__setattr__(self, name, tuple(float(v) for v in values))
+            if values is None: continue
+            numbers = tuple(float(value) for value in values)
+            object.__setattr__(self, name, numbers)
         if self.size < 8:
             raise InputError(f'InputSpec: size is {self.size}, but needs to be at least 8 pixels')
         if self.resize not in RESIZE_MODES:
-            raise InputError(f'InputSpec: resize is {self.resize!r}; use one of {", ".join(RESIZE_MODES)}')
+            valid = ', '.join(RESIZE_MODES)
+            raise InputError(f'InputSpec: resize is {self.resize!r}; use one of {valid}')
         if self.interpolation not in INTERPOLATIONS:
             valid = ', '.join(INTERPOLATIONS)
             raise InputError(f'InputSpec: interpolation is {self.interpolation!r}; use one of {valid}')
@@ -88,15 +91,20 @@ def open_image(
 )->Image.Image: # Upright 8-bit image, mode `L` or `RGB`
     "Decode `source`, turn it upright and reduce it to 8-bit; an `InputError` names an unusable file"
     _check_value_range(value_range)
-    name = _source_name(source)
-    key = _file_key(source, name, channels, side, value_range) if _decoded_images else None
-    if key is None: return _open(source, name, channels, side, value_range)
-    return _decoded_images[-1].get(key, lambda: _open(source, name, channels, side, value_range))
+    if isinstance(source, (str, Path)): name = str(source)
+    else: name = getattr(source, 'filename', '') or getattr(source, 'name', '') or 'image'
+    def decode(): return _open(source, name, channels, side, value_range)
+
+    if not _decoded_images: return decode()
+    key = _file_key(source, name, channels, side, value_range)
+    if key is None: return decode()
+    return _decoded_images[-1].get(key, decode)
 
 # %% ../nbs/api/01_image.ipynb #013d017c
 def _open(source, name, channels, side, value_range):
     "Decode, turn upright and reduce to 8-bit"
-    img = source.copy() if isinstance(source, Image.Image) else _decode(source, name, side)
+    if isinstance(source, Image.Image): img = source.copy()
+    else: img = _decode(source, name, side)
     # an orientation that cannot be read is taken as upright
     with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error): # broken EXIF
         ImageOps.exif_transpose(img, in_place=True)
@@ -104,16 +112,16 @@ def _open(source, name, channels, side, value_range):
         pixels = f'{img.width} x {img.height} pixels'
         raise InputError(f'{name}: the image has {pixels}, but needs at least {MIN_SIDE} x {MIN_SIDE}')
     if img.mode == 'F' or img.mode.startswith('I'): img = _scale_to_8bit(img, name, value_range)
-    if img.mode in ('P', 'PA', 'LA', 'RGBA', 'La', 'RGBa'): img = _drop_alpha(img)
+
+    has_alpha = img.mode in ('PA', 'LA', 'RGBA', 'La', 'RGBa')
+    if has_alpha or (img.mode == 'P' and 'transparency' in img.info): # transparent pixels become white
+        white = Image.new('RGBA', img.size, 'white')
+        img = Image.alpha_composite(white, img.convert('RGBA'))
+    if img.mode in ('P', 'RGBA'): img = img.convert('RGB')
     mode = 'L' if channels == 1 else 'RGB'
     return img if img.mode == mode else img.convert(mode)
 
 # %% ../nbs/api/01_image.ipynb #81bf437e
-def _source_name(source):
-    "The name of `source` in messages"
-    if isinstance(source, (str, Path)): return str(source)
-    return getattr(source, 'filename', '') or getattr(source, 'name', '') or 'image'
-
 def _decode(source, name, side=None):
     "The decoded image of the file `source`, or an `InputError` that calls it `name`"
     if isinstance(source, (str, Path)):
@@ -140,26 +148,21 @@ def _scale_to_8bit(img, name, value_range=None):
     "Grey 8-bit image of `img`; the ends of `value_range` become 0 and 255"
     values = np.asarray(img, dtype=np.float64)
     n_missing = np.isnan(values).sum()
-    if n_missing: raise InputError(f'{name}: {n_missing} of {values.size} pixels are not numbers (NaN); replace them')
-    low,high = value_range or (0., 1. if img.mode == 'F' else 65535.)
+    if n_missing:
+        raise InputError(f'{name}: {n_missing} of {values.size} pixels are not numbers (NaN); replace them')
+    is_float = img.mode == 'F'
+    low,high = value_range or (0., 1. if is_float else 65535.)
     lowest = values.min()
     highest = values.max()
     if value_range is None and (lowest < low or highest > high):
-        kind = 'float' if img.mode == 'F' else '16-bit'
+        kind = 'float' if is_float else '16-bit'
         raise InputError(
             f'{name}: values from {lowest:g} to {highest:g}, but {kind} pixels are expected between 0 and {high:g}; '
             'give the range of the whole set as value_range=(lowest, highest)'
         )
     scaled = (values-low)/(high-low)*255
-    return Image.fromarray(np.clip(scaled, 0, 255).round().astype(np.uint8))
-
-def _drop_alpha(img):
-    "`img` as RGB; transparent pixels become white"
-    has_alpha = 'A' in img.mode or 'a' in img.mode or 'transparency' in img.info
-    if not has_alpha: return img.convert('RGB')
-    white = Image.new('RGBA', img.size, 'white')
-    flattened = Image.alpha_composite(white, img.convert('RGBA'))
-    return flattened.convert('RGB')
+    pixels = np.clip(scaled, 0, 255).round()
+    return Image.fromarray(pixels.astype(np.uint8))
 
 # %% ../nbs/api/01_image.ipynb #7e7373df
 @contextmanager
@@ -216,7 +219,8 @@ def fit_image(
     if spec.resize == 'crop': img = ImageOps.fit(img, size, method)
     elif spec.resize == 'pad': img = ImageOps.pad(img, size, method)
     elif img.size != size: img = img.resize(size, method)
-    return np.asarray(img).reshape(spec.size, spec.size, spec.channels)
+    pixels = np.asarray(img)
+    return pixels.reshape(spec.size, spec.size, spec.channels)
 
 # %% ../nbs/api/01_image.ipynb #4fda9837
 def square(
@@ -224,7 +228,12 @@ def square(
     spec:InputSpec, # Input of the model
 )->np.ndarray: # 8-bit, `channels` x `size` x `size`
     "The image `source` as the square of `spec`"
-    img = open_image(source, spec.channels, side=2*spec.size, value_range=spec.value_range)
+    img = open_image(
+        source,
+        channels=spec.channels,
+        side=2*spec.size,
+        value_range=spec.value_range,
+    )
     pixels = fit_image(img, spec)
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
@@ -244,8 +253,9 @@ def normalise(
 
 def _by_channel(values, x):
     "`values` as `channels` x 1 x 1, of the type and on the device of `x`"
-    values = [[[v]] for v in values]
-    return np.array(values, x.dtype) if isinstance(x, np.ndarray) else x.new_tensor(values)
+    values = [[[value]] for value in values]
+    if isinstance(x, np.ndarray): return np.array(values, x.dtype)
+    return x.new_tensor(values)
 
 def from_square(
     x:np.ndarray, # 8-bit, `... x channels x size x size`; from `square`
@@ -277,5 +287,6 @@ def unfit_map(
     left = (width-region[0])//2
     top = (height-region[1])//2
     result = Image.new('F', size, 0)
-    result.paste(heat.resize(region, Image.Resampling.BICUBIC), (left, top))
+    enlarged = heat.resize(region, Image.Resampling.BICUBIC)
+    result.paste(enlarged, (left, top))
     return np.asarray(result)

@@ -55,7 +55,8 @@ def overlay(
     heat = unfit_map(heat, img.size, spec)
     heat = np.clip(heat, 0, None)
     heat = heat/max(heat.max(), 1e-6)
-    channels = [np.interp(heat, [0, .5, 1], values) for values in _HEAT_COLOURS.T]
+    evidence_levels = [0, 0.5, 1] # of the rows of `_HEAT_COLOURS`
+    channels = [np.interp(heat, evidence_levels, values) for values in _HEAT_COLOURS.T]
     colour = np.stack(channels, -1)
     alpha = strength*heat[..., None]
     base = np.asarray(img.convert('RGB'))/255
@@ -76,7 +77,8 @@ def embedding_reference(
     widths = np.array([embeddings.shape[1]])
     embeddings = _unit_length(embeddings, widths)
     classes,class_of_image = np.unique(labels, return_inverse=True)
-    means = np.stack([embeddings[labels == c].mean(0) for c in classes])
+    means = [embeddings[labels == c].mean(0) for c in classes]
+    means = np.stack(means)
     within = embeddings - means[class_of_image]
     smallest = 1e-3*max(within.std(), 1e-6) # a constant feature would divide by zero
     std = np.maximum(within.std(0), smallest)
@@ -152,8 +154,11 @@ def prediction_sets(
     fitted:dict, # From `evaluate.conformal.fit_sets`; `quantiles` has one limit per class
 )->np.ndarray: # Images x classes, bool
     "Which classes are in the prediction set of each image"
-    limits = [np.inf if limit is None else limit for limit in fitted['quantiles']]
-    return 1-np.asarray(probs) <= limits
+    limits = []
+    for limit in fitted['quantiles']:
+        limits.append(np.inf if limit is None else limit)
+    missing = 1 - np.asarray(probs)
+    return missing <= limits
 
 # %% ../nbs/api/02_postprocess.ipynb #f045c52c
 def exceeded_thresholds(

@@ -10,7 +10,6 @@ __all__ = ['STACKS', 'stack_name', 'stack_status', 'deploy', 'destroy']
 # %% ../../nbs/api/60_cloud.stacks.ipynb #f5569ed8
 import re, time
 from importlib.resources import files
-from itertools import takewhile
 
 import yaml
 
@@ -30,7 +29,8 @@ _Loader.add_multi_constructor('!', lambda loader,tag,node: f'{tag} {node.value}'
 def _read_template(stack):
     "The text of the template of `stack`, and its content"
     if stack not in STACKS: raise InputError(f'no stack {stack!r}; there is {", ".join(STACKS)}')
-    text = files('skinlesion.cloud').joinpath(STACKS[stack]).read_text(encoding='utf-8')
+    file = files('skinlesion.cloud').joinpath(STACKS[stack])
+    text = file.read_text(encoding='utf-8')
     return text, yaml.load(text, _Loader)
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #2f0e3c8d
@@ -87,10 +87,12 @@ def _existing_stack(cfn, stack, bucket):
 def _buckets(cfn, name):
     "The buckets of the stack `name` by their names in the template, `Bucket` before `LogBucket`"
     buckets = {}
-    for page in cfn.get_paginator('list_stack_resources').paginate(StackName=name):
+    paginator = cfn.get_paginator('list_stack_resources')
+    for page in paginator.paginate(StackName=name):
         for resource in page['StackResourceSummaries']:
-            if resource['ResourceType'] != 'AWS::S3::Bucket' or resource['ResourceStatus'] == 'DELETE_COMPLETE': continue
-            buckets[resource['LogicalResourceId']] = resource['PhysicalResourceId']
+            is_bucket = resource['ResourceType'] == 'AWS::S3::Bucket'
+            exists = resource['ResourceStatus'] != 'DELETE_COMPLETE'
+            if is_bucket and exists: buckets[resource['LogicalResourceId']] = resource['PhysicalResourceId']
     return dict(sorted(buckets.items()))
 
 def _parameters(description):
@@ -136,38 +138,32 @@ def _create_change_set(cfn, name, is_update, template, parameters, tags):
         ChangeSetType='UPDATE' if is_update else 'CREATE',
         TemplateBody=template,
         Parameters=[dict(ParameterKey=key, ParameterValue=value) for key,value in parameters.items()],
-        Tags=[dict(Key=key, Value=value) for key,value in tags.items()])
-    _wait(cfn, 'change_set_create_complete', ChangeSetName=created['Id']) # if it fails, the change set says why
-    pages = list(cfn.get_paginator('describe_change_set').paginate(ChangeSetName=created['Id']))
-    if pages[0]['Status'] == 'CREATE_COMPLETE':
+        Tags=[dict(Key=key, Value=value) for key,value in tags.items()],
+    )
+    change_set_id = created['Id']
+    _wait(cfn, 'change_set_create_complete', ChangeSetName=change_set_id) # if it fails, the change set says why
+    paginator = cfn.get_paginator('describe_change_set')
+    pages = list(paginator.paginate(ChangeSetName=change_set_id))
+    status = pages[0]['Status']
+    if status == 'CREATE_COMPLETE':
         changes = []
-        for page in pages: changes += [change['ResourceChange'] for change in page['Changes']]
+        for page in pages:
+            for change in page['Changes']: changes.append(change['ResourceChange'])
         return created | dict(changes=changes)
-    cfn.delete_change_set(ChangeSetName=created['Id'])
-    reason = pages[0].get('StatusReason', pages[0]['Status'])
+    cfn.delete_change_set(ChangeSetName=change_set_id)
+    reason = pages[0].get('StatusReason', status)
     if any(text in reason for text in _NO_CHANGE_REASONS): return None
     raise RuntimeError(f'CloudFormation refuses to change the stack {name}: {reason}')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #f0c3a42b
 def _events(cfn, stack_id, last=None):
     "Events of the stack since the one with the ID `last`, oldest first"
-    newest_first = cfn.get_paginator('describe_stack_events').paginate(StackName=stack_id).search('StackEvents[]')
-    since = list(takewhile(lambda event: event['EventId'] != last, newest_first))
-    return since[::-1]
-
-def _follow(cfn, stack_id, last, total, task):
-    "Wait until the stack is at rest, with progress over `total` resources; its events since `last`"
-    n_shown = 0
-    with Progress(total, task) as bar:
-        while True:
-            events = _events(cfn, stack_id, last)
-            own = [event for event in events if event['PhysicalResourceId'] == stack_id]
-            resources = [event for event in events if event['PhysicalResourceId'] != stack_id]
-            completed = [event for event in resources if event['ResourceStatus'].endswith('_COMPLETE')]
-            for event in completed[n_shown:]: bar.update(1, event['LogicalResourceId'])
-            n_shown = len(completed)
-            if own and own[-1] is events[-1] and not own[-1]['ResourceStatus'].endswith('_IN_PROGRESS'): return events
-            time.sleep(_POLL_SECONDS)
+    paginator = cfn.get_paginator('describe_stack_events')
+    events = []
+    for event in paginator.paginate(StackName=stack_id).search('StackEvents[]'): # newest first
+        if event['EventId'] == last: break
+        events.append(event)
+    return events[::-1]
 
 def _first_failure(events):
     "The first resource that failed of its own, and its reason, in one line"
@@ -175,16 +171,28 @@ def _first_failure(events):
     for event in reversed(events):
         is_consequence = 'cancelled' in event.get('ResourceStatusReason', '')
         if event['ResourceStatus'].endswith('_FAILED') and not is_consequence: cause = event
-    reason = ' '.join(cause.get('ResourceStatusReason', cause['ResourceStatus']).split())
+    reason = cause.get('ResourceStatusReason', cause['ResourceStatus'])
+    reason = ' '.join(reason.split())
     return f'{cause["LogicalResourceId"]} ({cause["ResourceType"]}): {reason}'
 
 def _execute(cfn, name, change_set):
-    "Make the changes of `change_set`"
+    "Make the changes of `change_set`, and wait, with progress, until the stack is at rest"
     stack_id = change_set['StackId']
     last = _events(cfn, stack_id)[-1]['EventId']
     cfn.execute_change_set(ChangeSetName=change_set['Id'], RetainExceptOnCreate=True)
-    events = _follow(cfn, stack_id, last, len(change_set['changes']), f'changing {name}')
-    status = events[-1]['ResourceStatus']
+    n_shown = 0
+    status = ''
+    with Progress(len(change_set['changes']), f'changing {name}') as bar:
+        while True:
+            events = _events(cfn, stack_id, last)
+            resources = [event for event in events if event['PhysicalResourceId'] != stack_id]
+            completed = [event for event in resources if event['ResourceStatus'].endswith('_COMPLETE')]
+            for event in completed[n_shown:]: bar.update(1, event['LogicalResourceId'])
+            n_shown = len(completed)
+            if events and events[-1]['PhysicalResourceId'] == stack_id: # the last event is of the stack itself
+                status = events[-1]['ResourceStatus']
+                if not status.endswith('_IN_PROGRESS'): break
+            time.sleep(_POLL_SECONDS)
     if status not in ('CREATE_COMPLETE', 'UPDATE_COMPLETE'):
         raise RuntimeError(f'the stack {name} failed ({status}), first at {_first_failure(events)}')
 
@@ -214,7 +222,8 @@ def deploy(
     if dry_run:
         for change in result['changes']:
             replaces = ', replacing the old one' if change.get('Replacement') == 'True' else ''
-            print(f'  {change["Action"]} {change["LogicalResourceId"]} ({change["ResourceType"]}){replaces}')
+            resource = f'{change["LogicalResourceId"]} ({change["ResourceType"]})'
+            print(f'  {change["Action"]} {resource}{replaces}')
         if upload: print(f'  then upload {upload} to {url}')
     elif upload:
         try: result['upload'] = push(upload, url, connection)
@@ -232,8 +241,16 @@ def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
     cfn = connection.client('cloudformation')
     _discard_empty(cfn, name)
     existing = _find_stack(cfn, stack, bucket)
-    if existing is None and 'Bucket' in content['Resources']: _check_bucket_name(connection.client('s3'), bucket)
-    values = _parameter_values(content['Parameters'], existing or {}, bucket, parameters)
+    if existing is None and 'Bucket' in content['Resources']:
+        _check_bucket_name(connection.client('s3'), bucket)
+
+    # a value for each parameter: the one given, or the present one, or the default
+    present = _parameters(existing or {})
+    given = parameters | dict(BucketName=bucket)
+    values = {}
+    for key,parameter in content['Parameters'].items():
+        default = present.get(key, parameter.get('Default'))
+        values[key] = str(given.get(key, default))
     tags = _tags(stack, bucket)
     try:
         change_set = _create_change_set(cfn, name, existing is not None, template, values, tags)
@@ -242,7 +259,11 @@ def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
     finally: _discard_empty(cfn, name)
     if not change_set: return dict(stack=name, status='unchanged', changes=[])
     status = 'created' if existing is None else 'updated'
-    return dict(stack=name, status='planned' if dry_run else status, changes=change_set['changes'])
+    return dict(
+        stack=name,
+        status='planned' if dry_run else status,
+        changes=change_set['changes'],
+    )
 
 def _discard_empty(cfn, name):
     "Remove the stack `name` if it has no resources"
@@ -259,14 +280,6 @@ def _delete_stack(cfn, description):
         raise RuntimeError(f'the stack {description["StackName"]} cannot be deleted, first at {failure}')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #46f803c2
-def _parameter_values(known, existing, bucket, given):
-    "A value for each parameter of the template: the one given, or the present one, or the default"
-    present = _parameters(existing)
-    values = {}
-    for key,parameter in known.items(): values[key] = present.get(key, parameter.get('Default'))
-    values |= given | dict(BucketName=bucket)
-    return {key: str(value) for key,value in values.items()}
-
 def _check_bucket_name(s3, bucket):
     "Refuse the name of a bucket that exists"
     try: s3.head_bucket(Bucket=bucket)
@@ -295,44 +308,62 @@ def destroy(
         existing = _existing_stack(cfn, stack, bucket)
         if existing.get('EnableTerminationProtection'):
             raise InputError(f'the stack {name} is protected from deletion; lift that first')
-        buckets = _buckets(cfn, name)
+        buckets = {}
+        for logical_name,bucket_name in _buckets(cfn, name).items():
+            buckets[logical_name] = _VersionedBucket(s3, bucket_name)
         counts = {}
         for logical_name,own_bucket in buckets.items():
-            n,size = _count_versions(s3, own_bucket)
+            n,size = own_bucket.count()
             if n and logical_name != 'LogBucket' and not force:
-                raise InputError(f'the bucket {own_bucket} holds {plural(n, "object version")} of {size:,} bytes; '
+                versions = plural(n, 'object version')
+                raise InputError(f'the bucket {own_bucket.name} holds {versions} of {size:,} bytes; '
                                  '--force deletes them for good')
-            counts[own_bucket] = n
+            counts[logical_name] = n
         for logical_name,own_bucket in buckets.items():
-            if force or logical_name == 'LogBucket': _empty_bucket(s3, own_bucket, counts[own_bucket])
-            try: s3.delete_bucket(Bucket=own_bucket)
-            except s3.exceptions.NoSuchBucket: pass # an interrupted call deleted it
+            if force or logical_name == 'LogBucket': own_bucket.empty(counts[logical_name])
+            own_bucket.delete()
         _delete_stack(cfn, existing)
     return sum(counts.values())
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #9a1e0fb5
-def _version_pages(s3, bucket):
-    "Lists of at most 1000 object versions and delete markers; none if there is no such bucket"
-    try:
-        for page in s3.get_paginator('list_object_versions').paginate(Bucket=bucket):
-            yield page.get('Versions', []) + page.get('DeleteMarkers', [])
-    except s3.exceptions.NoSuchBucket: return
+class _VersionedBucket:
+    "All versions of the objects in a bucket, which count as its data"
+    def __init__(self, s3, name):
+        self.s3 = s3
+        self.name = name
 
-def _count_versions(s3, bucket):
-    "Number of object versions and delete markers in `bucket`, and their bytes"
-    sizes = []
-    for page in _version_pages(s3, bucket): sizes += [version.get('Size', 0) for version in page]
-    return len(sizes), sum(sizes)
+    def pages(self):
+        "Lists of at most 1000 object versions and delete markers; none if there is no such bucket"
+        paginator = self.s3.get_paginator('list_object_versions')
+        try:
+            for page in paginator.paginate(Bucket=self.name):
+                yield page.get('Versions', []) + page.get('DeleteMarkers', [])
+        except self.s3.exceptions.NoSuchBucket: return
 
-def _empty_bucket(s3, bucket, n):
-    "Delete everything in `bucket`, about `n` object versions"
-    with Progress(n, f'emptying {bucket}') as bar:
-        # Always the first page, so that nothing that arrives meanwhile is missed
-        while page := next(_version_pages(s3, bucket), []):
-            objects = [dict(Key=version['Key'], VersionId=version['VersionId']) for version in page]
-            answer = s3.delete_objects(Bucket=bucket, Delete=dict(Quiet=True, Objects=objects))
-            errors = answer.get('Errors')
-            if errors:
-                raise RuntimeError(f'{plural(len(errors), "object version")} of {bucket} cannot be deleted, '
-                                   f'first {errors[0]["Key"]}: {errors[0]["Message"]}')
-            bar.update(len(page))
+    def count(self):
+        "Number of object versions and delete markers, and their bytes"
+        sizes = []
+        for page in self.pages():
+            for version in page: sizes.append(version.get('Size', 0))
+        return len(sizes), sum(sizes)
+
+    def empty(self, n):
+        "Delete everything in the bucket, about `n` object versions"
+        with Progress(n, f'emptying {self.name}') as bar:
+            # Always the first page, so that nothing that arrives meanwhile is missed
+            while page := next(self.pages(), []):
+                objects = []
+                for version in page:
+                    objects.append(dict(Key=version['Key'], VersionId=version['VersionId']))
+                deletion = dict(Quiet=True, Objects=objects)
+                answer = self.s3.delete_objects(Bucket=self.name, Delete=deletion)
+                errors = answer.get('Errors')
+                if errors:
+                    raise RuntimeError(f'{plural(len(errors), "object version")} of {self.name} cannot be deleted, '
+                                       f'first {errors[0]["Key"]}: {errors[0]["Message"]}')
+                bar.update(len(page))
+
+    def delete(self):
+        "Delete the empty bucket, unless an interrupted call has deleted it"
+        try: self.s3.delete_bucket(Bucket=self.name)
+        except self.s3.exceptions.NoSuchBucket: pass

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from ..core import InputError, truncated_list
+from ..core import InputError
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
@@ -50,8 +50,10 @@ class Domain:
     )->str: # Such as `of 20 patients`
         "`text`, written for lesions, in words of this domain"
         if self.group == 'lesion': return text
-        text = re.sub(r'\blesions? or (patients?)\b', r'\1', text)
-        return re.sub(r'\b(validation|drawing|resampling|the|each|of) lesion(s?)\b', r'\1 patient\2', text)
+        either = r'\blesions? or (patients?)\b'
+        lesions = r'\b(validation|drawing|resampling|the|each|of) lesion(s?)\b'
+        text = re.sub(either, r'\1', text)
+        return re.sub(lesions, r'\1 patient\2', text)
 
 # %% ../../nbs/api/09_domains.profile.ipynb #41de84a7
 @cache
@@ -59,9 +61,13 @@ def load_domain(
     name:str, # One of `DOMAINS`
 )->Domain:
     "The profile `name`; an `InputError` if there is none"
-    if name not in DOMAINS: raise InputError(f'no domain is called {name!r}; use one of {truncated_list(DOMAINS, len(DOMAINS))}')
-    text = files('skinlesion.domains').joinpath(f'{name}.toml').read_text(encoding='utf-8')
-    fields = {key: tuple(value) if isinstance(value, list) else value for key,value in tomllib.loads(text).items()}
+    if name not in DOMAINS:
+        valid = ', '.join(DOMAINS)
+        raise InputError(f'no domain is called {name!r}; use one of {valid}')
+    file = files('skinlesion.domains').joinpath(f'{name}.toml')
+    fields = tomllib.loads(file.read_text(encoding='utf-8'))
+    for key,value in fields.items():
+        if isinstance(value, list): fields[key] = tuple(value) # a `Domain` can be hashed
     return Domain(name, **fields)
 
 # %% ../../nbs/api/09_domains.profile.ipynb #284925eb
@@ -71,8 +77,9 @@ def guess_domain(
 )->str: # One of `DOMAINS`
     "The domain that the layout settles, or else that all known class names agree on"
     names = {label.lower() for label in classes}
-    for domain in map(load_domain, DOMAINS):
+    domains = [load_domain(name) for name in DOMAINS]
+    for domain in domains:
         if layout in domain.layouts: return domain.name
-    for domain in map(load_domain, DOMAINS):
-        if names and names <= {*domain.classes}: return domain.name
+    for domain in domains:
+        if names and names.issubset(domain.classes): return domain.name
     return 'other'

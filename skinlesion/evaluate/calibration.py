@@ -65,10 +65,13 @@ def fit_temperature(
     weights:np.ndarray|None=None, # Of the images, equal if `None`
 )->float: # Within `TEMPERATURE_RANGE`
     "The temperature with the lowest log loss"
-    def loss(log_temperature): return log_loss(logits, targets, np.exp(log_temperature), weights)
-    best = minimize_scalar(loss, bounds=np.log(TEMPERATURE_RANGE), method='bounded').x
-    candidates = (*TEMPERATURE_RANGE, np.exp(best)) # the search never quite reaches a limit
-    return float(min(candidates, key=lambda temperature: loss(np.log(temperature))))
+    def loss(log_temperature):
+        return log_loss(logits, targets, np.exp(log_temperature), weights)
+    log_range = np.log(TEMPERATURE_RANGE)
+    search = minimize_scalar(loss, bounds=log_range, method='bounded')
+    candidates = (*TEMPERATURE_RANGE, np.exp(search.x)) # the search never quite reaches a limit
+    losses = [loss(np.log(temperature)) for temperature in candidates]
+    return float(candidates[np.argmin(losses)])
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #141e8a16
 def fit_vector(
@@ -79,31 +82,35 @@ def fit_vector(
     "The factors and shifts with the lowest log loss"
     logits = np.asarray(logits, np.float64)
     n_images,n_classes = logits.shape
-    weights = np.full(n_images, 1/n_images) if weights is None else weights/weights.sum()
+    if weights is None: weights = np.full(n_images, 1/n_images)
+    else: weights = weights/weights.sum()
+    truth = np.eye(n_classes)[targets]
+
+    def loss_and_gradient(vector): # the factors, then the shifts
+        scaled = logits*vector[:n_classes] + vector[n_classes:]
+        errors = softmax(scaled, axis=1) - truth
+        weighted = weights[:,None]*errors
+        by_scale = (weighted*logits).sum(0)
+        by_shift = weighted.sum(0)
+        loss = weights@_losses(scaled, targets)
+        return loss, np.concatenate([by_scale, by_shift])
+
     start = np.zeros(2*n_classes)
     start[:n_classes] = 1/fit_temperature(logits, targets, weights)
     smallest,largest = TEMPERATURE_RANGE
-    bounds = [(1/largest, 1/smallest)]*n_classes + [(-largest, largest)]*n_classes
+    scale_bounds = [(1/largest, 1/smallest)]*n_classes
+    shift_bounds = [(-largest, largest)]*n_classes
     fit = minimize(
-        _vector_loss,
+        loss_and_gradient,
         start,
-        (logits, targets, weights),
         jac=True,
         method='L-BFGS-B',
-        bounds=bounds,
+        bounds=scale_bounds + shift_bounds,
     )
     scale = fit.x[:n_classes]
     shift = fit.x[n_classes:]
-    return dict(scale=scale.tolist(), shift=(shift-shift.mean()).tolist())
-
-def _vector_loss(vector, logits, targets, weights):
-    "Log loss of vector scaling, and its gradient; `vector` is the factors, then the shifts"
-    n_classes = logits.shape[1]
-    scaled = logits*vector[:n_classes] + vector[n_classes:]
-    errors = softmax(scaled, axis=1) - np.eye(n_classes)[targets]
-    weighted = weights[:,None]*errors
-    gradient = np.concatenate([(weighted*logits).sum(0), weighted.sum(0)])
-    return weights@_losses(scaled, targets), gradient
+    shift = shift-shift.mean()
+    return dict(scale=scale.tolist(), shift=shift.tolist())
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #e779ee0d
 MIN_CALIBRATION_IMAGES = 50 # validation images to fit one number on
@@ -118,7 +125,8 @@ def compare_scaling(
 )->dict: # Log loss by `temperature` and `vector`, the `gain` by the vector, and its standard `error`
     "How well a temperature and a vector do on validation images that they were not fitted on"
     codes,names = pd.factorize(np.asarray(groups))
-    fold_of_group = np.random.default_rng(0).permutation(len(names)) % folds
+    rng = np.random.default_rng(0)
+    fold_of_group = rng.permutation(len(names)) % folds
     fold = fold_of_group[codes]
     temperature_losses = np.zeros(len(targets))
     vector_losses = np.zeros(len(targets))
@@ -128,18 +136,21 @@ def compare_scaling(
         temperature = fit_temperature(*training)
         vector = fit_vector(*training)
         z = logits[held_out]
+        scaled = z*vector['scale'] + vector['shift']
         temperature_losses[held_out] = _losses(z/temperature, targets[held_out])
-        vector_losses[held_out] = _losses(z*vector['scale'] + vector['shift'], targets[held_out])
+        vector_losses[held_out] = _losses(scaled, targets[held_out])
     total = weights.sum()
     temperature_loss = temperature_losses@weights/total
     vector_loss = vector_losses@weights/total
     gain = temperature_loss - vector_loss
-    group_sums = np.bincount(codes, weights*(temperature_losses - vector_losses - gain))
+    deviations = temperature_losses - vector_losses - gain
+    group_sums = np.bincount(codes, weights*deviations)
+    error = np.sqrt((group_sums**2).sum())/total
     return dict(
         temperature=float(temperature_loss),
         vector=float(vector_loss),
         gain=float(gain),
-        error=float(np.sqrt((group_sums**2).sum())/total),
+        error=float(error),
     )
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #e2182fa6
@@ -227,7 +238,7 @@ def reliability_table(
     preds, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     bins:int=RELIABILITY_BINS, # Of equal width
-)->pd.DataFrame: # By bin that holds images: images, predicted (mean), observed (proportion), low, high (perhaps NaN)
+)->pd.DataFrame: # By bin that holds images: images, predicted (mean), observed (proportion), low, high
     "What was predicted and what was observed, by bin of the probability"
     preds = as_predictions(preds, positive)
     if preds.positive_class is None:
@@ -237,22 +248,17 @@ def reliability_table(
         k = preds.classes.index(preds.positive_class)
         p = preds.probs[:,k]
         observed = preds.y == k
-    bin_of_image = np.clip(
-        np.ceil(p*bins).astype(int)-1,
-        0,
-        bins-1,
-    )
+    upper_edge = np.ceil(p*bins).astype(int)
+    bin_of_image = np.clip(upper_edge-1, 0, bins-1)
     rows = {}
     for k in np.unique(bin_of_image):
         inside = bin_of_image == k
         entry = group_mean(observed[inside], preds.groups[inside])
-        rows[k] = dict(
-            images=int(inside.sum()),
-            predicted=p[inside].mean(),
-            observed=entry['value'],
-            low=entry['low'],
-            high=entry['high'],
-        )
+        row = dict(images=int(inside.sum()), predicted=p[inside].mean())
+        row['observed'] = entry['value']
+        row['low'] = entry['low']
+        row['high'] = entry['high']
+        rows[k] = row
     table = pd.DataFrame.from_dict(rows, orient='index').rename_axis('bin')
     return table.astype(dict(low=float, high=float))
 
@@ -285,12 +291,7 @@ def plot_reliability(
     name = preds.positive_class
     observed = 'proportion classified correctly' if name is None else f'proportion that is {name}'
     predicted = 'the predicted class' if name is None else name
-    labels(
-        ax,
-        f'Reliability, {len(preds):,} images',
-        '',
-        f'observed {observed}',
-    )
+    labels(ax, f'Reliability, {len(preds):,} images', '', f'observed {observed}')
     labels(counts_ax, '', f'probability of {predicted}', 'images')
     return literal(fig)
 
@@ -365,7 +366,8 @@ def _values_and_replicates(preds, equally_common=False, resamples=1000, seed=42)
     weights = balanced_weights(preds.y) if equally_common else np.ones(len(preds))
     bins = ece_terms(preds.y, preds.probs)
     losses = log_loss_terms(preds.y, preds.probs)[0]
-    terms = weights[:,None]*np.column_stack([bins, losses, np.ones(len(preds))])
+    ones = np.ones(len(preds))
+    terms = weights[:,None]*np.column_stack([bins, losses, ones])
     scores = _scores_of_sums(terms.sum(0)[None])
     replicates = _scores_of_sums(bootstrap_sums(terms.T, preds.group, resamples, seed))
     return {name: score[0] for name,score in scores.items()}, replicates
@@ -413,7 +415,7 @@ def calibration_section(
     )
     table_how = how['scores']
     if equally_common: table_how += ' ' + how['equally_common']
-    table = Grid('Calibration error and log loss', _scores_table(scores), table_how)
+    table = Grid('Calibration error and log loss', calibration_table(scores), table_how)
     return Section(
         'calibration',
         'Calibration',
@@ -430,12 +432,16 @@ _ROW_TITLES = dict(
     as_they_come='as served, images as they come',
 )
 
-def _scores_table(scores):
-    "One row for each set of scores, to be read"
+def calibration_table(
+    scores:dict, # `before`, `after`, `change`, `as_they_come` (or some) -> entries `ece` and `log_loss`
+)->pd.DataFrame: # One row for each, as text with intervals
+    "What the calibration changes, to be read"
     rows = []
     for key,entries in scores.items():
         row = {'Probabilities': _ROW_TITLES[key]}
-        for name in ('ece', 'log_loss'): row[METRICS[name].title] = interval_text(entries[name], 3)
+        for name in ('ece', 'log_loss'):
+            title = METRICS[name].title
+            row[title] = interval_text(entries[name], 3)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -464,8 +470,8 @@ def _text(scores, facts):
         after = scores['after']['ece']['value']
         difference = interval_text(_percentage_points(scores['change']['ece']))
         lines.append(_fit_text(facts))
-        lines.append(f'Here the calibration error is {100*before:.2f} points without calibration and {100*after:.2f} with it, '
-                     f'a difference of {difference} points.')
+        lines.append(f'Here the calibration error is {100*before:.2f} points without calibration '
+                     f'and {100*after:.2f} with it, a difference of {difference} points.')
     elif facts.get('vector'): lines.append(_fit_text(facts))
     elif facts.get('why'): lines.append(f'The temperature is 1: {facts["why"]}.')
     else: lines.append('Whether the probabilities were calibrated is not known.')

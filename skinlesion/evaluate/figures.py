@@ -38,17 +38,21 @@ def _thinned(x, y, n=MAX_CURVE_POINTS):
     length = np.cumsum(steps_x + steps_y)
     wanted = np.linspace(0, length[-1], n)
     positions = np.searchsorted(length, wanted)
-    kept = np.unique(np.append(positions, [0, len(x)-1]))
-    return x[kept], y[kept]
+    positions = np.append(positions, [0, len(x)-1])
+    positions = np.unique(positions)
+    return x[positions], y[positions]
 
 def _line_style(i):
     "Colour and dashes of line number `i`: there are more classes than colours"
-    return dict(color=COLOURS[i%len(COLOURS)], ls='-' if i < len(COLOURS) else '--')
+    colour = COLOURS[i % len(COLOURS)]
+    dashes = '-' if i < len(COLOURS) else '--'
+    return dict(color=colour, ls=dashes)
 
 def _area_text(y, p, area):
     "An area as text; `area` is its place in what `Ranking` gives: 0 AUROC, 1 average precision"
     unit_weights = np.ones((1, len(y)))
-    value = Ranking(y, p)(unit_weights)[area][0]
+    areas = Ranking(y, p)(unit_weights)
+    value = areas[area][0]
     return 'undefined' if np.isnan(value) else f'{value:.2f}'
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #9ca0be4c
@@ -62,16 +66,21 @@ def plot_roc(
     ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls=':')
     for i,(label,y,p,predicted) in enumerate(_classes_to_draw(preds)):
         style = _line_style(i)
-        text = f'{legend_name(label)}: AUROC {_area_text(y, p, 0)} ({y.sum()} of {len(y)})'
-        has_curve = 0 < y.sum() < len(y)
-        fpr,tpr = roc_curve(y, p)[:2] if has_curve else ([], [])
+        n_pos = y.sum()
+        has_curve = 0 < n_pos < len(y)
+        text = f'{legend_name(label)}: AUROC {_area_text(y, p, 0)} ({n_pos} of {len(y)})'
+        fpr = tpr = []
+        if has_curve: fpr,tpr,_ = roc_curve(y, p)
         ax.plot(
             *_thinned(fpr, tpr),
             label=text,
             lw=1.8,
             **style,
         )
-        if has_curve: _mark(ax, predicted[~y].mean(), predicted[y].mean(), style['color'])
+        if has_curve:
+            fpr_here = predicted[~y].mean()
+            tpr_here = predicted[y].mean()
+            _mark(ax, fpr_here, tpr_here, style['color'])
     unit_square(ax)
     labels(ax, f'ROC, {len(preds)} images', 'FPR (1 − specificity)', 'TPR (sensitivity)')
     legend(ax, 'lower right')
@@ -91,9 +100,11 @@ def plot_precision_recall(
     fig,ax = axes()
     for i,(label,y,p,predicted) in enumerate(_classes_to_draw(preds)):
         style = _line_style(i)
-        text = f'{legend_name(label)}: average precision {_area_text(y, p, 1)} ({y.sum()} of {len(y)})'
-        has_curve = 0 < y.sum() < len(y)
-        precision,recall = precision_recall_curve(y, p, drop_intermediate=True)[:2] if has_curve else ([], [])
+        n_pos = y.sum()
+        has_curve = 0 < n_pos < len(y)
+        text = f'{legend_name(label)}: average precision {_area_text(y, p, 1)} ({n_pos} of {len(y)})'
+        precision = recall = []
+        if has_curve: precision,recall,_ = precision_recall_curve(y, p, drop_intermediate=True)
         ax.step(
             *_thinned(recall, precision),
             where='post',
@@ -102,7 +113,10 @@ def plot_precision_recall(
             **style,
         )
         ax.axhline(y.mean(), color=style['color'], lw=0.9, ls=':')
-        if has_curve and predicted.any(): _mark(ax, predicted[y].mean(), y[predicted].mean(), style['color'])
+        if has_curve and predicted.any():
+            recall_here = predicted[y].mean()
+            precision_here = y[predicted].mean()
+            _mark(ax, recall_here, precision_here, style['color'])
     unit_square(ax)
     labels(ax, f'Precision and recall, {len(preds)} images', 'recall (sensitivity)', 'precision')
     legend(ax, 'lower left')
@@ -115,13 +129,13 @@ def plot_confusion(
     "Counts of true (row) against predicted (column) classes, shaded by the proportion of the row"
     preds = as_predictions(preds)
     n = len(preds.classes)
-    counts = np.bincount(preds.y*n + preds.y_pred, minlength=n*n).reshape(
-        n,
-        n,
-    )
+    cells = preds.y*n + preds.y_pred
+    counts = np.bincount(cells, minlength=n*n)
+    counts = counts.reshape(n, n)
     row_sums = counts.sum(1)
     proportions = counts/np.maximum(row_sums[:,None], 1)
     few = n < 4
+    font_size = 12 if few else 8.5
     side = max(4.4, 0.72*n+1.6) # inches
     fig,ax = axes(side+0.4, side)
     ax.pcolormesh(proportions, cmap='Blues', vmin=0, vmax=1, edgecolors='white')
@@ -135,7 +149,7 @@ def plot_confusion(
             ha='center',
             va='center',
             color=colour,
-            fontsize=12 if few else 8.5,
+            fontsize=font_size,
         )
     ticks = np.arange(n)+0.5
     row_names = [f'{label}\n({count})' for label,count in zip(preds.classes, row_sums)]
@@ -150,7 +164,7 @@ def plot_confusion(
 def plot_history(
     history:pd.DataFrame, # One row per epoch: `train_loss`, `valid_loss`, perhaps `epoch`, `auroc` and `phase`
 )->Figure:
-    "Losses by epoch and, if known, the validation AUROC; phases of the training are shaded"
+    "Losses by epoch and, if known, the validation AUROC; phases are shaded"
     absent = [column for column in ('train_loss', 'valid_loss') if column not in history]
     if absent:
         raise InputError(f'The history has no column {truncated_list(absent)}; '
@@ -158,34 +172,24 @@ def plot_history(
     has_auroc = 'auroc' in history and history.auroc.notna().any()
     first = history.epoch.iloc[0] if 'epoch' in history else 1
     epochs = np.arange(len(history)) + first
-    fig,panels = axes(8.2 if has_auroc else 4.8, 3.4, 2 if has_auroc else 1)
-    panels = np.atleast_1d(panels)
+    if has_auroc: fig,(loss_ax,auroc_ax) = axes(8.2, 3.4, 2)
+    else: fig,loss_ax = axes(4.8, 3.4)
     style = dict(marker='o', ms=4)
-    panels[0].plot(
-        epochs,
-        history.train_loss,
-        color=COLOURS[0],
-        label='training',
-        **style,
-    )
-    panels[0].plot(
-        epochs,
-        history.valid_loss,
-        color=COLOURS[1],
-        label='validation',
-        **style,
-    )
-    labels(panels[0], 'Loss', 'epoch', 'loss')
-    legend(panels[0])
-    if has_auroc:
-        panels[1].plot(
+    losses = dict(training=history.train_loss, validation=history.valid_loss)
+    for i,(name,loss) in enumerate(losses.items()):
+        loss_ax.plot(
             epochs,
-            history.auroc,
-            color=COLOURS[2],
+            loss,
+            color=COLOURS[i],
+            label=name,
             **style,
         )
-        labels(panels[1], 'AUROC on validation images', 'epoch', 'AUROC')
-    for ax in panels: _shade_phases(ax, history, epochs)
+    labels(loss_ax, 'Loss', 'epoch', 'loss')
+    legend(loss_ax)
+    if has_auroc:
+        auroc_ax.plot(epochs, history.auroc, color=COLOURS[2], **style)
+        labels(auroc_ax, 'AUROC on validation images', 'epoch', 'AUROC')
+    for ax in fig.axes: _shade_phases(ax, history, epochs)
     return literal(fig)
 
 def _shade_phases(ax, history, epochs):
@@ -194,10 +198,13 @@ def _shade_phases(ax, history, epochs):
     ax.set_xlim(epochs[0]-0.5, epochs[-1]+0.5)
     ax.margins(y=0.14) # room for the names below the lowest point
     if 'phase' not in history: return
-    starts = np.flatnonzero(history.phase.ne(history.phase.shift()))
+    is_start = history.phase.ne(history.phase.shift())
+    starts = np.flatnonzero(is_start)
     ends = [*starts[1:], len(epochs)]
     for i,(start,end) in enumerate(zip(starts, ends)):
-        if i%2: ax.axvspan(epochs[start]-0.5, epochs[end-1]+0.5, color='#000000', alpha=0.05, lw=0)
+        left = epochs[start]-0.5
+        right = epochs[end-1]+0.5
+        if i%2: ax.axvspan(left, right, color='#000000', alpha=0.05, lw=0)
         name = history.phase.iloc[start]
         ax.text(
             epochs[start]-0.42,
@@ -216,34 +223,39 @@ def curves_section(
     "ROC, precision against recall, and confusion"
     preds = as_predictions(preds, m['positive'])
     scores = m['metrics']
-    n = f"{m['n']} images"
-    confusion = Plot(
-        'confusion',
-        'Confusion matrix',
-        plot_confusion(preds),
-        captions('curves')['confusion'],
-        f"Confusion matrix, accuracy {interval_text(scores['accuracy'])}, {n}",
-        wide=len(m['classes']) > 4,
-    )
-    one_class_only = m['positive'] and scores['auroc']['value'] is None
-    curves = [] if one_class_only else _curve_plots(preds, scores, n)
-    return Section('curves', 'Curves and confusion', _most_frequent_error(m), [*curves, confusion])
-
-def _curve_plots(preds, scores, n):
-    "The two curves as parts of a section"
-    auroc = interval_text(scores['auroc'])
-    average_precision = interval_text(scores['average_precision'])
     how = captions('curves')
-    return [
-        Plot('roc', 'ROC curve', plot_roc(preds), how['roc'], f'ROC curve, AUROC {auroc}, {n}'),
-        Plot(
+    n = f"{m['n']} images"
+    plots = []
+    one_class_only = m['positive'] and scores['auroc']['value'] is None
+    if not one_class_only:
+        auroc = interval_text(scores['auroc'])
+        roc = Plot(
+            'roc',
+            'ROC curve',
+            plot_roc(preds),
+            how['roc'],
+            f'ROC curve, AUROC {auroc}, {n}',
+        )
+        average_precision = interval_text(scores['average_precision'])
+        precision_recall = Plot(
             'precision_recall',
             'Precision and recall',
             plot_precision_recall(preds),
             how['precision_recall'],
             f'Precision against recall, average precision {average_precision}, {n}',
-        ),
-    ]
+        )
+        plots.extend([roc, precision_recall])
+    accuracy = interval_text(scores['accuracy'])
+    confusion = Plot(
+        'confusion',
+        'Confusion matrix',
+        plot_confusion(preds),
+        how['confusion'],
+        f'Confusion matrix, accuracy {accuracy}, {n}',
+        wide=len(m['classes']) > 4,
+    )
+    plots.append(confusion)
+    return Section('curves', 'Curves and confusion', _most_frequent_error(m), plots)
 
 def _most_frequent_error(m):
     "How many images are classified wrongly, and which error is the most frequent"
@@ -254,8 +266,8 @@ def _most_frequent_error(m):
     true = m['classes'][row]
     predicted = m['classes'][column]
     n_errors = f"{errors.sum():,} of {m['n']:,} images"
-    most_frequent = (f'{true} predicted as {predicted}: {errors[row,column]:,} of {counts[row].sum():,} '
-                     f'{true} images')
+    n_true = counts[row].sum()
+    most_frequent = f'{true} predicted as {predicted}: {errors[row,column]:,} of {n_true:,} {true} images'
     return f'{n_errors} are classified wrongly; the most frequent error is {most_frequent}.'
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #4612da25
@@ -270,5 +282,12 @@ def history_section(
     best = history[history.kept] if 'kept' in history else history[:0]
     if len(best): text += f'; the best has a validation loss of {best.valid_loss.iloc[0]:.3f}'
     title = 'Loss and AUROC by epoch'
-    plot = Plot('history', title, plot_history(history), captions('training')['history'], title, wide=True)
+    plot = Plot(
+        'history',
+        title,
+        plot_history(history),
+        captions('training')['history'],
+        title,
+        wide=True,
+    )
     return Section('training', 'Training', f'{text}.', [plot])

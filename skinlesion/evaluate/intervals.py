@@ -26,9 +26,11 @@ def bootstrap_weights(
     for start in range(0, resamples, per_chunk):
         n = min(per_chunk, resamples-start)
         sampled = rng.integers(n_groups, size=(n, n_groups))
-        cells = sampled + n_groups*np.arange(n)[:,None] # one number for each resample and group
+        first_cells = n_groups*np.arange(n)
+        cells = sampled + first_cells[:,None] # one number for each resample and group
         counts = np.bincount(cells.ravel(), minlength=n*n_groups)
-        by_group = counts.reshape(n, n_groups).astype(float)
+        counts = counts.astype(float)
+        by_group = counts.reshape(n, n_groups)
         yield by_group[:,groups]
 
 def bootstrap_scores(
@@ -40,7 +42,11 @@ def bootstrap_scores(
     "The scores of each bootstrap sample of the groups"
     chunks = [score(weights) for weights in bootstrap_weights(groups, resamples, seed)]
     if not chunks: return {}
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]}
+    replicates = {}
+    for name in chunks[0]:
+        parts = [chunk[name] for chunk in chunks]
+        replicates[name] = np.concatenate(parts)
+    return replicates
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #c59251b2
 def wilson(
@@ -50,9 +56,10 @@ def wilson(
 )->tuple: # Low and high, 0..1
     "Wilson's score interval of a proportion"
     shrinkage = 1+z**2/n
+    shift = z**2/(2*n)
     variance = p*(1-p)/n
     correction = z**2/(4*n**2)
-    middle = (p+z**2/(2*n))/shrinkage
+    middle = (p+shift)/shrinkage
     half = z/shrinkage*np.sqrt(variance+correction)
     return middle-half, middle+half
 
@@ -63,17 +70,19 @@ def wilson_bootstrap(
     value_range:tuple, # The smallest and the largest value that it can have; the largest may be infinite
     confidence:float=0.95,
 )->tuple: # Low and high
-    "Wilson's interval for as many cases as the spread of `replicates` is worth; of the logarithm with no largest"
+    "Wilson's interval for as many cases as `replicates` are worth; of the logarithm without a largest value"
     smallest,largest = value_range
     width = largest-smallest
-    quantile = t.ppf((1+confidence)/2, groups-1)
-    spread = replicates.std()*np.sqrt(groups/(groups-1))
+    upper_tail = (1+confidence)/2
+    quantile = t.ppf(upper_tail, groups-1)
+    widening = np.sqrt(groups/(groups-1))
+    spread = replicates.std()*widening
     if np.isinf(width):
-        low = value*np.exp(-1*quantile*spread/value)
-        high = value*np.exp(quantile*spread/value)
-        return low, high
+        half = quantile*spread/value # on the scale of logarithms
+        return value*np.exp(-half), value*np.exp(half)
     p = (value-smallest)/width
-    n = p*(1-p)/(spread/width)**2
+    variance = (spread/width)**2
+    n = p*(1-p)/variance
     low,high = wilson(p, n, quantile)
     return smallest + width*low, smallest + width*high
 
@@ -82,8 +91,9 @@ def expanded_confidence(
     groups:float, # How many groups the score rests on
     confidence:float=0.95, # Wanted, 0..1
 )->float: # 0..1, above `confidence`
-    "How much of the replicates a percentile interval from few groups takes for `confidence` (Hesterberg 2015)"
-    quantile = t.ppf((1+confidence)/2, groups-1)
+    "How much of the replicates a percentile interval from few groups spans (Hesterberg 2015)"
+    upper_tail = (1+confidence)/2
+    quantile = t.ppf(upper_tail, groups-1)
     widening = np.sqrt(groups/(groups-1))
     return 2*norm.cdf(quantile*widening)-1
 
@@ -95,7 +105,8 @@ def clopper_pearson_low(
     "Lower end of the Clopper-Pearson interval of proportions that are all 1, averaged"
     support = np.atleast_1d(support)
     error = (1-confidence)/2/len(support)
-    return float((error**(1/support)).mean())
+    bounds = error**(1/support)
+    return float(bounds.mean())
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #a89cac40
 def clopper_pearson_entry(
@@ -105,14 +116,10 @@ def clopper_pearson_entry(
     confidence:float=0.95,
 )->dict|None: # As from `interval_entry`
     "The score with its exact interval; `None` if `value` is at neither limit"
-    smallest,largest = value_range
+    low,high = value_range
     width = 1-clopper_pearson_low(support, confidence)
-    if abs(value-smallest) <= 1e-12:
-        low = smallest
-        high = min(largest, smallest+width)
-    elif abs(value-largest) <= 1e-12:
-        low = max(smallest, largest-width)
-        high = largest
+    if abs(value-low) <= 1e-12: high = min(high, low+width)
+    elif abs(value-high) <= 1e-12: low = max(low, high-width)
     else: return None
     counts = ' and '.join(f'{n:,}' for n in support)
     return dict(
@@ -126,14 +133,21 @@ def clopper_pearson_entry(
 MIN_GROUPS_INFLATED = 20 # groups below which a score that chance inflates has no interval
 INFLATION_FACTOR = 3 # of what the replicates lie above the value in the mean
 
+def effective_groups(
+    support:np.ndarray, # Numbers of groups, one for each class that is averaged
+)->float: # Their harmonic mean; 0 if a class has none
+    "How many groups a mean over classes rests on"
+    if support.min() == 0: return 0
+    return len(support)/(1/support).sum()
+
 def interval_entry(
     value:float, # On the table; NaN if undefined
     replicates:np.ndarray, # The score of each resample, NaN where undefined
     support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
-    value_range:tuple|None=None, # Smallest and largest value of the score, such as (0, inf); `None`: no limits
-    exact:bool=False, # Whether Clopper-Pearson holds for it at its limits: a proportion, area, or mean of such
+    value_range:tuple|None=None, # Smallest and largest value, such as (0, inf); `None` without limits
+    exact:bool=False, # Whether Clopper-Pearson holds at its limits: a proportion, an area, a mean of such
     inflated:bool=False, # Whether chance alone makes it larger, as with a calibration error
 )->dict: # `value`, `low`, `high`; where not from the bootstrap, `method`; where null, `reason`
     "A score with its interval, as it stands in `metrics.json`"
@@ -142,29 +156,35 @@ def interval_entry(
     support = np.atleast_1d(support)
     replicates = replicates[~np.isnan(replicates)]
 
-    groups = len(support)/(1/support).sum() if support.min() else 0 # harmonic mean
+    fewest = support.min()
+    groups = effective_groups(support)
     reason = ''
     if not len(replicates): reason = 'not resampled'
-    elif support.min() < 2: reason = 'only one lesion or patient: no interval can be computed'
+    elif fewest < 2: reason = 'only one lesion or patient: no interval can be computed'
     elif np.ptp(replicates) < 1e-12:
         entry = None
-        if exact and value_range: entry = clopper_pearson_entry(value, support, value_range, confidence)
+        if exact and value_range:
+            entry = clopper_pearson_entry(value, support, value_range, confidence)
         if entry: return entry
         reason = 'the same in every resample: no interval'
     elif inflated and groups < MIN_GROUPS_INFLATED:
-        reason = (f'only {support.min():,.0f} lesions or patients, fewer than {MIN_GROUPS_INFLATED}: '
+        reason = (f'only {fewest:,.0f} lesions or patients, fewer than {MIN_GROUPS_INFLATED}: '
                   'no interval can be computed')
     if reason: return dict(value=value, low=None, high=None, reason=reason)
 
     if value_range and value_range[0] < value < value_range[1]:
         low,high = wilson_bootstrap(value, replicates, groups, value_range, confidence)
     else:
-        tails = expanded_confidence(groups, confidence)*np.array([-0.5, 0.5])
-        low,high = np.quantile(replicates, 0.5 + tails)
+        half = 0.5*expanded_confidence(groups, confidence)
+        low,high = np.quantile(replicates, [0.5-half, 0.5+half])
     if inflated:
         excess = max(0, replicates.mean()-value)
         low = max(0, 2*value - high - INFLATION_FACTOR*excess)
-    return dict(value=value, low=float(low), high=float(high))
+    return dict(
+        value=value,
+        low=float(low),
+        high=float(high),
+    )
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #54a4a165
 def bootstrap_p_value(
@@ -176,7 +196,9 @@ def bootstrap_p_value(
     n_below = (replicates <= 0).sum()
     n_above = (replicates >= 0).sum()
     beyond = min(n_below, n_above)
-    one_sided = min(0.5, (1+beyond)/(len(replicates)+1))
+    proportion = (1+beyond)/(len(replicates)+1)
+    one_sided = min(0.5, proportion)
     narrowing = np.sqrt((groups-1)/groups) # what widens the interval, the other way round
     quantile = norm.ppf(one_sided)*narrowing
-    return float(2*t.cdf(quantile, groups-1))
+    p_value = 2*t.cdf(quantile, groups-1)
+    return float(p_value)

@@ -16,12 +16,14 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, truncated_list
-from .intervals import bootstrap_p_value, bootstrap_scores, interval_entry
-from skinlesion.evaluate.scores import (
-    ECE_BINS, JackknifeWeights, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins, log_loss_terms,
-    ratio, weighted_counts,
+from skinlesion.evaluate.intervals import (
+    bootstrap_p_value, bootstrap_scores, effective_groups, interval_entry,
 )
-from .table import as_predictions
+from skinlesion.evaluate.scores import (
+    ECE_BINS, JackknifeWeights, Ranking, agreement, brier_terms, confusion_scores, delong, ece_bins,
+    log_loss_terms, ratio, weighted_counts,
+)
+from .table import Predictions, as_predictions
 from ..score_names import METRICS
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #20b1b3cb
@@ -104,13 +106,22 @@ class Scorer:
         class_scores = confusion_scores(confusion)
         by_class = self._by_class(W, class_scores, areas, total)
 
-        scores = {name: values.mean(1) for name,values in by_class.items()} # a macro average needs every class
+        # a macro average needs every class
+        scores = {name: values.mean(1) for name,values in by_class.items()}
         scores |= agreement(confusion)
         scores['balanced_accuracy'] = class_scores['sensitivity'].mean(1)
         scores['log_loss'] = W@self.loss/total
         gaps = weighted_counts(self.bins, W, ECE_BINS, self.gaps)
         scores['ece'] = abs(gaps).sum(1)/total
-        if self.multiclass: scores |= self._averages(by_class, scores, pooled=areas[-1])
+        if self.multiclass:
+            pooled = areas[-1]
+            scores['brier'] = by_class['brier'].sum(1)
+            scores['macro_f1'] = scores['f1']
+            scores['macro_auroc'] = scores['auroc']
+            scores['micro_auroc'] = pooled[0]
+            scores['micro_average_precision'] = pooled[1]
+            for name in ('micro_sensitivity', 'micro_precision', 'micro_f1'):
+                scores[name] = scores['accuracy']
 
         result = {name: scores[name] for name in METRICS if name in scores}
         if self.multiclass:
@@ -121,25 +132,14 @@ class Scorer:
     def _by_class(self, W, class_scores, areas, total):
         "Name -> resamples x classes (the positive one alone, with two)"
         result = {name: values[:,self.scored] for name,values in class_scores.items()}
+        areas = areas[:len(self.scored)] # without those of all classes pooled
         for i,name in enumerate(AREAS):
-            by_class = [class_areas[i] for class_areas in areas[:len(self.scored)]]
+            by_class = [class_areas[i] for class_areas in areas]
             result[name] = np.stack(by_class, 1)
         result['brier'] = W@self.squared_error/total[:,None]
         result['log_loss'] = W@self.class_loss/total[:,None]
         return result
 
-    def _averages(self, by_class, scores, pooled):
-        "What only more than two classes have; `pooled` are the areas of all classes together"
-        return dict(
-            brier=by_class['brier'].sum(1),
-            macro_f1=scores['f1'],
-            macro_auroc=scores['auroc'],
-            micro_auroc=pooled[0],
-            micro_average_precision=pooled[1],
-            micro_sensitivity=scores['accuracy'],
-            micro_precision=scores['accuracy'],
-            micro_f1=scores['accuracy'],
-        )
 
     def values(self)->dict: # Name, or (class, name), -> float
         "The scores of the images as they are"
@@ -164,15 +164,17 @@ class Scorer:
     )->dict: # Name, or (class, name), -> one value per block; without scores undefined in all of them
         "Values as spread out as those of `bootstrap`, from leaving out one block of groups after another"
         blocks = min(self.n_groups, JACKKNIFE_BLOCKS)
-        order = np.random.default_rng(seed).permutation(self.n_groups)
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(self.n_groups)
         block = order[self.groups] % blocks
         weights = JackknifeWeights(block, blocks)
         scores = self.score(weights, self.rankings(JACKKNIFE_STEPS))
+        widening = np.sqrt(blocks-1)
         result = {}
         for name,values in scores.items():
             if np.isnan(values).all(): continue
             mean = np.nanmean(values)
-            result[name] = mean + (values-mean)*np.sqrt(blocks-1)
+            result[name] = mean + (values-mean)*widening
         return result
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #7514ff8c
@@ -180,7 +182,9 @@ def score_support(
     scorer:Scorer,
 )->dict: # Name, or (class, name), -> numbers of groups, one for each class that is averaged
     "How many groups each score rests on"
-    def n_groups(images): return np.count_nonzero(np.bincount(scorer.groups[images]))
+    def n_groups(images):
+        images_by_group = np.bincount(scorer.groups[images])
+        return np.count_nonzero(images_by_group)
     classes = range(scorer.n_classes)
     true = np.array([n_groups(scorer.y == k) for k in classes])
     not_true = np.array([n_groups(scorer.y != k) for k in classes])
@@ -189,17 +193,27 @@ def score_support(
     rarer = np.minimum(true, not_true)
     everything = np.array([scorer.n_groups])
 
-    by_class = dict(sensitivity=true, specificity=not_true, precision=predicted, npv=not_predicted, f1=true)
-    by_class |= dict.fromkeys(('mcc', 'kappa', *AREAS), rarer)
-    by_class |= dict.fromkeys(('brier', 'log_loss'), np.repeat(everything, scorer.n_classes))
+    by_class = dict(
+        sensitivity=true,
+        specificity=not_true,
+        precision=predicted,
+        npv=not_predicted,
+        f1=true,
+    )
+    for name in ('mcc', 'kappa', *AREAS): by_class[name] = rarer
+    for name in ('brier', 'log_loss'): by_class[name] = np.repeat(everything, scorer.n_classes)
     by_class = {name: counts[scorer.scored] for name,counts in by_class.items()}
 
-    result = dict.fromkeys(METRICS, everything) | dict(balanced_accuracy=true)
+    result = dict.fromkeys(METRICS, everything)
+    result['balanced_accuracy'] = true
     if not scorer.multiclass: return result | by_class
-    for name in ('sensitivity', 'specificity', 'precision', 'npv', 'f1', *AREAS): result[name] = by_class[name]
-    result |= dict(macro_f1=by_class['f1'], macro_auroc=by_class['auroc'])
+    for name in ('sensitivity', 'specificity', 'precision', 'npv', 'f1', *AREAS):
+        result[name] = by_class[name]
+    result['macro_f1'] = by_class['f1']
+    result['macro_auroc'] = by_class['auroc']
     for name,counts in by_class.items():
-        for k,label in enumerate(scorer.classes): result[label,name] = counts[[k]]
+        for k,label in enumerate(scorer.classes):
+            result[label,name] = counts[[k]]
     return result
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #01b506c3
@@ -216,14 +230,17 @@ def metrics(
     scorer = Scorer(preds)
     entries = score_entries(scorer, scorer.bootstrap(resamples, seed), confidence)
     splits = set(preds.split) if 'split' in preds else set()
+    split = splits.pop() if len(splits) == 1 else ''
+    overall = {name: entries[name] for name in METRICS if name in entries}
+    confusion = scorer.confusion_table()
     result = dict(
         n=len(preds),
         groups=scorer.n_groups,
-        split=splits.pop() if len(splits) == 1 else '',
+        split=split,
         positive=scorer.positive,
         classes=scorer.classes,
-        metrics={name: entries[name] for name in METRICS if name in entries},
-        confusion=scorer.confusion_table().tolist(),
+        metrics=overall,
+        confusion=confusion.tolist(),
     )
     if scorer.multiclass:
         result['per_class'] = {}
@@ -250,12 +267,14 @@ def score_entries(
         name = key[1] if isinstance(key, tuple) else key
         value_range = VALUE_RANGES.get(name, (0, 1))
         if key == 'brier' and scorer.multiclass: value_range = MULTICLASS_BRIER_RANGE
+        resampled = replicates.get(key, np.array([]))
+        reason = _undefined_reason(key, confusion, scorer)
         result[key] = interval_entry(
             value,
-            replicates.get(key, np.array([])),
+            resampled,
             support[key],
             confidence,
-            _undefined_reason(key, confusion, scorer),
+            reason,
             value_range,
             exact=name in PROPORTION_SCORES,
             inflated=name == 'ece',
@@ -322,7 +341,8 @@ def metrics_table(
     for name,entry in m['metrics'].items():
         row = dict(metric=METRICS[name].title)
         for key in ('value', 'low', 'high'):
-            row[key] = np.nan if entry[key] is None else round(entry[key], 3)
+            number = entry[key]
+            row[key] = np.nan if number is None else round(number, 3)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -335,9 +355,12 @@ def class_table(
                          f"and here are {len(m['classes'])}")
     rows = {}
     for i,label in enumerate(m['classes']):
-        scores = {METRICS[name].title: interval_text(entry) for name,entry in m['per_class'][label].items()}
-        rows[label] = {'Images': sum(m['confusion'][i])} | scores
-    return pd.DataFrame.from_dict(rows, orient='index').rename_axis('class')
+        row = {'Images': sum(m['confusion'][i])}
+        for name,entry in m['per_class'][label].items():
+            row[METRICS[name].title] = interval_text(entry)
+        rows[label] = row
+    table = pd.DataFrame.from_dict(rows, orient='index')
+    return table.rename_axis('class')
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #fdc7d021
 def predictive_values(
@@ -367,7 +390,8 @@ def predictive_values(
         return {name: scores[name][:,k] for name in ('sensitivity', 'specificity')}
     values = rates(np.ones((1, len(preds))))
     replicates = bootstrap_scores(rates, preds.groups, resamples, seed)
-    n_groups = [len(np.unique(preds.groups[images])) for images in (preds.y == k, preds.y != k)]
+    of_class = preds.y == k
+    n_groups = [len(np.unique(preds.groups[images])) for images in (of_class, ~of_class)]
     reason = 'no image was predicted as the class in question'
     if not n_groups[1]: reason = f'every image is of {label}'
     if not n_groups[0]: reason = f'no image of {label}'
@@ -383,11 +407,11 @@ def predictive_table(
     "Predictive values, to be read"
     rows = []
     for at_prevalence in values:
-        rows.append({
-            'Prevalence': f"{100*at_prevalence['prevalence']:g}%",
-            'Positive predictive value': interval_text(at_prevalence['ppv'], 3),
-            'Negative predictive value': interval_text(at_prevalence['npv'], 3),
-        })
+        percent = 100*at_prevalence['prevalence']
+        row = {'Prevalence': f'{percent:g}%'}
+        row['Positive predictive value'] = interval_text(at_prevalence['ppv'], 3)
+        row['Negative predictive value'] = interval_text(at_prevalence['npv'], 3)
+        rows.append(row)
     return pd.DataFrame(rows)
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #9d648ba9
@@ -399,39 +423,41 @@ def _bayes(rates, prevalence):
     fp = (1-specificity)*(1-prevalence)
     fn = (1-sensitivity)*prevalence
     tn = specificity*(1-prevalence)
-    return dict(ppv=ratio(tp, tp+fp), npv=ratio(tn, tn+fn))
+    return dict(
+        ppv=ratio(tp, tp+fp),
+        npv=ratio(tn, tn+fn),
+    )
 
 def _values_at(prevalence, values, replicates, n_groups, confidence, reason):
     "The entries `ppv` and `npv`; `n_groups` are those of the class and of the others"
+    is_resampled = bool(replicates)
+    if not is_resampled: replicates = dict.fromkeys(values, np.array([]))
+    fewest = min(n_groups)
     predictive = _bayes(values, prevalence)
-    resampled = _bayes(replicates or dict.fromkeys(values, np.array([])), prevalence)
+    resampled = _bayes(replicates, prevalence)
     entries = {}
     for name in predictive:
         entries[name] = interval_entry(
             predictive[name][0],
             resampled[name],
-            min(n_groups),
+            fewest,
             confidence,
             reason,
             (0, 1),
         )
     at_limit = any(rate[0] in (0, 1) for rate in values.values())
-    if not replicates or min(n_groups) < 2 or not at_limit: return entries
+    if not is_resampled or fewest < 2 or not at_limit: return entries
 
-    rates = {}
-    for (name,rate),n in zip(values.items(), n_groups): # each at half the error, so that both hold at once
-        rates[name] = interval_entry(
-            rate[0],
-            replicates[name],
-            n,
-            (1+confidence)/2,
-            '',
-            (0, 1),
-            exact=True,
-        )
+    lows = {}
+    highs = {}
+    for name,n in zip(values, n_groups): # each at half the error, so that both hold at once
+        value = values[name][0]
+        rate = interval_entry(value, replicates[name], n, (1+confidence)/2, value_range=(0, 1), exact=True)
+        lows[name] = [rate['low']]
+        highs[name] = [rate['high']]
     # both predictive values grow with either rate
-    low = _bayes({name: [entry['low']] for name,entry in rates.items()}, prevalence)
-    high = _bayes({name: [entry['high']] for name,entry in rates.items()}, prevalence)
+    low = _bayes(lows, prevalence)
+    high = _bayes(highs, prevalence)
     for name,entry in entries.items():
         if entry['value'] is None: continue
         entries[name] = dict(
@@ -452,11 +478,11 @@ def compare(
     resamples:int=1000, # Bootstrap samples of the groups of `preds`
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
-)->dict: # `n`, `groups`, for each of `COMPARED` `value` (the difference), `low`, `high`, `p`, `this`, `other`; `delong`
+)->dict: # `n`, `groups`, `delong`, and for each of `COMPARED` an entry as from `difference_entry`
     "How much better `preds` is than `other` on the same images, with the interval of the difference"
     _check_bootstrap(resamples, confidence)
     preds = as_predictions(preds, positive)
-    other = _matched(preds, as_predictions(other))
+    other = match_predictions(preds, as_predictions(other))
     this_scorer = Scorer(preds)
     other_scorer = Scorer(other, this_scorer.positive)
     this_rankings = this_scorer.rankings(BOOTSTRAP_STEPS)
@@ -475,7 +501,7 @@ def compare(
     for name in COMPARED:
         resampled = replicates.get(name, np.array([]))
         reason = _undefined_reason(name, confusion, this_scorer)
-        result[name] = _difference_entry(
+        result[name] = difference_entry(
             this_values[name],
             other_values[name],
             resampled,
@@ -483,16 +509,15 @@ def compare(
             confidence,
             reason,
         )
-    result['delong'] = _delong_entry(
-        preds,
-        other,
-        confidence,
-        _undefined_reason('auroc', confusion, this_scorer),
-    )
+    reason = _undefined_reason('auroc', confusion, this_scorer)
+    result['delong'] = _delong_entry(preds, other, confidence, reason)
     return result | dict(confidence=confidence, resamples=resamples, seed=seed)
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #adbf15f4
-def _matched(preds, other):
+def match_predictions(
+    preds:Predictions,
+    other:Predictions, # Of another model, on (at least) the same images
+)->Predictions: # As many as `preds`
     "The rows of `other` for the images of `preds`, in their order, with their groups"
     if set(other.classes) != set(preds.classes):
         raise InputError('The two models know different classes: '
@@ -511,14 +536,22 @@ def _matched(preds, other):
                          f'first {truncated_list(preds.path[differ], 2)}: give both the same labels')
     return replace(other, table=rows, classes=preds.classes)
 
-def _difference_entry(this, other, replicates, support, confidence, reason):
-    "An entry with the two scores; two models that predict the same everywhere differ by 0, without doubt"
+def difference_entry(
+    this:float, # Score of one model; NaN if undefined
+    other:float, # Score of the other one
+    replicates:np.ndarray, # Difference in each resample, NaN where undefined
+    support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
+    confidence:float=0.95, # Of the interval, 0..1
+    reason:str='', # Why it is undefined, if it is
+)->dict: # `value`, `low`, `high`, `this`, `other`; `p` if there is an interval, else `reason`
+    "The difference of two scores; models that predict the same everywhere differ by 0, without doubt"
     entry = interval_entry(this-other, replicates, support, confidence, reason)
-    same_everywhere = entry['value'] == 0 and len(replicates) and not np.nan_to_num(replicates).any()
-    if same_everywhere: entry = dict(value=0., low=0., high=0.)
+    differs = np.nan_to_num(replicates).any()
+    if entry['value'] == 0 and len(replicates) and not differs:
+        entry = dict(value=0., low=0., high=0.)
     if entry['low'] is not None:
-        support = np.atleast_1d(support)
-        entry['p'] = bootstrap_p_value(replicates, len(support)/(1/support).sum())
+        groups = effective_groups(np.atleast_1d(support))
+        entry['p'] = bootstrap_p_value(replicates, groups)
     entry['this'] = None if np.isnan(this) else this
     entry['other'] = None if np.isnan(other) else other
     return entry

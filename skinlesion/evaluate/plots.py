@@ -101,7 +101,7 @@ def jpeg(
 )->bytes:
     "`img` as a JPEG file"
     file = io.BytesIO()
-    img.save(file, 'JPEG', quality=quality)
+    img.convert('RGB').save(file, 'JPEG', quality=quality)
     return file.getvalue()
 
 def data_uri(

@@ -21,14 +21,20 @@ def group_patterns(
 )->tuple: # Sums of the columns in each pattern (patterns x columns), and how many groups have each
     "The different sums that a group can have, and how many groups have them"
     codes,names = pd.factorize(np.asarray(groups))
-    sums = np.stack([np.bincount(codes, column, len(names)) for column in columns], 1)
-    pattern = np.zeros(len(names), np.int64)
-    for column_sums in sums.T:
+    n_groups = len(names)
+    sums = [np.bincount(codes, column, n_groups) for column in columns]
+    pattern = np.zeros(n_groups, np.int64)
+    for column_sums in sums:
         value,_ = pd.factorize(column_sums)
-        pattern,_ = pd.factorize(pattern*len(names) + value)
-    _,first,counts = np.unique(pattern, return_index=True, return_counts=True)
-    order = np.lexsort(sums[first].T) # the order of rows must not change what is sampled
-    return sums[first][order], counts[order]
+        pattern,_ = pd.factorize(pattern*n_groups + value)
+    _,first,counts = np.unique(
+        pattern,
+        return_index=True,
+        return_counts=True,
+    )
+    pattern_sums = np.stack(sums, 1)[first]
+    order = np.lexsort(pattern_sums.T) # the order of rows must not change what is sampled
+    return pattern_sums[order], counts[order]
 
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #6290eabf
 def group_mean(
@@ -50,20 +56,26 @@ def group_mean(
         np.where(where, x, 0),
         where,
     )
+    has_images = patterns[:,1] > 0
     if each_group:
-        means = patterns[:,0]/np.maximum(patterns[:,1], 1)
-        patterns = np.stack([means, patterns[:,1] > 0], 1)
+        n_images = np.maximum(patterns[:,1], 1)
+        means = patterns[:,0]/n_images
+        patterns = np.stack([means, has_images], 1)
     n_groups = counts.sum()
     rng = np.random.default_rng(seed)
-    sampled = rng.multinomial(n_groups, counts/n_groups, size=resamples)
-    sums = sampled@patterns
-    with np.errstate(invalid='ignore'): replicates = sums[:,0]/sums[:,1]
+    sampled = rng.multinomial(
+        n_groups,
+        counts/n_groups,
+        size=resamples,
+    )
+    totals,n = (sampled@patterns).T
+    with np.errstate(invalid='ignore'): replicates = totals/n
     total,n = counts@patterns
-    support = counts[patterns[:,1] > 0].sum()
+    support = counts[has_images]
     return interval_entry(
         total/n,
         replicates,
-        support,
+        support.sum(),
         confidence,
         value_range=value_range,
         exact=True,
@@ -78,12 +90,14 @@ def below_target(
 )->bool: # False where it cannot be told
     "Whether the proportion `entry` is below `target` by more than chance"
     if entry['low'] is None or not chosen_on: return False
-    test_error = (entry['high']-entry['low'])/3.92 # a 95% interval is 2 x 1.96 standard errors wide
+    width = entry['high']-entry['low']
+    test_error = width/3.92 # a 95% interval is 2 x 1.96 standard errors wide
     variance = target*(1-target)/chosen_on
     choice_error = np.sqrt(variance)
     error = np.hypot(test_error, choice_error)
     quantile = norm.ppf(1-0.025/comparisons)
-    return bool(entry['value'] + quantile*error < target)
+    upper_bound = entry['value'] + quantile*error
+    return bool(upper_bound < target)
 
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #2c5a9ddc
 MAX_BLOCKS = 20_000 # groups that are resampled one by one; more are put into so many blocks
@@ -100,8 +114,12 @@ def bootstrap_sums(
     n_blocks = min(len(names), MAX_BLOCKS)
     if len(names) > MAX_BLOCKS:
         block = pd.util.hash_array(names) % MAX_BLOCKS
-        codes = block.astype(np.int64)[codes]
-    sums = np.stack([np.bincount(codes, column, n_blocks) for column in columns], 1)
-    if len(names) < 2 or not resamples: return np.zeros((0, sums.shape[1]))
-    weights = bootstrap_weights(np.arange(n_blocks), resamples, seed)
-    return np.concatenate([chunk@sums for chunk in weights])
+        block = block.astype(np.int64)
+        codes = block[codes]
+    sums = [np.bincount(codes, column, n_blocks) for column in columns]
+    if len(names) < 2 or not resamples: return np.zeros((0, len(sums)))
+    block_sums = np.stack(sums, 1)
+    replicates = []
+    for weights in bootstrap_weights(np.arange(n_blocks), resamples, seed):
+        replicates.append(weights@block_sums)
+    return np.concatenate(replicates)

@@ -15,7 +15,8 @@ from scipy.stats import norm, rankdata
 # %% ../../nbs/api/40_evaluate.scores.ipynb #019dfca1
 def ratio(a, b):
     "`a/b`, NaN where `b` is 0"
-    result = np.full(np.broadcast(a, b).shape, np.nan)
+    shape = np.broadcast(a, b).shape
+    result = np.full(shape, np.nan)
     return np.divide(a, b, out=result, where=b > 0)
 
 class SubsetWeights:
@@ -25,9 +26,13 @@ class SubsetWeights:
         n:int, # How many subsets there are
     ):
         codes = codes.reshape(len(codes), -1).astype(np.int32)
-        per_image = codes.shape[1]
-        row_ends = np.arange(len(codes)+1, dtype=np.int32)*per_image
-        by_image = csr_array((np.ones(codes.size), codes.ravel(), row_ends), shape=(len(codes), n))
+        n_images,per_image = codes.shape
+        row_ends = per_image*np.arange(n_images+1, dtype=np.int32)
+        ones = np.ones(codes.size)
+        by_image = csr_array(
+            (ones, codes.ravel(), row_ends),
+            shape=(n_images, n),
+        )
         self.columns = codes.T
         self.n = n
         self.members = by_image.T
@@ -38,8 +43,12 @@ class SubsetWeights:
         x:np.ndarray|None, # Images: what to sum in place of counting
     )->np.ndarray: # Subsets x n
         "Total weight of each code in each subset"
-        cells = [np.bincount(column*n+code, x, self.n*n) for column in self.columns]
-        return sum(cells).reshape(self.n, n).astype(float)
+        n_cells = self.n*n
+        total = np.zeros(n_cells)
+        for column in self.columns:
+            cell = column*n + code
+            total += np.bincount(cell, x, n_cells)
+        return total.reshape(self.n, n)
 
     def __matmul__(self, x):
         "Sums of `x` (images, or images x columns) in each subset"
@@ -64,7 +73,11 @@ def weighted_counts(
 )->np.ndarray: # Resamples x n
     "Total weight of each code under each row of `W`"
     if isinstance(W, SubsetWeights): return W.counts(code, n, x)
-    return np.stack([np.bincount(code, w if x is None else w*x, n) for w in W])
+    counts = []
+    for weights in W:
+        if x is not None: weights = weights*x
+        counts.append(np.bincount(code, weights, n))
+    return np.stack(counts)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #200c173f
 def confusion_scores(
@@ -78,18 +91,22 @@ def confusion_scores(
     not_true = total-true
     not_predicted = total-predicted
     tn = not_true-predicted+tp
+    has_true = true > 0
+    has_others = not_true > 0
     covariance = total*tp-true*predicted # times total squared; that is tp tn - fp fn
     variances = true*predicted*not_true*not_predicted
     disagreement = true*not_predicted+predicted*not_true
-    scores = {}
-    scores['sensitivity'] = ratio(tp, true)
-    scores['specificity'] = ratio(tn, not_true)
-    scores['precision'] = ratio(tp, predicted*(true > 0))
-    scores['npv'] = ratio(tn, not_predicted*(not_true > 0))
-    scores['f1'] = ratio(2*tp, (true+predicted)*(true > 0))
-    scores['mcc'] = ratio(covariance, np.sqrt(variances))
-    scores['kappa'] = ratio(2*covariance, disagreement*(true*not_true > 0))
-    return scores
+    proportions = dict(
+        sensitivity=ratio(tp, true),
+        specificity=ratio(tn, not_true),
+        precision=ratio(tp, predicted*has_true),
+        npv=ratio(tn, not_predicted*has_others),
+    )
+    return proportions | dict(
+        f1=ratio(2*tp, (true+predicted)*has_true),
+        mcc=ratio(covariance, np.sqrt(variances)),
+        kappa=ratio(2*covariance, disagreement*has_true*has_others),
+    )
 
 def agreement(
     confusion:np.ndarray, # ... x classes x classes
@@ -99,15 +116,17 @@ def agreement(
     predicted = confusion.sum(-2)
     correct = confusion.trace(axis1=-2, axis2=-1)
     total = true.sum(-1)
+    n_pairs = total**2 # of a true and a predicted class
     by_chance = (true*predicted).sum(-1)
-    true_variance = total**2-(true**2).sum(-1)
-    predicted_variance = total**2-(predicted**2).sum(-1)
+    true_variance = n_pairs-(true**2).sum(-1)
+    predicted_variance = n_pairs-(predicted**2).sum(-1)
     covariance = correct*total-by_chance
-    scores = {}
-    scores['accuracy'] = ratio(correct, total)
-    scores['mcc'] = ratio(covariance, np.sqrt(true_variance*predicted_variance))
-    scores['kappa'] = ratio(covariance, (total**2-by_chance)*(true_variance > 0))
-    return scores
+    several_labels = true_variance > 0
+    return dict(
+        accuracy=ratio(correct, total),
+        mcc=ratio(covariance, np.sqrt(true_variance*predicted_variance)),
+        kappa=ratio(covariance, (n_pairs-by_chance)*several_labels),
+    )
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #7bc8d67b
 MIN_SENSITIVITY = 0.8 # from which the partial area counts
@@ -122,19 +141,23 @@ class Ranking:
         y = np.atleast_2d(np.asarray(y).T)
         score = np.atleast_2d(np.asarray(score).T)
         thresholds = np.unique(score[y])
-        every = 1 if steps is None else max(1, -(-len(thresholds)//steps))
+        every = 1
+        if steps is not None: every = max(1, -(-len(thresholds)//steps)) # rounded up
         self.exact = every == 1
         thresholds = np.append(-np.inf, thresholds[::every])
-        step = np.searchsorted(thresholds, score, 'right')-1 # the last step that is not above the score
-        tied = (thresholds[step] == score) if self.exact else step > 0
-        kind = np.where(y, 0, np.where(tied, 1, 2)) # positive, negative with the step's score, negative above it
+        n_not_above = np.searchsorted(thresholds, score, 'right')
+        step = n_not_above-1 # the last one that is not above the score
+        if self.exact: tied = thresholds[step] == score
+        else: tied = step > 0
+        kind_of_negative = np.where(tied, 1, 2) # with the step's score, or above it
+        kind = np.where(y, 0, kind_of_negative)
         self.steps = len(thresholds) # one more: what lies below all positives
         from_top = self.steps-1-step
         self.code = 3*from_top + kind
 
     def __call__(self,
         W:np.ndarray, # Resamples x images, weight of each image
-    )->tuple: # AUROC, average precision, partial AUROC: one value per resample; NaN where a class has no weight
+    )->tuple: # AUROC, average precision, partial AUROC: one value per resample; NaN if a class has no weight
         "The areas under each row of the weights `W`"
         counts = sum(weighted_counts(code, W, 3*self.steps) for code in self.code)
         counts = counts.reshape(-1, self.steps, 3)
@@ -151,24 +174,28 @@ class Ranking:
             out=np.zeros_like(tp),
             where=tp > 0,
         )
-        average_precision = ratio((positives*precision).sum(1), n_pos)
-        average_precision = np.where(n_neg > 0, average_precision, np.nan)
+        precision_sum = (positives*precision).sum(1)
+        average_precision = ratio(precision_sum, n_pos)
+        average_precision[n_neg <= 0] = np.nan
         n_pairs = n_pos*n_neg
-        auroc = ratio(_area_above(0, positives, tied, tp, fp), n_pairs)
-        partial_auroc = ratio(_area_above(MIN_SENSITIVITY, positives, tied, tp, fp), n_pairs)
-        return auroc, average_precision, partial_auroc
+        area = _area_above(0, positives, tied, tp, fp)
+        partial_area = _area_above(MIN_SENSITIVITY, positives, tied, tp, fp)
+        return ratio(area, n_pairs), average_precision, ratio(partial_area, n_pairs)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #89469f11
 def _area_above(sensitivity, positives, tied, tp, fp):
     "Area (in pairs of a positive and a negative) of the part of the ROC curve that lies above `sensitivity`"
     n_pos = tp[:,-1:]
     n_neg = fp[:,-1:]
-    start = np.maximum(tp-positives, sensitivity*n_pos)
+    tp_before = tp-positives
+    start = np.maximum(tp_before, sensitivity*n_pos)
     rise = np.clip(tp-start, 0, None)
     step = np.where(positives > 0, positives, 1)
     passed = 1-rise/2/step # proportion of the step's ties that the middle of the rise has passed
-    negatives_below = n_neg-fp+tied*(1-passed)
-    return (rise*negatives_below).sum(1)
+    ties_below = tied*(1-passed)
+    negatives_below = n_neg-fp+ties_below
+    area = rise*negatives_below
+    return area.sum(1)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #d5e95479
 ECE_BINS = 10 # of equal width, from 0 to 1
@@ -178,18 +205,23 @@ def brier_terms(
     probs:np.ndarray, # Images x classes
 )->np.ndarray: # Images x classes
     "Squared error of each probability"
-    return (probs - np.eye(probs.shape[1])[y])**2
+    n_classes = probs.shape[1]
+    truth = np.eye(n_classes)[y]
+    return (probs-truth)**2
 
 def log_loss_terms(
     y:np.ndarray, # Class numbers
     probs:np.ndarray, # Images x classes
 )->tuple: # Images: of the true class; images x classes: of each class against the rest
     "Minus the logarithm of the probability of what is true"
-    eps = np.finfo(float).eps
-    is_true = np.eye(probs.shape[1], dtype=bool)[y]
+    n_images,n_classes = probs.shape
+    is_true = np.eye(n_classes, dtype=bool)[y]
     prob_of_truth = np.where(is_true, probs, 1-probs)
-    loss = -np.log(prob_of_truth.clip(eps, 1-eps))
-    return loss[np.arange(len(y)),y], loss
+    eps = np.finfo(float).eps
+    clipped = prob_of_truth.clip(eps, 1-eps)
+    loss = -np.log(clipped)
+    images = np.arange(n_images)
+    return loss[images,y], loss
 
 def ece_bins(
     y:np.ndarray, # Class numbers
@@ -218,7 +250,8 @@ def placements(
     "Proportion of the other class that each image is on the right side of, ties counted half"
     rank = rankdata(score)
     rank_in_class = np.empty(len(y))
-    for members in (y, ~y): rank_in_class[members] = rankdata(score[members])
+    for members in (y, ~y):
+        rank_in_class[members] = rankdata(score[members])
     n_below = rank-rank_in_class # images of the other class with a lower score
     n_pos = y.sum()
     n_neg = (~y).sum()
@@ -233,7 +266,7 @@ def delong(
     other:np.ndarray|None=None, # Images, scores of another model; the AUROC of `score` alone if `None`
     groups:np.ndarray|None=None, # Images, group numbers; each image its own if `None`
     confidence:float=0.95, # Of the interval
-)->dict: # `value`, `se`, `low`, `high`, `p` (of no difference, or of 0.5); NaN with fewer than two groups of a class
+)->dict: # `value`, `se`, `low`, `high`, `p` (of no difference, or of 0.5); NaN with one group of a class
     "AUROC, or its difference from that of `other`, by the formulas of DeLong with groups after Obuchowski"
     if groups is None: groups = np.arange(len(y))
     place = placements(y, score)
@@ -241,12 +274,16 @@ def delong(
     if other is not None:
         place = place - placements(y, other)
         null_value = 0
-    value = place[y].mean() if y.any() and not y.all() else np.nan
-    se = np.sqrt(_grouped_variance(y, place-value, groups))
+    has_both = y.any() and not y.all()
+    value = place[y].mean() if has_both else np.nan
+    variance = grouped_variance(y, place-value, groups)
+    se = np.sqrt(variance)
     distance = abs(value-null_value)
     if distance == 0: p = 1.
-    else: p = 2*norm.sf(distance/se) if se > 0 else np.nan
-    half_width = norm.ppf((1+confidence)/2)*se
+    elif se > 0: p = 2*norm.sf(distance/se)
+    else: p = np.nan
+    quantile = norm.ppf((1+confidence)/2)
+    half_width = quantile*se
     result = dict(
         value=value,
         se=se,
@@ -257,20 +294,23 @@ def delong(
     return {name: float(number) for name,number in result.items()}
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #6c45e022
-def _grouped_variance(y, place, groups):
-    "Variance of the mean placement; `place` is centred; NaN with fewer than two groups of a class"
-    sums = [] # of each group, for the positives and for the negatives
-    counts = []
-    for members in (y, ~y):
-        group_sums = np.bincount(groups[members], place[members], groups.max()+1)
-        n_members = max(1, members.sum())
-        sums.append(group_sums/n_members)
-        counts.append(len(np.unique(groups[members])))
-    if min(counts) < 2: return np.nan
+def grouped_variance(
+    y:np.ndarray, # Images, bool
+    place:np.ndarray, # Images: placements less their mean
+    groups:np.ndarray, # Images, group numbers from 0
+)->float: # NaN with fewer than two groups of a class
+    "Variance of the mean placement, with images of one group alike (Obuchowski 1997)"
+    group_sums = [] # for the positives and for the negatives
     within = 0
-    for n_groups,group_sums in zip(counts, sums):
-        within += n_groups/(n_groups-1)*(group_sums**2).sum()
+    for members in (y, ~y):
+        groups_of_class = groups[members]
+        sums = np.bincount(groups_of_class, place[members], groups.max()+1)
+        n_groups = len(np.unique(groups_of_class))
+        if n_groups < 2: return np.nan
+        sums = sums/members.sum()
+        within += n_groups/(n_groups-1)*(sums**2).sum()
+        group_sums.append(sums)
     n_groups = len(np.unique(groups))
-    products = sums[0]*sums[1]
+    products = group_sums[0]*group_sums[1]
     between = 2*n_groups/(n_groups-1)*products.sum()
     return max(0., within + between)

@@ -11,6 +11,7 @@ __all__ = ['Plot', 'Grid', 'Card', 'Gallery', 'Section']
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import ClassVar
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -23,6 +24,7 @@ from ..templates import environment
 @dataclass
 class Plot:
     "A figure"
+    kind:ClassVar[str] = 'plot' # For the template
     name:str # Its file in `figures/`, without suffix
     title:str
     figure:Figure
@@ -38,6 +40,7 @@ class Plot:
 @dataclass
 class Grid:
     "A table"
+    kind:ClassVar[str] = 'grid' # For the template
     title:str
     table:pd.DataFrame # As it is to be shown: text, or numbers that are rounded; the index is not shown
     how:str='' # A sentence or two on how to read it
@@ -53,6 +56,7 @@ class Card:
 @dataclass
 class Gallery:
     "Images side by side"
+    kind:ClassVar[str] = 'gallery' # For the template
     title:str
     cards:list # Of `Card`
     how:str='' # A sentence or two on how to read it
@@ -80,16 +84,12 @@ class Section:
     def _repr_html_(self): return template('section').render(s=self)
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #b461eaee
-def _kind(part): return type(part).__name__.lower()
-def _svg_uri(plot): return data_uri(plot.svg, 'image/svg+xml')
-def _jpeg_uri(img): return data_uri(jpeg(img.convert('RGB')), 'image/jpeg')
-
 def template(
     name:str, # `section`, `report` or `page`
 ): # `jinja2.Template`
-    "A template of this folder, with what turns parts of a section into HTML"
+    "A template of this folder, with the filters that put images into HTML"
     env = environment()
-    env.filters |= dict(kind=_kind, svg_uri=_svg_uri, jpeg_uri=_jpeg_uri)
+    env.filters |= dict(jpeg=jpeg, data_uri=data_uri)
     return env.get_template(f'evaluate/{name}.html.j2')
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #825384d5
@@ -97,4 +97,5 @@ def records(
     table:pd.DataFrame,
 )->list: # Of dictionaries; `None` for NaN
     "The rows of `table`, as JSON takes them"
-    return json.loads(table.to_json(orient='records'))
+    text = table.to_json(orient='records')
+    return json.loads(text)

@@ -57,8 +57,8 @@ def check_uploads(
     with TestClient(app) as client:
         outcome = _ask(client, files('skinlesion.serve').joinpath('demo.css')) # is there, and is no upload
     if outcome.get('error') != 'not an upload':
-        raise RuntimeError(f'gradio {gr.__version__} would read any file that a visitor names, so nothing is served; install the version that '
-                           'settings.ini asks for')
+        raise RuntimeError(f'gradio {gr.__version__} would read any file that a visitor names, so nothing is served; '
+                           'install the version that settings.ini asks for')
 
 # %% ../../nbs/api/56_serve.demo.ipynb #52b4ac94
 def _ask(client, path):
@@ -78,35 +78,65 @@ def build_demo(
     examples, # (path, caption) by image, from `example_images`
 )->gr.Blocks: # To be mounted by `demo_app`
     "The page around `predictor`"
+    title = f'{page_title(predictor.classes)} - skinlesion'
     # an image that is an hour old is removed while the server runs
-    with gr.Blocks(title=f'{page_title(predictor.classes)} - skinlesion', analytics_enabled=False, delete_cache=(600, 3600)) as page:
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(600, 3600)) as page:
         gr.HTML(about_html(predictor.config), padding=False)
         with gr.Row():
             with gr.Column(min_width=280): image,gallery = _inputs(examples)
             with gr.Column(min_width=280): outputs = _outputs()
-        gr.HTML('<p class="sl-page sl-note">Images are read by the computer that runs this page and sent nowhere else. '
-                'They are removed after about an hour, and when the server ends.</p>', padding=False)
+        gr.HTML(_PRIVACY_HTML, padding=False)
         _connect(predictor, image, gallery, outputs)
     return page
 
 # %% ../../nbs/api/56_serve.demo.ipynb #37d5b926
+_PRIVACY_HTML = """<p class="sl-page sl-note">Images are read by the computer that runs this page and sent nowhere else.
+They are removed after about an hour, and when the server ends.</p>"""
+
 def _inputs(examples):
     "The place for an upload, and the examples"
-    image = UploadedImage(label='Image', type='filepath', image_mode=None, sources=['upload', 'clipboard'], height=340, buttons=[],
-                          elem_id='image', alt_text='uploaded image')
+    image = UploadedImage(
+        label='Image',
+        type='filepath',
+        image_mode=None,
+        sources=['upload', 'clipboard'],
+        height=340,
+        buttons=[],
+        elem_id='image',
+        alt_text='uploaded image',
+    )
     is_synthetic = any('synthetic' in caption for _,caption in examples)
     kind = 'synthetic, made by a program' if is_synthetic else 'test images, not used for training'
-    gr.HTML(f'<p class="sl-note">Or choose an example: {kind}</p>', elem_id='examples-note', visible=bool(examples))
-    gallery = gr.Gallery([(str(path), caption) for path,caption in examples], label='Examples', show_label=False, container=False,
-                         columns=3, height='auto', object_fit='cover', allow_preview=False, interactive=False, buttons=[],
-                         elem_id='examples', visible=bool(examples))
+    note = f'<p class="sl-note">Or choose an example: {kind}</p>'
+    gr.HTML(note, elem_id='examples-note', visible=bool(examples))
+    gallery = gr.Gallery(
+        [(str(path), caption) for path,caption in examples],
+        label='Examples',
+        show_label=False,
+        container=False,
+        columns=3,
+        height='auto',
+        object_fit='cover',
+        allow_preview=False,
+        interactive=False,
+        buttons=[],
+        elem_id='examples',
+        visible=bool(examples),
+    )
     return image, gallery
 
 def _outputs():
     "The answer, the evidence map and how to read it"
     answer = gr.HTML(WAITING_HTML, elem_id='answer', padding=False)
-    heat = gr.Image(label='Evidence map', interactive=False, buttons=['fullscreen'], format='png', height=340,
-                    elem_id='heat', alt_text='the image with the evidence map laid over it')
+    heat = gr.Image(
+        label='Evidence map',
+        interactive=False,
+        buttons=['fullscreen'],
+        format='png',
+        height=340,
+        elem_id='heat',
+        alt_text='the image with the evidence map laid over it',
+    )
     reading = gr.HTML('', elem_id='reading', padding=False)
     return [answer, heat, reading]
 
@@ -117,7 +147,8 @@ def _connect(predictor, image, gallery, outputs):
     def choose_example(event:gr.SelectData): return cached[event.index]
 
     gallery.select(choose_example, None, image, show_progress='hidden', api_visibility='private')
-    answering = image.change(partial(show_answer, predictor), image, outputs, show_progress='minimal', api_visibility='private')
+    show = partial(show_answer, predictor)
+    answering = image.change(show, image, outputs, show_progress='minimal', api_visibility='private')
     answering.then(None, js=_SCROLL_TO_ANSWER)
 
 # where the page is long, go to the answer
@@ -128,11 +159,11 @@ _SCROLL_TO_ANSWER = """() => { if (innerWidth <= 640 && document.querySelector('
 def demo_app(
     bundle, # A bundle
 )->FastAPI: # The page at `/`, and `/health`
-    "The demo of `bundle` as a web application; a `RuntimeError` if files that are no uploads are not safe, see `check_uploads`"
+    "The demo of `bundle` as a web application; a `RuntimeError` if files that are no uploads would be read"
     check_uploads()
     predictor = Predictor(bundle)
     folder = tempfile.TemporaryDirectory(prefix='skinlesion-demo-')
-    os.environ['GRADIO_TEMP_DIR'] = folder.name # read when components are made and at each upload, and by no option
+    os.environ['GRADIO_TEMP_DIR'] = folder.name # read when components are made and at each upload
 
     @asynccontextmanager
     async def lifespan(app):
@@ -145,7 +176,8 @@ def demo_app(
     def health(): return dict(status='ok')
 
     domain = predictor.config.get('domain') or 'other'
-    page = build_demo(predictor, example_images(predictor.folder, Path(folder.name)/'examples', domain=domain))
+    examples = example_images(predictor.folder, Path(folder.name)/'examples', domain=domain)
+    page = build_demo(predictor, examples)
     theme = gr.themes.Default(
         primary_hue='teal',
         neutral_hue='slate',
@@ -153,8 +185,20 @@ def demo_app(
         font_mono=('ui-monospace', 'monospace'),
     )
     css = files('skinlesion.serve').joinpath('demo.css').read_text(encoding='utf-8')
-    return gr.mount_gradio_app(app, page, path='/', theme=theme, css=css, footer_links=[], run_history=False, max_file_size='50mb',
-                               ssr_mode=False, pwa=False, mcp_server=False, enable_monitoring=False)
+    return gr.mount_gradio_app(
+        app,
+        page,
+        path='/',
+        theme=theme,
+        css=css,
+        footer_links=[],
+        run_history=False,
+        max_file_size='50mb',
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        enable_monitoring=False,
+    )
 
 # %% ../../nbs/api/56_serve.demo.ipynb #fc40f75b
 def serve(

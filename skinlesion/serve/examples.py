@@ -24,7 +24,7 @@ def example_images(
     n:int=6, # How many
     domain:str='other', # Of the bundle, one of `domains.profile.DOMAINS`
 )->list: # (path, caption) by image
-    "Up to `n` test images of the run that `bundle` lies in, or else `n` synthetic images of its domain, if there are any"
+    "Up to `n` test images of the run that `bundle` lies in, or else synthetic images of its domain, if we have such"
     rows = _in_turn(_test_images(Path(bundle).resolve().parent/'cases.csv'))[:n]
     if not rows: return _synthetic_examples(Path(folder), n, domain)
     examples = []
@@ -41,12 +41,14 @@ def _test_images(file):
     if not file.is_file(): return []
     with open(file, newline='', encoding='utf-8') as f:
         rows = [row for row in csv.DictReader(f) if row.get('split') == 'test']
-    return [row for row in rows if Path(row['path']).suffix.lower() in _BROWSER_FORMATS and Path(row['path']).is_file()]
+    shown = [row for row in rows if Path(row['path']).suffix.lower() in _BROWSER_FORMATS]
+    return [row for row in shown if Path(row['path']).is_file()]
 
 def _in_turn(rows):
     "One of each class in turn; which ones is chosen at random, but always the same"
     by_class = {}
-    for row in sorted(rows, key=lambda row: (row['label'], row['path'])): by_class.setdefault(row['label'], []).append(row)
+    for row in sorted(rows, key=lambda row: (row['label'], row['path'])):
+        by_class.setdefault(row['label'], []).append(row)
     for part in by_class.values(): random.Random(0).shuffle(part)
     turns = zip_longest(*by_class.values())
     return [row for turn in turns for row in turn if row]

@@ -47,7 +47,8 @@ def about_html(
     "Title, notice and one line on the model"
     domain = load_domain(config.get('domain') or 'other')
     title = page_title(config['classes'])
-    return render('serve/about.html.j2', config=config, domain=domain, title=title, score=_score_shown(config), notice=NOTICE)
+    score = _score_shown(config)
+    return render('serve/about.html.j2', config=config, domain=domain, title=title, score=score, notice=NOTICE)
 
 # %% ../../nbs/api/54_serve.html.ipynb #6f73174b
 def _percent(p):

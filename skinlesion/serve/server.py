@@ -21,13 +21,15 @@ def listen(
     more:int=20, # How many ports after it to try if it is taken
 )->socket.socket: # Bound and listening
     "A socket at the first free port from `port` on; an `InputError` if there is none, or no such address"
-    if not 0 <= port <= 65535: raise InputError(f'port is {port}, but needs to be 0 to 65535; choose another --port')
+    if not 0 <= port <= 65535:
+        raise InputError(f'port is {port}, but needs to be 0 to 65535; choose another --port')
     family = socket.AF_INET6 if ':' in host else socket.AF_INET
     for candidate in range(port, min(port+more, 65535)+1):
         try: return socket.create_server((host, candidate), family=family)
         except OSError as e:
             if e.errno == errno.EADDRINUSE: continue
-            raise InputError(f'cannot listen at {host}, port {candidate}: {e.strerror}; choose another --host or --port') from None
+            place = f'{host}, port {candidate}'
+            raise InputError(f'cannot listen at {place}: {e.strerror}; choose another --host or --port') from None
     raise InputError(f'all ports from {port} to {port+more} are taken; choose another --port')
 
 def port_of(
@@ -62,8 +64,9 @@ class QuietServer(uvicorn.Server):
         await super().startup(sockets)
         print(self.line, flush=True)
         # without a screen, `webbrowser` might start a browser in the terminal
-        has_screen = sys.platform in ('darwin', 'win32') or os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
-        if self.address and has_screen: threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
+        has_screen = os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY') or sys.platform in ('darwin', 'win32')
+        if self.address and has_screen:
+            threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
 
     async def shutdown(self, sockets=None):
         "Cut off pages that are still open, which uvicorn would report as errors"
@@ -79,7 +82,7 @@ def run_server(
 ):
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"
     with listen(host, port) as sock:
-        # end on a closed terminal as on `kill`, so that uploads are removed; under `nohup` go on; Windows has no such signal
+        # end on a closed terminal as on `kill`, so that uploads are removed, but not under `nohup`; not on Windows
         hangup = getattr(signal, 'SIGHUP', None)
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and hangup and signal.getsignal(hangup) == signal.SIG_DFL:
@@ -87,6 +90,7 @@ def run_server(
         address = address_of(host, sock)
         note = f', for port {port} is taken' if port and port_of(sock) != port else ''
         config = uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=1)
-        server = QuietServer(config, f'{title} is at {address}{note} (stop it with Ctrl+C)', address if open_browser else '')
+        line = f'{title} is at {address}{note} (stop it with Ctrl+C)'
+        server = QuietServer(config, line, address if open_browser else '')
         try: server.run([sock])
         except KeyboardInterrupt: pass # uvicorn ends cleanly and then raises it again

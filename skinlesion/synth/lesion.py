@@ -16,8 +16,8 @@ from PIL import Image
 
 from ..core import InputError
 from skinlesion.synth.paint import (
-    Mask, absorb, along, bend, check_size, distance_to, grid, layered_noise, mix, noise, random_angle, rgb, smooth_step,
-    streams, to_image,
+    Mask, absorb, along, bend, check_size, distance_to, grid, layered_noise, mix, noise, random_angle, rgb,
+    smooth_step, streams, to_image,
 )
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #068b6d47

@@ -67,7 +67,7 @@ def save_outputs(
 def export_bundle(
     learn, # A trained `Learner` from `lesion_learner`
     out, # Folder to write
-    equally_common:bool=False, # Whether it was trained to give the probabilities of equally common classes; see `calibrate`
+    equally_common:bool=False, # Whether it gives the probabilities of equally common classes; see `calibrate`
     **facts, # More for the bundle's `config.json`: `metrics`, `recipe`
 )->Path: # `out`
     "Write the network of `learn` as a bundle, with all that is fitted on its validation images"
@@ -86,7 +86,8 @@ def verified_predictor(
     rows = preds[::step][:n]
     predictor = Predictor(bundle)
     gap = abs(predictor.probabilities(rows.path) - rows.probs).max()
-    if gap > 1e-4: raise RuntimeError(f'{bundle}: its answers differ from the network by {gap:.1e} in probability')
+    if gap > 1e-4:
+        raise RuntimeError(f'{bundle}: its answers differ from the network by {gap:.1e} in probability')
     return predictor
 
 # %% ../../nbs/api/53_train.finish.ipynb #d1c75c81
@@ -104,7 +105,7 @@ def finished_runs(
     cases:Cases, # Of the run, with their split
     compare:list=(), # Run folders to compare with besides those next to `out`
 )->dict: # Name to `Predictions`
-    "The predictions of other finished runs on the same test images; an `InputError` if one of `compare` has none"
+    "Predictions of other finished runs on the same test images; an `InputError` if one of `compare` has none"
     out = Path(out).absolute()
     neighbours = [file.parent for file in sorted(out.parent.glob('*/run.json')) if file.parent != out]
     runs = {}
@@ -119,11 +120,12 @@ def finished_runs(
 
 # %% ../../nbs/api/53_train.finish.ipynb #7e9a4d9b
 def _comparable(folder, cases):
-    "The predictions of a finished run on the test images and classes of `cases`; `None` if it is another run, or no run"
+    "The predictions of a finished run on the test images of `cases`; `None` if it is another run, or no run"
     try:
         if not read_run(folder)['finished']: return None
         preds = read_predictions(folder/'report'/'predictions.csv', cases.positive)
-    except (InputError, OSError, ValueError, KeyError): return None # a folder of somebody else's, or a broken run
+    except (InputError, OSError, ValueError, KeyError):
+        return None # a folder of somebody else's, or a broken run
     labels = dict(zip(preds.path, preds.label))
     test = cases.part('test')
     is_same = all(labels.get(absolute_path(path)) == label for path,label in zip(test.path, test.label))
@@ -132,7 +134,8 @@ def _comparable(folder, cases):
 def _short_names(folders):
     "The name of each folder, with the one above where two are alike"
     names = [folder.name for folder in folders]
-    return [f'{folder.parent.name}/{folder.name}' if names.count(folder.name) > 1 else folder.name for folder in folders]
+    longer = [f'{folder.parent.name}/{folder.name}' for folder in folders]
+    return [long if names.count(short) > 1 else short for short,long in zip(names, longer)]
 
 # %% ../../nbs/api/53_train.finish.ipynb #d07b3b26
 def run_facts(
@@ -165,7 +168,8 @@ def architecture_text(
     "The network, and where its weights come from"
     text = outputs.model.recreate['name']
     text += ', pretrained' if is_pretrained(recipe.arch) and recipe.pretrained else ', trained from scratch'
-    if recipe.tta != 'none' and not recipe.folds: text += f', averaged over {len(outputs.model.views)} views of each image'
+    if recipe.tta != 'none' and not recipe.folds:
+        text += f', averaged over {len(outputs.model.views)} views of each image'
     return text
 
 def treatment_facts(
@@ -176,7 +180,8 @@ def treatment_facts(
     loss = ['focal' if recipe.focal else 'cross-entropy', *_nonzero(recipe, 'focal', 'label_smoothing')]
     if recipe.soft_labels: loss.append('proportions of annotators as targets')
     imbalance = recipe.imbalance.replace('_', ' ')
-    if recipe.imbalance != 'none': imbalance += ': the probabilities are those of a population in which all classes are equally common'
+    if recipe.imbalance != 'none':
+        imbalance += ': the probabilities are those of a population in which all classes are equally common'
     return {'Augmentation': ', '.join(augmentation), 'Loss': ', '.join(loss), 'Imbalance': imbalance}
 
 # %% ../../nbs/api/53_train.finish.ipynb #f5fa2f6a
@@ -195,7 +200,11 @@ def calibration_facts(
     facts = {'Temperature': str(calibration)}
     if calibration.why: return facts # it was not fitted, and changes nothing
     for title,score in (('Calibration error by it', 'ece'), ('Log loss by it', 'log_loss')):
-        values = [f'{part} {change[score]["before"]:.3f} before, {change[score]["after"]:.3f} after' for part,change in changes.items()]
+        values = []
+        for part,change in changes.items():
+            before = change[score]['before']
+            after = change[score]['after']
+            values.append(f'{part} {before:.3f} before, {after:.3f} after')
         facts[title] = '; '.join(values)
     return facts
 
@@ -211,7 +220,8 @@ def finish_run(
     calibration,changes = outputs.calibrated(run.recipe.imbalance != 'none')
     preds = outputs.predictions('test', calibration)
     scores = metrics(preds)
-    bundle = save_outputs(outputs, calibration, changes, run.out/'bundle', metrics=scores, recipe=run.recipe.to_dict())
+    recipe = run.recipe.to_dict()
+    bundle = save_outputs(outputs, calibration, changes, run.out/'bundle', metrics=scores, recipe=recipe)
     predictor = verified_predictor(bundle, preds)
     facts = run_facts(run, outputs) | calibration_facts(calibration, changes)
     facts['Compared with'] = ', '.join(runs) or _NO_OTHER_RUN
@@ -234,29 +244,34 @@ def finish_run(
     add_to_bundle(bundle, findings=result.findings(), about=lasting, shortcut=audited_shortcut(audited))
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=utc_now()))
-    values = {f'test/{name}': entry['value'] for name,entry in scores['metrics'].items() if entry['value'] is not None}
+    values = {f'test/{name}': entry['value'] for name,entry in scores['metrics'].items()}
+    values = {name: value for name,value in values.items() if value is not None}
     run.tracker.call('finish', values, preds.table, bundle, run.out/'report')
     run.tracker.close()
     return result
 
 # %% ../../nbs/api/53_train.finish.ipynb #77d7135e
-_NO_OTHER_RUN = ('nothing: there is no other finished run on these images in the same folder. Train another model family into it, or name a run '
-                 'with --compare, and the report says how much better or worse this one is')
+_NO_OTHER_RUN = (
+    'nothing: there is no other finished run on these images in the same folder. Train another model family into it, '
+    'or name a run with --compare, and the report says how much better or worse this one is'
+)
 
 # What later reports on the bundle say of its run, too
-_LASTING_FACTS = ('Images', 'Architecture', 'Input', 'Augmentation', 'Imbalance', 'Loss', 'Epochs', 'Seed', 'Training time', 'Versions',
-                  'Temperature', 'Folds')
+_LASTING_FACTS = ('Images', 'Architecture', 'Input', 'Augmentation', 'Imbalance', 'Loss', 'Epochs', 'Seed',
+                  'Training time', 'Versions', 'Temperature', 'Folds')
 
 def _fold_facts(run, held_out_preds):
     "What the held-out images say of single networks"
     scores = metrics(held_out_preds)
-    texts = [f'{METRICS[name].title} {interval_text(scores["metrics"][name], 3)}' for name in ('auroc', 'balanced_accuracy')]
+    entries = scores['metrics']
+    texts = [f'{METRICS[name].title} {interval_text(entries[name], 3)}' for name in ('auroc', 'balanced_accuracy')]
     epochs = run.history.groupby('fold').epoch.max()
     return {
         'Epochs': ', '.join(f'{n} in fold {k}' for k,n in epochs.items()),
-        'Folds': f'{run.recipe.folds}, grouped; {", ".join(texts)} on {scores["n"]} images, each predicted by the one network that had it held out',
-        'Thresholds and sets': 'fitted on these predictions of single networks, not on those of their mean, which is more confident; what counts '
-                               'is what they give on the test images',
+        'Folds': f'{run.recipe.folds}, grouped; {", ".join(texts)} on {scores["n"]} images, each predicted by the one '
+                 'network that had it held out',
+        'Thresholds and sets': 'fitted on these predictions of single networks, not on those of their mean, which is more '
+                               'confident; what counts is what they give on the test images',
     }
 
 # %% ../../nbs/api/53_train.finish.ipynb #a39f46db
@@ -267,7 +282,8 @@ def fit_folds(
     resume:bool=False, # Go on with the unfinished run in `out`
 )->tuple: # `Run` of all, and the `ModelOutputs` of the mean of their networks
     "Train a network on each fold; an `InputError` in a run of several processes"
-    if num_distrib(): raise InputError('folds are trained by one process, one after another; leave out torchrun')
+    if num_distrib():
+        raise InputError('folds are trained by one process, one after another; leave out torchrun')
     cases = fold_cases(cases, recipe.folds, recipe.seed)
     out = Path(out)
     record = check_begin(recipe, cases, out, resume)
@@ -295,5 +311,6 @@ def _rows_by_epoch(history):
         values = dict(epoch=int(epoch))
         for row in part.to_dict('records'):
             fold = row.pop('fold')
-            values |= {f'fold-{fold}/{name}': value for name,value in row.items() if name not in ('epoch', 'phase', 'kept')}
+            for name in ('epoch', 'phase', 'kept'): del row[name]
+            values |= {f'fold-{fold}/{name}': value for name,value in row.items()}
         yield values

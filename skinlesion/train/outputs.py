@@ -33,7 +33,7 @@ class ModelOutputs:
     logits:dict # Part to logits, images x classes
     reference:dict # From `postprocess.embedding_reference`
     ood:dict # From `postprocess.fit_ood`
-    train_embeddings:np.ndarray|None = None # Of its training images, images x features; `None` for several networks
+    train_embeddings:np.ndarray|None = None # Of training images, images x features; `None` for several networks
 
     def targets(self,
         part:str, # `valid` or `test`
@@ -50,11 +50,13 @@ class ModelOutputs:
         return predictions_table(self.held_out[part], probs, self.cases.classes, self.cases.positive)
 
     def calibrated(self,
-        equally_common:bool, # Whether the network was trained to give the probabilities of equally common classes
+        equally_common:bool, # Whether the network gives the probabilities of equally common classes
     )->tuple: # `Calibration`, and its scores before and after by part
         "The calibration fitted on the validation images, and what it changes"
-        calibration = calibrate(self.logits['valid'], self.targets('valid'), equally_common, self.held_out['valid'].group)
-        changes = {part: calibration.scores(logits, self.targets(part)) for part,logits in self.logits.items()}
+        groups = self.held_out['valid'].group
+        calibration = calibrate(self.logits['valid'], self.targets('valid'), equally_common, groups)
+        changes = {}
+        for part,logits in self.logits.items(): changes[part] = calibration.scores(logits, self.targets(part))
         return calibration, changes
 
 # %% ../../nbs/api/52_train.outputs.ipynb #01d14a8f
@@ -77,8 +79,8 @@ def collect_outputs(
     train_cases = held_out.pop('train')
     del logits['train']
     reference = embedding_reference(embeddings['train'], train_cases.label, embeddings['valid'])
-    distances = embedding_distance(embeddings['valid'], reference)
-    return ModelOutputs(model, spec, cases, held_out, logits, reference, fit_ood(distances), embeddings['train'])
+    ood = fit_ood(embedding_distance(embeddings['valid'], reference))
+    return ModelOutputs(model, spec, cases, held_out, logits, reference, ood, embeddings['train'])
 
 # %% ../../nbs/api/52_train.outputs.ipynb #70d6b247
 def average_outputs(
@@ -93,7 +95,9 @@ def average_outputs(
         valid=np.concatenate([part.logits['valid'] for part in parts]),
         test=np.mean([part.logits['test'] for part in parts], axis=0),
     )
-    reference = {name: np.hstack([part.reference[name] for part in parts]) for name in ('class_means', 'std', 'widths')}
+    reference = {}
+    for name in ('class_means', 'std', 'widths'):
+        reference[name] = np.hstack([part.reference[name] for part in parts])
     reference['quantiles'] = np.mean([part.reference['quantiles'] for part in parts], axis=0)
     ood = first.ood | dict(
         threshold=float(np.mean([part.ood['threshold'] for part in parts])),
