@@ -41,7 +41,7 @@ from .properties import measure_images
 from .robustness import robustness_section
 from .section import Grid, Section, template
 from .subgroups import subgroups_section
-from .table import Predictions, as_predictions, frame_of
+from .table import Predictions, as_predictions
 from ..score_names import LOWER_IS_BETTER, METRICS
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #49415609
@@ -323,7 +323,7 @@ def _probability_sections(preds, m, choices, calibration, activations, domain, r
     )
     yield sets_section(preds, chosen.get('conformal'), **bootstrap)
     yield referral_section(preds, chosen.get('refer'), **bootstrap)
-    yield subgroups_section(frame_of(preds), properties=properties, **bootstrap, domain=domain)
+    yield subgroups_section(preds, properties=properties, **bootstrap, domain=domain)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #bd10b144
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
