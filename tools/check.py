@@ -22,7 +22,7 @@ from nbdev.doclinks import nbglob
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT/'nbs'
 BIN = Path(sys.executable).parent
-# Tests draw to no screen and send nothing; as many run at once as there are cores, so each has one thread
+# Tests show no window and send nothing; as many run at once as there are cores, so each has one thread
 ENV = {'OMP_NUM_THREADS': '1'} | os.environ | {'MPLBACKEND': 'agg', 'WANDB_MODE': 'offline'}
 NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromium`, or install your system's package"
 TEST = """
@@ -50,7 +50,7 @@ def run(*cmd, cwd=ROOT):
     return f'{done.stdout}\n(exit status {done.returncode})'.strip() if done.returncode else ''
 
 def test(notebook, flags):
-    "A process for each notebook, so that none sees what another left, and a crash is one failure"
+    "A process for each notebook, so that none depends on what another left, and a crash is one failure"
     return run(sys.executable, '-c', TEST, str(notebook), *flags)
 
 def test_all(notebooks, flags):
@@ -88,13 +88,18 @@ def check_made(tool, folder, copy):
 
 def check_outputs(notebooks):
     "Outputs hold no standard error, which is progress and warnings, and no path of this machine"
-    places = {str(ROOT), str(Path.home()), tempfile.gettempdir() + '/'}
+    local_folders = {str(ROOT), str(Path.home()), tempfile.gettempdir() + '/'}
     def bad(cell):
-        outs = cell.get('outputs', [])
-        return (outs and '#| output: false' in ''.join(cell['source'])) or any(
-            o.get('name') == 'stderr' or any(p in json.dumps(o) for p in places) for o in outs)
-    found = [str(nb.relative_to(NBS)) for nb in notebooks if any(map(bad, json.loads(nb.read_text(encoding='utf-8'))['cells']))]
-    return '\n'.join([f'untidy: nbs/{name}' for name in found] + ['run `make outputs`']) if found else ''
+        outputs = cell.get('outputs', [])
+        if outputs and '#| output: false' in ''.join(cell['source']): return True
+        if any(o.get('name') == 'stderr' for o in outputs): return True
+        text = json.dumps(outputs)
+        return any(folder in text for folder in local_folders)
+    untidy = []
+    for nb in notebooks:
+        cells = json.loads(nb.read_text(encoding='utf-8'))['cells']
+        if any(map(bad, cells)): untidy.append(f'untidy: nbs/{nb.relative_to(NBS)}')
+    return '\n'.join([*untidy, 'run `make outputs`']) if untidy else ''
 
 def check_all(before, notebooks):
     "Whether each check passed; `before` is how nbs/ was before the tests"

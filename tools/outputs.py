@@ -1,4 +1,4 @@
-"""Run notebooks and keep what they print and draw, without what belongs to one machine.
+"""Run notebooks and save what they print and plot, without what belongs to one machine.
 
     python tools/outputs.py                    # all
     python tools/outputs.py nbs/index.ipynb    # some
@@ -19,8 +19,10 @@ ENV = os.environ | {'PYTHONWARNINGS': 'ignore', 'WANDB_MODE': 'offline'}
 def tidy(notebook):
     "Remove progress from the outputs of `notebook`: standard error, and all of cells whose output is not shown"
     nb = nbformat.read(notebook, 4)
-    for c in nb.cells:
-        if 'outputs' in c: c.outputs = [] if '#| output: false' in c.source else [o for o in c.outputs if o.get('name') != 'stderr']
+    for cell in nb.cells:
+        if 'outputs' not in cell: continue
+        is_hidden = '#| output: false' in cell.source
+        cell.outputs = [o for o in cell.outputs if not is_hidden and o.get('name') != 'stderr']
     nbformat.write(nb, notebook)
 
 def main():
