@@ -42,6 +42,7 @@ from .robustness import robustness_section
 from .section import Grid, Section, template
 from .subgroups import subgroups_section
 from .table import Predictions, as_predictions
+from ..image import keep_decoded
 from ..score_names import LOWER_IS_BETTER, METRICS
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #49415609
@@ -433,6 +434,7 @@ def audited_shortcut(audit):
     return max(entries, key=lambda entry: entry['value'], default=None)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #717f2ab1
+@keep_decoded()
 def report(
     preds, # Predictions; every row is evaluated, so pass the test split alone
     out=None, # Folder to write; nothing is written if `None`

@@ -180,7 +180,6 @@ def as_predictions(
     if not len(preds): raise InputError('The predictions table has no rows: there is nothing to evaluate')
     return preds.with_positive(positive)
 
-
 def _pred_note(table, preds):
     "A note if the column `pred` of `table` holds other classes than the most probable ones"
     if 'pred' not in table: return []
