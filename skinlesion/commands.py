@@ -223,8 +223,8 @@ def _rows_facts(table, preds, valid):
     facts = {'Evaluated': f'{evaluated}; {n_rest-n_valid:,} others are left out'}
     is_trained_on = preds.group.isin(table.part('train').group)
     if is_trained_on.any():
-        facts['Leak'] = (f'{is_trained_on.sum():,} of the rows evaluated are of lesions or patients that were trained on: '
-                         'their scores may be inflated')
+        facts['Leak'] = (f'{is_trained_on.sum():,} of the rows evaluated are of lesions or patients that were '
+                         'trained on: their scores may be inflated')
     return facts
 
 # %% ../nbs/api/70_commands.ipynb #588a6e7b

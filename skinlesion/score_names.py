@@ -104,7 +104,8 @@ METRICS = {
 
 # %% ../nbs/api/02_score_names.ipynb #8624df72
 LOWER_IS_BETTER = ('brier', 'log_loss', 'ece')
-SECOND_NAMES = ('macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1') # of `f1`, `auroc` and `accuracy`
+# Of `f1`, `auroc` and `accuracy`
+SECOND_NAMES = ('macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1')
 
 def score_title(
     name:str, # A key of `METRICS`

@@ -29,7 +29,7 @@ from ..core import check_writable_folder, plural, printable, replacing, truncate
 from .cases import Cases, as_cases, table_of
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
-from .files import common_folder
+from .files import common_folder, is_below
 from .scan import scan_images
 from .shortcuts import shortcut_score
 from .split import groups_across_splits
@@ -84,15 +84,14 @@ def unusual_files(
     is_tall = facts.aspect < 1/MAX_ASPECT_RATIO
     shorter_side = facts[['width', 'height']].min(axis=1)
     is_sequence = (facts.frames > 1) & (facts.format != 'MPO') # whose second frame is a preview
-    return dict(
-        wrong_extension=wrong_extension,
-        rotated=facts.orientation != 1,
-        animated=is_sequence,
-        cmyk=facts['mode'] == 'CMYK',
-        deep=facts['mode'].str.match('I|F'),
-        narrow=is_wide | is_tall,
-        small=shorter_side < MIN_USEFUL_SIDE,
-    )
+    result = dict(wrong_extension=wrong_extension)
+    result['rotated'] = facts.orientation != 1
+    result['animated'] = is_sequence
+    result['cmyk'] = facts['mode'] == 'CMYK'
+    result['deep'] = facts['mode'].str.match('I|F')
+    result['narrow'] = is_wide | is_tall
+    result['small'] = shorter_side < MIN_USEFUL_SIDE
+    return result
 
 # %% ../../nbs/api/18_data.audit.ipynb #p2filec2
 @dataclass(frozen=True)
@@ -152,7 +151,8 @@ def file_findings(
         kinds = kinds.mask(has_part, kind)
     for kind,rows in unusable.groupby(kinds):
         n_files = plural(len(rows), 'file')
-        reasons = [f'{reason} ({n})' for reason,n in rows.reason.value_counts().items()]
+        counts = rows.reason.value_counts()
+        reasons = [f'{reason} ({n})' for reason,n in counts.items()]
         findings.append(Finding(
             kind,
             'warning',
@@ -169,7 +169,8 @@ def file_findings(
         paths = usable.path[np.asarray(is_unusual[kind], bool)]
         if paths.empty: continue
         summary = f'{plural(len(paths), "image")} {check.description}'
-        findings.append(Finding(kind, check.severity, len(paths), summary, check.action, _one_each(paths)))
+        items = _one_each(paths)
+        findings.append(Finding(kind, check.severity, len(paths), summary, check.action, items))
     return findings
 
 # %% ../../nbs/api/18_data.audit.ipynb #ccfe2b69
@@ -244,7 +245,8 @@ def duplicate_findings(
     def add(kind, severity, sets, description, action):
         if not sets: return
         n_images = sum(len(rows) for rows in sets)
-        summary = f'{plural(len(sets), "set")} of images {description}, {plural(n_images, "image")} in all'
+        n_sets = plural(len(sets), 'set')
+        summary = f'{n_sets} of images {description}, {plural(n_images, "image")} in all'
         items = [sorted(paths[rows]) for rows in sets]
         findings.append(Finding(kind, severity, len(sets), summary, action, items))
 
@@ -312,7 +314,9 @@ def shortcut_findings(
     for features,severities in _SHORTCUT_SEVERITIES.items():
         shortcut = shortcut_score(cases, facts, features, seed=seed)
         if shortcut is None: continue
-        exceeded = [severity for severity,auroc in severities.items() if shortcut.low > auroc]
+        exceeded = []
+        for severity,auroc in severities.items():
+            if shortcut.low > auroc: exceeded.append(severity)
         if not exceeded: continue
         findings.append(Finding(
             'shortcut',
@@ -346,9 +350,11 @@ def small_class_findings(
     table:pd.DataFrame, # Of cases, with or without a split
 )->list: # Of `Finding`
     "Classes and subgroups with fewer groups than a score needs, in each split that is evaluated"
-    parts = {split: table[table.split == split] for split in ('valid', 'test')}
-    parts = {split: rows for split,rows in parts.items() if len(rows)}
-    if not parts: parts = {'the whole set': table}
+    parts = {}
+    for split in ('valid', 'test'):
+        rows = table[table.split == split]
+        if len(rows): parts[split] = rows
+    if not parts: parts['the whole set'] = table
     labels = sorted(table.label.unique())
     findings = []
     for name,rows in parts.items():
@@ -376,20 +382,25 @@ def _subgroups(rows):
 
 def _too_small(split_name, unit, rows_by_name, severity):
     "A finding, in a list, if some of `rows_by_name` have too few groups"
-    n_groups = {name: rows.group.nunique() for name,rows in rows_by_name.items()}
-    small = [name for name,n in n_groups.items() if interval_width(n) > MAX_INTERVAL_WIDTH]
+    n_groups = {}
+    for name,rows in rows_by_name.items(): n_groups[name] = rows.group.nunique()
+    widths = {name: interval_width(n) for name,n in n_groups.items()}
+    small = [name for name,width in widths.items() if width > MAX_INTERVAL_WIDTH]
     if not small: return []
     small = sorted(small, key=n_groups.get)
-    widths = []
+    texts = []
+    items = []
     for name in small:
-        n = n_groups[name]
-        widths.append(f'{name} ({plural(n, "group")}, {interval_width(n):.0%} wide)')
+        n = plural(n_groups[name], 'group')
+        texts.append(f'{name} ({n}, {widths[name]:.0%} wide)')
+        paths = sorted(rows_by_name[name].path)
+        if paths: items.append(paths)
+    n_units = plural(len(n_groups), unit)
     summary = (
-        f'In {split_name}, {len(small)} of {plural(len(n_groups), unit)} too small: '
+        f'In {split_name}, {len(small)} of {n_units} too small: '
         f'the 95% interval of a sensitivity of {_ASSUMED_SENSITIVITY:.0%} '
-        f'is wider than {MAX_INTERVAL_WIDTH:.0%} for {truncated_list(widths)}'
+        f'is wider than {MAX_INTERVAL_WIDTH:.0%} for {truncated_list(texts)}'
     )
-    items = [sorted(rows_by_name[name].path) for name in small if n_groups[name]]
     return [Finding(
         'scarce',
         severity,
@@ -397,7 +408,7 @@ def _too_small(split_name, unit, rows_by_name, severity):
         summary,
         'add images, merge classes, or cross-validate; give no score without its interval',
         items,
-        value=interval_width(n_groups[small[0]]),
+        value=widths[small[0]],
     )]
 
 # %% ../../nbs/api/18_data.audit.ipynb #b3c9078a
@@ -409,11 +420,10 @@ def metadata_findings(
 )->list: # Of `Finding`
     "What is missing, implausible or differs between train and test"
     columns = [column for column in table if column not in (*CASE_COLUMNS, 'dx')]
-    return [
-        *missing_value_findings(table, columns),
-        *age_findings(table),
-        *split_difference_findings(table, ['label', *columns]),
-    ]
+    findings = missing_value_findings(table, columns)
+    findings += age_findings(table)
+    findings += split_difference_findings(table, ['label', *columns])
+    return findings
 
 # %% ../../nbs/api/18_data.audit.ipynb #34e847cc
 def _is_missing(column):
@@ -431,11 +441,12 @@ def missing_value_findings(
         if missing.empty: continue
         n = plural(len(missing), 'image')
         proportion = len(missing)/len(table)
+        summary = f'{n} of {len(table)} ({proportion:.1%}) without `{column}`'
         findings.append(Finding(
             'metadata',
             'note',
             len(missing),
-            f'{n} of {len(table)} ({proportion:.1%}) without `{column}`',
+            summary,
             f'scores by `{column}` leave them out: check whether they are of one class or source',
             _one_each(missing.path),
             value=proportion,
@@ -477,21 +488,24 @@ def split_difference_findings(
     if train.empty or test.empty: return []
     results = {}
     for column in columns:
-        result = _compare(train[column].dropna(), test[column].dropna())
+        in_train = train[column].dropna()
+        in_test = test[column].dropna()
+        result = _compare(in_train, in_test)
         if result is not None: results[column] = result
     if not results: return []
     raw_p_values = [p for p,*_ in results.values()]
     p_values = false_discovery_control(raw_p_values)
-    is_compared = table.split.isin(['train', 'test'])
+    n_compared = int(table.split.isin(['train', 'test']).sum())
     findings = []
     for column,p in zip(results, p_values):
         if p >= _SIGNIFICANCE: continue
         _,effect,effect_name = results[column]
+        severity = 'warning' if effect >= MIN_EFFECT else 'note'
         difference = f'{effect_name} {effect:.2f}, adjusted p {p:.2g}'
         findings.append(Finding(
             'metadata',
-            'warning' if effect >= MIN_EFFECT else 'note',
-            int(is_compared.sum()),
+            severity,
+            n_compared,
             f'`{column}` differs between train and test ({difference})',
             f'scores on test hold for its own mixture: compare by `{column}`',
             value=effect,
@@ -545,8 +559,11 @@ class Audit:
     def short(self)->str: # Three lines
         "How much was found, what is severe, and of what kinds the rest is"
         severe = [f.summary for f in self.findings if f.severity == 'severe']
-        kinds = Counter(f.title for f in self.findings if f.severity != 'severe')
-        less_severe = [title if n == 1 else f'{title} ({n})' for title,n in kinds.items()]
+        titles = Counter(f.title for f in self.findings if f.severity != 'severe')
+        less_severe = []
+        for title,n in titles.items():
+            times = f' ({n})' if n > 1 else ''
+            less_severe.append(title + times)
         severe_text = '; '.join(severe) or 'nothing'
         less_severe_text = ', '.join(less_severe) or 'nothing'
         return f'{self.headline()}\n  severe: {severe_text}\n  less severe: {less_severe_text}'
@@ -577,12 +594,12 @@ class Audit:
 
 # %% ../../nbs/api/18_data.audit.ipynb #45d6f175
 def audit(
-    cases:Cases, # Or a table, with or without a split; read with `check=False`, for unreadable files are findings too
+    cases:Cases, # Or a table; read with `check=False`, for unreadable files are findings too
     out=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
     against=None, # Cases or a table with `path`: another set, to find images that are in both
     seed:int=42, # Fixes folds, permutations and bootstrap samples
 )->Audit:
-    "Find leakage, shortcuts, label conflicts, corrupt files and small classes; raises `InputError` without an image"
+    "Find leakage, shortcuts, label conflicts, corrupt files and small classes; `InputError` without an image"
     if out is not None: check_writable_folder(out)
     cases = as_cases(cases)
     root = _image_root(cases)
@@ -593,9 +610,11 @@ def audit(
     findings = cached_value(f'audit {inputs.fingerprint(root)}', find)
     about = {}
     for path,label,split in zip(cases.path, cases.label, cases.split):
-        about[_relative(path, root)] = f'{label}, {split}' if split else label
+        text = f'{label}, {split}' if split else label
+        about[_relative(path, root)] = text
     n_images = len(cases) + len(inputs.skipped_facts)
-    result = Audit(n_images, [Finding(**f) for f in findings], root, about)
+    findings = [Finding(**f) for f in findings]
+    result = Audit(n_images, findings, root, about)
     if out is not None: write_audit(result, out)
     return result
 
@@ -619,22 +638,25 @@ class _AuditInputs:
         self.scan = scan_images(self.cases.path)
         self.against = None if against is None else table_of(against)
         self.other_scan = None if against is None else scan_images(against.path)
-        reasons = dict(cases.skipped)
-        reasons = {path: reason for path,reason in reasons.items() if os.path.lexists(path)}
+        reasons = {}
+        for path,reason in cases.skipped:
+            if os.path.lexists(path): reasons[path] = reason
         facts = scan_images(reasons).table
         is_readable = facts.reason == '' # a file that decodes may be skipped too, such as one without a label
         reason = facts.reason.mask(is_readable, facts.path.map(reasons))
         self.skipped_facts = facts.assign(reason=reason)
 
     def fingerprint(self, root):
-        digest = hashlib.sha256(f'{code_version(*_AUDIT_CODE)} {self.seed}'.encode())
+        version = code_version(*_AUDIT_CODE)
+        digest = hashlib.sha256(f'{version} {self.seed}'.encode())
         tables = [self.cases.table, self.scan.table, self.skipped_facts]
         if self.against is not None: tables += [self.against[['path']], self.other_scan.table]
         for table in tables:
             relative_paths = [_relative(path, root) for path in table.path]
             portable = table.assign(path=relative_paths)
             if 'group' in table:
-                portable['group'] = table.group.mask(table.group == table.path, '')
+                is_path = table.group == table.path
+                portable['group'] = table.group.mask(is_path, '')
             row_hashes = pd.util.hash_pandas_object(portable, index=False)
             digest.update(str(list(portable.columns)).encode())
             digest.update(row_hashes.to_numpy().tobytes())
@@ -673,8 +695,7 @@ def _image_root(cases):
     root = os.path.abspath(cases.root)
     folder = root if os.path.isdir(root) else os.path.dirname(root)
     common = common_folder(cases.path)
-    is_below = os.path.join(common, '').startswith(os.path.join(folder, ''))
-    return folder if is_below else common
+    return folder if is_below(common, folder) else common
 
 def _relative(path, root):
     relative = os.path.relpath(path, root)
@@ -689,7 +710,7 @@ def write_audit(
     result:Audit, # From `audit`
     out, # Folder to write to
 ):
-    "Write `audit.json` and the page `audit.html` to the folder `out`; raises `InputError` if that is impossible"
+    "Write `audit.json` and the page `audit.html` to `out`; raises `InputError` if that is impossible"
     check_writable_folder(out)
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False)
     page = audit_page(result)

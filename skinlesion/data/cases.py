@@ -37,7 +37,7 @@ class TableFacts:
         raise AttributeError(f'{type(self).__name__} has no field or column {name!r}')
 
     def __getitem__(self, key):
-        "A column for its name, a DataFrame for several names, and the object with fewer rows for a mask or slice"
+        "A column for its name, a DataFrame for several names, the object with fewer rows for a mask or slice"
         if isinstance(key, slice): return self.with_table(self.table[key])
         dtype = getattr(key, 'dtype', None) # of a Series or an array
         if dtype == bool: return self.with_table(self.table[key])
@@ -69,7 +69,8 @@ class TableFacts:
         *splits:str, # Such as `'valid', 'test'`
     ):
         "The rows of these splits"
-        return self.with_table(self.table[self.table.split.isin(splits)])
+        is_in_part = self.table.split.isin(splits)
+        return self.with_table(self.table[is_in_part])
 
     def take(self,
         rows, # Positions
@@ -83,7 +84,7 @@ class TableFacts:
 @dataclass(eq=False)
 class Cases(TableFacts):
     "Labelled images of one data set"
-    table:pd.DataFrame # A row per image, index 0, 1, 2, ...: `path`, `label` (str), `group`, `split`, and what else is known
+    table:pd.DataFrame # A row per image: `path`, `label` (str), `group`, `split`, and more; a `RangeIndex`
     classes:list # All labels, sorted
     positive:str|None = None # The positive class of two; of more, the one asked for
     root:str = '' # The folder, archive, table or address that the images came from
@@ -94,7 +95,7 @@ class Cases(TableFacts):
     proportions:dict = field(default_factory=dict) # Of `valid` and `test`, where the layout has its own; 0..1
     skipped:list = field(default_factory=list) # Of `(path, reason)`: files left out
     notes:list = field(default_factory=list) # Of str: what was assumed or left out
-    dropped:pd.DataFrame|None = None # `path`, `what` and `why` of copies that were left out; `None` if none were sought
+    dropped:pd.DataFrame|None = None # `path`, `what` and `why` of copies left out; `None` if none were sought
 
     def __str__(self): return f'{plural(len(self), "image")}, classes {truncated_list(self.classes, 8)}'
     __repr__ = __str__
@@ -125,7 +126,7 @@ def pick_positive(
 def as_cases(
     data, # `Cases`, or a DataFrame with `path` and `label`
 )->Cases:
-    "`data` as `Cases`; what a table lacks is assumed, with a warning, or refused where nothing can be assumed"
+    "`data` as `Cases`; what a table lacks is assumed with a warning, or refused where nothing can be"
     if isinstance(data, Cases): return data
     _check_table(data)
     table = data.reset_index(drop=True)
@@ -189,14 +190,16 @@ def read_splits(
     source='', # The file that the column comes from, for messages
 )->pd.Series: # Of `core.SPLITS`, or '' where a row has none
     "The split of each row, whatever it is called; an `InputError` for a name that is none of a split"
-    names = column.fillna('').astype(str).str.strip().str.lower()
+    words = column.fillna('').astype(str)
+    names = words.str.strip().str.lower()
     names = names.mask(names.isin(MISSING_WORDS), '')
     is_unknown = ~names.isin(['', *SPLIT_NAMES])
     if is_unknown.any():
         prefix = f'{source}: ' if source else ''
+        unknown = column[is_unknown]
         raise InputError(
-            f'{prefix}{plural(int(is_unknown.sum()), "row")} of {len(column)} with a `{column.name}` that is none of '
-            f'{", ".join(SPLITS)} or empty, such as {column[is_unknown].iloc[0]!r}'
+            f'{prefix}{plural(len(unknown), "row")} of {len(column)} with a `{column.name}` that is none of '
+            f'{", ".join(SPLITS)} or empty, such as {unknown.iloc[0]!r}'
         )
     return names.map(SPLIT_NAMES).fillna('')
 
@@ -280,7 +283,8 @@ def write_cases(
     absolute = table.path.map(absolute_path)
     written = table.assign(path=absolute)
     if 'group' in table:
-        written['group'] = table.group.where(table.group != table.path, absolute)
+        is_path = table.group == table.path
+        written['group'] = table.group.mask(is_path, absolute)
     with replacing(file) as temporary: written.to_csv(temporary, index=False)
 
 # %% ../../nbs/api/10_data.cases.ipynb #1aabc9dc
@@ -304,14 +308,15 @@ def count_cases(
     table = table_of(cases)
     split = table.split.replace('', 'not split')
     classes = sorted(table.label.unique())
+    def images_and_groups(rows): return f'{len(rows)} ({rows.group.nunique()})'
     counts = {}
     for name in (*SPLITS, 'not split', 'all'):
         part = table if name == 'all' else table[split == name]
         if not len(part): continue
         column = dict.fromkeys(classes, '0 (0)')
         for label,rows in part.groupby('label'):
-            column[label] = f'{len(rows)} ({rows.group.nunique()})'
-        column['all'] = f'{len(part)} ({part.group.nunique()})'
+            column[label] = images_and_groups(rows)
+        column['all'] = images_and_groups(part)
         counts[name] = column
     return pd.DataFrame(counts).rename_axis('class')
 
@@ -323,6 +328,8 @@ def skipped_text(
     by_reason = {}
     for path,reason in skipped:
         by_reason.setdefault(reason, []).append(path)
-    most_frequent_first = sorted(by_reason, key=lambda reason: -len(by_reason[reason]))
-    named = [f'{truncated_list(by_reason[reason])} ({reason})' for reason in most_frequent_first]
+    named = []
+    for reason in sorted(by_reason, key=lambda reason: -len(by_reason[reason])):
+        paths = truncated_list(by_reason[reason])
+        named.append(f'{paths} ({reason})')
     return f'{plural(len(skipped), "file")} that cannot be used as images: {truncated_list(named)}'

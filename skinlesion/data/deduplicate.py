@@ -56,7 +56,7 @@ def left_out_of_training(
     split:pd.Series, # Of each row: '' where the source fixes none
     group:pd.Series, # Of each row, from `merged_groups`
 )->pd.Series: # Bool, one per row
-    "Whether the group of a row is in a fixed test or validation part of the source, and the row itself is not"
+    "Whether the group of a row is in a fixed test or validation part, and the row itself is not"
     part = fixed_part(split, group)
     is_elsewhere = (part != '') & (part != split)
     return is_elsewhere & (split != 'test')
@@ -77,20 +77,18 @@ def drop_duplicates(
     for row in np.flatnonzero(is_left_out):
         reasons.setdefault(row, f'images of its group {group[row]} are in {part[row]}')
     is_dropped = cases.table.index.isin(reasons)
-    dropped = pd.DataFrame(dict(
-        path=cases.path[is_dropped],
-        what='dropped',
-        why=[reasons[row] for row in sorted(reasons)],
-    ))
+    dropped = pd.DataFrame(dict(path=cases.path[is_dropped], what='dropped'))
+    dropped['why'] = [reasons[row] for row in sorted(reasons)]
     without_copies = cases.assign(group=group)[~is_dropped]
     return replace(without_copies, dropped=dropped.reset_index(drop=True))
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #f8a6d5e2
 def _copies(cases, sets_of_rows, is_fixed):
-    "Why each copy is dropped, by its row; of each set in `sets_of_rows` the best image stays, and all that are fixed"
+    "Why each copy is dropped, by its row; of each set of rows the best image stays, and all that are fixed"
     facts = scan_images(cases.path).table
     facts['is_fixed'] = is_fixed
-    facts['pixels'] = facts.width.astype(float)*facts.height.astype(float)
+    sides = facts[['width', 'height']].astype(float)
+    facts['pixels'] = sides.width*sides.height
     by = ['is_fixed', 'pixels', 'bytes', 'path']
     best_first = facts.sort_values(by, ascending=[False, False, False, True]).index
     rank = pd.Series(range(len(facts)), best_first)

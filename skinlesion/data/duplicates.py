@@ -147,7 +147,9 @@ def best_rotation(
     scale = _norms(first)*_norms(second)
     correlations = both/scale[:,None]
     best = correlations.argmax(1)
-    return correlations.max(1), _ANGLES[best%len(_ANGLES)], best >= len(_ANGLES)
+    angle = _ANGLES[best%len(_ANGLES)]
+    is_mirrored = best >= len(_ANGLES)
+    return correlations.max(1), angle, is_mirrored
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #8e206d10
 MIN_SIMILARITY = 0.75 # correlation from which two textures are of one image
@@ -167,7 +169,8 @@ def registered(
     slope_x = np.gradient(smooth_first, axis=2)*(THUMBNAIL_SIDE/2) # per unit of -1..1
     slope_y = np.gradient(smooth_first, axis=1)*(THUMBNAIL_SIDE/2)
     values_and_slopes = np.stack([smooth_first, slope_x, slope_y], -1)
-    target = _sample_at(smooth_second[...,None], points[:,:2])[...,0]
+    target = _sample_at(smooth_second[...,None], points[:,:2])
+    target = target[...,0]
     for _ in range(_GAUSS_NEWTON_STEPS):
         maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
     return maps
@@ -201,15 +204,9 @@ def initial_maps(
     cosine = np.cos(angles)
     sine = np.sin(angles)
     sign = np.where(mirrored, -1, 1)
-    entries = [
-        half_width*cosine,
-        -half_width*sine*sign,
-        centre_x,
-        half_height*sine,
-        half_height*cosine*sign,
-        centre_y,
-    ]
-    maps = np.stack(entries, 1)
+    to_x = [half_width*cosine, -half_width*sine*sign, centre_x]
+    to_y = [half_height*sine, half_height*cosine*sign, centre_y]
+    maps = np.stack([*to_x, *to_y], 1)
     return maps.reshape(-1, 2, 3).astype(np.float32)
 
 @cache
@@ -293,7 +290,7 @@ def find_duplicates(
     scan:Scan, # From `scan_images`
     other:Scan=None, # Another set: pairs between the two; of one set, pairs within it
     min_similarity:float=MIN_SIMILARITY, # Lowest correlation of a near-duplicate, 0..1
-)->pd.DataFrame: # A row per pair: `i`, `j` (rows of `scan`, `other`), `kind` (`exact` or `near`), `similarity`
+)->pd.DataFrame: # By pair: `i`, `j` (rows of `scan`, `other`), `kind` (`exact` or `near`), `similarity`
     "Pairs of files with the same content, and of images that are near-duplicates"
     checksums = _checksums(scan)
     if other is not None: checksums = [*checksums, '', *_checksums(other)]
@@ -308,7 +305,8 @@ def find_duplicates(
         f'duplicates {digest[:40]}',
         compute=lambda: search_duplicates(scan, other, min_similarity).to_dict('list'),
     )
-    return pd.DataFrame(pairs).astype(dict(i=int, j=int, kind=object, similarity=float))
+    dtypes = dict(i=int, j=int, kind=object, similarity=float)
+    return pd.DataFrame(pairs).astype(dtypes)
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #c8a1c40e
 def _checksums(scan):
@@ -328,7 +326,8 @@ def search_duplicates(
         near[['i', 'j']] = np.sort(near[['i', 'j']], axis=1)
     else:
         backwards = _matches(second, first, min_similarity)
-        near = pd.concat([near, backwards.rename(columns=dict(i='j', j='i'))])
+        backwards = backwards.rename(columns=dict(i='j', j='i'))
+        near = pd.concat([near, backwards])
     near['kind'] = 'near'
     pairs = pd.concat([exact_duplicates(scan, other), near])
     columns = ['i', 'j', 'kind', 'similarity']
@@ -473,8 +472,9 @@ def duplicate_groups(
     from scipy.sparse.csgraph import connected_components
     rows,position = np.unique(pairs[['i', 'j']].to_numpy(), return_inverse=True)
     position = position.reshape(-1, 2)
-    edges = np.ones(len(position)), (position[:,0], position[:,1])
-    graph = coo_array(edges, shape=(len(rows), len(rows)))
+    first,second = position.T
+    ones = np.ones(len(position))
+    graph = coo_array((ones, (first, second)), shape=(len(rows), len(rows)))
     _,component = connected_components(graph)
     groups = pd.Series(rows).groupby(component)
     return [group.tolist() for _,group in groups]

@@ -44,9 +44,18 @@ def common_folder(
     paths:Iterable, # Files
 )->str: # Absolute
     "The folder that all `paths` are in"
-    folders = [os.path.dirname(os.path.abspath(path)) for path in paths]
+    absolute_paths = map(os.path.abspath, paths)
+    folders = list(map(os.path.dirname, absolute_paths))
     if not folders: return os.getcwd()
     return os.path.commonpath([min(folders), max(folders)]) # what these two share, all between share
+
+# %% ../../nbs/api/10_data.files.ipynb #p2below1
+def is_below(
+    path:str, # A folder
+    folder:str, # Another
+)->bool:
+    "Whether `path` is `folder` or lies in it"
+    return os.path.join(path, '').startswith(os.path.join(folder, ''))
 
 # %% ../../nbs/api/10_data.files.ipynb #8a33e3a4
 def _list_folder(folder):
@@ -71,7 +80,7 @@ def _links_to_parent(entry):
     if not entry.is_symlink(): return False
     parent = os.path.realpath(os.path.dirname(entry.path))
     target = os.path.realpath(entry.path)
-    return os.path.join(parent, '').startswith(os.path.join(target, ''))
+    return is_below(parent, target)
 
 # %% ../../nbs/api/10_data.files.ipynb #801108c8
 def zip_names(
@@ -134,12 +143,14 @@ def read_table(
             skipinitialspace=True,
             keep_default_na=False,
         )
-        _check_header(file, pd.read_csv(file, nrows=1, header=None, dtype=str, **how).iloc[0])
+        header = pd.read_csv(file, nrows=1, header=None, dtype=str, **how)
+        _check_header(file, header.iloc[0])
         names = pd.read_csv(file, nrows=0, **how).columns
+        others = [name for name in names if name not in text]
         return pd.read_csv(
             file,
             dtype=dict.fromkeys(text, str),
-            na_values={name: list(_MISSING_VALUES) for name in names if name not in text},
+            na_values=dict.fromkeys(others, list(_MISSING_VALUES)),
             index_col=False,
             **how,
         )

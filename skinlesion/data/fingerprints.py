@@ -21,8 +21,12 @@ def image_fingerprints(
     cases:Cases, # Whose `hashes` save reading the files again
 )->np.ndarray: # One per image, uint64
     "The first 64 bits of the SHA-256 of each file"
-    checksums = [cases.hashes.get(path) or sha256(path) for path in cases.path]
-    return np.array([int(checksum[:16], 16) for checksum in checksums], np.uint64)
+    result = []
+    for path in cases.path:
+        checksum = cases.hashes.get(path) or sha256(path)
+        first_bits = int(checksum[:16], 16) # of four bits a digit
+        result.append(first_bits)
+    return np.array(result, np.uint64)
 
 def group_fingerprints(
     groups, # Names of lesions or patients
@@ -47,7 +51,7 @@ def training_fingerprints(
 def split_as_trained(
     cases:Cases, # To evaluate a model on, with the split of the source, or none
     fingerprints:dict, # From `training_fingerprints`, of the model
-)->tuple: # Cases, with `split` filled if the model knows any of them, and a sentence on that, or ''
+)->tuple: # Cases, with `split` filled if the model knows any of them, and a sentence on them or ''
     "Give the images that the model was trained on, and their copies, the split that they had then"
     fingerprints = dict(seen_train=[], seen_valid=[], seen_groups=[]) | fingerprints
     of_images = image_fingerprints(cases)
@@ -55,13 +59,14 @@ def split_as_trained(
     in_valid = np.isin(of_images, fingerprints['seen_valid'])
     is_known = in_train | in_valid
     has_group = (cases.group != cases.path).to_numpy()
-    is_known_group = has_group & np.isin(group_fingerprints(cases.group), fingerprints['seen_groups'])
+    of_groups = group_fingerprints(cases.group)
+    is_known_group = has_group & np.isin(of_groups, fingerprints['seen_groups'])
     if not is_known.any():
         n_groups = is_known_group.sum()
         if not n_groups: return cases, ''
         return cases, (
-            f'{n_groups} of these {len(cases)} images have a lesion or patient of a name that the training data '
-            'has, too: if it is the same one, they should not be evaluated'
+            f'{n_groups} of these {len(cases)} images have a lesion or patient of a name '
+            'that the training data has, too: if it is the same one, they should not be evaluated'
         )
     is_copy = copies_of(cases, is_known)
     split = cases.split.replace('', 'test').to_numpy(dtype=object)

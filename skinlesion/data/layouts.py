@@ -31,7 +31,7 @@ class Layout:
     fits:Callable # Files of a source to whether they are laid out so
     needs:str # What makes a source one of these, for messages
     binary_classes:dict = field(default_factory=dict) # Class to one of two, for target `binary`; may be empty
-    proportions:dict = field(default_factory=dict) # Of `valid` and `test`, 0..1, if not those of `split_cases`
+    proportions:dict = field(default_factory=dict) # Of `valid` and `test`, 0..1; else of `split_cases`
 
 # In the order in which they are tried
 LAYOUTS = {
@@ -119,10 +119,10 @@ def read_cases(
     data, # A folder, a .zip, a csv table or s3://bucket/prefix
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     positive:str=None, # The positive class; see `pick_positive`
-    target:str=None, # `binary` makes two classes: the layout's own, or those named by `positive` against the rest
+    target:str=None, # `binary` makes two classes: the layout's own, or `positive` against the rest
     strict:bool=False, # Refuse the set if a file is no usable image, instead of leaving that file out
     columns=None, # For csv tables: see `read_csv`
-    mapping:dict=None, # New class of classes, such as `{'akiec': 'benign'}`; with `target`, over the layout's own
+    mapping:dict=None, # New class of classes, as `{'akiec': 'benign'}`; with `target`, over the layout's own
     check:bool=True, # Decode every image first; else there is no data hash
     domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
 )->Cases: # With a `split` only where the source fixes one
@@ -138,7 +138,9 @@ def read_cases(
     if domain is None:
         domain = guess_domain(name, cases.classes)
         title = load_domain(domain).title
-        cases.notes.append(f'the images are taken to be {title} (domain {domain}, by the layout and the class names)')
+        cases.notes.append(
+            f'the images are taken to be {title} (domain {domain}, by the layout and the class names)'
+        )
     cases = replace(cases, domain=domain)
     cases = _to_target(cases, target, positive, mapping or {})
     if len(cases.classes) < 2:
@@ -156,7 +158,9 @@ def _as_read(data, name, result):
         raise InputError(f'{data}: no images found{unusable}; the layout {name!r} is {LAYOUTS[name].needs}')
     for column in result.rows:
         if not str(column).startswith('p_'): continue
-        raise InputError(f'{data}: rename the column {column!r}; names that begin with p_ are for probabilities')
+        raise InputError(
+            f'{data}: rename the column {column!r}; names that begin with p_ are for probabilities'
+        )
     rows = result.rows.sort_values('path', ignore_index=True)
     return Cases(
         table_in_order(rows),

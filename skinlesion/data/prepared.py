@@ -196,7 +196,7 @@ def _number_in(file, name=''):
 def content_keys(
     cases:Cases, # Or a table with `path`
 )->list: # Of texts, one for each image
-    "What identifies the content of each image: the SHA-256 of its file, hashed here if `cases` do not know it"
+    "What identifies each image: the SHA-256 of its file, hashed here if `cases` do not know it"
     known = cases.hashes if isinstance(cases, Cases) else {}
     def content_key(path):
         if path in known: return known[path]
@@ -218,7 +218,8 @@ def prepared(
     is_on_disk = cache in ('auto', 'disk') and is_cached(entry)
     place = 'disk' if is_on_disk else pick_place(nbytes, cache)
     if place == 'none': return Prepared(cases.path, spec)
-    buffer = mmap.mmap(-1, nbytes) if place == 'memory' else _mapped_file(entry, nbytes)
+    if place == 'memory': buffer = mmap.mmap(-1, nbytes)
+    else: buffer = _mapped_file(entry, nbytes)
     arrays = ChecksummedArrays(buffer, len(keys), shape)
     return Prepared(cases.path, spec, arrays, slots, place)
 
@@ -234,7 +235,8 @@ def _entry(keys, spec):
         PIL.__version__,
         features.version('libjpeg_turbo'),
     ]
-    text = '\n'.join([' '.join(map(str, settings)), *keys])
+    settings_text = ' '.join(map(str, settings))
+    text = '\n'.join([settings_text, *keys])
     return f'prepared/{hashlib.sha256(text.encode()).hexdigest()[:40]}'
 
 def _mapped_file(entry, nbytes):

@@ -100,7 +100,7 @@ def _files_by_class(files):
         yield _ClassFile(name, files[name], split, label)
 
 def _wrapping_folders(names):
-    "The outer folders, with a final `/`, that only wrap what is below: one folder, with folders and no image in it"
+    "The outer folders, with a final `/`, that only wrap what is below: one with folders and no image in it"
     tops = {name.split('/')[0] for name in names if '/' in name}
     has_images = any('/' not in name and is_image(name) for name in names)
     if len(tops) != 1 or has_images: return ''
@@ -194,9 +194,10 @@ def read_csv(
     table['path'] = [path_in_table(file, path) for path in table.path]
     table['split'] = read_splits(table.split, file) if 'split' in table else ''
     if 'group' not in table: table['group'] = ''
-    table,notes = drop_repeated_rows(file, table, table.path.map(os.path.abspath))
+    key = table.path.map(os.path.abspath)
+    table,notes = drop_repeated_rows(file, table, key)
     is_file = table.path.map(os.path.isfile).astype(bool)
-    table['group'] = table.group.where(table.group != '', table.path)
+    table['group'] = table.group.mask(table.group == '', table.path)
     missing = [(path, 'no such file') for path in table.path[~is_file]]
     return ReadResult(table[is_file], missing, notes)
 
@@ -358,7 +359,8 @@ def read_ham10000(
     undiagnosed = [(name, 'of unknown diagnosis') for name in rows.image[is_unknown]]
     rows,skipped,notes = join_images(files[first_table], rows[~is_unknown], files)
     is_2019 = any('2019' in name for name in tables)
-    return ReadResult(rows, skipped + undiagnosed, notes + _ham_notes(rows, is_2019))
+    notes += _ham_notes(rows, is_2019)
+    return ReadResult(rows, skipped + undiagnosed, notes)
 
 def _ham_tables(files):
     "Name of each table of diagnoses, with the split that it is of"
@@ -471,14 +473,10 @@ def read_mhist(
     n_annotators = int(numbers[-1])
     soft = pd.to_numeric(table[votes_column], errors='coerce')/n_annotators
     refuse_rows(file, ~soft.between(0, 1), f'no number of annotators from 0 to {n_annotators}')
-    rows = pd.DataFrame(dict(
-        image=table['Image Name'],
-        label=label,
-        group='',
-        split=read_splits(table['Partition'], file),
-        soft=soft,
-        agreement=soft.where(label == 'SSA', 1-soft),
-    ))
+    rows = pd.DataFrame(dict(image=table['Image Name'], label=label, group=''))
+    rows['split'] = read_splits(table['Partition'], file)
+    rows['soft'] = soft
+    rows['agreement'] = soft.where(label == 'SSA', 1-soft)
     rows,skipped,notes = join_images(file, rows, files)
     counts = rows.split.value_counts()
     n_train = counts.get('train', 0)
@@ -512,10 +510,8 @@ def read_xray(
     "Rows of chest X-rays, with the patient where a file name has one"
     rows,skipped,notes = read_folder(files)
     patient = rows.path.str.extract(r'[/\\](\d{8})_\d{3}[^/\\]*$')[0]
-    rows = rows.assign(
-        label=rows.label.str.lower(),
-        group=patient.fillna(rows.path),
-    )
+    rows['label'] = rows.label.str.lower()
+    rows['group'] = patient.fillna(rows.path)
     counts = rows.label.value_counts()
     text = ', '.join(f'{counts.get(label, 0):,} {label}' for label in XRAY_CLASSES)
     published = ', '.join(f'1,525 {label}' for label in XRAY_CLASSES)

@@ -95,18 +95,20 @@ def colour_facts(
     "Colours at the border and overall"
     small = img.resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX)
     x = np.asarray(small, dtype=np.float32)/255
-    inner = slice(BORDER_WIDTH, -BORDER_WIDTH)
-    sides = [
-        x[:BORDER_WIDTH],
-        x[-BORDER_WIDTH:],
-        x[inner, :BORDER_WIDTH],
-        x[inner, -BORDER_WIDTH:],
-    ]
-    border_means = _pixels(*sides).mean(0)
+    top_and_bottom = [x[:BORDER_WIDTH], x[-BORDER_WIDTH:]]
+    between = x[BORDER_WIDTH:-BORDER_WIDTH]
+    left_and_right = [between[:, :BORDER_WIDTH], between[:, -BORDER_WIDTH:]]
+    border = _pixels(*top_and_bottom, *left_and_right)
+    border_means = border.mean(0)
     means = _pixels(x).mean(0)
-    first = slice(None, CORNER_SIDE)
-    last = slice(-CORNER_SIDE, None)
-    corners = _pixels(x[first, first], x[first, last], x[last, first], x[last, last])
+    top = x[:CORNER_SIDE]
+    bottom = x[-CORNER_SIDE:]
+    corners = _pixels(
+        top[:, :CORNER_SIDE],
+        top[:, -CORNER_SIDE:],
+        bottom[:, :CORNER_SIDE],
+        bottom[:, -CORNER_SIDE:],
+    )
     is_black = corners.max(1) < BLACK_BELOW
     is_saturated = x.max(2) > SATURATED_ABOVE
     facts = {}
@@ -121,7 +123,7 @@ def _pixels(*parts): return np.concatenate([part.reshape(-1, 3) for part in part
 # %% ../../nbs/api/11_data.scan.ipynb #d201e582
 def scan_file(
     path, # An image file, or what should be one
-)->dict: # Name of a fact to its value; without a `reason` the image can be used, and `grey` is its thumbnail (uint8)
+)->dict: # Name of a fact to its value; an image without a `reason` has `grey`, its thumbnail (uint8)
     "What the file `path` tells, read and decoded once; never raises"
     stem,extension = os.path.splitext(os.path.basename(path))
     facts = dict(
@@ -178,21 +180,23 @@ def scan_images(
     positions = {}
     for i,key in enumerate(keys): positions.setdefault(key, []).append(i)
     greys = np.zeros((len(paths), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
+    n_pixels = THUMBNAIL_SIDE*THUMBNAIL_SIDE
     rows = [None]*len(paths)
     version = code_version('skinlesion.data.scan', 'skinlesion.image')
     with CacheTable('scan of images', version) as cache:
         for key,value in cache.get(stamps): # the thumbnail, then the facts
             for i in positions[key]:
-                greys[i].flat = np.frombuffer(value, np.uint8, count=greys[i].size)
-                rows[i] = json.loads(value[greys[i].size:])
+                greys[i].flat = np.frombuffer(value, np.uint8, n_pixels)
+                rows[i] = json.loads(value[n_pixels:])
         new = [i for i,row in enumerate(rows) if row is None]
         new_paths = [paths[i] for i in new]
         with ThreadPoolExecutor(n_cores()) as pool, Progress(len(new), 'scanning images') as bar:
             for i,facts in zip(new, pool.map(scan_file, new_paths)):
                 greys[i] = facts.pop('grey', 0)
                 rows[i] = [facts.get(name) for name in _FACT_NAMES]
+                key = keys[i]
                 value = greys[i].tobytes() + json.dumps(rows[i]).encode()
-                cache.put(keys[i], stamps[keys[i]], value)
+                cache.put(key, stamps[key], value)
                 bar.update()
     table = pd.DataFrame(rows, columns=_FACT_NAMES)
     table.insert(0, 'path', paths)

@@ -59,7 +59,8 @@ def name_order(
     "Rank of each file name among all, 0..1, with numbers in names as numbers; equal names have the same rank"
     keys = []
     for path in paths:
-        name,_ = os.path.splitext(os.path.basename(path))
+        file_name = os.path.basename(path)
+        name,_ = os.path.splitext(file_name)
         key = re.sub('[0-9]+', lambda number: number[0].zfill(20), name)
         keys.append(key)
     return pd.Series(keys).rank(pct=True).to_numpy()
@@ -99,14 +100,16 @@ class Shortcut:
     majority:float # Accuracy of always predicting the most frequent class, 0..1
     importance:dict # Feature to the AUROC lost when it is permuted, largest first
     alone:dict # Feature to the AUROC that it reaches alone, largest first
-    examples:list # For each class, the images held out that were classified correctly with the highest confidence
+    examples:list # For each class, images held out, classified correctly with the highest confidence
 
     def __str__(self):
         strongest = next(iter(self.alone))
         about_strongest = f'the strongest predictor is the {strongest} (alone {self.alone[strongest]:.2f})'
         if strongest in ('name', 'order'): about_strongest += _UNSEEN_BY_NETWORKS
-        lost = [f'{feature} {auroc:.2f}' for feature,auroc in self.importance.items()]
-        about_score = f'AUROC {self.value:.2f} ({self.low:.2f} to {self.high:.2f})'
+        lost = []
+        for feature,auroc in self.importance.items(): lost.append(f'{feature} {auroc:.2f}')
+        interval = f'{self.low:.2f} to {self.high:.2f}'
+        about_score = f'AUROC {self.value:.2f} ({interval})'
         about_accuracy = (
             f'{self.accuracy:.0%} of the images correctly '
             f'(always the most frequent class: {self.majority:.0%})'
@@ -155,13 +158,14 @@ def shortcut_score(
         if len(columns_of) > 1: own_probs,_ = _cross_validate(x[columns], y, splits, {}, seed)
         alone[feature] = _auroc(y, own_probs)
     is_correct = probs.argmax(1) == y
+    majority = np.bincount(y).max().item()/len(y)
     return Shortcut(
         features=features,
         value=value,
         low=low,
         high=high,
         accuracy=float(is_correct.mean()),
-        majority=np.bincount(y).max().item()/len(y),
+        majority=majority,
         importance=_largest_first(importance),
         alone=_largest_first(alone),
         examples=_most_confident(table.path, y, probs),
@@ -169,7 +173,7 @@ def shortcut_score(
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #79406f7e
 def _cross_validate(x, y, splits, columns_of, seed):
-    "Probabilities (images x classes) by models not fitted to the image's group; the same with each feature permuted"
+    "Held-out probabilities (images x classes), and the same with each feature permuted"
     from sklearn.ensemble import HistGradientBoostingClassifier # here, for it takes seconds to import
     rng = np.random.default_rng(seed)
     probs = np.zeros((len(y), y.max()+1))
@@ -191,7 +195,8 @@ def _cross_validate(x, y, splits, columns_of, seed):
         probs[cells] = model.predict_proba(test)
         for feature,columns in columns_of.items():
             shuffled = test.iloc[rng.permutation(len(test))]
-            changed = test.assign(**{column: shuffled[column].array for column in columns})
+            changed = test.copy()
+            for column in columns: changed[column] = shuffled[column].array
             permuted[feature][cells] = model.predict_proba(changed)
     return probs, permuted
 

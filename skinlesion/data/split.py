@@ -65,9 +65,11 @@ def _check_groups(labels, needed, part):
     counts = labels.value_counts()
     few = counts[counts < needed]
     if not len(few): return
-    named = truncated_list([f'{label!r} ({n})' for label,n in few.items()])
+    named = []
+    for label,n in few.items(): named.append(f'{label!r} ({n})')
     raise InputError(
-        f'{plural(len(few), "class")} with fewer than {needed} groups left to divide: {named}. '
+        f'{plural(len(few), "class")} with fewer than {needed} groups left to divide: '
+        f'{truncated_list(named)}. '
         f'Each {part} needs one: add images, merge these classes or drop them'
     )
 
@@ -86,7 +88,7 @@ SPLIT_PROPORTIONS = dict(valid=0.15, test=0.15) # of the groups, 0..1
 
 def split_cases(
     cases:Cases, # With or without a split from their source, or a table of cases
-    valid:float=None, # Proportion of groups for validation: of all, or of train where the source fixes a test part; 0..1
+    valid:float=None, # Groups for validation: of all, or of train where the source fixes a test part; 0..1
     test:float=None, # Proportion of groups for test, used only where the source fixes no test part; 0..1
     seed:int=42, # Fixes the split
     groups:pd.Series=None, # What stays together, a name per row; `cases.group` if `None`

@@ -32,10 +32,11 @@ def open_bundle(
     folder = Path(folder)
     config = _read_config(folder)
     if config.get('schema') != SCHEMA:
-        raise InputError(f'{folder}: bundle of schema {config.get("schema")}, but this version of skinlesion reads {SCHEMA}; use the '
-                         'version that wrote it, or a newer one')
+        raise InputError(f'{folder}: bundle of schema {config.get("schema")}, but this version of skinlesion reads {SCHEMA}; '
+                         'use the version that wrote it, or a newer one')
     files = config['files']
-    if config.get('checksum') != _config_checksum(config) or set(files) != set(BUNDLE_FILES): raise _damaged(folder/'config.json')
+    is_whole = config.get('checksum') == _config_checksum(config) and set(files) == set(BUNDLE_FILES)
+    if not is_whole: raise _damaged(folder/'config.json')
     for name,checksum in files.items():
         if not (folder/name).is_file(): raise InputError(f'{folder}: the bundle has no {name}; get a whole copy')
         if sha256(folder/name) != checksum: raise _damaged(folder/name)
@@ -49,7 +50,8 @@ def load_reference(
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #9d16c666
 def _damaged(file):
-    return InputError(f'{file}: differs from its checksum, so it was changed or damaged after the bundle was written; get a fresh copy')
+    return InputError(f'{file}: differs from its checksum, so it was changed or damaged after the bundle was written; '
+                      'get a fresh copy')
 
 def _read_config(folder):
     "The unchecked config; an `InputError` if there is none, or it is no config"
@@ -86,8 +88,10 @@ def write_bundle(
         (tmp/'config.json').write_text(json.dumps(config, indent=1, allow_nan=False), encoding='utf-8')
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #967768be
-INTENDED_USE = ('Research and teaching: to study classifiers of medical images, on images like those it was trained on. '
-                'Not for diagnosis, triage or any decision about a patient.')
+INTENDED_USE = (
+    'Research and teaching: to study classifiers of medical images, on images like those it was trained on. '
+    'Not for diagnosis, triage or any decision about a patient.'
+)
 
 def model_card(
     config:dict, # As for `write_bundle`
@@ -154,7 +158,8 @@ def _compare_graph(export, model, spec, onnx):
     "How far the graph is from the network, and the map from the logits"
     gap = export.parity(model, spec, onnx)
     if gap > export.ONNX_TOLERANCE:
-        raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, more than {export.ONNX_TOLERANCE:.0e}')
+        raise RuntimeError(f'the ONNX graph differs from the network by {gap:.1e} in probability, '
+                           f'more than {export.ONNX_TOLERANCE:.0e}')
     error = export.map_error(model, spec)
     return dict(onnx_gap=gap, map_error=error, map_exact=error < export.MAP_TOLERANCE)
 

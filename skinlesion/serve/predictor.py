@@ -23,7 +23,7 @@ from .bundle import load_reference, open_bundle
 from ..store.s3 import local_copy
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #05e1f265
-OOD_LIMIT = 0.99 # of `ood_score`, in bundles that name none: one in a hundred validation images is farther from the training images
+OOD_LIMIT = 0.99 # of `ood_score`, in bundles that name none: one in a hundred validation images is farther out
 
 @dataclass
 class Answer:
@@ -136,7 +136,8 @@ class Predictor:
         answer:Answer, # From `predict` on the same image
     )->Image.Image: # RGB, the size of the image
         "The image with the evidence for the answer laid over it"
-        return overlay(open_image(source, self.spec.channels, value_range=self.spec.value_range), answer.heat, self.spec)
+        image = open_image(source, self.spec.channels, value_range=self.spec.value_range)
+        return overlay(image, answer.heat, self.spec)
 
     def probabilities(self,
         paths, # Image files

@@ -64,7 +64,8 @@ class QuietServer(uvicorn.Server):
         await super().startup(sockets)
         print(self.line, flush=True)
         # without a screen, `webbrowser` might start a browser in the terminal
-        has_screen = os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY') or sys.platform in ('darwin', 'win32')
+        has_display = os.environ.get('DISPLAY') or os.environ.get('WAYLAND_DISPLAY')
+        has_screen = has_display or sys.platform in ('darwin', 'win32')
         if self.address and has_screen:
             threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
 

@@ -270,8 +270,8 @@ def _fold_facts(run, held_out_preds):
         'Epochs': ', '.join(f'{n} in fold {k}' for k,n in epochs.items()),
         'Folds': f'{run.recipe.folds}, grouped; {", ".join(texts)} on {scores["n"]} images, each predicted by the one '
                  'network that had it held out',
-        'Thresholds and sets': 'fitted on these predictions of single networks, not on those of their mean, which is more '
-                               'confident; what counts is what they give on the test images',
+        'Thresholds and sets': 'fitted on these predictions of single networks, not on those of their mean, which is '
+                               'more confident; what counts is what they give on the test images',
     }
 
 # %% ../../nbs/api/53_train.finish.ipynb #a39f46db

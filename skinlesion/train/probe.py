@@ -29,7 +29,7 @@ class Probe:
     weight:np.ndarray # Classes x features
     bias:np.ndarray # One a class
     C:float # Of `C_GRID`, as chosen
-    loss:float # Cross-entropy in cross-validation; NaN where a class has one group only
+    loss:float # Cross-entropy in cross-validation; NaN where a class has a single group
 
 def fit_probe(
     features:np.ndarray, # Images x features
