@@ -390,19 +390,16 @@ def _figures(table, means, regions, shortcut, own):
     shown_means['map outside (95% interval)'] = _percent(means, 'outside', 0)
     shown_means['area outside'] = means.area_outside.map('{:.0%}'.format)
     parts.append(Grid('Map and area', shown_means, 'Means over images.'))
-    parts.append(Grid('Outside the lesion', _shown_regions(regions), how['regions']))
-    return parts
-
-def _shown_regions(regions):
-    table = pd.DataFrame(
+    shown_regions = pd.DataFrame(
         {'outside the lesion, on': regions.index.map(OUTSIDE_REGIONS)},
         index=regions.index,
     )
-    table['images'] = regions.images
-    table['of the map'] = regions['map'].map('{:.1%}'.format, na_action='ignore').fillna('')
-    table['of the area'] = regions.area.map('{:.1%}'.format, na_action='ignore').fillna('')
-    table['difference (95% interval)'] = _percent(regions, 'more', 1)
-    return table
+    shown_regions['images'] = regions.images
+    for title,column in {'of the map': 'map', 'of the area': 'area'}.items():
+        shown_regions[title] = regions[column].map('{:.1%}'.format, na_action='ignore').fillna('')
+    shown_regions['difference (95% interval)'] = _percent(regions, 'more', 1)
+    parts.append(Grid('Outside the lesion', shown_regions, how['regions']))
+    return parts
 
 def _percent(table, column, digits):
     "The proportions in `column` with their intervals, as far as there are any"
