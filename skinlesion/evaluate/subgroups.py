@@ -147,7 +147,7 @@ def _subgroup_codes(attributes):
     return np.stack(columns, 1), names
 
 def _score_subgroups(preds, codes, resamples, seed):
-    "For each subgroup: score -> its entry, and the numbers of groups that it has; or a text for too few images"
+    "For each subgroup: score -> its entry and numbers of groups; or a text for too few images"
     needed = ['path', 'label', 'group', *map(prob_column, preds.classes)]
     slim = preds.table[needed].assign(path=range(len(preds))) # numbers are quicker to check
     preds = preds.with_table(slim)
