@@ -127,12 +127,7 @@ def collect_activations(
     columns = [predictor.classes.index(c) for c in preds.classes]
     predicted = np.array(columns)[preds.y_pred]
     paths = preds.table.path
-    indices,maps,embeddings,logits = _run_all(
-        paths,
-        predictor,
-        predicted,
-        'predicting images',
-    )
+    indices,maps,embeddings,logits = _run_all(paths, predictor, predicted, 'predicting images')
     readable = np.isin(np.arange(len(paths)), indices)
     distances = embedding_distance(embeddings, predictor.reference)
     activations = Activations(

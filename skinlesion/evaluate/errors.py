@@ -374,12 +374,7 @@ def errors_section(
     is_shown = noise.path.isin(mistakes.path)
     parts += _gallery('The most confident errors', mistakes, how['mistakes'], activations)
     parts += _gallery('The least certain predictions', unsure, how['unsure'], activations)
-    parts += _gallery(
-        'More labels to doubt',
-        noise[~is_shown].head(n),
-        how['noise'],
-        activations,
-    )
+    parts += _gallery('More labels to doubt', noise[~is_shown].head(n), how['noise'], activations)
     parts += [*cluster_parts, *_neighbour_galleries(activations, mistakes.head(3))]
     by = {column: records(errors_by_diagnosis(preds, column)) for column in ('label', *columns)}
     data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()))

@@ -361,20 +361,14 @@ def prevalence_section(
     name,title = 'prevalence','Predictive values at other prevalences'
     positive = preds.focus_class
     if positive is None:
-        return Section(
-            name,
-            title,
-            missing='With more than two classes it takes the name of one: '
-                    'positive=CLASS, or --positive CLASS.',
-        )
+        missing = ('With more than two classes it takes the name of one: '
+                   'positive=CLASS, or --positive CLASS.')
+        return Section(name, title, missing=missing)
     points = predictive_values(preds, PREVALENCES, positive, resamples=resamples, seed=seed)
     rarest = points[0]['ppv']
     if rarest['value'] is None and points[0]['npv']['value'] is None:
-        return Section(
-            name,
-            title,
-            missing=f'They rest on sensitivity and specificity, and here is {rarest["reason"]}.',
-        )
+        missing = f'They rest on sensitivity and specificity, and here is {rarest["reason"]}.'
+        return Section(name, title, missing=missing)
     prevalence = (preds.table.label == positive).mean()
     text = f'{prevalence:.0%} of these images are {positive}.'
     if rarest['low'] is not None:

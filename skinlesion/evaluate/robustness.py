@@ -241,12 +241,7 @@ def plot_robustness(
         frameon=False,
     )
     n_images = scores.images.iloc[0]
-    fig.suptitle(
-        f'{title} on corrupted copies of {n_images} images',
-        fontsize=11,
-        x=0.01,
-        ha='left',
-    )
+    fig.suptitle(f'{title} on corrupted copies of {n_images} images', fontsize=11, x=0.01, ha='left')
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #347305c6
