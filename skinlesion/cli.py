@@ -103,7 +103,7 @@ def cases(
     columns: Columns = None,
     strict: Strict = False,
     check: Annotated[bool, _option(
-        'Decode every image, and keep copies on one side of the split, as training does',
+        'Decode every image, and keep copies in one part of our split, as training does',
         '--check',
     )] = False,
     drop: Annotated[bool, _option(
@@ -516,7 +516,10 @@ def _report_error(e, debug):
     if _is_first_to_report(): print_error(message)
     return code
 
-def print_error(message):
+def print_error(
+    message:str, # Of any number of lines
+):
+    "Print `message` as one line on standard error"
     print(f'skinlesion: {" ".join(message.split())}', file=sys.stderr)
 
 def _is_first_to_report():

@@ -33,6 +33,7 @@ from .train.run import check_out, check_outside, fit_run, read_run
 from .train.tracking import check_track
 
 # %% ../nbs/api/70_commands.ipynb #05f09eb5
+@keep_decoded()
 def train(
     data, # A folder of images or a csv table
     out, # Run folder to write
@@ -50,14 +51,14 @@ def train(
     check_track(recipe.track)
     check_out(out, resume)
     check_outside(out, data)
-    with process_group(), keep_decoded():
+    with process_group():
         cases,audited = _audited(data, recipe, strict, allow_leaks)
         recipe = resolve_recipe(recipe, cases)
         runs = finished_runs(out, cases, compare)
         if recipe.folds: run,outputs = fit_folds(recipe, cases, out, resume)
         else: run,outputs = fit_run(recipe, cases, out, resume), None
     if rank_distrib(): return None
-    with run.tracker.watching(), keep_decoded():
+    with run.tracker.watching():
         if outputs is None: outputs = collect_outputs(run.learn, recipe.tta)
         result = finish_run(run, outputs, runs, audited, began)
     print(result)
@@ -99,10 +100,10 @@ def evaluate(
     predictor = Predictor(bundle)
     check_out_of_run(out)
     cases = _labelled_cases(predictor, data, layout, strict, columns)
-    cases,note = split_as_trained(cases, predictor.reference)
+    cases,n_known,note = split_as_trained(cases, predictor.reference)
     if note: print(note)
     check_labels(cases, predictor.classes)
-    part = _evaluated_part(cases, split)
+    part = _evaluated_part(cases, split, n_known)
     preds = _predicted(predictor, part)
     fitted = fitted_choices(predictor)
     valid = cases.part('valid')
@@ -117,6 +118,10 @@ def evaluate(
         'Files left out': str(len(cases.skipped)),
         'Data hash': str(cases.data_hash),
     }
+    n_trained_on = part.split.isin(['train', 'valid']).sum() if n_known else 0
+    if n_trained_on:
+        facts['Leak'] = f'{n_trained_on} of the {len(part)} images evaluated were in the training: the scores are inflated'
+        print(f'Leak: {facts["Leak"]}')
     synthetic = ' (synthetic images)' if is_synthetic(cases.path[0]) else ''
     title = f'{predictor.config["architecture"]["name"]} on {Path(data).name}{synthetic}'
     train_images = _sampled(cases.part('train').table)
@@ -153,9 +158,12 @@ def _labelled_cases(predictor, data, layout, strict, columns):
     domain = predictor.config.get('domain')
     return read_cases(data, layout, strict=strict, columns=columns, domain=domain, **classes)
 
-def _evaluated_part(cases, split):
-    "The cases in `split`; an `InputError` if there are none"
+def _evaluated_part(cases, split, n_known=0):
+    "The cases in `split`; an `InputError` if there are none, or only such as were in the training"
     names = sorted(set(cases.split) - {''})
+    if split is None and n_known and 'test' not in names:
+        raise InputError(f'{cases.root}: all {len(cases)} images were in the training, or are copies of such; --split all '
+                         'evaluates them all the same')
     if split is None: split = 'test' if 'test' in names else 'all'
     part = cases if split == 'all' else cases.part(split)
     if not len(part):

@@ -135,7 +135,7 @@ FILE_CHECKS['narrow'] = FileCheck(
 FILE_CHECKS['small'] = FileCheck(
     'warning',
     f'with fewer than {MIN_USEFUL_SIDE} pixels on the short side',
-    'fetch them in full size: details of a lesion are lost',
+    'fetch them in full size: fine detail is lost',
 )
 
 # %% ../../nbs/api/18_data.audit.ipynb #a0d10001
@@ -297,7 +297,7 @@ _SHORTCUT_SEVERITIES = { # feature set -> severity -> AUROC that the lower end e
 }
 _SHORTCUT_ACTIONS = {
     'file': 'prepare all images alike, match the classes by source, and test on images from elsewhere',
-    'camera': 'crop borders, normalise colours, and check whether heat maps lie on the lesion',
+    'camera': 'crop borders, normalise colours, and check whether heat maps are faithful',
     'patient': "report this next to the model: it is what the patient's record alone reaches",
     'source': 'match the classes by source, or report scores for each source separately',
 }

@@ -51,7 +51,7 @@ def training_fingerprints(
 def split_as_trained(
     cases:Cases, # To evaluate a model on, with the split of the source, or none
     fingerprints:dict, # From `training_fingerprints`, of the model
-)->tuple: # Cases, with `split` filled if the model knows any of them, and a sentence on them or ''
+)->tuple: # Cases, with `split` filled if the model knows any; how many it knows; and a sentence on them or ''
     "Give the images that the model was trained on, and their copies, the split that they had then"
     fingerprints = dict(seen_train=[], seen_valid=[], seen_groups=[]) | fingerprints
     of_images = image_fingerprints(cases)
@@ -63,8 +63,8 @@ def split_as_trained(
     is_known_group = has_group & np.isin(of_groups, fingerprints['seen_groups'])
     if not is_known.any():
         n_groups = is_known_group.sum()
-        if not n_groups: return cases, ''
-        return cases, (
+        if not n_groups: return cases, 0, ''
+        return cases, 0, (
             f'{n_groups} of these {len(cases)} images have a lesion or patient of a name '
             'that the training data has, too: if it is the same one, they should not be evaluated'
         )
@@ -80,7 +80,7 @@ def split_as_trained(
     if is_copy.any(): note += f'; {is_copy.sum()} more are copies of them'
     n_others = (is_known_group & ~is_known & ~is_copy).sum()
     if n_others: note += f'; {plural(n_others, "other image")} of the same lesions or patients'
-    return cases.assign(split=split), note + '; none of these is evaluated unless --split asks for it'
+    return cases.assign(split=split), int(is_known.sum()), note
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #3294b58b
 def copies_of(

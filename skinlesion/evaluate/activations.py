@@ -1,4 +1,4 @@
-"""What a network computes for the images of a predictions table: embeddings, evidence maps and distances, in one pass
+"""What a network computes for predicted images in one pass: embeddings, evidence maps and distances
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.activations.html.md"""
 
@@ -32,7 +32,7 @@ def classify_images(
     read=None, # Function of a source that gives the 8-bit square of the model; `image.square` if `None`
     bs:int=32, # Images at a time
     desc:str='predicting images', # What the progress bar says
-)->Iterator: # By batch: indices of the images that could be read, logits, maps (images x classes x h x w), embeddings
+)->Iterator: # By batch: indices of the readable images, logits, maps (images x classes x h x w), embeddings
     "Run `sources` through the network of `predictor`"
     read = read or partial(square, spec=predictor.spec)
     sources = list(sources)
@@ -48,19 +48,18 @@ def classify_images(
 # %% ../../nbs/api/46_evaluate.activations.ipynb #0e95f0eb
 def _read_ahead(sources, read, bs):
     "Indices and squares, batch by batch; the next batch is read while one is used"
+    def read_or_none(source):
+        try: return read(source)
+        except InputError: return None
     n = len(sources)
     batches = [range(start, min(start+bs, n)) for start in range(0, n, bs)]
     with ThreadPoolExecutor(n_cores()) as pool:
-        def submit(indices): return [pool.submit(_read_or_none, read, sources[i]) for i in indices]
+        def submit(indices): return [pool.submit(read_or_none, sources[i]) for i in indices]
         tasks = submit(batches[0]) if batches else []
         for indices,following in zip(batches, [*batches[1:], ()]):
             following_tasks = submit(following)
             yield indices, [task.result() for task in tasks]
             tasks = following_tasks
-
-def _read_or_none(read, source):
-    try: return read(source)
-    except InputError: return None
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #80661035
 @dataclass
@@ -68,7 +67,7 @@ class Activations:
     "What a network computed for images; by image, in the order of `preds`"
     preds:Predictions # Those whose image could be read
     embeddings:np.ndarray # Images x features, float32
-    maps:np.ndarray # Images x h x w, float16, over the model's square: evidence for the predicted class, in logits
+    maps:np.ndarray # Images x h x w, float16, over the square: evidence for the predicted class, in logits
     distances:np.ndarray # To the training data, from `postprocess.embedding_distance`
     logits:np.ndarray # Images x classes of `preds`, before any calibration
     unreadable:list # Paths of images that could not be read
@@ -115,7 +114,7 @@ class Activations:
 def collect_activations(
     preds, # Predictions, whose most probable class maps are evidence for
     predictor, # A `Predictor`, or what has its parts; the one that made `preds`
-    train:pd.DataFrame|None=None, # Images that it was trained on (`path`, `label`), to find the nearest of them
+    train:pd.DataFrame|None=None, # What it was trained on (`path`, `label`), to find the nearest of them
     train_embeddings:np.ndarray|None=None, # Of `train`, where they are known already
 )->Activations:
     "Run the images of `preds` once through `predictor`"
@@ -128,12 +127,7 @@ def collect_activations(
     columns = [predictor.classes.index(c) for c in preds.classes]
     predicted = np.array(columns)[preds.y_pred]
     paths = preds.table.path
-    indices,maps,embeddings,logits = _run_all(
-        paths,
-        predictor,
-        predicted,
-        'predicting images',
-    )
+    indices,maps,embeddings,logits = _run_all(paths, predictor, predicted, 'predicting images')
     readable = np.isin(np.arange(len(paths)), indices)
     distances = embedding_distance(embeddings, predictor.reference)
     activations = Activations(

@@ -157,8 +157,8 @@ def attention(
     activations:Activations, # From `collect_activations`
     n:int=1000, # Images at most, sampled at random
     seed:int=42, # Of the sample
-)->pd.DataFrame: # path, label, answer, correct, group, and `MAP_PROPORTIONS`, 0..1; NaN without a clear lesion or map
-    "How much of each evidence map lies outside the lesion, and how much of that on thin lines and in the corners"
+)->pd.DataFrame: # path, label, answer, correct, group; `MAP_PROPORTIONS` (0..1; NaN: no clear lesion or map)
+    "How much of each evidence map lies outside the lesion, and of that on thin lines and in the corners"
     shuffled = np.random.default_rng(seed).permutation(len(activations))
     rows = np.sort(shuffled[:n])
     outcomes = prediction_outcomes(activations.preds)[['path', 'label', 'answer', 'correct', 'group']]
@@ -228,7 +228,7 @@ def attention_table(
 def outside_table(
     table:pd.DataFrame, # From `attention`
     min_area:float=0.01, # Proportion of the area outside the lesion that a region must take to count
-)->pd.DataFrame: # Index `lines`, `corners`; images, map and area (mean proportions), more (their difference), low, high
+)->pd.DataFrame: # By `lines`, `corners`: images, map and area (mean proportions), more, low, high
     "Whether the map lies on hairs and ruler marks, and in the corners, more than their area explains"
     rows = {}
     for region in OUTSIDE_REGIONS:
@@ -302,14 +302,18 @@ def attention_section(
     name,title = 'attention','Shortcuts: evidence maps'
     profile = load_domain(domain)
     if not profile.lesion_masks:
-        return Section(name, title, missing=f'It is not measured for {profile.title}: what in such an image a prediction should rest on is '
-                                            'not detected. The evidence maps of single images are among the errors.')
+        missing = (f'It is not measured for {profile.title}: '
+                   'what in such an image a prediction should rest on is not detected. '
+                   'The evidence maps of single images are among the errors.')
+        return Section(name, title, missing=missing)
     table = attention(activations, n)
     n_detected = int(table.outside.notna().sum())
     if n_detected < MIN_WITH_LESION*len(table):
         images = plural(len(table), 'image')
-        return Section(name, title, missing=f'A single lesion could be told from skin in {n_detected:,} of {images} only, so it cannot be '
-                                            'said what proportion of an evidence map lies on it. This is meant for photographs of skin.')
+        missing = (f'A single lesion could be told from skin in {n_detected:,} of {images} only, '
+                   'so it cannot be said what proportion of an evidence map lies on it. '
+                   'This is meant for photographs of skin.')
+        return Section(name, title, missing=missing)
     means = attention_table(table)
     regions = outside_table(table)
     own = metrics(activations.preds)['metrics']['auroc'] if shortcut else None
@@ -336,7 +340,8 @@ def _map_sentences(table, means):
     detected = table[table.outside.notna()]
     on_lesion = f'{1-whole.outside:.0%} of the evidence map lies on the lesion'
     area = f'which takes {1-whole.area_outside:.0%} of the area'
-    yield f'{on_lesion}, {area} (means over the {len(detected):,} of {len(table):,} images in which a lesion was detected).'
+    counts = f'{len(detected):,} of {len(table):,} images'
+    yield f'{on_lesion}, {area} (means over the {counts} in which a lesion was detected).'
     more = group_mean(
         detected.area_outside - detected.outside,
         detected.group,
@@ -363,7 +368,8 @@ def _region_sentences(regions):
 
 def _shortcut_sentences(shortcut, own):
     if not shortcut:
-        yield 'How well technical facts of the files alone tell the classes is not known here; skinlesion audit measures it.'
+        yield ('How well technical facts of the files alone tell the classes is not known here; '
+               'skinlesion audit measures it.')
     elif own['value'] is not None and shortcut['low'] is not None:
         could_explain = ': a shortcut could explain part of it' if shortcut['low'] > 0.5 else ''
         facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
@@ -380,26 +386,20 @@ def _figures(table, means, regions, shortcut, own):
         texts = [interval_text(entry) for entry in scores.values()]
         auroc = pd.DataFrame({'score of': list(scores), 'AUROC (95% interval)': texts})
         parts.append(Grid('Shortcut and model', auroc, how['shortcut']))
-    parts.append(Grid('Map and area', _shown_means(means), 'Means over images.'))
-    parts.append(Grid('Outside the lesion', _shown_regions(regions), how['regions']))
-    return parts
-
-def _shown_means(means):
-    table = means[['of', 'images']].rename(columns=dict(of='images of'))
-    table['map outside (95% interval)'] = _percent(means, 'outside', 0)
-    table['area outside'] = means.area_outside.map('{:.0%}'.format)
-    return table
-
-def _shown_regions(regions):
-    table = pd.DataFrame(
+    shown_means = means[['of', 'images']].rename(columns=dict(of='images of'))
+    shown_means['map outside (95% interval)'] = _percent(means, 'outside', 0)
+    shown_means['area outside'] = means.area_outside.map('{:.0%}'.format)
+    parts.append(Grid('Map and area', shown_means, 'Means over images.'))
+    shown_regions = pd.DataFrame(
         {'outside the lesion, on': regions.index.map(OUTSIDE_REGIONS)},
         index=regions.index,
     )
-    table['images'] = regions.images
-    table['of the map'] = regions['map'].map('{:.1%}'.format, na_action='ignore').fillna('')
-    table['of the area'] = regions.area.map('{:.1%}'.format, na_action='ignore').fillna('')
-    table['difference (95% interval)'] = _percent(regions, 'more', 1)
-    return table
+    shown_regions['images'] = regions.images
+    for title,column in {'of the map': 'map', 'of the area': 'area'}.items():
+        shown_regions[title] = regions[column].map('{:.1%}'.format, na_action='ignore').fillna('')
+    shown_regions['difference (95% interval)'] = _percent(regions, 'more', 1)
+    parts.append(Grid('Outside the lesion', shown_regions, how['regions']))
+    return parts
 
 def _percent(table, column, digits):
     "The proportions in `column` with their intervals, as far as there are any"

@@ -88,7 +88,8 @@ def _score_facts(m, domain):
     return {
         'flow': f'{n:,} {split}images were evaluated: {counts}; {groups}.',
         'metrics': f'{titles}.',
-        'uncertainty': f'{confidence} intervals by resampling groups {m["resamples"]:,} times (seed {m["seed"]}).',
+        'uncertainty': f'{confidence} intervals by resampling groups {m["resamples"]:,} times '
+                       f'(seed {m["seed"]}).',
         'performance': f'{"; ".join(scores)}.',
     }
 
@@ -106,18 +107,15 @@ def _section_facts(sections, performance):
     facts['limits'] = ' '.join(limits)
     return facts
 
-def _disjoint_fact(audit):
-    "At which level the splits are disjoint, by the audit of the data"
-    if audit is None: return ''
-    leaks = [finding.summary for finding in audit.leaks()]
-    text = '; '.join(leaks) if leaks else 'the audit detected no group and no copy of an image in two splits'
-    return f'By lesion or patient where that is known, else by image; {text}.'
-
 def _facts(m, sections, about, audit, domain):
     "Name of a fact -> what is known of it, or nothing"
     facts = _run_facts(about) | _score_facts(m, domain)
     facts |= _section_facts(sections, facts['performance'])
-    facts['disjoint'] = _disjoint_fact(audit)
+    facts['disjoint'] = '' # at which level the splits are
+    if audit is not None:
+        leaks = [finding.summary for finding in audit.leaks()]
+        text = '; '.join(leaks) or 'the audit detected no group and no copy of an image in two splits'
+        facts['disjoint'] = f'By lesion or patient where that is known, else by image; {text}.'
     return facts
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #179c536e
@@ -127,7 +125,7 @@ def checklist(
     about:dict|None=None, # What is known of the run: name -> text
     audit=None, # Of the data that the model was trained on, from `audit`
     domain:str='other', # A name in `domains.profile.DOMAINS`
-)->pd.DataFrame: # Columns standard, item, topic, answer; the answer is `LEFT_TO_AUTHOR` where the run knows none
+)->pd.DataFrame: # Columns standard, item, topic, answer: `LEFT_TO_AUTHOR` where the run knows none
     "Each item of CLAIM and TRIPOD+AI, and what the run says to it"
     facts = _facts(m, sections, about or {}, audit, domain)
     rows = []
@@ -146,8 +144,10 @@ def checklist_sections(
         is_left = rows.answer == LEFT_TO_AUTHOR
         answered = rows[~is_left][['item', 'topic', 'answer']]
         left = rows[is_left][['item', 'topic']]
-        text = (f'{len(answered)} of {len(rows)} items have an answer from the run, which is a draft to be checked; {len(left)} are left '
-                'to the author: they are about people, clinics, ethics or intentions, or what they ask for is not known here.')
+        text = (f'{len(answered)} of {len(rows)} items have an answer from the run, '
+                'which is a draft to be checked; '
+                f'{len(left)} are left to the author: they are about people, clinics, ethics or intentions, '
+                'or what they ask for is not known here.')
         from_run = Grid('From the run', answered.rename(columns=str.capitalize))
         for_author = Grid('For the author', left.rename(columns=str.capitalize))
         parts = [from_run, for_author]

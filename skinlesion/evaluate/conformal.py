@@ -190,7 +190,8 @@ def sets_section(
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #cc078487
 NEEDS_VALIDATION = (
-    'The {} chosen on validation images: evaluate a bundle that has them, as those trained by this version do, '
+    'The {} chosen on validation images: '
+    'evaluate a bundle that has them, as those trained by this version do, '
     'or give predictions with rows whose split is valid, of images that the model was not trained on.'
 )
 
@@ -204,7 +205,8 @@ def _sets_text(result, fitted):
         by_lesion = interval_text(result['coverage_by_lesion'], 3)
         coverage += f', or {by_lesion} with each lesion counted once, as the target has it'
     text = [
-        f'The {target:.0%} prediction sets should contain the true class for {target:.0%} of the lesions{each_class}.',
+        f'The {target:.0%} prediction sets should contain the true class '
+        f'for {target:.0%} of the lesions{each_class}.',
         f'On these images the coverage is {coverage}, with {size:.2f} classes in a set on average.',
         *_coverage_text(result, fitted),
     ]
@@ -229,7 +231,8 @@ def _coverage_text(result, fitted):
 
     n_lesions = sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0]
     if below_target(result['coverage_by_lesion'], target, n_lesions):
-        below = 'That is below the target by more than chance: these images differ from the validation images.'
+        below = ('That is below the target by more than chance: '
+                 'these images differ from the validation images.')
         return [below, lowest]
     below = []
     for label,n in zip(fitted['classes'], fitted['lesions']):
@@ -372,7 +375,7 @@ def evaluate_referral(
     rule:dict, # From `fit_referral`
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
-)->dict: # `answered`, `error` (of those), `error_all`, `error_referred`, with intervals; `aurc`; and `by_class`
+)->dict: # `answered`, `error` (of those), `error_all`, `error_referred` with intervals; `aurc`; `by_class`
     "How many images of `preds` the rule does not refer, and how many of these are wrong"
     preds = as_predictions(preds)
     confidence,wrong = _confidence_and_errors(preds)
@@ -469,14 +472,16 @@ def _referral_text(result, rule, is_fitted):
     max_error = rule['max_error']
     accepted = interval_text(result['answered'], 3)
     error = result['error']
-    text += (f' The rule accepts predictions from a confidence of {threshold} on and refers the other images for '
-             f'human review, so that at most {100*max_error:g}% of the predictions that are accepted are wrong')
+    text += (f' The rule accepts predictions from a confidence of {threshold} on '
+             'and refers the other images for human review, '
+             f'so that at most {100*max_error:g}% of the predictions that are accepted are wrong')
     if error['value'] is None: return f'{text}; none of these images reaches that.'
     verdict = 'which chance alone can explain'
     if error['value'] <= max_error: verdict = 'as stated'
     if error['low'] is not None and error['low'] > max_error:
         verdict = 'which is more than stated: these images differ from the validation images'
-    text += f': it accepts {accepted} of them here, and {interval_text(error, 3)} of these are wrong, {verdict}.'
+    text += f': it accepts {accepted} of them here, '
+    text += f'and {interval_text(error, 3)} of these are wrong, {verdict}.'
     return text + _worst_class_text(result['by_class'])
 
 def _worst_class_text(by_class):

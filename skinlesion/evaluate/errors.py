@@ -25,12 +25,12 @@ from .metrics import percent_text
 from .plots import COLOURS, axes, labels, legend_name, literal
 from .proportions import group_mean
 from .section import Gallery, Grid, Plot, Section, records
-from .table import Predictions, as_predictions
+from .table import as_predictions
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #71c52afe
 def prediction_outcomes(
     preds, # Predictions
-)->pd.DataFrame: # path, label, answer (predicted), p_answer, p_label, margin (to the second class), correct, group
+)->pd.DataFrame: # path, label, answer (predicted), p_answer, p_label, margin (to the next), correct, group
     "What was predicted for each image of `preds`, and whether it is correct"
     preds = as_predictions(preds)
     rows = np.arange(len(preds))
@@ -123,7 +123,8 @@ def confusions(
 def _by_value_and_label(preds, column):
     "Each value of `column` and label that occur together, with the outcomes of their images"
     if column not in preds.table:
-        raise InputError(f'The predictions table has no column {column}; it has {truncated_list(preds.table.columns, 8)}')
+        present = truncated_list(preds.table.columns, 8)
+        raise InputError(f'The predictions table has no column {column}; it has {present}')
     outcomes = prediction_outcomes(preds)
     if column != 'label':
         values = preds.table[column]
@@ -131,7 +132,8 @@ def _by_value_and_label(preds, column):
         outcomes[column] = values.astype(str).where(is_known, 'unknown')
     most_common = outcomes[column].value_counts().index[:MAX_DIAGNOSES]
     outcomes = outcomes[outcomes[column].isin(most_common)]
-    for (value,label),part in outcomes.groupby([outcomes[column].rename('value'), outcomes.label.rename('class')]):
+    keys = [outcomes[column].rename('value'), outcomes.label.rename('class')]
+    for (value,label),part in outcomes.groupby(keys):
         yield value, label, part
 
 def _proportion(mask, groups):
@@ -225,7 +227,7 @@ SILHOUETTE_SAMPLE = 2000 # errors at most on which the silhouette is measured
 @dataclass
 class ErrorClusters:
     "The errors of a model, divided by what the network makes of the images"
-    outcomes:pd.DataFrame # As from `prediction_outcomes`, and `cluster` (0 has the most errors), `distance` from its centre
+    outcomes:pd.DataFrame # From `prediction_outcomes`; `cluster` (0: most errors), `distance` from its centre
     silhouette:float # How well the clusters are separated, -1..1
 
 def error_clusters(
@@ -241,7 +243,8 @@ def error_clusters(
     wrong = ~outcomes.correct.to_numpy()
     n_wrong = int(wrong.sum())
     if n_wrong < MIN_CLUSTERED:
-        raise InputError(f'{plural(n_wrong, "error")}: too few to look for clusters in, which takes {MIN_CLUSTERED}')
+        errors = plural(n_wrong, 'error')
+        raise InputError(f'{errors}: too few to look for clusters in, which takes {MIN_CLUSTERED}')
     embeddings = activations.embeddings
     z = (embeddings - embeddings.mean(0))/(embeddings.std(0) + 1e-6)
     n_components = min(MAX_COMPONENTS, z.shape[1])
@@ -290,7 +293,8 @@ def _distinctive_value(outcomes, table, cluster):
             counts_outside = [n_value_outside, n_outside-n_value_outside]
             test = fisher_exact([counts_inside, counts_outside], alternative='greater')
             inside_text = f'{n_value_inside} of {n_inside} errors'
-            tests.append((test.pvalue, f'{column} {value}: {inside_text}, elsewhere {n_value_outside} of {n_outside}'))
+            outside_text = f'elsewhere {n_value_outside} of {n_outside}'
+            tests.append((test.pvalue, f'{column} {value}: {inside_text}, {outside_text}'))
     p,text = min(tests)
     return text if p*len(tests) < 0.05 else 'nothing'
 
@@ -298,7 +302,7 @@ def _distinctive_value(outcomes, table, cluster):
 def cluster_table(
     clusters:ErrorClusters, # From `error_clusters`
     preds, # The predictions it was made from: `activations.preds`
-)->pd.DataFrame: # cluster, mistakes, images (nearest to it), error_rate, low, high, elsewhere (error rate), stands_out
+)->pd.DataFrame: # cluster, mistakes, images (all nearest to it), error_rate, low, high, elsewhere, stands_out
     "How large the clusters are, the error rate there, and what most sets their errors apart"
     table = as_predictions(preds).table
     outcomes = clusters.outcomes
@@ -322,8 +326,8 @@ def nearest_training(
 )->pd.DataFrame: # path, near (a training image), near_label, similarity (cosine, the most similar first)
     "The training images that are most similar to each of `paths` in the network's embedding"
     if activations.train is None:
-        raise InputError('the training images were not embedded: call collect_activations(preds, predictor, train) '
-                         'with a table of them')
+        raise InputError('the training images were not embedded: '
+                         'call collect_activations(preds, predictor, train) with a table of them')
     paths = list(paths)
     rows = [activations.row_of[path] for path in paths]
     embeddings = _unit_length(activations.embeddings[rows])
@@ -344,7 +348,7 @@ def _unit_length(x):
 # %% ../../nbs/api/47_evaluate.errors.ipynb #5208d71f
 def errors_section(
     preds, # Predictions
-    activations:Activations|None=None, # From `collect_activations`: for evidence maps, clusters and neighbours
+    activations:Activations|None=None, # For evidence maps, clusters and neighbours
     n:int=12, # Images of a gallery
 )->Section: # Named `errors`
     "Where a model is wrong, in words, tables and images"
@@ -365,16 +369,12 @@ def errors_section(
         figure = plot_error_rates(preds, column)
         parts.append(Plot(f'errors_{column}', f'Errors by {column}', figure, how['rates'], alt))
     if outcomes.label.nunique() > 2:
-        parts.append(Grid('Most frequent confusions', _with_interval_text(confusions(preds)), how['confusions']))
+        most_frequent = _with_interval_text(confusions(preds))
+        parts.append(Grid('Most frequent confusions', most_frequent, how['confusions']))
     is_shown = noise.path.isin(mistakes.path)
     parts += _gallery('The most confident errors', mistakes, how['mistakes'], activations)
     parts += _gallery('The least certain predictions', unsure, how['unsure'], activations)
-    parts += _gallery(
-        'More labels to doubt',
-        noise[~is_shown].head(n),
-        how['noise'],
-        activations,
-    )
+    parts += _gallery('More labels to doubt', noise[~is_shown].head(n), how['noise'], activations)
     parts += [*cluster_parts, *_neighbour_galleries(activations, mistakes.head(3))]
     by = {column: records(errors_by_diagnosis(preds, column)) for column in ('label', *columns)}
     data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()))
@@ -398,7 +398,7 @@ def _diagnosis_columns(table):
     return columns
 
 def _can_doubt_labels(outcomes):
-    "Whether the balanced accuracy is a quarter of the way from chance to perfect, over the classes that are there"
+    "Whether the balanced accuracy, over the classes present, is a quarter of the way from chance to perfect"
     sensitivity = outcomes.correct.groupby(outcomes.label).mean()
     n_classes = len(sensitivity)
     return n_classes < 2 or sensitivity.mean() > 0.25 + 0.75/n_classes
@@ -432,11 +432,12 @@ def _sentences(preds, outcomes, error, columns, noise):
         if len(rates) > 1:
             worst = rates.iloc[0]
             rate = percent_text(dict(value=worst.share, low=worst.low, high=worst.high))
-            yield (f'Of the diagnoses with at least {MIN_NAMED} images, {worst.dx} ({worst.label}) has the highest error rate, '
-                   f'{rate} of {worst.of:,} images.')
+            yield (f'Of the diagnoses with at least {MIN_NAMED} images, {worst.dx} ({worst.label}) '
+                   f'has the highest error rate, {rate} of {worst.of:,} images.')
     if len(noise):
         verb = 'is' if len(noise) == 1 else 'are'
-        yield f'{plural(len(noise), "label")} {verb} contradicted by the model so confidently that a second look is worth it.'
+        yield (f'{plural(len(noise), "label")} {verb} contradicted by the model so confidently '
+               'that a second look is worth it.')
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #8371dc3e
 def _prediction_lines(row):
@@ -475,7 +476,8 @@ def _cluster_parts(activations):
         lines = [f'cluster {row.cluster+1}', *_prediction_lines(row)]
         cards.append(image_card(row.path, lines, activations))
     shown = _with_interval_text(table.rename(columns=dict(error_rate='share', mistakes='errors')))
-    shown = shown.rename(columns={'share (95% interval)': 'error rate (95% interval)', 'stands_out': 'stands out'})
+    titles = {'share (95% interval)': 'error rate (95% interval)', 'stands_out': 'stands out'}
+    shown = shown.rename(columns=titles)
     shown['elsewhere'] = [f'{rate:.0%}' for rate in table.elsewhere]
     text = how['clusters']
     if clusters.silhouette < CLEAR_SILHOUETTE: text += f' {how["unclear_clusters"]}'

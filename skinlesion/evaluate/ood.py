@@ -79,7 +79,8 @@ def ood_images(
 )->list: # PIL images
     "Draw `n` images of a kind"
     if kind not in OOD_KINDS:
-        raise InputError(f'no kind of image is called {kind!r}; use one of {truncated_list(OOD_KINDS, len(OOD_KINDS))}')
+        kinds = truncated_list(OOD_KINDS, len(OOD_KINDS))
+        raise InputError(f'no kind of image is called {kind!r}; use one of {kinds}')
     draw = OOD_KINDS[kind]
     images = []
     for i in range(n):
@@ -110,7 +111,7 @@ def ood_distances(
             raise InputError(f'{kind}: none of the {len(images)} images can be read')
         embeddings = np.concatenate([batch[3] for batch in batches])
         distance = embedding_distance(embeddings, predictor.reference)
-        # Groups are resampled in the order of their names: this one keeps intervals as they were under an older name
+        # groups are resampled in the order of their names: an older name, to keep intervals as they were
         prefix = kind.replace('synthetic', 'depicted')
         groups = [f'{prefix} {i}' for i in range(len(distance))]
         tables.append(pd.DataFrame(dict(kind=kind, group=groups, distance=distance)))
@@ -129,7 +130,7 @@ def ood_threshold(
 def ood_table(
     distances:pd.DataFrame, # From `ood_distances`
     threshold:float, # From `ood_threshold`
-)->pd.DataFrame: # kind, images, auroc, low, high (NaN for `OWN_KIND`), unlike (beyond the threshold), unlike_low, unlike_high
+)->pd.DataFrame: # kind, images, auroc, low, high (NaN: `OWN_KIND`), unlike (beyond), unlike_low, unlike_high
     "How well the distance tells each kind of image from the test images"
     own = distances[distances.kind == OWN_KIND]
     rows = []

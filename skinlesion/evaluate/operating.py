@@ -59,7 +59,7 @@ def fit_thresholds(
     alpha:float=0.1, # Proportion of prediction sets that may miss the true class
     max_error:float=0.05, # Errors among the images that are not referred
 )->dict: # JSON: `thresholds` (name -> operating point), `conformal`, `refer`
-    "The operating points, prediction sets and rule for referral that a bundle has, from validation images alone"
+    "The operating points, prediction sets and rule for referral of a bundle, from validation images alone"
     goals = [('sensitivity', target) for target in sensitivity]
     goals += [('specificity', target) for target in specificity]
     goals += [('cost', target) for target in cost]
@@ -142,7 +142,7 @@ def evaluate_thresholds(
     choices:dict, # From `fit_thresholds`
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
-)->dict: # Name of the point -> `flagged` (images), `sensitivity`, `specificity`, `ppv`, `npv` with intervals, ...
+)->dict: # By name: `flagged` (images), `sensitivity`, `specificity`, `ppv`, `npv` with intervals, ...
     "What the thresholds of `choices` give on `preds`"
     preds = as_predictions(preds)
     points = choices['thresholds']
@@ -353,7 +353,8 @@ def _points_text(result, points):
         goal = _goal_text(name, points[name])
         threshold = threshold_text(entries['threshold'])
         label = entries['positive']
-        text.append(f'At the threshold chosen for {goal}, {threshold}, it detects {sensitivity} of the {label} images, '
+        text.append(f'At the threshold chosen for {goal}, {threshold}, '
+                    f'it detects {sensitivity} of the {label} images, '
                     f'and correctly rules out {specificity} of the others.')
     below = []
     for name,entries in result.items():
@@ -363,17 +364,21 @@ def _points_text(result, points):
         if below_target(entry, point['target'], point['lesions'], len(result)): below.append(name)
     if below: text.append(f'Below the target by more than chance: {", ".join(below)}.')
     unreliable = [_goal_text(name, point) for name,point in points.items() if point['note']]
-    if unreliable: text.append(f'Too few validation lesions for a reliable threshold: {", ".join(unreliable)}.')
+    if unreliable:
+        names = ', '.join(unreliable)
+        text.append(f'Too few validation lesions for a reliable threshold: {names}.')
     return text
 
 def _by_class_text(result, points):
     "Of several classes, each at its own threshold, the one with the lowest sensitivity"
     target = next(iter(points.values()))['target']
-    text = [f'Each class against the others, at the threshold with a sensitivity of {target:.0%} on validation.']
+    text = ['Each class against the others, '
+            f'at the threshold with a sensitivity of {target:.0%} on validation.']
     defined = [entries for entries in result.values() if entries['sensitivity']['value'] is not None]
     if not defined: return text
     lowest = min(defined, key=lambda entries: entries['sensitivity']['value'])
-    return [*text, f'Sensitivity is lowest for {lowest["positive"]}: {interval_text(lowest["sensitivity"], 3)}.']
+    sensitivity = interval_text(lowest['sensitivity'], 3)
+    return [*text, f'Sensitivity is lowest for {lowest["positive"]}: {sensitivity}.']
 
 def _curve_text(curve, label):
     "Between which thresholds the model helps"

@@ -1,4 +1,4 @@
-"""Properties of an image that scores may depend on: skin tone at its border, sharpness, brightness and contrast
+"""What of an image scores may depend on: skin tone at its border, sharpness, brightness and contrast
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.properties.html.md"""
 
@@ -60,7 +60,7 @@ BORDER_WIDTH = 0.12 # of the side
 VISIBLE_LIGHTNESS = (20, 95) # L* of what is neither black nor white
 SKIN_RED = (2, 40) # a* of skin
 SKIN_YELLOW = (3, 45) # b* of skin
-MIN_SKIN = 0.2 # proportion of the border that must look like skin, and half of what is neither black nor white
+MIN_SKIN = 0.2 # proportion of the border that must look like skin, besides half of what is visible
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #487e1094
 def skin_angle(
@@ -119,18 +119,17 @@ UNKNOWN_PROPERTIES = dict(
 
 def measure_images(
     paths:Iterable, # Image files
-)->pd.DataFrame: # `path` and what `image_properties` gives, one row per file; missing where it could not be read
+)->pd.DataFrame: # `path` and what `image_properties` gives, by file; missing where unreadable
     "Measure the properties of each of `paths`"
+    def measure_file(path):
+        try: return image_properties(open_image(path, side=SIZE))
+        except InputError: return UNKNOWN_PROPERTIES
     paths = list(paths)
     rows = []
     with ThreadPoolExecutor(n_cores()) as pool, Progress(len(paths), 'measuring images') as bar:
-        for properties in pool.map(_measure_file, paths):
+        for properties in pool.map(measure_file, paths):
             rows.append(properties)
             bar.update()
     table = pd.DataFrame(rows, columns=list(UNKNOWN_PROPERTIES))
     table.insert(0, 'path', [str(path) for path in paths])
     return table
-
-def _measure_file(path):
-    try: return image_properties(open_image(path, side=SIZE))
-    except InputError: return UNKNOWN_PROPERTIES

@@ -25,7 +25,7 @@ from ..core import NOTICE, InputError, plural, prob_column, replacing, truncated
 from ..data.audit import Audit, write_audit
 from ..data.cases import write_cases
 from ..domains.profile import Domain, load_domain
-from .activations import Activations, collect_activations
+from .activations import collect_activations
 from .attention import attention_section
 from .calibration import calibration_section
 from .checklist import checklist, checklist_sections
@@ -74,11 +74,13 @@ def _two_class_sentences(m, domain):
     sample = _sample_text(m, domain)
     auroc = scores['auroc']
     if auroc['value'] is None:
-        yield f'On {sample}, it cannot be stated how well this model tells {positive} from {negative}: {auroc["reason"]}.'
+        yield (f'On {sample}, it cannot be stated how well this model tells {positive} from {negative}: '
+               f'{auroc["reason"]}.')
     else:
         auroc_text = _entry_text(auroc, m['confidence'])
         if auroc['low'] is not None:
-            auroc_text += f': shown one image of each, it gives the {positive} one the higher score in about {100*auroc["value"]:.0f} of 100 pairs'
+            auroc_text += (f': shown one image of each, it gives the {positive} one the higher score '
+                           f'in about {100*auroc["value"]:.0f} of 100 pairs')
         counts = f'{positive} (the positive class, {n_positive:,} images)'
         yield f'On {sample}, this model tells {counts} from {negative} with an AUROC of {auroc_text}.'
     rates = []
@@ -101,7 +103,8 @@ def _multiclass_sentences(m, domain):
     texts = {name: _entry_text(entry, m['confidence']) for name,entry in scores.items()}
     sample = _sample_text(m, domain)
     balanced = f'a balanced accuracy, in which each class counts the same, of {texts["balanced_accuracy"]}'
-    yield (f'On {sample}, this model tells {len(m["classes"])} classes apart with an accuracy of {texts["accuracy"]} and {balanced}; '
+    yield (f'On {sample}, this model tells {len(m["classes"])} classes apart '
+           f'with an accuracy of {texts["accuracy"]} and {balanced}; '
            f'its macro AUROC is {texts["macro_auroc"]}.')
     sensitivity = {}
     for c,by_score in m['per_class'].items():
@@ -128,14 +131,16 @@ def comparison_text(
     if difference is None:
         return f'cannot be compared with {name} by AUROC {images} ({auroc["reason"]})'
     if low is None:
-        return f'differs from {name} by {difference:+.2f} AUROC {images}, with no interval ({auroc["reason"]})'
+        return (f'differs from {name} by {difference:+.2f} AUROC {images}, '
+                f'with no interval ({auroc["reason"]})')
     digits = 2 if min(abs(low), abs(high)) >= 0.005 else 3 # an end that is not 0 is not shown as 0
     interval = f'{100*comparison["confidence"]:g}% interval'
     if low <= 0 <= high:
         signed = f'+.{digits}f'
         rounded = round(difference, digits) + 0. # no minus zero
         ends = f'{low:{signed}} to {high:{signed}}'
-        return f'cannot be told apart from {name}: the difference is {rounded:{signed}} AUROC ({interval} {ends}) {images}'
+        return (f'cannot be told apart from {name}: '
+                f'the difference is {rounded:{signed}} AUROC ({interval} {ends}) {images}')
     word = 'better' if difference > 0 else 'worse'
     sizes = sorted([abs(low), abs(high)])
     ends = ' to '.join(f'{size:.{digits}f}' for size in sizes)
@@ -239,7 +244,8 @@ class Report:
         "The section `name`"
         by_name = {section.name: section for section in self.sections}
         if name not in by_name:
-            raise InputError(f'The report has no section {name!r}; it has {truncated_list(by_name, len(by_name))}')
+            present = truncated_list(by_name, len(by_name))
+            raise InputError(f'The report has no section {name!r}; it has {present}')
         return by_name[name]
 
     def findings(self)->dict: # Title -> text
@@ -355,26 +361,22 @@ def prevalence_section(
     name,title = 'prevalence','Predictive values at other prevalences'
     positive = preds.focus_class
     if positive is None:
-        return Section(
-            name,
-            title,
-            missing='With more than two classes it takes the name of one: positive=CLASS, or --positive CLASS.',
-        )
+        missing = ('With more than two classes it takes the name of one: '
+                   'positive=CLASS, or --positive CLASS.')
+        return Section(name, title, missing=missing)
     points = predictive_values(preds, PREVALENCES, positive, resamples=resamples, seed=seed)
     rarest = points[0]['ppv']
     if rarest['value'] is None and points[0]['npv']['value'] is None:
-        return Section(
-            name,
-            title,
-            missing=f'They rest on sensitivity and specificity, and here is {rarest["reason"]}.',
-        )
+        missing = f'They rest on sensitivity and specificity, and here is {rarest["reason"]}.'
+        return Section(name, title, missing=missing)
     prevalence = (preds.table.label == positive).mean()
     text = f'{prevalence:.0%} of these images are {positive}.'
     if rarest['low'] is not None:
-        text += (f' Where 1% are, {percent_text(rarest, 1)} of the {positive} predictions would be correct, if sensitivity and specificity '
-                 'stayed as they are here.')
+        text += (f' Where 1% are, {percent_text(rarest, 1)} of the {positive} predictions would be correct, '
+                 'if sensitivity and specificity stayed as they are here.')
     how = "By Bayes' rule from sensitivity and specificity"
-    parts = [Grid('By prevalence', predictive_table(points), f'{how}; the prediction is the more probable class.')]
+    how_probable = f'{how}; the prediction is the more probable class.'
+    parts = [Grid('By prevalence', predictive_table(points), how_probable)]
     data = dict(points=points)
     for chosen_for,point in ((choices or {}).get('thresholds') or {}).items():
         threshold = point['threshold']
@@ -387,7 +389,8 @@ def prevalence_section(
             seed=seed,
         )
         how = f'{how}; {positive} is predicted from {threshold_text(threshold)} on.'
-        parts.append(Grid(f'By prevalence, at the threshold chosen for {chosen_for}', predictive_table(at_threshold), how))
+        grid_title = f'By prevalence, at the threshold chosen for {chosen_for}'
+        parts.append(Grid(grid_title, predictive_table(at_threshold), how))
         data |= dict(threshold=threshold, points_at_threshold=at_threshold)
         break
     return Section(name, title, text, parts, data)
@@ -400,7 +403,8 @@ def _measured_properties(preds, domain):
     paths = [path for path in preds.table.path if os.path.isfile(str(path))]
     if not paths: return None
     properties = measure_images(paths)
-    return properties if load_domain(domain).skin_tone else properties.drop(columns=['ita', 'estimated_skin_tone'])
+    if load_domain(domain).skin_tone: return properties
+    return properties.drop(columns=['ita', 'estimated_skin_tone'])
 
 NEEDS_MODEL = {
     'robustness': 'Robustness to corrupted images',
@@ -412,8 +416,8 @@ def _image_sections(preds, predictor, activations, audit, domain, resamples):
     "What the images tell"
     yield errors_section(preds, activations)
     if predictor is None:
-        why = ('It takes the model and its images, and here are predictions alone. The command evaluate does it, with a bundle and '
-               'its data.')
+        why = ('It takes the model and its images, and here are predictions alone. '
+               'The command evaluate does it, with a bundle and its data.')
         for name,title in NEEDS_MODEL.items(): yield Section(name, title, missing=why)
         return
     yield robustness_section(preds, predictor, resamples=resamples)
@@ -438,12 +442,12 @@ def audited_shortcut(audit):
 def report(
     preds, # Predictions; every row is evaluated, so pass the test split alone
     out=None, # Folder to write; nothing is written if `None`
-    positive:str|None=None, # Positive class of two (that of `preds` if `None`), or of more the one for thresholds
+    positive:str|None=None, # Positive class, that of `preds` if `None`; of more than two for thresholds
     valid=None, # Predictions of validation images by the same model, to choose thresholds on
     choices:dict|None=None, # From `fit_thresholds`, instead of `valid`; a bundle's `config.json` has them
     calibration:dict|None=None, # Of the bundle's `config.json`: what the temperature is and rests on
     predictor=None, # A `Predictor`, the one that made `preds`, to run it on their images again
-    train:pd.DataFrame|None=None, # Images that it was trained on (`path`, `label`), to find those nearest to an error
+    train:pd.DataFrame|None=None, # Its training images (`path`, `label`), to show those nearest to an error
     train_embeddings:np.ndarray|None=None, # Of `train`, where they are known already
     history:pd.DataFrame|None=None, # One row per epoch: epoch, phase, train_loss, valid_loss, auroc, ...
     about:dict|None=None, # What else the page should say of the run: name -> text
@@ -493,8 +497,17 @@ def report(
     return result
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #767f59f5
-REPORT_FILES = ('report.html', 'report.pdf', 'checklist.html', 'metrics.json', 'predictions.csv', 'comparison.csv', 'figures',
-                'audit.html', 'audit.json')
+REPORT_FILES = (
+    'report.html',
+    'report.pdf',
+    'checklist.html',
+    'metrics.json',
+    'predictions.csv',
+    'comparison.csv',
+    'figures',
+    'audit.html',
+    'audit.json',
+)
 
 def check_report_out(
     out, # Folder for a report
@@ -508,8 +521,8 @@ def check_report_out(
     is_report = {'report.html', 'metrics.json'} <= {*files}
     if not foreign and not is_report: foreign = files
     if foreign:
-        raise InputError(f'{out} holds what is no report ({truncated_list(foreign)}); choose a new folder, since this one would be '
-                         'replaced')
+        raise InputError(f'{out} holds what is no report ({truncated_list(foreign)}); '
+                         'choose a new folder, since this one would be replaced')
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #0827888d
 def _write(result, preds, out, about, audit, title, pdf):
@@ -559,7 +572,8 @@ def find_browser()->str: # Path of the program
     for name in BROWSERS:
         program = shutil.which(name)
         if program: return program
-    raise InputError('report.pdf is printed by Chromium or Chrome, and none is on the PATH: install one, or print report.html from a browser')
+    raise InputError('report.pdf is printed by Chromium or Chrome, and none is on the PATH: '
+                     'install one, or print report.html from a browser')
 
 def print_pdf(
     page, # An HTML file

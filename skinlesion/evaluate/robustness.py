@@ -11,7 +11,6 @@ __all__ = ['CORRUPTIONS', 'LEVELS', 'Corruption', 'corrupt', 'corruption_sheet',
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #ce65823d
 import io
 from collections.abc import Callable
-from functools import partial
 from itertools import product
 from typing import NamedTuple
 
@@ -148,7 +147,8 @@ def _decode(rows, spec):
         images.append(img)
     if not images:
         first = truncated_list(rows.path, 1)
-        raise InputError(f'None of the {plural(len(rows), "image")} can be read, first {first}: check the paths of the table')
+        raise InputError(f'None of the {plural(len(rows), "image")} can be read, first {first}: '
+                         'check the paths of the table')
     return rows.iloc[readable][['path', 'label', 'group']], images
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #1dfab0ec
@@ -158,14 +158,19 @@ def robustness(
     n:int=100, # Images at most
     seed:int=42, # Fixes which images, and what is random in a corruption
     resamples:int=1000, # Bootstrap resamples of the groups, for the intervals of scores
-)->pd.DataFrame: # corruption, level (0: none), strength, images; scores, their _fall, changed, each with _low and _high
-    "How scores fall on corrupted copies of some images; `changed` is the proportion of images with another prediction"
+)->pd.DataFrame: # corruption, level (0: none), strength, images; scores, _fall and changed, with _low, _high
+    "How scores fall on corrupted copies of some images; `changed` is the proportion of other predictions"
     preds = as_predictions(preds)
     rows,images = _decode(_balanced_sample(preds, n, seed), predictor.spec)
     conditions = [('none', 0), *product(CORRUPTIONS, LEVELS)]
     jobs = [(*condition, i) for condition in conditions for i in range(len(images))]
-    read = partial(_corrupted_square, images=images, seed=seed, spec=predictor.spec)
-    batches = list(classify_images(jobs, predictor, read, desc='predicting corrupted images'))
+
+    def corrupted_square(job):
+        name,level,i = job
+        img = images[i]
+        if name != 'none': img = corrupt(img, name, level, (seed, i))
+        return square(img, predictor.spec)
+    batches = list(classify_images(jobs, predictor, corrupted_square, desc='predicting corrupted images'))
     logits = np.concatenate([batch[1] for batch in batches])
     probs = probabilities(
         logits,
@@ -181,12 +186,6 @@ def robustness(
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #b92666a9
 INTERVAL_COLUMNS = {'': 'value', '_low': 'low', '_high': 'high'} # end of a column's name -> part of an entry
-
-def _corrupted_square(job, images, seed, spec):
-    name,level,i = job
-    img = images[i]
-    if name != 'none': img = corrupt(img, name, level, (seed, i))
-    return square(img, spec)
 
 def _scores(preds, unchanged, name, level, resamples):
     "Scores of `preds`, how far they fall from those of `unchanged`, and the proportion of other predictions"
@@ -242,12 +241,7 @@ def plot_robustness(
         frameon=False,
     )
     n_images = scores.images.iloc[0]
-    fig.suptitle(
-        f'{title} on corrupted copies of {n_images} images',
-        fontsize=11,
-        x=0.01,
-        ha='left',
-    )
+    fig.suptitle(f'{title} on corrupted copies of {n_images} images', fontsize=11, x=0.01, ha='left')
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #347305c6
@@ -313,8 +307,9 @@ def _summary(scores, score):
     unchanged = scores.iloc[0]
     middle = scores[scores.level == 3]
     if np.isnan(unchanged[score]):
-        return (f'Scores are undefined on these {unchanged.images} images. At the middle one of five strengths, at most '
-                f'{middle.changed.max():.0%} of the predictions change.')
+        return (f'Scores are undefined on these {unchanged.images} images. '
+                'At the middle one of five strengths, '
+                f'at most {middle.changed.max():.0%} of the predictions change.')
     title = METRICS[score][0]
     if score != 'auroc': title = title.lower()
     is_beyond_chance = middle[f'{score}_fall_low'] > 0
@@ -324,15 +319,17 @@ def _summary(scores, score):
         largest = falls.iloc[0]
         fall = _column_text(largest, f'{score}_fall', 3)
         effect = f'{largest.corruption} lowers it most, by {fall}, each corruption by itself'
-    sentences = [f'On a sample of {unchanged.images} images the {title} is {_column_text(unchanged, score)}; at the middle one of five '
-                 f'strengths, {effect}.']
+    sentences = [f'On a sample of {unchanged.images} images the {title} is {_column_text(unchanged, score)}; '
+                 f'at the middle one of five strengths, {effect}.']
     if len(falls) > 1:
         sentences.append(f'Beyond chance it also falls under {", ".join(falls.corruption[1:])}.')
     most_changed = middle.loc[middle.changed.idxmax()]
-    sentences.append(f'The most predictions, {most_changed.changed:.0%}, are changed by {most_changed.corruption}.')
+    sentences.append(f'The most predictions, {most_changed.changed:.0%}, '
+                     f'are changed by {most_changed.corruption}.')
     strongest = scores[scores.level == 5]
     lowest = strongest.loc[strongest[score].idxmin()]
-    sentences.append(f'At the greatest strength the {title} is lowest under {lowest.corruption}, {_column_text(lowest, score)}.')
+    sentences.append(f'At the greatest strength the {title} is lowest under {lowest.corruption}, '
+                     f'{_column_text(lowest, score)}.')
     return ' '.join(sentences)
 
 def _column_text(row, column, digits=2):

@@ -187,15 +187,12 @@ def _area_above(sensitivity, positives, tied, tp, fp):
     "Area (in pairs of a positive and a negative) of the part of the ROC curve that lies above `sensitivity`"
     n_pos = tp[:,-1:]
     n_neg = fp[:,-1:]
-    tp_before = tp-positives
-    start = np.maximum(tp_before, sensitivity*n_pos)
+    start = np.maximum(tp-positives, sensitivity*n_pos)
     rise = np.clip(tp-start, 0, None)
     step = np.where(positives > 0, positives, 1)
     passed = 1-rise/2/step # proportion of the step's ties that the middle of the rise has passed
-    ties_below = tied*(1-passed)
-    negatives_below = n_neg-fp+ties_below
-    area = rise*negatives_below
-    return area.sum(1)
+    negatives_below = n_neg-fp+tied*(1-passed) # in one expression: the arrays are large, and fewer are held
+    return (rise*negatives_below).sum(1)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #d5e95479
 ECE_BINS = 10 # of equal width, from 0 to 1

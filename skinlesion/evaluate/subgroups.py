@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..core import MISSING_WORDS, InputError, plural, prob_column, truncated_list
-from ..data.readers import COLUMN_SYNONYMS
+from ..data.readers import COLUMN_SYNONYMS, matching_column
 from ..domains.profile import load_domain
 from .captions import captions
 from .metrics import Scorer, interval_text, score_entries, score_support
@@ -105,15 +105,15 @@ def subgroup_columns(
     table = as_predictions(preds).table
     if properties is not None:
         by_path = properties.drop_duplicates('path').set_index('path').drop(columns='ita', errors='ignore')
-        if any(column in table for column in ATTRIBUTES['skin tone']):
+        if matching_column(table.columns, ATTRIBUTES['skin tone']):
             by_path = by_path.drop(columns='estimated_skin_tone', errors='ignore')
         measured = by_path.columns.difference(table.columns, sort=False)
         table = table.assign(**{column: by_path[column].reindex(table.path).array for column in measured})
     sources = {name: name for name in columns or ()}
     if columns is None:
         for name,synonyms in ATTRIBUTES.items():
-            present = [column for column in synonyms if column in table]
-            if present: sources[name] = present[0]
+            column = matching_column(table.columns, synonyms)
+            if column is not None: sources[name] = column
     absent = [column for column in sources.values() if column not in table]
     if absent:
         raise InputError(f'The predictions table has no column {truncated_list(absent)}; '
@@ -147,7 +147,7 @@ def _subgroup_codes(attributes):
     return np.stack(columns, 1), names
 
 def _score_subgroups(preds, codes, resamples, seed):
-    "For each subgroup: score -> its entry, and the numbers of groups that it has; or a text for too few images"
+    "For each subgroup: score -> its entry and numbers of groups; or a text for too few images"
     needed = ['path', 'label', 'group', *map(prob_column, preds.classes)]
     slim = preds.table[needed].assign(path=range(len(preds))) # numbers are quicker to check
     preds = preds.with_table(slim)
@@ -536,8 +536,8 @@ def subgroups_section(
     how = captions('subgroups')
     notes = []
     if result.left_out: notes.append(f'Left out: {", ".join(result.left_out)}.')
-    measurable = {*ATTRIBUTES['skin tone'], *ATTRIBUTES['sharpness'], *ATTRIBUTES['brightness']}
-    if properties is None and columns is None and not measurable & set(preds):
+    measurable = [*ATTRIBUTES['skin tone'], *ATTRIBUTES['sharpness'], *ATTRIBUTES['brightness']]
+    if properties is None and columns is None and not matching_column(preds.columns, measurable):
         notes.append(how['unmeasured_skin' if shows_skin else 'unmeasured'])
     attributes = [name for name in result.table.attribute.unique() if name != ALL_IMAGES[0]]
     if not attributes:

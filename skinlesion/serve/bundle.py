@@ -111,9 +111,10 @@ def model_card(
 # %% ../../nbs/api/50_serve.bundle.ipynb #34eeabb4
 def _score_row(name, entry):
     "Title, value and interval of a score, as text"
-    return dict(title=score_title(name), **{key: _decimals(entry[key]) for key in ('value', 'low', 'high')})
-
-def _decimals(value): return 'undefined' if value is None else f'{value:.3f}'
+    value = 'undefined' if entry['value'] is None else f'{entry["value"]:.3f}'
+    interval = entry.get('reason') or 'none'
+    if entry['low'] is not None: interval = f'{entry["low"]:.3f} to {entry["high"]:.3f}'
+    return dict(title=score_title(name), value=value, interval=interval)
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #e5224551
 def save_bundle(
