@@ -2,6 +2,7 @@
 from .core import *
 from .image import *
 from .postprocess import *
+from .score_names import *
 from .store.archive import *
 from .store.cache import *
 from .store.aws import *
