@@ -110,11 +110,10 @@ def evaluate(
     valid = valid[~valid.group.isin(part.group)]
     if fitted['choices'] is None and len(valid): # an older bundle, without thresholds
         fitted['valid'] = _predicted(predictor, valid)
-    splits = sorted(name or 'not split' for name in part.split.unique())
     facts = (predictor.config.get('about') or {}) | {
         'Bundle': str(bundle),
         'Data': str(data),
-        'Split': ', '.join(splits),
+        'Split': ', '.join(sorted(name or 'not split' for name in part.split.unique())),
         'Files left out': str(len(cases.skipped)),
         'Data hash': str(cases.data_hash),
     }

@@ -16,9 +16,6 @@ from importlib.resources import files
 
 from ..core import InputError
 
-if sys.version_info >= (3, 11): import tomllib
-else: import tomli as tomllib
-
 # %% ../../nbs/api/09_domains.profile.ipynb #0950259e
 DOMAINS = ('skin', 'xray', 'histology', 'other')
 
@@ -61,6 +58,8 @@ def load_domain(
     name:str, # One of `DOMAINS`
 )->Domain:
     "The profile `name`; an `InputError` if there is none"
+    if sys.version_info >= (3, 11): import tomllib
+    else: import tomli as tomllib # here, for a machine that only predicts needs neither
     if name not in DOMAINS:
         valid = ', '.join(DOMAINS)
         raise InputError(f'no domain is called {name!r}; use one of {valid}')
