@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..core import Progress, need
 from ..store.cache import cached_value, code_version
-from .scan import THUMBNAIL_SIDE, Scan, scan_images
+from .scan import THUMBNAIL_SIDE, Scan
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #f59af002
 _TEXTURE_SCALE = 40 # 8-bit steps per standard deviation: 127 are about three
