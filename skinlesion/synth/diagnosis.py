@@ -35,6 +35,7 @@ def _discs(rng, place, n, smallest, largest):
     inside = smooth_step(place.depth - 0.02, 0.04)
     return coverage*inside
 
+# %% ../../nbs/api/07_synth.diagnosis.ipynb #025296ea
 def _branch(mask, rng, start, direction, width):
     "A winding line with two thinner branches, which branch again"
     turns = rng.normal(0, 0.35, 8)

@@ -71,6 +71,7 @@ def _skin(rng, size):
     brownness = 0.03*noise(rng, 7, size)
     return absorb(img, brownness, MELANIN), tone
 
+# %% ../../nbs/api/07_synth.lesion.ipynb #e1ff3898
 def _network(rng, size, meshes):
     "A honeycomb of lines, 0..1: three plane waves at 120 degrees, bent by noise; `meshes` a side"
     x,y = grid(size)
@@ -112,23 +113,21 @@ def _outline(rng, signs):
     inner = r[:-1] # the last angle is the first one again
     mean_square = (inner**2).mean()
     r = r/np.sqrt(mean_square)
-    centroid = _centroid(r[:-1], _ANGLES[:-1])
+
+    # centroid of the region within the radius
+    inner = r[:-1]
+    angles = _ANGLES[:-1]
+    area = (inner**2/2).sum()
+    moment = inner**3/3
+    moment_x = (moment*np.cos(angles)).sum()
+    moment_y = (moment*np.sin(angles)).sum()
+    centroid = (float(moment_x/area), float(moment_y/area))
     return r.astype(np.float32), centroid
 
 def _bump(angle, sharpness):
     "A smooth bump of height 1 around `angle`"
     nearness = np.cos(_ANGLES-angle)
     return np.exp(sharpness*(nearness - 1))
-
-def _centroid(r, angles):
-    "Centroid (x, y) of the region within the radius `r` by `angles`"
-    area = (r**2/2).sum()
-    moment = r**3/3
-    moment_x = (moment*np.cos(angles)).sum()
-    moment_y = (moment*np.sin(angles)).sum()
-    x = float(moment_x/area)
-    y = float(moment_y/area)
-    return x, y
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #900a77b0
 class LesionCoordinates(NamedTuple):
@@ -251,6 +250,7 @@ def _light(rng, size):
     light = np.float32(1) + slope*along_slope
     return light - falloff*squared_distance/2
 
+# %% ../../nbs/api/07_synth.lesion.ipynb #56ef70b0
 def _hairs(rng, size):
     "Coverage by hairs, 0..1, and their number: none in about half of the images, else up to 12"
     mask = Mask(size, scale=4)
@@ -285,6 +285,7 @@ def bare_lesion(signs, size, skin, lesion, melanin=1.):
     img = _add_colours(lesion, img, tone, signs, place)
     return img, place
 
+# %% ../../nbs/api/07_synth.lesion.ipynb #860aafb8
 def photograph(img, camera):
     "`img` in uneven light, under hairs and a lens, with the noise of a sensor; `camera` is the random generator"
     size = img.shape[-1]

@@ -77,15 +77,14 @@ class _HamDiagnosis(NamedTuple):
     mean_age:int # In years
     dx_types:dict # How the diagnosis was made: to its probability
 
-_HAM10000 = {
-    'akiec': _HamDiagnosis(327, 67, {'histo': 1}),
-    'bcc': _HamDiagnosis(514, 67, {'histo': 1}),
-    'bkl': _HamDiagnosis(1099, 64, {'histo': 0.7, 'consensus': 0.24, 'confocal': 0.06}),
-    'df': _HamDiagnosis(115, 52, {'histo': 0.45, 'consensus': 0.55}),
-    'mel': _HamDiagnosis(1113, 61, {'histo': 1}),
-    'vasc': _HamDiagnosis(142, 52, {'histo': 0.33, 'consensus': 0.67}),
-    'nv': _HamDiagnosis(6705, 46, {'histo': 0.38, 'follow_up': 0.55, 'consensus': 0.07}),
-}
+_HAM10000 = {} # code of the diagnosis -> how it is in HAM10000
+_HAM10000['akiec'] = _HamDiagnosis(327, 67, {'histo': 1})
+_HAM10000['bcc'] = _HamDiagnosis(514, 67, {'histo': 1})
+_HAM10000['bkl'] = _HamDiagnosis(1099, 64, {'histo': 0.7, 'consensus': 0.24, 'confocal': 0.06})
+_HAM10000['df'] = _HamDiagnosis(115, 52, {'histo': 0.45, 'consensus': 0.55})
+_HAM10000['mel'] = _HamDiagnosis(1113, 61, {'histo': 1})
+_HAM10000['vasc'] = _HamDiagnosis(142, 52, {'histo': 0.33, 'consensus': 0.67})
+_HAM10000['nv'] = _HamDiagnosis(6705, 46, {'histo': 0.38, 'follow_up': 0.55, 'consensus': 0.07})
 _SEXES = {'male': 0.54, 'female': 0.44, 'unknown': 0.02} # to its probability
 _SITES = { # likewise
     'back': 0.22,
@@ -102,6 +101,7 @@ _SITES = { # likewise
     'unknown': 0.03,
 }
 
+# %% ../../nbs/api/08_synth.sets.ipynb #23c835c2
 def _ham_counts(n):
     "Images of each diagnosis, for `n` in all"
     counts = {}
@@ -112,6 +112,7 @@ def _ham_counts(n):
     counts['nv'] = n - sum(counts.values())
     return counts
 
+# %% ../../nbs/api/08_synth.sets.ipynb #4875a37b
 def _ham_metadata(rng, dx):
     "Columns that all images of a lesion share"
     diagnosis = _HAM10000[dx]
@@ -134,6 +135,7 @@ def _random_key(rng, probabilities):
     weights = list(probabilities.values())
     return str(rng.choice(keys, p=weights))
 
+# %% ../../nbs/api/08_synth.sets.ipynb #566146ec
 def ham10000_set(out, n, size, seed):
     "Two folders of images and a table with the seven columns of the original"
     rng = np.random.default_rng((seed, 10015))
@@ -175,6 +177,7 @@ def _apportion(n, weights):
     for key in by_remainder[:missing]: counts[key] += 1
     return counts
 
+# %% ../../nbs/api/08_synth.sets.ipynb #7c79983e
 def _letters(i):
     "`i` in letters, at least three: aaa, aab, ..."
     name = ''
@@ -206,13 +209,12 @@ def mhist_set(out, n, size, seed):
         yield f'images/{name}', draw_tissue(strength, size, (seed, i))
     yield 'annotations.csv', _csv_text(rows)
     yield 'images/README.md', _readme('mhist', n, size, seed) # for `is_synthetic`, of the unpacked images
-    _zip_folder(out/'images')
 
-def _zip_folder(folder):
-    "Replace `folder` by a zip archive of it, without dates"
-    with zipfile.ZipFile(folder.with_suffix('.zip'), 'w') as archive:
+    # the folder is replaced by an archive of it, without dates
+    folder = out/'images'
+    with zipfile.ZipFile(out/'images.zip', 'w') as archive:
         for file in sorted(folder.iterdir()):
-            member = zipfile.ZipInfo(f'{folder.name}/{file.name}')
+            member = zipfile.ZipInfo(f'images/{file.name}')
             archive.writestr(member, file.read_bytes())
             file.unlink()
     folder.rmdir()
@@ -236,6 +238,7 @@ def _film_names(label, i, n_films):
     if n_films == 1 and i%2: return [f'IM-{i+1:04d}-0001']
     return [f'{i+1:08d}_{film:03d}' for film in range(n_films)]
 
+# %% ../../nbs/api/08_synth.sets.ipynb #21b3ca3b
 def xray_set(out, n, size, seed):
     "Three folders and a table in the folder of the published archive"
     root = 'COVID19_Pneumonia_Normal_Chest_Xray_PA_Dataset'

@@ -116,6 +116,7 @@ def _crypts(rng, strength):
     crypts = zip(x, y, radius, boot_angle, lumen)
     return [Crypt(*values) for values in crypts]
 
+# %% ../../nbs/api/07_synth.tissue.ipynb #c1566de4
 def _draw_crypts(rng, size, strength, nuclei):
     "Masks of the crypts, of their lumens and of their cells' mucus; adds their nuclei to the mask `nuclei`"
     x,y = grid(size)
@@ -178,16 +179,12 @@ def draw_tissue(
     blue = blue*pale*tissue
     nuclei_blue = 0.95*nuclei.array()
     blue = blue + nuclei_blue*(1 - lumen)
-    blue = haematoxylin*blue
-    pink = eosin*pink
-    img = _scan(rng, size, blue, pink)
-    return to_image(img)
+    blue = np.clip(haematoxylin*blue, 0, None)
+    pink = np.clip(eosin*pink, 0, None)
 
-def _scan(rng, size, blue, pink):
-    "Light through both stains, with the colour and the noise of a scanner"
+    # light through both stains, with the colour and the noise of a scanner
     white = rng.uniform(0.93, 0.99, 3)
-    blue = np.clip(blue, 0, None)
-    pink = np.clip(pink, 0, None)
     img = absorb(rgb(*white), blue, _HAEMATOXYLIN)
     img = absorb(img, pink, _EOSIN)
-    return img + 0.012*noise(rng, 128, size)
+    scanner_noise = 0.012*noise(rng, 128, size)
+    return to_image(img + scanner_noise)

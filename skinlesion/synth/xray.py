@@ -35,6 +35,7 @@ def _body(rng, x, y):
     thickness = 0.72 + 0.28*core
     return np.maximum(neck, trunk)*thickness
 
+# %% ../../nbs/api/07_synth.xray.ipynb #fb20e299
 def _lungs(rng, x, y, diaphragm):
     "Two lungs over the domes of the diaphragm; the one at negative x, the patient's right, ends higher"
     lungs = np.zeros_like(x)
@@ -55,6 +56,7 @@ def _lungs(rng, x, y, diaphragm):
         lungs = np.maximum(lungs, lung*above_dome)
     return lungs
 
+# %% ../../nbs/api/07_synth.xray.ipynb #d255ad92
 def _heart(rng, x, y, diaphragm):
     "The heart's shadow, more of it on the left of the patient, with the great vessels above, 0..1"
     size = rng.uniform(0.85, 1.15)
@@ -250,6 +252,7 @@ def draw_xray(
     if added_density: density = density + lungs*added_density(disease, x, y)
     return [_film(density, size, films) for _ in range(n)]
 
+# %% ../../nbs/api/07_synth.xray.ipynb #be35f5a0
 def to_grey(
     img:Image.Image, # Of mode `I;16`
 )->Image.Image: # Of mode `L`
