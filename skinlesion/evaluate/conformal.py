@@ -27,6 +27,22 @@ from .section import Grid, Plot, Section
 from .table import as_predictions
 from ..postprocess import prediction_sets
 
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #c7ed2035
+def conformal_quantile(
+    scores:np.ndarray, # Nonconformity scores of the validation images, of one class or of all
+    groups:np.ndarray, # Images, numbers of their lesions or patients
+    alpha:float, # Proportion of sets that may miss the true class, 0..1
+)->float|None: # `None` if there are too few groups
+    "The smallest threshold that enough of `scores` do not exceed, each group counting the same"
+    if not len(scores): return None
+    n_groups = len(np.unique(groups))
+    weights = 1/np.bincount(groups)[groups]
+    order = np.argsort(scores, kind='stable')
+    needed = (n_groups+1)*(1-alpha)
+    position = np.searchsorted(np.cumsum(weights[order]), needed-1e-9)
+    if position == len(scores): return None
+    return float(scores[order][position])
+
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #651383dc
 def fit_sets(
     valid, # Predictions of images that the network was not trained on
@@ -43,7 +59,7 @@ def fit_sets(
     for k in range(len(valid.classes)):
         images = valid.y == k if by_class else np.ones(len(valid), bool)
         groups = valid.groups[images]
-        quantiles.append(_conformal_quantile(scores[images], groups, alpha))
+        quantiles.append(conformal_quantile(scores[images], groups, alpha))
         lesions.append(len(np.unique(groups)))
     return dict(
         method='split conformal, 1 - p',
@@ -55,27 +71,20 @@ def fit_sets(
         lesions=lesions,
     )
 
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #7dcbb358
-def _conformal_quantile(scores, groups, alpha):
-    "The smallest threshold that enough of `scores` do not exceed, each group counting the same; or `None`"
-    if not len(scores): return None
-    n_groups = len(np.unique(groups))
-    weights = 1/np.bincount(groups)[groups]
-    order = np.argsort(scores, kind='stable')
-    needed = (n_groups+1)*(1-alpha)
-    position = np.searchsorted(np.cumsum(weights[order]), needed-1e-9)
-    if position == len(scores): return None
-    return float(scores[order][position])
-
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #a2c4bc8f
-def _sets_and_truth(preds, fitted):
-    "The prediction sets (images x classes of `fitted`, bool), and the number of the true class of each image"
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #259bbd0d
+def sets_and_truth(
+    preds, # `Predictions`, with the classes of `fitted` in any order
+    fitted:dict, # From `fit_sets`
+)->tuple: # Images x classes of `fitted`, bool: the sets; images, int: the number of the true class
+    "The prediction set and the true class of each image, or an `InputError` if the classes are others"
     classes = fitted['classes']
     if set(preds.classes) != set(classes):
         raise InputError(f'The sets were fitted for the classes {truncated_list(classes, 8)}, '
                          f'and these are predictions for {truncated_list(preds.classes, 8)}')
     columns = [preds.classes.index(label) for label in classes]
-    return prediction_sets(preds.probs[:,columns], fitted), np.argsort(columns)[preds.y]
+    sets = prediction_sets(preds.probs[:,columns], fitted)
+    y = np.argsort(columns)[preds.y]
+    return sets, y
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #6c828bce
 def evaluate_sets(
@@ -86,38 +95,28 @@ def evaluate_sets(
 )->dict: # `coverage`, `coverage_by_lesion`, `size`, `one`, `empty`, all with intervals; and `by_class`
     "How often the sets of `preds` contain the true class, and how large they are"
     preds = as_predictions(preds)
-    sets,y = _sets_and_truth(preds, fitted)
+    sets,y = sets_and_truth(preds, fitted)
     contains_truth = sets[np.arange(len(y)), y]
     size = sets.sum(1)
     size_range = 0, sets.shape[1]
 
     def mean(x, **kwargs): return group_mean(x, preds.groups, resamples=resamples, seed=seed, **kwargs)
-    by_class = {}
+    result = dict(n=len(preds), target=1-fitted['alpha'])
+    result['coverage'] = mean(contains_truth)
+    result['coverage_by_lesion'] = mean(contains_truth, each_group=True)
+    result['size'] = mean(size, value_range=size_range)
+    result['one'] = mean(size == 1)
+    result['empty'] = mean(size == 0)
+    result['by_class'] = {}
     for k,label in enumerate(fitted['classes']):
-        of_class = dict(where=y == k, reason=f'no image of {label}')
-        by_class[label] = dict(
-            images=int((y == k).sum()),
+        is_class = y == k
+        of_class = dict(where=is_class, reason=f'no image of {label}')
+        result['by_class'][label] = dict(
+            images=int(is_class.sum()),
             coverage=mean(contains_truth, **of_class),
             size=mean(size, **of_class, value_range=size_range),
         )
-    return dict(
-        n=len(preds),
-        target=1-fitted['alpha'],
-        coverage=mean(contains_truth),
-        coverage_by_lesion=mean(contains_truth, each_group=True),
-        size=mean(size, value_range=size_range),
-        one=mean(size == 1),
-        empty=mean(size == 0),
-        by_class=by_class,
-    )
-
-def sets_table(
-    preds, # Predictions of test images
-    fitted:dict, # From `fit_sets`
-    **kwargs, # As for `evaluate_sets`
-)->pd.DataFrame: # One row for all images and one for each class, as text with intervals
-    "Coverage and size of the prediction sets of `preds`"
-    return _sets_rows(evaluate_sets(preds, fitted, **kwargs), fitted)
+    return result
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #49bcad11
 def _all_and_by_class(result):
@@ -140,17 +139,18 @@ def _sets_rows(result, fitted):
         })
     return pd.DataFrame(rows)
 
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #7a23757a
-def plot_sets(
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #d07f5517
+def sets_table(
     preds, # Predictions of test images
     fitted:dict, # From `fit_sets`
     **kwargs, # As for `evaluate_sets`
-)->Figure:
-    "Coverage of the prediction sets, of all images and of those of each class; the dotted line is the target"
-    return _plot_coverage(evaluate_sets(preds, fitted, **kwargs))
+)->pd.DataFrame: # One row for all images and one for each class, as text with intervals
+    "Coverage and size of the prediction sets of `preds`"
+    return _sets_rows(evaluate_sets(preds, fitted, **kwargs), fitted)
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #52709e8b
 def _plot_coverage(result):
+    "The figure of what `evaluate_sets` measured; a class without images is left out"
     rows = {label: e for label,e in _all_and_by_class(result).items() if e['coverage']['value'] is not None}
     fig,ax = axes(4.8, 1.5+0.42*len(rows))
     lowest = 0.8 # of what is shown
@@ -166,35 +166,46 @@ def _plot_coverage(result):
     labels(ax, title, 'coverage: proportion of sets with the true class', '')
     return literal(fig)
 
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #0edb01d5
-def sets_section(
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #7a23757a
+def plot_sets(
     preds, # Predictions of test images
-    fitted:dict|None, # From `fit_sets`, on validation images
-    resamples:int=1000, # Bootstrap samples of the groups
-    seed:int=42, # Fixes them
-)->Section:
-    "Prediction sets: whether their coverage is as stated, and how large they are"
-    about = dict(name='sets', title='Prediction sets (conformal)')
-    if not fitted:
-        missing = NEEDS_VALIDATION.format('thresholds of prediction sets are')
-        return Section(**about, missing=missing)
-    preds = as_predictions(preds)
-    result = evaluate_sets(preds, fitted, resamples, seed)
-    how = captions('sets')
-    alt = f'coverage {interval_text(result["coverage"])}'
-    parts = [
-        Plot('sets', 'Coverage of the prediction sets', _plot_coverage(result), how['coverage'], alt),
-        Grid('Prediction sets by class', _sets_rows(result, fitted), how['by_class']),
-    ]
-    return Section(**about, text=_sets_text(result, fitted), parts=parts, data=dict(fitted=fitted, **result))
+    fitted:dict, # From `fit_sets`
+    **kwargs, # As for `evaluate_sets`
+)->Figure:
+    "Coverage of the prediction sets, of all images and of those of each class; the dotted line is the target"
+    return _plot_coverage(evaluate_sets(preds, fitted, **kwargs))
 
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #cc078487
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #d7993cdd
 NEEDS_VALIDATION = (
     'The {} chosen on validation images: '
     'evaluate a bundle that has them, as those trained by this version do, '
     'or give predictions with rows whose split is valid, of images that the model was not trained on.'
 )
 
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #f874a9ae
+def _coverage_text(result, fitted):
+    "Sentences on coverage below the target, and on the class with the lowest"
+    target = result['target']
+    by_class = {}
+    for label,entries in result['by_class'].items():
+        if entries['coverage']['value'] is not None: by_class[label] = entries['coverage']
+    worst = min(by_class, key=lambda label: by_class[label]['value'])
+    lowest = f'Coverage is lowest for {worst}: {interval_text(by_class[worst], 3)}.'
+
+    n_lesions = sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0]
+    if below_target(result['coverage_by_lesion'], target, n_lesions):
+        below = ('That is below the target by more than chance: '
+                 'these images differ from the validation images.')
+        return [below, lowest]
+    below = []
+    for label,n in zip(fitted['classes'], fitted['lesions']):
+        entry = result['by_class'][label]['coverage']
+        if below_target(entry, target, n, len(fitted['classes'])): below.append(label)
+    if not below: return [lowest]
+    names = ', '.join(below)
+    return [lowest, f'Below the target by more than chance, corrected for the number of classes: {names}.']
+
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #cc078487
 def _sets_text(result, fitted):
     "Up to six sentences: coverage, the class with the lowest, sizes"
     target = result['target']
@@ -220,27 +231,32 @@ def _sets_text(result, fitted):
         text.append(f'Too few validation lesions for a threshold: {names}, and so in every set.')
     return ' '.join(text)
 
-def _coverage_text(result, fitted):
-    "Sentences on coverage below the target, and on the class with the lowest"
-    target = result['target']
-    by_class = {}
-    for label,entries in result['by_class'].items():
-        if entries['coverage']['value'] is not None: by_class[label] = entries['coverage']
-    worst = min(by_class, key=lambda label: by_class[label]['value'])
-    lowest = f'Coverage is lowest for {worst}: {interval_text(by_class[worst], 3)}.'
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #0edb01d5
+def sets_section(
+    preds, # Predictions of test images
+    fitted:dict|None, # From `fit_sets`, on validation images
+    resamples:int=1000, # Bootstrap samples of the groups
+    seed:int=42, # Fixes them
+)->Section:
+    "Prediction sets: whether their coverage is as stated, and how large they are"
+    about = dict(name='sets', title='Prediction sets (conformal)')
+    if not fitted:
+        missing = NEEDS_VALIDATION.format('thresholds of prediction sets are')
+        return Section(**about, missing=missing)
+    preds = as_predictions(preds)
+    result = evaluate_sets(preds, fitted, resamples, seed)
+    how = captions('sets')
+    alt = f'coverage {interval_text(result["coverage"])}'
+    parts = [
+        Plot('sets', 'Coverage of the prediction sets', _plot_coverage(result), how['coverage'], alt),
+        Grid('Prediction sets by class', _sets_rows(result, fitted), how['by_class']),
+    ]
+    return Section(**about, text=_sets_text(result, fitted), parts=parts, data=dict(fitted=fitted, **result))
 
-    n_lesions = sum(fitted['lesions']) if fitted['by_class'] else fitted['lesions'][0]
-    if below_target(result['coverage_by_lesion'], target, n_lesions):
-        below = ('That is below the target by more than chance: '
-                 'these images differ from the validation images.')
-        return [below, lowest]
-    below = []
-    for label,n in zip(fitted['classes'], fitted['lesions']):
-        entry = result['by_class'][label]['coverage']
-        if below_target(entry, target, n, len(fitted['classes'])): below.append(label)
-    if not below: return [lowest]
-    names = ', '.join(below)
-    return [lowest, f'Below the target by more than chance, corrected for the number of classes: {names}.']
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #5b208e24
+def _confidence_and_errors(preds):
+    "Probability of the predicted class of each image, and whether that class is wrong"
+    return preds.probs.max(1), preds.y_pred != preds.y
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #a0895034
 @dataclass
@@ -266,11 +282,6 @@ def risk_coverage(
     ))
     aurc = np.average(table.error, weights=np.diff(ends, prepend=-1))
     return RiskCoverage(table, float(aurc))
-
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #5b208e24
-def _confidence_and_errors(preds):
-    "Probability of the predicted class of each image, and whether that class is wrong"
-    return preds.probs.max(1), preds.y_pred != preds.y
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #0f4bb31e
 def plot_risk_coverage(
@@ -305,6 +316,31 @@ def plot_risk_coverage(
     ax.legend(fontsize=8.5, frameon=False, loc='upper center', bbox_to_anchor=(0.5, -0.13))
     return literal(fig)
 
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #8c2755ff
+def error_bound(
+    wrong:np.ndarray, # Accepted images, bool: whether the predicted class is wrong
+    groups:np.ndarray, # Accepted images, numbers of their lesions or patients
+    certainty:float, # Confidence level of the bound, 0..1
+)->tuple: # How many groups there are, and the bound, 0..1
+    "The upper Clopper-Pearson bound of the proportion of groups that are wrong"
+    images = np.bincount(groups)
+    error_by_group = np.bincount(groups, wrong)/np.maximum(images, 1)
+    errors = float(error_by_group.sum())
+    n_groups = int((images > 0).sum())
+    if n_groups-errors < 1e-9: return n_groups, 1.
+    bound = beta.ppf(certainty, errors+1, n_groups-errors)
+    return n_groups, float(bound)
+
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #cd2da5c1
+def fewest_lesions(
+    max_error:float, # Errors among the accepted predictions, 0..1
+    certainty:float, # Confidence level of the bound on the error, 0..1
+)->int:
+    "With how many lesions two errors would pass"
+    n = np.arange(3, math.ceil(20/max_error/(1-certainty)))
+    passes = beta.ppf(certainty, 3, n-2) <= max_error
+    return int(n[np.argmax(passes)])
+
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #023dd46d
 REFERRAL_STEPS = 20 # thresholds that are tried: what 5%, 10%, ... of the validation images reach
 
@@ -318,16 +354,9 @@ def fit_referral(
         if not 0 < value < 1: raise InputError(f'{name} is {value}, but must lie between 0 and 1')
     valid = as_predictions(valid)
     confidence,wrong = _confidence_and_errors(valid)
-    rule = dict(
-        max_error=max_error,
-        sure=certainty,
-        images=len(valid),
-        lesions=valid.n_groups,
-        threshold=None,
-        refer_all=False,
-        why='',
-    )
-    min_lesions = _min_lesions(max_error, certainty)
+    rule = dict(max_error=max_error, sure=certainty, images=len(valid), lesions=valid.n_groups)
+    rule |= dict(threshold=None, refer_all=False, why='')
+    min_lesions = fewest_lesions(max_error, certainty)
     if valid.n_groups < min_lesions:
         return rule | dict(why=f'{valid.n_groups} validation lesions, fewer than {min_lesions}')
 
@@ -337,7 +366,7 @@ def fit_referral(
         threshold = descending[math.ceil(len(valid)*k/REFERRAL_STEPS)-1]
         accepted = confidence >= threshold
         wrong_accepted = wrong[accepted]
-        n_lesions,bound = _error_bound(wrong_accepted, valid.groups[accepted], certainty)
+        n_lesions,bound = error_bound(wrong_accepted, valid.groups[accepted], certainty)
         if n_lesions < min_lesions: continue
         if bound > max_error: break
         best = dict(
@@ -353,22 +382,6 @@ def fit_referral(
             f'with {100*certainty:g}% certainty',
     )
 
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #8dbfeddd
-def _min_lesions(max_error, certainty):
-    "With how many lesions two errors would pass"
-    n = np.arange(3, math.ceil(20/max_error/(1-certainty)))
-    passes = beta.ppf(certainty, 3, n-2) <= max_error
-    return int(n[np.argmax(passes)])
-
-def _error_bound(wrong, groups, certainty):
-    "The number of groups, and the upper Clopper-Pearson bound of their error"
-    images = np.bincount(groups)
-    error_by_group = np.bincount(groups, wrong)/np.maximum(images, 1)
-    errors = float(error_by_group.sum())
-    n_groups = int((images > 0).sum())
-    if n_groups-errors < 1e-9: return n_groups, 1.
-    return n_groups, float(beta.ppf(certainty, errors+1, n_groups-errors))
-
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #d01fd025
 def evaluate_referral(
     preds, # Predictions of test images
@@ -381,39 +394,28 @@ def evaluate_referral(
     confidence,wrong = _confidence_and_errors(preds)
     threshold = np.inf if rule['threshold'] is None else rule['threshold']
     accepted = confidence >= threshold
+    wrong_accepted = wrong & accepted
 
     def mean(x, where=None, reason='no image is accepted'):
         return group_mean(x, preds.groups, where, reason=reason, resamples=resamples, seed=seed)
-    by_class = {}
+    result = dict(n=len(preds))
+    result['images_answered'] = int(accepted.sum())
+    result['images_wrong'] = int(wrong_accepted.sum())
+    result['answered'] = mean(accepted)
+    result['error'] = mean(wrong, accepted)
+    result['error_all'] = mean(wrong)
+    result['error_referred'] = mean(wrong, ~accepted, 'no image is referred')
+    result['aurc'] = risk_coverage(preds).aurc
+    result['by_class'] = {}
     for k,label in enumerate(preds.classes):
         of_class = preds.y == k
-        accepted_of_class = accepted & of_class
-        by_class[label] = dict(
-            images=int(of_class.sum()),
-            images_answered=int(accepted_of_class.sum()),
-            images_wrong=int((wrong & accepted_of_class).sum()),
-            answered=mean(accepted, of_class, f'no image of {label}'),
-            error=mean(wrong, accepted_of_class, f'no image of {label} is accepted'),
-        )
-    return dict(
-        n=len(preds),
-        images_answered=int(accepted.sum()),
-        images_wrong=int((wrong & accepted).sum()),
-        answered=mean(accepted),
-        error=mean(wrong, accepted),
-        error_all=mean(wrong),
-        error_referred=mean(wrong, ~accepted, 'no image is referred'),
-        aurc=risk_coverage(preds).aurc,
-        by_class=by_class,
-    )
-
-def referral_table(
-    preds, # Predictions of test images
-    rule:dict, # From `fit_referral`
-    **kwargs, # As for `evaluate_referral`
-)->pd.DataFrame: # One row for all images and one for each class, as text with intervals
-    "Which proportion of `preds` is not referred, and how much of that is wrong"
-    return _referral_rows(evaluate_referral(preds, rule, **kwargs))
+        entries = dict(images=int(of_class.sum()))
+        entries['images_answered'] = int((accepted & of_class).sum())
+        entries['images_wrong'] = int((wrong_accepted & of_class).sum())
+        entries['answered'] = mean(accepted, of_class, f'no image of {label}')
+        entries['error'] = mean(wrong, accepted & of_class, f'no image of {label} is accepted')
+        result['by_class'][label] = entries
+    return result
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #f50dc812
 def _referral_rows(result):
@@ -429,36 +431,18 @@ def _referral_rows(result):
         })
     return pd.DataFrame(rows)
 
-# %% ../../nbs/api/44_evaluate.conformal.ipynb #452b0a15
-def referral_section(
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #8e202f32
+def referral_table(
     preds, # Predictions of test images
-    rule:dict|None, # From `fit_referral`, on validation images
-    resamples:int=1000, # Bootstrap samples of the groups
-    seed:int=42, # Fixes them
-)->Section:
-    "Which images to refer for human review, and what that gains"
-    preds = as_predictions(preds)
-    is_fitted = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
-    result = evaluate_referral(preds, rule if is_fitted else dict(threshold=0.), resamples, seed)
-    how = captions('referral')
-    has_dot = rule and rule['threshold'] is not None
-    parts = [Plot(
-        'risk_coverage',
-        'Errors among the images not referred',
-        plot_risk_coverage(preds, rule),
-        f'{how["curve"]} {how["dot"]}' if has_dot else how['curve'],
-        f'AURC {result["aurc"]:.3f}, {len(preds)} images',
-    )]
-    if is_fitted and not rule['refer_all']:
-        parts.append(Grid('What is not referred, by class', _referral_rows(result), how['by_class']))
-    data = dict(rule=rule, **result)
-    if not is_fitted: data = dict(rule=None) | {key: result[key] for key in ('n', 'error_all', 'aurc')}
-    title = 'Selective prediction: which images to refer for human review'
-    return Section('referral', title, _referral_text(result, rule, is_fitted), parts, data)
+    rule:dict, # From `fit_referral`
+    **kwargs, # As for `evaluate_referral`
+)->pd.DataFrame: # One row for all images and one for each class, as text with intervals
+    "Which proportion of `preds` is not referred, and how much of that is wrong"
+    return _referral_rows(evaluate_referral(preds, rule, **kwargs))
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #80eb4b05
 def _referral_text(result, rule, is_fitted):
-    "One to four sentences"
+    "Errors without the rule, what the rule accepts, and the class with the highest error rate"
     text = f'Without referral, {interval_text(result["error_all"], 3)} of the predictions are wrong.'
     if not rule:
         missing = NEEDS_VALIDATION.format('confidence below which to refer an image for human review is')
@@ -482,14 +466,41 @@ def _referral_text(result, rule, is_fitted):
         verdict = 'which is more than stated: these images differ from the validation images'
     text += f': it accepts {accepted} of them here, '
     text += f'and {interval_text(error, 3)} of these are wrong, {verdict}.'
-    return text + _worst_class_text(result['by_class'])
 
-def _worst_class_text(by_class):
-    "What the rule, which looks at all classes together, does to the class that it treats worst"
-    with_errors = {label: entries for label,entries in by_class.items() if entries['images_wrong']}
-    if not with_errors: return ''
+    # the rule takes all classes together: what it does to the one with the highest error rate
+    with_errors = {label: entries for label,entries in result['by_class'].items() if entries['images_wrong']}
+    if not with_errors: return text
     worst = max(with_errors, key=lambda label: with_errors[label]['error']['value'])
     entries = with_errors[worst]
     n_images = plural(entries['images'], 'image')
-    return (f' This is an average over the classes: of {n_images} of {worst}, it accepts '
+    return (f'{text} This is an average over the classes: of {n_images} of {worst}, it accepts '
             f'{entries["images_answered"]:,}, of which {entries["images_wrong"]:,} are wrong.')
+
+# %% ../../nbs/api/44_evaluate.conformal.ipynb #452b0a15
+def referral_section(
+    preds, # Predictions of test images
+    rule:dict|None, # From `fit_referral`, on validation images
+    resamples:int=1000, # Bootstrap samples of the groups
+    seed:int=42, # Fixes them
+)->Section:
+    "Which images to refer for human review, and what that gains"
+    preds = as_predictions(preds)
+    is_fitted = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
+    result = evaluate_referral(preds, rule if is_fitted else dict(threshold=0.), resamples, seed)
+    how = captions('referral')
+    curve_how = how['curve']
+    if rule and rule['threshold'] is not None: curve_how += f' {how["dot"]}'
+    curve = Plot(
+        'risk_coverage',
+        'Errors among the images not referred',
+        plot_risk_coverage(preds, rule),
+        curve_how,
+        f'AURC {result["aurc"]:.3f}, {len(preds)} images',
+    )
+    parts = [curve]
+    if is_fitted and not rule['refer_all']:
+        parts.append(Grid('What is not referred, by class', _referral_rows(result), how['by_class']))
+    data = dict(rule=rule, **result)
+    if not is_fitted: data = dict(rule=None) | {key: result[key] for key in ('n', 'error_all', 'aurc')}
+    title = 'Selective prediction: which images to refer for human review'
+    return Section('referral', title, _referral_text(result, rule, is_fitted), parts, data)
