@@ -17,7 +17,48 @@ from ..synth.sets import is_synthetic
 from ..synth.tissue import draw_tissue
 from ..synth.xray import XRAY_FINDINGS, draw_xray, to_grey
 
-# %% ../../nbs/api/54_serve.examples.ipynb #8265c12c
+# %% ../../nbs/api/54_serve.examples.ipynb #d7a57ae0
+_BROWSER_FORMATS = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
+
+def _test_images(cases_file):
+    "Rows of the cases table `cases_file` whose image is a test image that is there, of each class in turn"
+    if not cases_file.is_file(): return []
+    with open(cases_file, newline='', encoding='utf-8') as file: rows = list(csv.DictReader(file))
+    rows = sorted(rows, key=lambda row: (row['label'], row['path']))
+    by_class = {}
+    for row in rows:
+        path = Path(row['path'])
+        is_shown = row.get('split') == 'test' and path.suffix.lower() in _BROWSER_FORMATS and path.is_file()
+        if is_shown: by_class.setdefault(row['label'], []).append(row)
+    for class_rows in by_class.values(): random.Random(0).shuffle(class_rows)
+    turns = zip_longest(*by_class.values())
+    return [row for turn in turns for row in turn if row]
+
+# %% ../../nbs/api/54_serve.examples.ipynb #603984ad
+_SYNTHETIC_CLASSES = {
+    'skin': ('benign', 'malignant'),
+    'xray': tuple(XRAY_FINDINGS),
+    'histology': ('HP', 'SSA'),
+}
+
+def _synthetic_examples(folder, n, domain):
+    "Synthetic images of `domain`, one of each class in turn"
+    if domain not in _SYNTHETIC_CLASSES: return []
+    classes = _SYNTHETIC_CLASSES[domain]
+    folder.mkdir(parents=True, exist_ok=True)
+    examples = []
+    for k in range(n):
+        label = classes[k % len(classes)]
+        seed = (42, k)
+        if domain == 'skin': image = draw_lesion(label == 'malignant', 256, seed)
+        elif domain == 'xray': image = to_grey(draw_xray(label, 1, 256, seed)[0])
+        else: image = draw_tissue(float(label == 'SSA'), 256, seed)
+        path = folder/f'example_{k+1}.png'
+        image.save(path)
+        examples.append((str(path), f'{label} (synthetic)'))
+    return examples
+
+# %% ../../nbs/api/54_serve.examples.ipynb #5da97cba
 def example_images(
     bundle, # A bundle
     folder, # Where to put synthetic examples
@@ -25,50 +66,11 @@ def example_images(
     domain:str='other', # Of the bundle, one of `domains.profile.DOMAINS`
 )->list: # (path, caption) by image
     "Up to `n` test images of the run that `bundle` lies in, or else synthetic images of its domain, if we have such"
-    rows = _in_turn(_test_images(Path(bundle).resolve().parent/'cases.csv'))[:n]
+    run_folder = Path(bundle).resolve().parent
+    rows = _test_images(run_folder/'cases.csv')
     if not rows: return _synthetic_examples(Path(folder), n, domain)
     examples = []
-    for row in rows:
+    for row in rows[:n]:
         kind = 'synthetic' if is_synthetic(row['path']) else 'test image'
         examples.append((row['path'], f'{row["label"]} ({kind})'))
     return examples
-
-# %% ../../nbs/api/54_serve.examples.ipynb #d7a57ae0
-_BROWSER_FORMATS = ('.jpg', '.jpeg', '.png', '.webp', '.bmp') # the others can be uploaded, but not shown
-
-def _test_images(file):
-    "Rows of the cases table `file` whose image is a test image that is there"
-    if not file.is_file(): return []
-    with open(file, newline='', encoding='utf-8') as f:
-        rows = [row for row in csv.DictReader(f) if row.get('split') == 'test']
-    shown = [row for row in rows if Path(row['path']).suffix.lower() in _BROWSER_FORMATS]
-    return [row for row in shown if Path(row['path']).is_file()]
-
-def _in_turn(rows):
-    "One of each class in turn; which ones is chosen at random, but always the same"
-    by_class = {}
-    for row in sorted(rows, key=lambda row: (row['label'], row['path'])):
-        by_class.setdefault(row['label'], []).append(row)
-    for part in by_class.values(): random.Random(0).shuffle(part)
-    turns = zip_longest(*by_class.values())
-    return [row for turn in turns for row in turn if row]
-
-def _synthetic_examples(folder, n, domain):
-    "Synthetic images of `domain`, one of each class in turn"
-    if domain not in _SYNTHETIC: return []
-    classes,draw = _SYNTHETIC[domain]
-    folder.mkdir(parents=True, exist_ok=True)
-    examples = []
-    for k in range(n):
-        label = classes[k % len(classes)]
-        path = folder/f'example_{k+1}.png'
-        draw(label, k).save(path)
-        examples.append((str(path), f'{label} (synthetic)'))
-    return examples
-
-# Domain -> its classes, and a function of class and seed to an image
-_SYNTHETIC = {
-    'skin': (('benign', 'malignant'), lambda label, seed: draw_lesion(label == 'malignant', 256, (42, seed))),
-    'xray': (tuple(XRAY_FINDINGS), lambda label, seed: to_grey(draw_xray(label, 1, 256, (42, seed))[0])),
-    'histology': (('HP', 'SSA'), lambda label, seed: draw_tissue(float(label == 'SSA'), 256, (42, seed))),
-}

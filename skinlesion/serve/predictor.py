@@ -100,22 +100,30 @@ class Predictor:
     )->Answer:
         "The answer for one image; an `InputError` if it is no usable image"
         batch = prepare(source, self.spec)[None]
-        logits,maps,embedding = self.run(batch)
+        logits, maps, embedding = self.run(batch)
         probs = self.calibrated(logits)[0]
-        k = int(probs.argmax())
-        by_class = {label: float(p) for label,p in zip(self.classes, probs)}
+        number = int(probs.argmax())
+        by_class = {label: float(p) for label, p in zip(self.classes, probs)}
+        fitted_sets = self.config['conformal']
+        classes_in_set = coverage = None
+        if fitted_sets:
+            is_in_set = prediction_sets(probs, fitted_sets)
+            classes_in_set = [label for label, inside in zip(self.classes, is_in_set) if inside]
+            coverage = 1 - fitted_sets['alpha']
         rule = self.config.get('refer')
+        has_rule = bool(rule) and (rule['refer_all'] or rule['threshold'] is not None)
         return Answer(
             path=str(source) if isinstance(source, (str, Path)) else '',
-            pred=self.classes[k],
+            pred=self.classes[number],
             probabilities=by_class,
             ood_score=float(ood_score(embedding, self.reference)[0]),
-            heat=evidence(maps[0], k),
+            heat=evidence(maps[0], number),
             limit=self.limit,
+            classes_in_set=classes_in_set,
+            coverage=coverage,
             operating=exceeded_thresholds(by_class, self.config['thresholds']),
-            referral_reason=referral_reason(float(probs[k]), rule),
-            has_referral_rule=bool(rule) and (rule['refer_all'] or rule['threshold'] is not None),
-            **self._prediction_set(probs),
+            referral_reason=referral_reason(float(probs[number]), rule),
+            has_referral_rule=has_rule,
         )
 
     def calibrated(self,
@@ -123,13 +131,6 @@ class Predictor:
     )->np.ndarray: # Images x classes, rows sum to 1
         "Probabilities of `logits`, calibrated as the bundle says"
         return probabilities(logits, self.config['temperature'], self.config.get('vector'))
-
-    def _prediction_set(self, probs):
-        fitted = self.config['conformal']
-        if not fitted: return {}
-        is_in_set = prediction_sets(probs, fitted)
-        classes = [label for label,inside in zip(self.classes, is_in_set) if inside]
-        return dict(classes_in_set=classes, coverage=1-fitted['alpha'])
 
     def heat_map(self,
         source, # As for `predict`
