@@ -26,30 +26,72 @@ from .section import Grid, Plot, Section
 from .table import Predictions, as_predictions
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #95202b46
-def _threshold_table(y, p):
+def threshold_table(
+    y:np.ndarray, # Images, bool: belongs to the class
+    p:np.ndarray, # Images, 0..1: probability of the class
+)->pd.DataFrame: # threshold, sensitivity, specificity, false_negatives, false_positives
     "Every threshold that differs, from none positive to all, with what it gives"
     order = np.argsort(-p, kind='stable')
     sorted_p = p[order]
     last_of_ties = np.append(sorted_p[1:] != sorted_p[:-1], True)
     ends = np.flatnonzero(last_of_ties)
-    middles = (sorted_p[ends[:-1]]+sorted_p[ends[:-1]+1])/2
+    above_next = ends[:-1] # the last place of each probability but the lowest
+    middles = (sorted_p[above_next]+sorted_p[above_next+1])/2
     highest = (1+sorted_p[0])/2 if sorted_p[0] < 1 else np.nextafter(1, 2)
 
     tp = np.append(0, np.cumsum(y[order])[ends])
     fp = np.append(0, ends+1) - tp
     n_pos = tp[-1]
     n_neg = len(y)-n_pos
-    return pd.DataFrame(dict(
-        threshold=np.concatenate([[highest], middles, [0.]]),
-        sensitivity=tp/max(n_pos, 1),
-        specificity=1-fp/max(n_neg, 1),
-        false_negatives=n_pos-tp,
-        false_positives=fp,
-    ))
+    table = pd.DataFrame(dict(threshold=[highest, *middles, 0.]))
+    table['sensitivity'] = tp/max(n_pos, 1)
+    table['specificity'] = 1-fp/max(n_neg, 1)
+    table['false_negatives'] = n_pos-tp
+    table['false_positives'] = fp
+    return table
 
-# %% ../../nbs/api/45_evaluate.operating.ipynb #8fb5ca1a
+# %% ../../nbs/api/45_evaluate.operating.ipynb #779ca575
+def _one_against_rest(preds, label):
+    "Which images are of class `label` (bool), and its probability"
+    k = preds.classes.index(label)
+    return preds.y == k, preds.probs[:,k]
+
+# %% ../../nbs/api/45_evaluate.operating.ipynb #00c051e6
+def _row_that_reaches(table, kind, target):
+    "The number of the row of `table`, from `threshold_table`, that reaches the goal"
+    if kind == 'sensitivity': return (table.sensitivity >= target - 1e-12).idxmax()
+    if kind == 'specificity': return table.index[table.specificity >= target - 1e-12][-1]
+    costs = target*table.false_negatives + table.false_positives
+    return costs.idxmin()
+
+# %% ../../nbs/api/45_evaluate.operating.ipynb #4d99f7ec
 MIN_LESIONS_FOR_COST = 20 # positive validation lesions below which a threshold of least cost has a note
 
+def _operating_points(valid, label, goals):
+    "For each of `goals` the threshold of class `label` that reaches it, as it stands in `config.json`"
+    y,p = _one_against_rest(valid, label)
+    table = threshold_table(y, p)
+    lesions = len(np.unique(valid.groups[y]))
+    other_lesions = len(np.unique(valid.groups[~y]))
+    points = []
+    for kind,target in goals:
+        # lesions that the goal is measured on, and how many it takes
+        n = other_lesions if kind == 'specificity' else lesions
+        needed = MIN_LESIONS_FOR_COST if kind == 'cost' else math.ceil(1/(1-target) - 1e-9)
+        note = ''
+        if n < needed:
+            what = f'not {label}' if kind == 'specificity' else label
+            note = (f'{plural(n, "validation lesion")} of what is {what}, fewer than {needed}: '
+                    'the threshold is not reliable')
+        point = dict(positive=label, n=len(y), positives=int(y.sum()), kind=kind, target=target)
+        point |= dict(threshold=None, lesions=n, note=note)
+        if lesions and other_lesions:
+            row = table.loc[_row_that_reaches(table, kind, target)]
+            for name in ('threshold', 'sensitivity', 'specificity'): point[name] = float(row[name])
+        points.append(point)
+    return points
+
+# %% ../../nbs/api/45_evaluate.operating.ipynb #8fb5ca1a
 def fit_thresholds(
     valid, # Predictions of validation images
     positive:str|None=None, # The positive class; that of `valid` if `None`
@@ -63,7 +105,13 @@ def fit_thresholds(
     goals = [('sensitivity', target) for target in sensitivity]
     goals += [('specificity', target) for target in specificity]
     goals += [('cost', target) for target in cost]
-    _check_goals(goals)
+    impossible = []
+    for kind,target in goals:
+        is_possible = target > 0 if kind == 'cost' else 0 < target < 1
+        if not is_possible: impossible.append(f'{kind} {target}')
+    if impossible:
+        raise InputError(f'{truncated_list(impossible)} cannot be reached: '
+                         'a sensitivity or specificity lies between 0 and 1, a cost above 0')
     valid = as_predictions(valid, positive)
     thresholds = {}
     if valid.focus_class is not None:
@@ -80,62 +128,6 @@ def fit_thresholds(
         refer=fit_referral(valid, max_error),
     )
 
-# %% ../../nbs/api/45_evaluate.operating.ipynb #4d99f7ec
-def _check_goals(goals):
-    "Refuse a sensitivity, specificity or cost that no threshold can have"
-    impossible = []
-    for kind,target in goals:
-        is_possible = target > 0 if kind == 'cost' else 0 < target < 1
-        if not is_possible: impossible.append(f'{kind} {target}')
-    if not impossible: return
-    raise InputError(f'{truncated_list(impossible)} cannot be reached: '
-                     'a sensitivity or specificity lies between 0 and 1, a cost above 0')
-
-def _one_against_rest(preds, label):
-    "Which images are of class `label` (bool), and its probability"
-    k = preds.classes.index(label)
-    return preds.y == k, preds.probs[:,k]
-
-def _operating_points(valid, label, goals):
-    "For each of `goals` the threshold of class `label` that reaches it, as it stands in `config.json`"
-    y,p = _one_against_rest(valid, label)
-    table = _threshold_table(y, p)
-    lesions = len(np.unique(valid.groups[y]))
-    other_lesions = len(np.unique(valid.groups[~y]))
-    points = []
-    for kind,target in goals:
-        n = other_lesions if kind == 'specificity' else lesions # that the goal is measured on
-        point = dict(
-            positive=label,
-            n=len(y),
-            positives=int(y.sum()),
-            kind=kind,
-            target=target,
-            threshold=None,
-            lesions=n,
-            note=_few_lesions_note(kind, target, label, n),
-        )
-        if lesions and other_lesions:
-            row = table.loc[_row_that_reaches(table, kind, target)]
-            for name in ('threshold', 'sensitivity', 'specificity'): point[name] = float(row[name])
-        points.append(point)
-    return points
-
-def _row_that_reaches(table, kind, target):
-    "The number of the row of `table`, from `_threshold_table`, that reaches the goal"
-    if kind == 'sensitivity': return (table.sensitivity >= target - 1e-12).idxmax()
-    if kind == 'specificity': return table.index[table.specificity >= target - 1e-12][-1]
-    costs = target*table.false_negatives + table.false_positives
-    return costs.idxmin()
-
-def _few_lesions_note(kind, target, label, n):
-    "What to say if `n` lesions are too few for the goal; '' if they are not"
-    needed = MIN_LESIONS_FOR_COST if kind == 'cost' else math.ceil(1/(1-target) - 1e-9)
-    if n >= needed: return ''
-    what = f'not {label}' if kind == 'specificity' else label
-    lesions = plural(n, 'validation lesion')
-    return f'{lesions} of what is {what}, fewer than {needed}: the threshold is not reliable'
-
 # %% ../../nbs/api/45_evaluate.operating.ipynb #09a2b34e
 def evaluate_thresholds(
     preds, # Predictions of test images
@@ -150,11 +142,44 @@ def evaluate_thresholds(
     if unknown:
         raise InputError(f'The thresholds are for the class {truncated_list(sorted(unknown))}, '
                          f'which is none of the classes {truncated_list(preds.classes, 8)}')
+
+    def proportion(x, where, reason):
+        return group_mean(x, preds.groups, where, reason=reason, resamples=resamples, seed=seed)
     result = {}
     for name,point in points.items():
-        if point['threshold'] is not None: result[name] = _evaluate_point(preds, point, resamples, seed)
+        if point['threshold'] is None: continue
+        label = point['positive']
+        y,p = _one_against_rest(preds, label)
+        is_flagged = p >= point['threshold']
+        entries = dict(positive=label, threshold=point['threshold'])
+        entries['flagged'] = int(is_flagged.sum())
+        entries['n'] = len(y)
+        entries['positives'] = int(y.sum())
+        entries['sensitivity'] = proportion(is_flagged, y, f'no image of {label}')
+        entries['specificity'] = proportion(~is_flagged, ~y, f'every image is of {label}')
+        entries['ppv'] = proportion(y, is_flagged, 'no image counts as positive')
+        entries['npv'] = proportion(~y, ~is_flagged, 'every image counts as positive')
+        result[name] = entries
     return result
 
+# %% ../../nbs/api/45_evaluate.operating.ipynb #9a9f2411
+def _goal_text(name, point):
+    "What the operating point `name` was fitted for, in words"
+    return f'a miss costs {point["target"]:g} false positives' if point['kind'] == 'cost' else name
+
+def _point_rows(result, points):
+    "The table for people"
+    titles = dict(sensitivity='Sensitivity', specificity='Specificity', ppv='PPV', npv='NPV')
+    rows = []
+    for name,entries in result.items():
+        row = {'Fitted for': _goal_text(name, points[name])}
+        row['Threshold'] = threshold_text(entries['threshold'])
+        for score,title in titles.items(): row[title] = interval_text(entries[score], 3)
+        row['Positive predictions'] = f'{entries["flagged"]:,} of {entries["n"]:,}'
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+# %% ../../nbs/api/45_evaluate.operating.ipynb #4f6675c9
 def operating_table(
     preds, # Predictions of test images
     choices:dict, # From `fit_thresholds`
@@ -164,45 +189,22 @@ def operating_table(
     result = evaluate_thresholds(preds, choices, **kwargs)
     return _point_rows(result, choices['thresholds'])
 
-# %% ../../nbs/api/45_evaluate.operating.ipynb #9a9f2411
-def _evaluate_point(preds, point, resamples, seed):
-    "Sensitivity, specificity and predictive values of one operating point"
-    label = point['positive']
-    y,p = _one_against_rest(preds, label)
-    is_flagged = p >= point['threshold']
+# %% ../../nbs/api/45_evaluate.operating.ipynb #a9299869
+def _net_benefits(sums, prices):
+    "Of acting on the model and on all (both rows x thresholds), from the sums that `net_benefit` makes"
+    n = sums[:,:1]
+    prevalence = sums[:,1:2]/n
+    act_on_model = sums[:,2:]/n
+    act_on_all = prevalence - (1-prevalence)*prices
+    return act_on_model, act_on_all
 
-    def proportion(x, where, reason):
-        return group_mean(x, preds.groups, where, reason=reason, resamples=resamples, seed=seed)
-    return dict(
-        positive=label,
-        threshold=point['threshold'],
-        flagged=int(is_flagged.sum()),
-        n=len(y),
-        positives=int(y.sum()),
-        sensitivity=proportion(is_flagged, y, f'no image of {label}'),
-        specificity=proportion(~is_flagged, ~y, f'every image is of {label}'),
-        ppv=proportion(y, is_flagged, 'no image counts as positive'),
-        npv=proportion(~y, ~is_flagged, 'every image counts as positive'),
-    )
-
-def _goal_text(name, point):
-    "What the operating point `name` was fitted for, in words"
-    return f'a miss costs {point["target"]:g} false positives' if point['kind'] == 'cost' else name
-
-def _point_rows(result, points):
-    "The table for people"
-    rows = []
-    for name,entries in result.items():
-        rows.append({
-            'Fitted for': _goal_text(name, points[name]),
-            'Threshold': threshold_text(entries['threshold']),
-            'Sensitivity': interval_text(entries['sensitivity'], 3),
-            'Specificity': interval_text(entries['specificity'], 3),
-            'PPV': interval_text(entries['ppv'], 3),
-            'NPV': interval_text(entries['npv'], 3),
-            'Positive predictions': f'{entries["flagged"]:,} of {entries["n"]:,}',
-        })
-    return pd.DataFrame(rows)
+# %% ../../nbs/api/45_evaluate.operating.ipynb #f1a3c58d
+def _interval_bounds(values, replicates, n_groups):
+    "Low and high of each of `values`, NaN where there are none; `replicates` are resamples x values"
+    entries = [interval_entry(value, of_value, n_groups) for value,of_value in zip(values, replicates.T)]
+    low = np.array([entry['low'] for entry in entries], float)
+    high = np.array([entry['high'] for entry in entries], float)
+    return low, high
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #6a638ee9
 def net_benefit(
@@ -242,20 +244,6 @@ def net_benefit(
         none=0.,
         helps=(low > 0) & (gain_low > 0),
     ))
-
-# %% ../../nbs/api/45_evaluate.operating.ipynb #f1a3c58d
-def _net_benefits(sums, prices):
-    "Of acting on the model and on all (both rows x thresholds), from the sums of `columns`"
-    n = sums[:,:1]
-    prevalence = sums[:,1:2]/n
-    return sums[:,2:]/n, prevalence - (1-prevalence)*prices
-
-def _interval_bounds(values, replicates, n_groups):
-    "Low and high of each of `values`, NaN where there are none; `replicates` are resamples x values"
-    entries = [interval_entry(value, of_value, n_groups) for value,of_value in zip(values, replicates.T)]
-    low = np.array([entry['low'] for entry in entries], float)
-    high = np.array([entry['high'] for entry in entries], float)
-    return low, high
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #a9d5170e
 def plot_decision_curve(
@@ -297,48 +285,17 @@ def to_observed_prevalence(
     probs = weighted/weighted.sum(1, keepdims=True)
     return preds.assign(**{prob_column(label): p for label,p in zip(preds.classes, probs.T)})
 
-# %% ../../nbs/api/45_evaluate.operating.ipynb #7801af79
-def operating_section(
-    preds, # Predictions of test images
-    choices:dict|None, # From `fit_thresholds`, on validation images
-    positive:str|None=None, # Positive class, that of `preds` if `None`
-    resamples:int=1000, # Bootstrap samples of the groups
-    seed:int=42, # Fixes them
-    equally_common:bool=False, # Whether the probabilities are those of equally common classes
-)->Section:
-    "What the thresholds chosen on validation give on `preds`, and whether acting on them helps"
-    preds = as_predictions(preds, positive)
-    label = preds.focus_class
-    points = (choices or {}).get('thresholds') or {}
-    about = dict(name='operating', title='Operating points')
-    if not points and label is None:
-        return Section(**about, missing=NEEDS_VALIDATION.format('thresholds are'))
-    how = captions('operating')
-    result = evaluate_thresholds(preds, dict(thresholds=points), resamples, seed)
-    text = _points_text(result, points)
-    parts = []
-    if result:
-        rows = _point_rows(result, points)
-        parts.append(Grid('Thresholds chosen on validation', rows, how['thresholds']))
-    data = dict(chosen=points, points=result, net_benefit=None)
-    if label is None:
-        text.append('A decision curve is of one class against the others, which has to be named '
-                    '(positive=CLASS, or --positive CLASS).')
-        return Section(**about, text=' '.join(text), parts=parts, data=data)
-
-    curve_how = how['decision_curve'].format(label=label)
-    if equally_common:
-        preds = to_observed_prevalence(preds, label)
-        curve_how += f' {how["observed_prevalence"]}'
-    curve = net_benefit(preds, None, None, resamples, seed)
-    data['net_benefit'] = _curve_data(curve)
-    if (preds.label == label).nunique() == 2:
-        alt = f'Net benefit of acting on {label}, {len(preds)} images'
-        figure = plot_decision_curve(preds, curve=curve)
-        parts.append(Plot('decision_curve', 'Decision curve', figure, curve_how, alt))
-        text.append(_curve_text(curve, label))
-    else: text.append(f'The net benefit cannot be computed: that takes images of {label} and of others.')
-    return Section(**about, text=' '.join(text), parts=parts, data=data)
+# %% ../../nbs/api/45_evaluate.operating.ipynb #9a3437ca
+def _by_class_text(result, points):
+    "Of several classes, each at its own threshold, the one with the lowest sensitivity"
+    target = next(iter(points.values()))['target']
+    text = ['Each class against the others, '
+            f'at the threshold with a sensitivity of {target:.0%} on validation.']
+    defined = [entries for entries in result.values() if entries['sensitivity']['value'] is not None]
+    if not defined: return text
+    lowest = min(defined, key=lambda entries: entries['sensitivity']['value'])
+    sensitivity = interval_text(lowest['sensitivity'], 3)
+    return [*text, f'Sensitivity is lowest for {lowest["positive"]}: {sensitivity}.']
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #7060c487
 def _points_text(result, points):
@@ -369,17 +326,7 @@ def _points_text(result, points):
         text.append(f'Too few validation lesions for a reliable threshold: {names}.')
     return text
 
-def _by_class_text(result, points):
-    "Of several classes, each at its own threshold, the one with the lowest sensitivity"
-    target = next(iter(points.values()))['target']
-    text = ['Each class against the others, '
-            f'at the threshold with a sensitivity of {target:.0%} on validation.']
-    defined = [entries for entries in result.values() if entries['sensitivity']['value'] is not None]
-    if not defined: return text
-    lowest = min(defined, key=lambda entries: entries['sensitivity']['value'])
-    sensitivity = interval_text(lowest['sensitivity'], 3)
-    return [*text, f'Sensitivity is lowest for {lowest["positive"]}: {sensitivity}.']
-
+# %% ../../nbs/api/45_evaluate.operating.ipynb #29cf2481
 def _curve_text(curve, label):
     "Between which thresholds the model helps"
     text = (f'On these images, acting on the probability of {label} has more net benefit '
@@ -395,6 +342,7 @@ def _curve_text(curve, label):
     return (f'{text}; by more than chance, each threshold by itself, at {len(helps)}, '
             f'between {helps.min():.2f} and {helps.max():.2f}.')
 
+# %% ../../nbs/api/45_evaluate.operating.ipynb #be40ee1e
 def _curve_data(curve):
     "The columns of `curve` as JSON takes them; six decimals"
     data = {}
@@ -402,3 +350,45 @@ def _curve_data(curve):
         if name != 'helps': values = [None if np.isnan(value) else round(value, 6) for value in values]
         data[name] = values
     return data
+
+# %% ../../nbs/api/45_evaluate.operating.ipynb #7801af79
+def operating_section(
+    preds, # Predictions of test images
+    choices:dict|None, # From `fit_thresholds`, on validation images
+    positive:str|None=None, # Positive class, that of `preds` if `None`
+    resamples:int=1000, # Bootstrap samples of the groups
+    seed:int=42, # Fixes them
+    equally_common:bool=False, # Whether the probabilities are those of equally common classes
+)->Section:
+    "What the thresholds chosen on validation give on `preds`, and whether acting on them helps"
+    preds = as_predictions(preds, positive)
+    label = preds.focus_class
+    points = (choices or {}).get('thresholds') or {}
+    about = dict(name='operating', title='Operating points')
+    if not points and label is None:
+        return Section(**about, missing=NEEDS_VALIDATION.format('thresholds are'))
+    how = captions('operating')
+    result = evaluate_thresholds(preds, dict(thresholds=points), resamples, seed)
+    text = _points_text(result, points)
+    parts = []
+    rows = _point_rows(result, points)
+    if len(rows): parts.append(Grid('Thresholds chosen on validation', rows, how['thresholds']))
+    data = dict(chosen=points, points=result, net_benefit=None)
+    if label is None:
+        text.append('A decision curve is of one class against the others, which has to be named '
+                    '(positive=CLASS, or --positive CLASS).')
+        return Section(**about, text=' '.join(text), parts=parts, data=data)
+
+    curve_how = how['decision_curve'].format(label=label)
+    if equally_common:
+        preds = to_observed_prevalence(preds, label)
+        curve_how += f' {how["observed_prevalence"]}'
+    curve = net_benefit(preds, None, None, resamples, seed)
+    data['net_benefit'] = _curve_data(curve)
+    if (preds.label == label).nunique() == 2:
+        alt = f'Net benefit of acting on {label}, {len(preds)} images'
+        figure = plot_decision_curve(preds, curve=curve)
+        parts.append(Plot('decision_curve', 'Decision curve', figure, curve_how, alt))
+        text.append(_curve_text(curve, label))
+    else: text.append(f'The net benefit cannot be computed: that takes images of {label} and of others.')
+    return Section(**about, text=' '.join(text), parts=parts, data=data)
