@@ -14,6 +14,7 @@ from .synth.tissue import *
 from .synth.xray import *
 from .synth.sets import *
 from .domains.profile import *
+from .synth.kinds import *
 from .synth.predictions import *
 from .data.cases import *
 from .data.files import *

@@ -16,6 +16,7 @@ import typer
 
 from . import __version__
 from .core import NOTICE, InputError, missing_package
+from .domains.profile import DOMAINS
 
 # %% ../nbs/api/71_cli.ipynb #3f283eae
 app = typer.Typer(
@@ -48,7 +49,7 @@ def _option(help, *names, **kwargs): return typer.Option(*names, help=help, **kw
 def _argument(metavar, help): return typer.Argument(metavar=metavar, help=help)
 
 _LAYOUTS = 'How the data is laid out: auto, folder, ham10000, mhist, xray or csv'
-_DOMAINS = 'What the images show: skin, xray, histology or other; as the data suggests if left out'
+_DOMAINS = f'What the images show: {", ".join(DOMAINS)}; as the data suggests if left out'
 _TRACKERS = 'wandb (offline without a key), mlflow (a file next to RUN) or none, the default'
 _TARGET = "'binary': malignant against benign where the layout knows them, else --positive against the rest"
 _COLUMNS = 'Columns of a csv table, such as path=file,label=dx,group=patient'

@@ -16,9 +16,12 @@ from importlib.resources import files
 
 from ..core import InputError
 
-# %% ../../nbs/api/09_domains.profile.ipynb #0950259e
-DOMAINS = ('skin', 'xray', 'histology', 'other')
+# %% ../../nbs/api/09_domains.profile.ipynb #3324812b
+_FILE_NAMES = sorted(file.name for file in files('skinlesion.domains').iterdir())
+_NAMES = [name.removesuffix('.toml') for name in _FILE_NAMES if name.endswith('.toml')]
+DOMAINS = (*[name for name in _NAMES if name != 'other'], 'other') # the general one last
 
+# %% ../../nbs/api/09_domains.profile.ipynb #0950259e
 @dataclass(frozen=True)
 class Domain:
     "What is particular to images of one kind"
@@ -30,7 +33,8 @@ class Domain:
     tags:tuple # Of the model card
     augment:str # A preset in `train.augment.PRESETS`
     synthetic:str # What a model trained on synthetic images does: `says nothing about skin`
-    out_of_distribution:tuple # Kinds of images in `evaluate.ood.OOD_KINDS` that show something else
+    examples:str # The kind of `synth.kinds.SYNTHETIC_KINDS` that a demo shows; empty for none
+    out_of_distribution:tuple # Kinds of it that show something else
     not_measured:str # The sentence on what the out-of-distribution test leaves open
     skin_tone:bool # Whether the report estimates the skin tone
     lesion_masks:bool # Whether a lesion can be told from skin, for the section on attention

@@ -12,10 +12,9 @@ import csv, random
 from itertools import zip_longest
 from pathlib import Path
 
-from ..synth.lesion import draw_lesion
+from ..domains.profile import load_domain
+from ..synth.kinds import SYNTHETIC_KINDS
 from ..synth.sets import is_synthetic
-from ..synth.tissue import draw_tissue
-from ..synth.xray import XRAY_FINDINGS, draw_xray, to_grey
 
 # %% ../../nbs/api/54_serve.examples.ipynb #d7a57ae0
 _BROWSER_FORMATS = ('.jpg', '.jpeg', '.png', '.webp', '.bmp')
@@ -35,24 +34,16 @@ def _test_images(cases_file):
     return [row for turn in turns for row in turn if row]
 
 # %% ../../nbs/api/54_serve.examples.ipynb #603984ad
-_SYNTHETIC_CLASSES = {
-    'skin': ('benign', 'malignant'),
-    'xray': tuple(XRAY_FINDINGS),
-    'histology': ('HP', 'SSA'),
-}
-
 def _synthetic_examples(folder, n, domain):
     "Synthetic images of `domain`, one of each class in turn"
-    if domain not in _SYNTHETIC_CLASSES: return []
-    classes = _SYNTHETIC_CLASSES[domain]
+    name = load_domain(domain).examples
+    if not name: return []
+    kind = SYNTHETIC_KINDS[name]
     folder.mkdir(parents=True, exist_ok=True)
     examples = []
     for k in range(n):
-        label = classes[k % len(classes)]
-        seed = (42, k)
-        if domain == 'skin': image = draw_lesion(label == 'malignant', 256, seed)
-        elif domain == 'xray': image = to_grey(draw_xray(label, 1, 256, seed)[0])
-        else: image = draw_tissue(float(label == 'SSA'), 256, seed)
+        label = kind.classes[k % len(kind.classes)]
+        image = kind.draw_class(label, 256, (42, k))
         path = folder/f'example_{k+1}.png'
         image.save(path)
         examples.append((str(path), f'{label} (synthetic)'))
