@@ -19,6 +19,7 @@ def ratio(a, b):
     result = np.full(shape, np.nan)
     return np.divide(a, b, out=result, where=b > 0)
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #0120ccd2
 class SubsetWeights:
     "Weights (subsets x images): 1 where an image is in the subset, else 0; kept as numbers of subsets"
     def __init__(self,
@@ -54,6 +55,7 @@ class SubsetWeights:
         "Sums of `x` (images, or images x columns) in each subset"
         return self.members@x
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #1c731571
 class JackknifeWeights(SubsetWeights):
     "Weights whose rows are all images but those of each subset; an image is in one subset"
     def counts(self, code, n, x):
@@ -65,6 +67,7 @@ class JackknifeWeights(SubsetWeights):
         within = super().__matmul__(x)
         return within.sum(0)-within
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #ba428521
 def weighted_counts(
     code:np.ndarray, # Images, int: what is counted
     W:np.ndarray|SubsetWeights, # Resamples x images, weight of each image
@@ -108,6 +111,7 @@ def confusion_scores(
         kappa=ratio(2*covariance, disagreement*has_true*has_others),
     )
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #abf36ef9
 def agreement(
     confusion:np.ndarray, # ... x classes x classes
 )->dict: # Name -> ...
@@ -195,8 +199,6 @@ def _area_above(sensitivity, positives, tied, tp, fp):
     return (rise*negatives_below).sum(1)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #d5e95479
-ECE_BINS = 10 # of equal width, from 0 to 1
-
 def brier_terms(
     y:np.ndarray, # Class numbers
     probs:np.ndarray, # Images x classes
@@ -206,6 +208,7 @@ def brier_terms(
     truth = np.eye(n_classes)[y]
     return (probs-truth)**2
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #4095ee81
 def log_loss_terms(
     y:np.ndarray, # Class numbers
     probs:np.ndarray, # Images x classes
@@ -219,6 +222,9 @@ def log_loss_terms(
     loss = -np.log(clipped)
     images = np.arange(n_images)
     return loss[images,y], loss
+
+# %% ../../nbs/api/40_evaluate.scores.ipynb #36359bca
+ECE_BINS = 10 # of equal width, from 0 to 1
 
 def ece_bins(
     y:np.ndarray, # Class numbers
@@ -256,6 +262,28 @@ def placements(
     other_class = np.where(y, n_neg, n_pos)
     return right_side/other_class
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #6c45e022
+def grouped_variance(
+    y:np.ndarray, # Images, bool
+    place:np.ndarray, # Images: placements less their mean
+    groups:np.ndarray, # Images, group numbers from 0
+)->float: # NaN with fewer than two groups of a class
+    "Variance of the mean placement, with images of one group alike (Obuchowski 1997)"
+    group_sums = [] # for the positives and for the negatives
+    within = 0
+    for members in (y, ~y):
+        groups_of_class = groups[members]
+        sums = np.bincount(groups_of_class, place[members], groups.max()+1)
+        n_groups = len(np.unique(groups_of_class))
+        if n_groups < 2: return np.nan
+        sums = sums/members.sum()
+        within += n_groups/(n_groups-1)*(sums**2).sum()
+        group_sums.append(sums)
+    n_groups = len(np.unique(groups))
+    products = group_sums[0]*group_sums[1]
+    between = 2*n_groups/(n_groups-1)*products.sum()
+    return max(0., within + between)
+
 # %% ../../nbs/api/40_evaluate.scores.ipynb #351439fb
 def delong(
     y:np.ndarray, # Images, bool
@@ -289,25 +317,3 @@ def delong(
         p=p,
     )
     return {name: float(number) for name,number in result.items()}
-
-# %% ../../nbs/api/40_evaluate.scores.ipynb #6c45e022
-def grouped_variance(
-    y:np.ndarray, # Images, bool
-    place:np.ndarray, # Images: placements less their mean
-    groups:np.ndarray, # Images, group numbers from 0
-)->float: # NaN with fewer than two groups of a class
-    "Variance of the mean placement, with images of one group alike (Obuchowski 1997)"
-    group_sums = [] # for the positives and for the negatives
-    within = 0
-    for members in (y, ~y):
-        groups_of_class = groups[members]
-        sums = np.bincount(groups_of_class, place[members], groups.max()+1)
-        n_groups = len(np.unique(groups_of_class))
-        if n_groups < 2: return np.nan
-        sums = sums/members.sum()
-        within += n_groups/(n_groups-1)*(sums**2).sum()
-        group_sums.append(sums)
-    n_groups = len(np.unique(groups))
-    products = group_sums[0]*group_sums[1]
-    between = 2*n_groups/(n_groups-1)*products.sum()
-    return max(0., within + between)

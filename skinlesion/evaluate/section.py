@@ -61,6 +61,15 @@ class Gallery:
     cards:list # Of `Card`
     how:str='' # A sentence or two on how to read it
 
+# %% ../../nbs/api/41_evaluate.section.ipynb #b461eaee
+def template(
+    name:str, # `section`, `report` or `page`
+): # `jinja2.Template`
+    "A template of this folder, with the filters that put images into HTML"
+    env = environment()
+    env.filters |= dict(jpeg=jpeg, data_uri=data_uri)
+    return env.get_template(f'evaluate/{name}.html.j2')
+
 # %% ../../nbs/api/41_evaluate.section.ipynb #c76b5226
 @dataclass(repr=False)
 class Section:
@@ -82,15 +91,6 @@ class Section:
 
     def __repr__(self): return f'Section({self.name}: {self.title})'
     def _repr_html_(self): return template('section').render(s=self)
-
-# %% ../../nbs/api/41_evaluate.section.ipynb #b461eaee
-def template(
-    name:str, # `section`, `report` or `page`
-): # `jinja2.Template`
-    "A template of this folder, with the filters that put images into HTML"
-    env = environment()
-    env.filters |= dict(jpeg=jpeg, data_uri=data_uri)
-    return env.get_template(f'evaluate/{name}.html.j2')
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #825384d5
 def records(
