@@ -6,7 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.subgroups.html.md"""
 
 # %% auto #0
 __all__ = ['ATTRIBUTES', 'AGE_BANDS', 'MIN_SUBGROUP_IMAGES', 'MIN_TESTED_GROUPS', 'MAX_BOOTSTRAP_IMAGES', 'subgroup_columns',
-           'step_down', 'SubgroupScores', 'subgroups', 'plot_subgroups', 'subgroup_data', 'subgroups_section']
+           'step_down', 'SubgroupScores', 'subgroups', 'plot_subgroups', 'subgroup_data', 'gap_table', 'subgroup_table',
+           'subgroups_section']
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #4420fc8d
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from .properties import TONES
 from .scores import SubsetWeights
 from .section import Grid, Plot, Section
 from .table import as_predictions
-from ..score_names import LOWER_IS_BETTER, METRICS
+from ..score_names import LOWER_IS_BETTER, METRICS, SECOND_NAMES
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #900199c4
 MAX_VALUES = 12 # values of a column that are told apart
@@ -48,49 +49,61 @@ AGE_BANDS = {0: '0 to 29', 30: '30 to 49', 50: '50 to 69', 70: '70 and over'} # 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #e25f7697
 def _categories(x, name):
     "The column `x` as a categorical, missing values as `UNKNOWN_VALUE`; `None` if it has too many values"
-    if pd.api.types.is_numeric_dtype(x) and not pd.api.types.is_bool_dtype(x):
-        result = _number_categories(pd.Series(np.asarray(x, float)), name)
+    is_number = pd.api.types.is_numeric_dtype(x) and not pd.api.types.is_bool_dtype(x)
+    if is_number:
+        numbers = pd.Series(np.asarray(x, float))
+        result = _number_categories(numbers, name)
     else:
         codes,values = pd.factorize(x) # the code of missing values is -1
         texts = pd.Series(values).astype(str).str.strip()
         is_missing = texts.str.casefold().isin(MISSING_WORDS)
         texts = texts.mask(is_missing).astype(object)
-        texts = np.append(texts.to_numpy(), None)[codes]
+        with_missing = np.append(texts.to_numpy(), None)
+        texts = with_missing[codes]
         numbers = pd.to_numeric(pd.Series(texts), errors='coerce')
-        has_words = (numbers.isna() & ~pd.isna(texts)).any()
-        if has_words and name != 'age': result = _text_categories(texts)
+        is_word = numbers.isna() & ~pd.isna(texts)
+        if is_word.any() and name != 'age': result = _text_categories(texts)
         else: result = _number_categories(numbers, name)
     if result is None: return None
     result = pd.Categorical(result).remove_unused_categories()
-    if not (result.codes < 0).any(): return result
+    has_unknown = (result.codes < 0).any()
+    if not has_unknown: return result
     return result.add_categories(UNKNOWN_VALUE).fillna(UNKNOWN_VALUE)
 
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #87878d42
 def _number_categories(x, name):
     "Bands of age, thirds, or each value where there are few"
     if name == 'age':
+        edges = [*AGE_BANDS, np.inf]
         names = list(AGE_BANDS.values())
-        return pd.cut(x, [*AGE_BANDS, np.inf], right=False, labels=names)
+        return pd.cut(x, edges, right=False, labels=names)
     if x.nunique() <= MAX_VALUES:
-        names = [f'{value:g}' for value in np.sort(x.dropna().unique())]
+        values = np.sort(x.dropna().unique())
+        names = [f'{value:g}' for value in values]
         texts = x.map('{:g}'.format, na_action='ignore')
         return pd.Categorical(texts, names)
     low,high = x.quantile([1/3, 2/3])
     if low < high:
+        edges = [-np.inf, low, high, np.inf]
         names = [f'low, up to {low:.3g}', 'middle', f'high, above {high:.3g}']
-        return pd.cut(x, [-np.inf, low, high, np.inf], labels=names)
-    # a third of the images or more have the value `low`
+        return pd.cut(x, edges, labels=names)
     halves = np.where(x > low, f'above {low:.3g}', f'up to {low:.3g}')
-    return pd.Categorical(np.where(x.isna(), None, halves))
+    halves = np.where(x.isna(), None, halves)
+    return pd.Categorical(halves)
 
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #3d99b3cc
 def _text_categories(texts):
     "Each value; of many the rarer ones become one, and `None` if these are most"
     counts = pd.Series(texts).value_counts()
     values = sorted(counts.index)
-    if set(values) <= set(TONES): values = sorted(values, key=list(TONES).index)
+    tones = list(TONES)
+    if set(values) <= set(tones): values.sort(key=tones.index)
     if len(values) <= MAX_VALUES: return pd.Categorical(texts, values)
     frequent = counts.index[:MAX_VALUES-1]
-    if counts[frequent].sum() < 0.5*counts.sum(): return None # an identifier, or free text
-    other = f'other ({len(counts)-len(frequent)} values)'
+    n_frequent = counts[frequent].sum()
+    if n_frequent < 0.5*counts.sum(): return None
+    n_rare_values = len(counts) - len(frequent)
+    other = f'other ({n_rare_values} values)'
     is_frequent = np.isin(texts.astype(str), frequent)
     texts = np.where(is_frequent | pd.isna(texts), texts, other)
     return pd.Categorical(texts, [*sorted(frequent), other])
@@ -104,11 +117,13 @@ def subgroup_columns(
     "The subgroups that each image of `preds` belongs to"
     table = as_predictions(preds).table
     if properties is not None:
-        by_path = properties.drop_duplicates('path').set_index('path').drop(columns='ita', errors='ignore')
+        by_path = properties.drop_duplicates('path').set_index('path')
+        by_path = by_path.drop(columns='ita', errors='ignore')
         if matching_column(table.columns, ATTRIBUTES['skin tone']):
             by_path = by_path.drop(columns='estimated_skin_tone', errors='ignore')
         measured = by_path.columns.difference(table.columns, sort=False)
-        table = table.assign(**{column: by_path[column].reindex(table.path).array for column in measured})
+        of_images = by_path.reindex(table.path)
+        table = table.assign(**{column: of_images[column].array for column in measured})
     sources = {name: name for name in columns or ()}
     if columns is None:
         for name,synonyms in ATTRIBUTES.items():
@@ -116,8 +131,8 @@ def subgroup_columns(
             if column is not None: sources[name] = column
     absent = [column for column in sources.values() if column not in table]
     if absent:
-        raise InputError(f'The predictions table has no column {truncated_list(absent)}; '
-                         f'it has {truncated_list(table.columns, 12)}')
+        present = truncated_list(table.columns, 12)
+        raise InputError(f'The predictions table has no column {truncated_list(absent)}; it has {present}')
     result = pd.DataFrame(index=table.index)
     left_out = []
     for name,column in sources.items():
@@ -127,7 +142,9 @@ def subgroup_columns(
             continue
         known = values.categories.drop(UNKNOWN_VALUE, errors='ignore')
         if len(known) > 1: result[name] = values
-        else: left_out.append(f'{name} (one value only)' if len(known) else f'{name} (no values)')
+        else:
+            reason = 'one value only' if len(known) else 'no values'
+            left_out.append(f'{name} ({reason})')
     return result, left_out
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #e28a26ce
@@ -140,26 +157,30 @@ def _subgroup_codes(attributes):
     "The number of each image's subgroups (images x attributes), and (attribute, subgroup) of each number"
     columns = []
     names = []
-    for attribute in attributes:
-        categorical = attributes[attribute].cat
-        columns.append(categorical.codes.to_numpy(dtype=int) + len(names))
-        names += [(attribute, subgroup) for subgroup in categorical.categories]
+    for attribute,values in attributes.items():
+        codes = values.cat.codes.to_numpy(dtype=int)
+        columns.append(codes + len(names))
+        names += [(attribute, subgroup) for subgroup in values.cat.categories]
     return np.stack(columns, 1), names
 
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #8b203e73
 def _score_subgroups(preds, codes, resamples, seed):
     "For each subgroup: score -> its entry and numbers of groups; or a text for too few images"
     needed = ['path', 'label', 'group', *map(prob_column, preds.classes)]
     slim = preds.table[needed].assign(path=range(len(preds))) # numbers are quicker to check
     preds = preds.with_table(slim)
     min_images = min(MIN_SUBGROUP_IMAGES, len(preds)) # all images of a small table have scores
+    uses_jackknife = resamples and len(preds) > MAX_BOOTSTRAP_IMAGES
     result = []
     for subgroup in range(codes.max()+1):
-        rows = np.flatnonzero((codes == subgroup).any(1))
+        is_member = (codes == subgroup).any(1)
+        rows = np.flatnonzero(is_member)
         if len(rows) < min_images:
-            result.append(f'{plural(len(rows), "image")}, fewer than {MIN_SUBGROUP_IMAGES}')
+            images = plural(len(rows), 'image')
+            result.append(f'{images}, fewer than {MIN_SUBGROUP_IMAGES}')
             continue
         scorer = Scorer(preds.take(rows))
-        if len(preds) > MAX_BOOTSTRAP_IMAGES and resamples: replicates = scorer.jackknife(seed)
+        if uses_jackknife: replicates = scorer.jackknife(seed)
         else: replicates = scorer.bootstrap(resamples, seed)
         entries = score_entries(scorer, replicates)
         support = score_support(scorer)
@@ -175,13 +196,14 @@ def step_down(
     permuted:np.ndarray, # Permutations x tests: the same under chance
 )->np.ndarray: # Tests: probability that one as large appears among all tests, 0..1
     "p-values of several tests that hold for all at once (Westfall and Young 1993)"
-    order = np.argsort(-abs(observed))
-    ascending = abs(permuted[:,order[::-1]])
-    largest = np.maximum.accumulate(ascending, 1)[:,::-1] # of this test and all after it
-    as_large = largest >= abs(observed)[order]-1e-9
-    p = (1 + as_large.sum(0))/(1 + len(permuted))
+    descending = np.argsort(-abs(observed))
+    ascending = descending[::-1]
+    largest = np.maximum.accumulate(abs(permuted[:,ascending]), 1)
+    largest = largest[:,::-1] # of this test and all after it
+    is_as_large = largest >= abs(observed[descending])-1e-9
+    p = (1 + is_as_large.sum(0))/(1 + len(permuted))
     result = np.empty(len(p))
-    result[order] = np.maximum.accumulate(p)
+    result[descending] = np.maximum.accumulate(p)
     return result
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #d4430a67
@@ -189,18 +211,24 @@ MIN_ALIKE = 4 # groups that may be exchanged with each other, at least
 
 def _exchangeable(y, groups, n_classes):
     "A number for each group; groups with the same one may be exchanged"
-    n_cells = (groups.max()+1)*n_classes
-    cells = np.bincount(groups*n_classes + y, minlength=n_cells)
-    counts = cells.reshape(-1, n_classes) # images of each group and class
-    # large groups need only be of about the same size
-    quarter_octaves = np.ceil(4*np.log2(np.maximum(counts, 1)/4))
+    counts = np.zeros((groups.max()+1, n_classes), int) # images of each group and class
+    np.add.at(counts, (groups, y), 1)
+    at_least_one = np.maximum(counts, 1)
+    quarter_octaves = np.ceil(4*np.log2(at_least_one/4))
     size = np.where(counts > 4, 4+quarter_octaves, counts)
     kind = _row_numbers(size)
     n_alike = np.bincount(kind)[kind]
     rare = np.flatnonzero(n_alike < MIN_ALIKE)
     kind[rare] = kind.max()+1 + _nearest_blocks(counts[rare])
-    return pd.factorize(kind)[0]
+    numbers,_ = pd.factorize(kind)
+    return numbers
 
+def _row_numbers(x):
+    "A number for each row of `x`; equal rows have the same"
+    columns = list(range(x.shape[1]))
+    return pd.DataFrame(x).groupby(columns).ngroup().to_numpy(copy=True)
+
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #6bd14c33
 def _nearest_blocks(counts):
     "A number for each row of `counts`, the same for `MIN_ALIKE` or more rows with similar proportions"
     classes_present = _row_numbers(counts > 0)
@@ -210,16 +238,12 @@ def _nearest_blocks(counts):
     start = np.cumsum(n_rows)-n_rows
     present = classes_present[order]
     position = np.arange(len(order))-start[present]
-    last_block = np.maximum(n_rows[present]//MIN_ALIKE-1, 0) # takes the rest too
+    n_blocks = n_rows[present]//MIN_ALIKE
+    last_block = np.maximum(n_blocks-1, 0) # takes the rest too
     block = np.minimum(position//MIN_ALIKE, last_block)
     result = np.empty(len(order), int)
     result[order] = present*(len(order)+1) + block
     return result
-
-def _row_numbers(x):
-    "A number for each row of `x`; equal rows have the same"
-    columns = list(range(x.shape[1]))
-    return pd.DataFrame(x).groupby(columns).ngroup().to_numpy(copy=True)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #c50d8e21
 def _permutations(y, groups, n_classes, n, rng):
@@ -231,7 +255,8 @@ def _permutations(y, groups, n_classes, n, rng):
     place = np.arange(len(group))-start[group] # of each image in its group
     kind = _exchangeable(y, groups, n_classes)
     by_kind = np.argsort(kind, kind='stable')
-    bounds = np.flatnonzero(np.diff(kind[by_kind]))+1
+    is_new = np.diff(kind[by_kind]) != 0
+    bounds = np.flatnonzero(is_new)+1
 
     def permutation():
         others = by_kind.copy()
@@ -261,39 +286,44 @@ def _permutation_tests(preds, codes, is_tested, permutations, seed):
     rankings = scorer.rankings(PERMUTED_RANKING_STEPS)
 
     def tested_scores(codes):
-        scores = scorer.score(SubsetWeights(codes, len(p)), rankings)
-        return np.stack([*scores.values()], 1)[is_tested]
+        weights = SubsetWeights(codes, len(p))
+        by_name = scorer.score(weights, rankings)
+        scores = np.stack([*by_name.values()], 1)
+        return scores[is_tested]
     observed = tested_scores(codes)
     permuted = np.stack([tested_scores(codes[rows]) for rows in places])
-    p[is_tested] = step_down(*_standardized(observed, permuted))
     expected[is_tested] = np.nanmean(permuted, 0)
+    p[is_tested] = step_down(*_standardized(observed, permuted))
     return p, expected
 
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #d7ec2025
 def _standardized(observed, permuted):
     "Both as distances from what chance gives, in units of its spread; 0 where a score is undefined"
-    together = np.vstack([observed, permuted]) # under chance the table is one permutation more
+    together = np.vstack([observed, permuted])
     mean = np.nanmean(together, 0)
     spread = np.nanstd(together, 0)
     result = []
     for values in (observed, permuted):
-        distance = np.divide(values-mean, spread, out=np.zeros_like(values), where=spread > 1e-12)
+        distance = np.zeros_like(values)
+        np.divide(values-mean, spread, out=distance, where=spread > 1e-12)
         result.append(np.nan_to_num(distance))
     return result
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #dad773a2
-MULTICLASS_SYNONYMS = ( # with several classes the same as balanced accuracy, F1, AUROC and accuracy
-    'sensitivity', 'macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1',
-)
+MULTICLASS_SYNONYMS = ('sensitivity', *SECOND_NAMES) # with several classes the first is balanced accuracy
 ALL_IMAGES = 'all', 'all images' # attribute and subgroup of the rows for the whole table
 
 def _which_tested(scores_by_subgroup, names):
     "Which scores are tested (subgroups x scores, bool)"
     keys = list(scores_by_subgroup[0])
+    repeated = MULTICLASS_SYNONYMS if 'micro_f1' in keys else ()
     result = np.zeros((len(names), len(keys)), bool)
-    for i,(scores,(attribute,subgroup)) in enumerate(zip(scores_by_subgroup, names)):
-        if attribute == ALL_IMAGES[0] or subgroup == UNKNOWN_VALUE or isinstance(scores, str): continue
+    for i,(attribute,subgroup) in enumerate(names):
+        scores = scores_by_subgroup[i]
+        is_too_small = isinstance(scores, str)
+        if attribute == ALL_IMAGES[0] or subgroup == UNKNOWN_VALUE or is_too_small: continue
         for j,key in enumerate(keys):
-            if 'micro_f1' in keys and key in MULTICLASS_SYNONYMS: continue
+            if key in repeated: continue
             entry,support = scores[key]
             has_groups = min(support) >= MIN_TESTED_GROUPS
             result[i, j] = has_groups and entry['value'] is not None
@@ -321,8 +351,44 @@ class SubgroupScores:
         if self.positive: return ['sensitivity', 'specificity', 'auroc']
         return ['accuracy', 'balanced_accuracy', 'auroc']
 
+    @property
+    def gaps(self)->pd.DataFrame: # Rows of `table`, with their `difference` from `expected`
+        "Gaps larger than chance: those worse than expected first, of them main scores, of these the largest"
+        gaps = self.table[self.table.beyond_chance]
+        difference = gaps.value-gaps.expected
+        lower_is_better = gaps.metric.isin(LOWER_IS_BETTER)
+        improvement = difference.mask(lower_is_better, -difference)
+        gaps = gaps.assign(
+            difference=difference,
+            worse=improvement < 0,
+            main=gaps.metric.isin(self.main_scores),
+            size=abs(difference),
+        )
+        return gaps.sort_values(['worse', 'main', 'size'], ascending=False)
+
     def _repr_html_(self): return self.table._repr_html_()
 
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #19547f90
+def _score_rows(scores, scores_of_all, p, expected):
+    "Yield a row for each score of a subgroup, with its gap to that of all images"
+    for i,(key,(entry_of_all,_)) in enumerate(scores_of_all.items()):
+        entry = dict(value=None, reason=scores) # a text, where there are too few images
+        if not isinstance(scores, str): entry,_ = scores[key]
+        value = entry['value']
+        value_of_all = entry_of_all['value']
+        gap = None
+        if value is not None and value_of_all is not None: gap = value-value_of_all
+        label,name = key if isinstance(key, tuple) else ('', key)
+        row = {'class': label, 'metric': name, 'value': value}
+        row['low'] = entry.get('low')
+        row['high'] = entry.get('high')
+        row['gap'] = gap
+        row['expected'] = expected[i]
+        row['p'] = p[i]
+        row['reason'] = entry.get('reason', '')
+        yield row
+
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #ef2d343b
 def subgroups(
     preds, # Predictions; images of one lesion or patient share `group`
     columns:list|None=None, # Columns to make subgroups of, those of `ATTRIBUTES` if `None`
@@ -344,37 +410,17 @@ def subgroups(
 
     rows = []
     for k,(attribute,subgroup) in enumerate(names):
-        groups = preds.groups[(codes == k).any(1)]
-        n_groups = len(np.unique(groups))
-        about = dict(attribute=attribute, subgroup=subgroup, images=len(groups), groups=n_groups)
+        is_member = (codes == k).any(1)
+        groups = preds.groups[is_member]
+        about = dict(attribute=attribute, subgroup=subgroup)
+        about['images'] = len(groups)
+        about['groups'] = len(np.unique(groups))
         for row in _score_rows(scores[k], scores[0], p[k], expected[k]): rows.append(about | row)
     table = pd.DataFrame(rows)
     numbers = ['value', 'low', 'high', 'gap', 'expected', 'p']
     table[numbers] = table[numbers].astype(float)
     table['beyond_chance'] = table.p < FAMILYWISE_ERROR
     return SubgroupScores(table, preds.positive_class, left_out, permutations, resamples, seed)
-
-# %% ../../nbs/api/47_evaluate.subgroups.ipynb #ef2d343b
-def _score_rows(scores, scores_of_all, p, expected):
-    "Yield a row for each score of a subgroup, with its gap to that of all images"
-    for i,(key,(entry_of_all,_)) in enumerate(scores_of_all.items()):
-        entry = dict(value=None, reason=scores) # a text, where there are too few images
-        if not isinstance(scores, str): entry,_ = scores[key]
-        value = entry['value']
-        value_of_all = entry_of_all['value']
-        is_undefined = value is None or value_of_all is None
-        label,name = key if isinstance(key, tuple) else ('', key)
-        yield {
-            'class': label,
-            'metric': name,
-            'value': value,
-            'low': entry.get('low'),
-            'high': entry.get('high'),
-            'gap': None if is_undefined else value-value_of_all,
-            'expected': expected[i],
-            'p': p[i],
-            'reason': entry.get('reason', ''),
-        }
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #c90b29f3
 def plot_subgroups(
@@ -395,12 +441,15 @@ def plot_subgroups(
             lines.append((attribute, subgroup))
             texts.append(f'{subgroup} ({n})')
 
-    fig = Figure(figsize=(2.4+2.5*len(names), 1.1+0.215*len(lines)), layout='constrained')
+    width = 2.4+2.5*len(names)
+    height = 1.1+0.215*len(lines)
+    fig = Figure(figsize=(width, height), layout='constrained')
     panels = fig.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax,name in zip(panels, names):
         of_score = averages.metric == name
         whole = averages[is_all & of_score].iloc[0]
-        _plot_scores(ax, averages[~is_all & of_score], whole, lines)
+        of_subgroups = averages[~is_all & of_score]
+        _plot_scores(ax, of_subgroups, whole, lines)
         title = METRICS[name].title
         labels(ax, title, f'{title}, all images: {whole.value:.2f}', '')
     panels[0].set_yticks(range(len(lines)), texts)
@@ -416,15 +465,17 @@ def _plot_scores(ax, table, whole, lines):
     y = np.array([lines.index(key) for key in zip(table.attribute, table.subgroup)])
     if not np.isnan(whole.low): ax.axvspan(whole.low, whole.high, color='#EEEEEE', lw=0)
     if not np.isnan(whole.value): ax.axvline(whole.value, color=GREY, lw=1, ls='--')
-    for beyond_chance,color,marker in ((False, COLOURS[0], 'o'), (True, COLOURS[1], 'D')):
-        rows = table.beyond_chance.to_numpy() == beyond_chance
-        ax.hlines(y[rows], table.low[rows], table.high[rows], color=color, lw=1.5)
-        fill = color if beyond_chance else 'white'
-        ax.plot(table.value[rows], y[rows], marker, ms=5, color=color, mfc=fill, mew=1.4)
+    within,beyond = COLOURS[:2]
+    styles = {False: (within, 'white', 'o'), True: (beyond, beyond, 'D')} # whether larger than chance
+    for beyond_chance,(color,fill,marker) in styles.items():
+        is_shown = (table.beyond_chance == beyond_chance).to_numpy()
+        rows = table[is_shown]
+        ax.hlines(y[is_shown], rows.low, rows.high, color=color, lw=1.5)
+        ax.plot(rows.value, y[is_shown], marker, ms=5, color=color, mfc=fill, mew=1.4)
     is_undefined = table.value.isna()
+    style = dict(fontsize=7.5, color=GREY, va='center', transform=ax.get_yaxis_transform())
     for position,reason in zip(y[is_undefined], table.reason[is_undefined]):
-        place = dict(transform=ax.get_yaxis_transform(), va='center')
-        ax.text(0.02, position, _short_reason(reason), fontsize=7.5, color=GREY, **place)
+        ax.text(0.02, position, _short_reason(reason), **style)
     ax.grid(axis='y', visible=False)
     ax.tick_params(axis='y', length=0)
 
@@ -441,7 +492,9 @@ def subgroup_data(
         sizes = dict(images=row['images'], groups=row['groups'], metrics={})
         of_subgroup = of_attribute.setdefault(row['subgroup'], sizes)
         entries = of_subgroup['metrics']
-        if row['class']: entries = of_subgroup.setdefault('per_class', {}).setdefault(row['class'], {})
+        if row['class']:
+            per_class = of_subgroup.setdefault('per_class', {})
+            entries = per_class.setdefault(row['class'], {})
         entries[row['metric']] = _json_entry(row)
     return dict(
         alpha=FAMILYWISE_ERROR,
@@ -453,7 +506,6 @@ def subgroup_data(
         by=by_attribute,
     )
 
-# %% ../../nbs/api/47_evaluate.subgroups.ipynb #91c7ae05
 def _json_entry(row):
     "A score of a subgroup, `None` for what is missing"
     names = ('value', 'low', 'high', 'gap', 'expected', 'p')
@@ -462,18 +514,25 @@ def _json_entry(row):
     if row['reason']: entry['reason'] = row['reason']
     return entry
 
-def _worst_first(result):
-    "Gaps larger than chance: those worse than expected first, of them the main scores, of these the largest"
-    gaps = result.table[result.table.beyond_chance]
-    difference = gaps.value-gaps.expected
-    improvement = difference.where(~gaps.metric.isin(LOWER_IS_BETTER), -difference)
-    gaps = gaps.assign(
-        difference=difference,
-        worse=improvement < 0,
-        main=gaps.metric.isin(result.main_scores),
-        size=abs(difference),
-    )
-    return gaps.sort_values(['worse', 'main', 'size'], ascending=False)
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #91c7ae05
+def gap_table(
+    result:SubgroupScores, # From `subgroups`
+)->pd.DataFrame: # Texts; one row for each subgroup, the worst first, empty if there is no gap
+    "The gaps larger than chance, for a person to read"
+    rows = []
+    for (attribute,subgroup),gaps in result.gaps.groupby(['attribute', 'subgroup'], sort=False):
+        worst,*others = gaps.to_dict('records')
+        other_names = [_score_name(gap) for gap in others]
+        row = {'Attribute': attribute, 'Subgroup': subgroup}
+        row['Images'] = worst['images']
+        row['Score'] = _score_name(worst)
+        row['Value'] = _value_text(worst)
+        row['Expected'] = f'{worst["expected"]:.2f}'
+        row['Difference'] = f'{worst["difference"]:+.2f}'
+        row['p'] = f'{worst["p"]:.3f}'
+        row['Also'] = truncated_list(other_names, 3)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 def _score_name(row):
     "Title of the score, and its class if it is that of one"
@@ -485,33 +544,19 @@ def _value_text(row):
     if np.isnan(row['value']): return _short_reason(row['reason'])
     return interval_text(_json_entry(row))
 
-def _gap_rows(gaps):
-    "The table of gaps for people: one row per subgroup"
-    rows = []
-    for (attribute,subgroup),of_subgroup in gaps.groupby(['attribute', 'subgroup'], sort=False):
-        first,*others = of_subgroup.to_dict('records')
-        rows.append({
-            'Attribute': attribute,
-            'Subgroup': subgroup,
-            'Images': first['images'],
-            'Score': _score_name(first),
-            'Value': _value_text(first),
-            'Expected': f'{first["expected"]:.2f}',
-            'Difference': f'{first["difference"]:+.2f}',
-            'p': f'{first["p"]:.3f}',
-            'Also': truncated_list([_score_name(row) for row in others], 3),
-        })
-    return pd.DataFrame(rows)
-
-def _subgroup_rows(result):
-    "The table of all subgroups for people; an asterisk marks a gap larger than chance"
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #f368dfca
+def subgroup_table(
+    result:SubgroupScores, # From `subgroups`
+)->pd.DataFrame: # Texts; one row for each subgroup, an asterisk marks a gap larger than chance
+    "The main scores of all subgroups, for a person to read"
     names = list(dict.fromkeys(['accuracy', *result.main_scores]))
     averages = result.table[result.table['class'] == '']
     rows = []
-    for (attribute,subgroup),of_subgroup in averages.groupby(['attribute', 'subgroup'], sort=False):
-        by_name = {row['metric']: row for row in of_subgroup.to_dict('records')}
+    for (attribute,subgroup),scores in averages.groupby(['attribute', 'subgroup'], sort=False):
+        by_name = {score['metric']: score for score in scores.to_dict('records')}
+        accuracy = by_name['accuracy']
         row = {'Attribute': attribute, 'Subgroup': subgroup}
-        row['Images (groups)'] = '{images:,} ({groups:,})'.format_map(by_name['accuracy'])
+        row['Images (groups)'] = f'{accuracy["images"]:,} ({accuracy["groups"]:,})'
         for name in names:
             mark = '*' if by_name[name]['beyond_chance'] else ''
             row[METRICS[name].title] = _value_text(by_name[name]) + mark
@@ -519,6 +564,28 @@ def _subgroup_rows(result):
     return pd.DataFrame(rows)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #4f2d6a8b
+def _gaps_text(result):
+    "The largest gaps in words, or that there are none and what that is worth"
+    n = result.comparisons
+    if not n and not result.resamples: return 'No gap was tested, as nothing was resampled.'
+    if not n: return f'No gap was tested: no subgroup has {MIN_TESTED_GROUPS} groups.'
+    gaps = result.gaps
+    if not len(gaps):
+        is_tested = result.table.p.notna()
+        smallest = int(result.table.images[is_tested].min())
+        return (f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: '
+                f'the smallest subgroup compared has {plural(smallest, "image")}.')
+    sentences = []
+    for row in gaps.drop_duplicates('attribute').head(3).to_dict('records'):
+        value = f'{_value_text(row)} for {row["subgroup"]}, where {row["expected"]:.2f} would be expected'
+        sentences.append(f'{_score_name(row)} differs by {row["attribute"]} by more than chance: {value}.')
+    n_gaps = plural(len(gaps), 'gap')
+    verb = 'is' if len(gaps) == 1 else 'are'
+    sentences.append(f'In all, {n_gaps} of {n:,} that were tested {verb} larger than chance.')
+    if 'diagnosis type' in set(gaps.attribute): sentences.append(captions('subgroups')['diagnosis_type'])
+    return ' '.join(sentences)
+
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #e7eecd1c
 def subgroups_section(
     preds, # Predictions
     columns:list|None=None, # As for `subgroups`
@@ -531,15 +598,15 @@ def subgroups_section(
     "What the report says of subgroups"
     preds = as_predictions(preds, positive)
     result = subgroups(preds, columns, properties, None, resamples, seed)
-    shows_skin = load_domain(domain).skin_tone
-    about = dict(name='subgroups', title='Subgroups')
+    name,title = 'subgroups','Subgroups'
     how = captions('subgroups')
+    shows_skin = load_domain(domain).skin_tone
     notes = []
     if result.left_out: notes.append(f'Left out: {", ".join(result.left_out)}.')
     measurable = [*ATTRIBUTES['skin tone'], *ATTRIBUTES['sharpness'], *ATTRIBUTES['brightness']]
     if properties is None and columns is None and not matching_column(preds.columns, measurable):
         notes.append(how['unmeasured_skin' if shows_skin else 'unmeasured'])
-    attributes = [name for name in result.table.attribute.unique() if name != ALL_IMAGES[0]]
+    attributes = [attribute for attribute in result.table.attribute.unique() if attribute != ALL_IMAGES[0]]
     if not attributes:
         possible = set()
         for attribute,synonyms in ATTRIBUTES.items():
@@ -547,7 +614,7 @@ def subgroups_section(
         names = truncated_list(sorted(possible), 99)
         missing = (f'The predictions have no column to make subgroups of: add one or more of {names}, '
                    'or name others with columns=.')
-        return Section(**about, missing=' '.join([missing, *notes]))
+        return Section(name, title, missing=' '.join([missing, *notes]))
 
     if 'estimated skin tone' in attributes: notes.insert(0, how['skin_tone'])
     if len(preds) > MAX_BOOTSTRAP_IMAGES: notes.insert(0, how['jackknife'])
@@ -555,26 +622,7 @@ def subgroups_section(
     plot_how = ' '.join([scores_how, *notes])
     alt = f'scores with intervals of each value of {truncated_list(attributes, 9)}'
     parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(result), plot_how, alt, wide=True)]
-    gaps = _worst_first(result)
-    if len(gaps): parts.append(Grid('Gaps larger than chance', _gap_rows(gaps), how['gaps']))
-    parts.append(Grid('All subgroups', _subgroup_rows(result), how['all']))
-    return Section(**about, text=_gaps_text(result, gaps), parts=parts, data=subgroup_data(result))
-
-# %% ../../nbs/api/47_evaluate.subgroups.ipynb #e7eecd1c
-def _gaps_text(result, gaps):
-    "The largest gaps in words, or that there are none and what that is worth; `gaps` are from `_worst_first`"
-    n = result.comparisons
-    if not n and not result.resamples: return 'No gap was tested, as nothing was resampled.'
-    if not n: return f'No gap was tested: no subgroup has {MIN_TESTED_GROUPS} groups.'
-    if not len(gaps):
-        smallest = result.table.images[result.table.p.notna()].min()
-        return (f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: '
-                f'the smallest subgroup compared has {plural(int(smallest), "image")}.')
-    text = []
-    for row in gaps.drop_duplicates('attribute').head(3).to_dict('records'):
-        value = f'{_value_text(row)} for {row["subgroup"]}, where {row["expected"]:.2f} would be expected'
-        text.append(f'{_score_name(row)} differs by {row["attribute"]} by more than chance: {value}.')
-    verb = 'is' if len(gaps) == 1 else 'are'
-    text.append(f'In all, {plural(len(gaps), "gap")} of {n:,} that were tested {verb} larger than chance.')
-    if 'diagnosis type' in set(gaps.attribute): text.append(captions('subgroups')['diagnosis_type'])
-    return ' '.join(text)
+    gaps = gap_table(result)
+    if len(gaps): parts.append(Grid('Gaps larger than chance', gaps, how['gaps']))
+    parts.append(Grid('All subgroups', subgroup_table(result), how['all']))
+    return Section(name, title, _gaps_text(result), parts, subgroup_data(result))
