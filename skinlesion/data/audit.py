@@ -268,6 +268,7 @@ def duplicate_findings(
     add('near_duplicate', 'warning', near, 'that are near-duplicates', 'keep one of each set')
     return findings
 
+# %% ../../nbs/api/18_data.audit.ipynb #ac39858b
 def duplicates_across_sets(
     table:pd.DataFrame, # Of cases
     other:pd.DataFrame, # With `path`, of another set
@@ -380,6 +381,7 @@ def _subgroups(rows):
             subgroups[f'{label}, {name} {value}'] = part
     return subgroups
 
+# %% ../../nbs/api/18_data.audit.ipynb #dbc435a5
 def _too_small(split_name, unit, rows_by_name, severity):
     "A finding, in a list, if some of `rows_by_name` have too few groups"
     n_groups = {}
@@ -453,6 +455,7 @@ def missing_value_findings(
         ))
     return findings
 
+# %% ../../nbs/api/18_data.audit.ipynb #4e568f46
 def age_findings(
     table:pd.DataFrame, # Of cases, with `age` or without
 )->list: # Of `Finding`, one or none
@@ -512,6 +515,7 @@ def split_difference_findings(
         ))
     return findings
 
+# %% ../../nbs/api/18_data.audit.ipynb #f03fe2dd
 def _compare(train, test):
     "p-value, effect size and its name; `None` where a column says nothing"
     from scipy.stats import chi2_contingency, ks_2samp
@@ -602,7 +606,13 @@ def audit(
     "Find leakage, shortcuts, label conflicts, corrupt files and small classes; `InputError` without an image"
     if out is not None: check_writable_folder(out)
     cases = as_cases(cases)
-    root = _image_root(cases)
+
+    # the folder that all images are in
+    root = os.path.abspath(cases.root)
+    if not os.path.isdir(root): root = os.path.dirname(root)
+    common = common_folder(cases.path)
+    if not is_below(common, root): root = common
+
     if out is not None and os.path.realpath(out) == os.path.realpath(root):
         raise InputError(f'{out}: holds the images; choose another folder for the audit')
     inputs = _AuditInputs(cases, against, seed)
@@ -690,13 +700,6 @@ class _AuditInputs:
         return result
 
 # %% ../../nbs/api/18_data.audit.ipynb #a0d10010
-def _image_root(cases):
-    "The folder that all images are in"
-    root = os.path.abspath(cases.root)
-    folder = root if os.path.isdir(root) else os.path.dirname(root)
-    common = common_folder(cases.path)
-    return folder if is_below(common, folder) else common
-
 def _relative(path, root):
     relative = os.path.relpath(path, root)
     return printable(relative.replace(os.sep, '/'))
@@ -726,11 +729,17 @@ def audit_page(
     findings = []
     thumbnails = {}
     for finding in result.findings:
-        shown = _shown_items(finding.items)
+        n_images = sum(map(len, finding.items))
+        if n_images == len(finding.items): # single images, next to each other
+            first = finding.items[:2*MAX_SHOWN_IMAGES]
+            shown = [sum(first, [])]
+        else:
+            first = finding.items[:MAX_SHOWN_GROUPS]
+            shown = [group[:MAX_SHOWN_IMAGES] for group in first]
         for path in sum(shown, []):
             if path in thumbnails: continue
             thumbnails[path] = _thumbnail(os.path.join(result.root, path))
-        n_more = _n_images(finding.items) - _n_images(shown)
+        n_more = n_images - sum(map(len, shown))
         more = f'and {plural(n_more, "image")} more' if n_more else ''
         findings.append(dict(finding=finding, shown=shown, more=more))
     return render(
@@ -741,16 +750,6 @@ def audit_page(
         about=result.about,
         notice=NOTICE,
     )
-
-def _n_images(items): return sum(len(group) for group in items)
-
-def _shown_items(items):
-    "The first groups; single images next to each other"
-    if _n_images(items) == len(items):
-        first = items[:2*MAX_SHOWN_IMAGES]
-        return [sum(first, [])]
-    first = items[:MAX_SHOWN_GROUPS]
-    return [group[:MAX_SHOWN_IMAGES] for group in first]
 
 def _thumbnail(path):
     "The image as the address of its own content; empty if it cannot be read"

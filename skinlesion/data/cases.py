@@ -132,7 +132,17 @@ def as_cases(
     table = data.reset_index(drop=True)
     table['path'] = table.path.map(os.fspath)
     table['label'] = table.label.astype(str)
-    notes = _fill_group(table)
+    notes = []
+    if 'group' in table:
+        names = table.group.astype(str)
+        is_missing = table.group.isna() | (names == '')
+        table['group'] = names.where(~is_missing, table.path)
+        if is_missing.any():
+            count = plural(int(is_missing.sum()), 'row')
+            notes.append(f'{count} of {len(table)} without a `group`: each image is treated as independent')
+    else:
+        table['group'] = table.path
+        notes.append('no column `group`: images are treated as independent')
     if 'split' in table: table['split'] = read_splits(table.split)
     else:
         table['split'] = ''
@@ -152,6 +162,7 @@ def as_cases(
         notes=notes,
     )
 
+# %% ../../nbs/api/10_data.cases.ipynb #0ec6685e
 def _check_table(data):
     "Refuse what is no table with a path and a label in each row"
     if not isinstance(data, pd.DataFrame):
@@ -171,18 +182,6 @@ def _check_table(data):
             f'{plural(len(unlabelled), "row")} of {len(data)} without a `label`, '
             f'first {unlabelled.iloc[0]}: fill `label` or drop these rows'
         )
-
-def _fill_group(table):
-    "Fill `group` of `table` with the path where it is missing, and return the notes on it"
-    if 'group' not in table:
-        table['group'] = table.path
-        return ['no column `group`: images are treated as independent']
-    names = table.group.astype(str)
-    missing = table.group.isna() | (names == '')
-    table['group'] = names.where(~missing, table.path)
-    if not missing.any(): return []
-    count = plural(int(missing.sum()), 'row')
-    return [f'{count} of {len(table)} without a `group`: each image is treated as independent']
 
 # %% ../../nbs/api/10_data.cases.ipynb #p2rdspl2
 def read_splits(

@@ -75,6 +75,7 @@ def circular_harmonics(
     coefficients = real + 1j*imaginary
     return coefficients.reshape(len(flat), len(RING_RADII), N_HARMONICS)
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #86f2b06e
 def rotation_invariants(
     harmonics:np.ndarray, # n x rings x `N_HARMONICS`, complex
 )->np.ndarray: # n x 135, float32, of length 1
@@ -175,6 +176,7 @@ def registered(
         maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
     return maps
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #f0e9b9aa
 def similarities(
     first:np.ndarray, # Textures: n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
     second:np.ndarray, # Of the same shape
@@ -313,6 +315,7 @@ def _checksums(scan):
     is_usable = scan.table.reason == ''
     return scan.table.sha256.where(is_usable, '').tolist()
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #1c239f26
 def search_duplicates(
     scan:Scan, # From `scan_images`
     other:Scan|None, # Another set, if any
@@ -360,6 +363,7 @@ def exact_duplicates(
     if other is not None: return pairs
     return pairs[pairs.i != pairs.j]
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #fc4dc139
 @dataclass
 class _Textures:
     "Textures and where their images are"
@@ -417,6 +421,7 @@ def _matches(first, second, min_similarity):
             bar.update(len(block))
     return pd.concat(matches)
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #f2a78d91
 def _candidates(textures, whole, index):
     "Pairs of which the harmonics correlate at some angle, best first: the best crop and angle of each"
     crops = np.concatenate([circular_harmonics(textures, crop) for crop in CROPS]) # all images for each crop

@@ -20,6 +20,14 @@ from ..core import IMAGE_SUFFIXES, MISSING_WORDS, SYSTEM_FILES, InputError, prin
 from ..store.archive import unpack
 from ..store.cache import cached, cached_value, file_stamp
 
+# %% ../../nbs/api/10_data.files.ipynb #p2below1
+def is_below(
+    path:str, # A folder
+    folder:str, # Another
+)->bool:
+    "Whether `path` is `folder` or lies in it"
+    return os.path.join(path, '').startswith(os.path.join(folder, ''))
+
 # %% ../../nbs/api/10_data.files.ipynb #5067832e
 def list_files(
     root, # A folder
@@ -34,12 +42,14 @@ def list_files(
         folders += [f'{folder}{name}/' for name in folder_names]
     return {name: os.path.join(root, name) for name in sorted(map(printable, names))}
 
+# %% ../../nbs/api/10_data.files.ipynb #83ff9a42
 def is_image(
     name:str, # File name or path
 )->bool:
     "Whether `name` has the ending of an image, in any case"
     return name.lower().endswith(IMAGE_SUFFIXES)
 
+# %% ../../nbs/api/10_data.files.ipynb #123cec4d
 def common_folder(
     paths:Iterable, # Files
 )->str: # Absolute
@@ -48,14 +58,6 @@ def common_folder(
     folders = list(map(os.path.dirname, absolute_paths))
     if not folders: return os.getcwd()
     return os.path.commonpath([min(folders), max(folders)]) # what these two share, all between share
-
-# %% ../../nbs/api/10_data.files.ipynb #p2below1
-def is_below(
-    path:str, # A folder
-    folder:str, # Another
-)->bool:
-    "Whether `path` is `folder` or lies in it"
-    return os.path.join(path, '').startswith(os.path.join(folder, ''))
 
 # %% ../../nbs/api/10_data.files.ipynb #8a33e3a4
 def _list_folder(folder):
@@ -71,16 +73,14 @@ def _list_folder(folder):
         if entry.name in SYSTEM_FILES: continue
         try: is_folder = entry.is_dir()
         except OSError: is_folder = False # a link to itself
-        if not is_folder: files.append(entry.name)
-        elif not _links_to_parent(entry): folders.append(entry.name)
+        if not is_folder:
+            files.append(entry.name)
+            continue
+        if entry.is_symlink(): # to a folder that it lies in, it would have no end
+            target = os.path.realpath(entry.path)
+            if is_below(os.path.realpath(folder), target): continue
+        folders.append(entry.name)
     return files, folders
-
-def _links_to_parent(entry):
-    "Whether a folder is a link to one that it lies in"
-    if not entry.is_symlink(): return False
-    parent = os.path.realpath(os.path.dirname(entry.path))
-    target = os.path.realpath(entry.path)
-    return is_below(parent, target)
 
 # %% ../../nbs/api/10_data.files.ipynb #801108c8
 def zip_names(

@@ -33,36 +33,35 @@ class Layout:
     binary_classes:dict = field(default_factory=dict) # Class to one of two, for target `binary`; may be empty
     proportions:dict = field(default_factory=dict) # Of `valid` and `test`, 0..1; else of `split_cases`
 
-# In the order in which they are tried
-LAYOUTS = {
-    'ham10000': Layout(
-        read_ham10000,
-        is_ham10000,
-        'a table HAM10000_metadata or ISIC_..._GroundTruth.csv next to its images',
-        binary_classes=HAM_BINARY_CLASSES,
-    ),
-    'mhist': Layout(
-        read_mhist,
-        is_mhist,
-        'annotations.csv of MHIST next to images.zip or images/',
-    ),
-    'xray': Layout(
-        read_xray,
-        is_xray,
-        'class folders covid, normal and pneumonia, and no others',
-        proportions=dict(test=0.2),
-    ),
-    'csv': Layout(
-        read_csv,
-        is_csv,
-        'a csv table with columns for path and label, next to the images that it names',
-    ),
-    'folder': Layout(
-        read_folder,
-        lambda files: True,
-        f'images as CLASS/*.jpg or train/CLASS/*.jpg (any of {", ".join(IMAGE_SUFFIXES)})',
-    ),
-}
+# %% ../../nbs/api/13_data.layouts.ipynb #69eb2e3c
+LAYOUTS = {} # name -> layout, in the order in which they are tried
+LAYOUTS['ham10000'] = Layout(
+    read_ham10000,
+    is_ham10000,
+    'a table HAM10000_metadata or ISIC_..._GroundTruth.csv next to its images',
+    binary_classes=HAM_BINARY_CLASSES,
+)
+LAYOUTS['mhist'] = Layout(
+    read_mhist,
+    is_mhist,
+    'annotations.csv of MHIST next to images.zip or images/',
+)
+LAYOUTS['xray'] = Layout(
+    read_xray,
+    is_xray,
+    'class folders covid, normal and pneumonia, and no others',
+    proportions=dict(test=0.2),
+)
+LAYOUTS['csv'] = Layout(
+    read_csv,
+    is_csv,
+    'a csv table with columns for path and label, next to the images that it names',
+)
+LAYOUTS['folder'] = Layout(
+    read_folder,
+    lambda files: True,
+    f'images as CLASS/*.jpg or train/CLASS/*.jpg (any of {", ".join(IMAGE_SUFFIXES)})',
+)
 
 # %% ../../nbs/api/13_data.layouts.ipynb #9034df91
 def source_files(
@@ -150,6 +149,7 @@ def read_cases(
         )
     return replace(cases, data_hash=data_hash(cases))
 
+# %% ../../nbs/api/13_data.layouts.ipynb #a7e078d2
 def _as_read(data, name, result):
     "Cases of the rows that the reader of the layout `name` gave, in the order of their paths"
     if not len(result.rows):
@@ -172,6 +172,7 @@ def _as_read(data, name, result):
         notes=result.notes,
     )
 
+# %% ../../nbs/api/13_data.layouts.ipynb #b0d97391
 def _checked(cases):
     "The usable images of `cases` with the hashes of their files; the others are among the skipped"
     facts = scan_images(cases.path).table

@@ -65,6 +65,7 @@ def name_order(
         keys.append(key)
     return pd.Series(keys).rank(pct=True).to_numpy()
 
+# %% ../../nbs/api/17_data.shortcuts.ipynb #60107221
 def _feature_table(cases, facts, features):
     "Columns of each feature, and a table of those that differ between images"
     facts = facts.drop_duplicates('path')
@@ -103,11 +104,11 @@ class Shortcut:
     examples:list # For each class, images held out, classified correctly with the highest confidence
 
     def __str__(self):
+        "What the feature set reaches, by which feature, in one sentence"
         strongest = next(iter(self.alone))
         about_strongest = f'the strongest predictor is the {strongest} (alone {self.alone[strongest]:.2f})'
         if strongest in ('name', 'order'): about_strongest += _UNSEEN_BY_NETWORKS
-        lost = []
-        for feature,auroc in self.importance.items(): lost.append(f'{feature} {auroc:.2f}')
+        lost = [f'{feature} {auroc:.2f}' for feature,auroc in self.importance.items()]
         interval = f'{self.low:.2f} to {self.high:.2f}'
         about_score = f'AUROC {self.value:.2f} ({interval})'
         about_accuracy = (
@@ -208,6 +209,7 @@ def _auroc(y, probs, weight=None):
     areas = [roc_auc_score(y == k, probs[:,k], sample_weight=weight) for k in classes]
     return float(np.mean(areas))
 
+# %% ../../nbs/api/17_data.shortcuts.ipynb #74799833
 def _bootstrap_interval(y, probs, group, resamples, seed):
     "95% interval of the AUROC over samples of as many groups, with replacement"
     rng = np.random.default_rng(seed)
@@ -237,6 +239,7 @@ def sample_groups(
     sampled = sizes.index[sizes.cumsum() <= n]
     return cases[cases.group.isin(sampled)]
 
+# %% ../../nbs/api/17_data.shortcuts.ipynb #868c6d61
 def _most_confident(paths, y, probs, n=6):
     "For each class, the `n` images classified correctly with the highest confidence"
     pred = probs.argmax(1)
