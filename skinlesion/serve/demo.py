@@ -41,6 +41,21 @@ def uploaded_image(
     return image
 
 # %% ../../nbs/api/56_serve.demo.ipynb #0df7705e
+def _ask(client, path):
+    "What Gradio gives back to a visitor who names `path` as the image, without the page"
+    config = client.get('/config').json()
+    on_change = [step['id'] for step in config['dependencies'] if step['targets'][0][1] == 'change']
+    image = dict(path=str(path), orig_name='x.png', meta=dict(_type='gradio.FileData'))
+    request = dict(data=[image], fn_index=on_change[0], session_hash='visitor')
+    client.post('/gradio_api/queue/join', json=request).raise_for_status()
+    lines = client.get('/gradio_api/queue/data?session_hash=visitor').text.splitlines()
+    for line in lines:
+        if not line.startswith('data:'): continue
+        event = json.loads(line.removeprefix('data:'))
+        if event['msg'] == 'process_completed': return event['output']
+    raise RuntimeError(f'gradio {gr.__version__} gave no answer to a visitor without the page')
+
+# %% ../../nbs/api/56_serve.demo.ipynb #52b4ac94
 def check_uploads(
     make_input=uploaded_image, # Function that makes the image input to try
 ):
@@ -55,39 +70,7 @@ def check_uploads(
         raise RuntimeError(f'gradio {gr.__version__} would read any file that a visitor names, so nothing is served; '
                            'install the version that settings.ini asks for')
 
-# %% ../../nbs/api/56_serve.demo.ipynb #52b4ac94
-def _ask(client, path):
-    "What Gradio gives back to a visitor who names `path` as the image, without the page"
-    config = client.get('/config').json()
-    function = next(o['id'] for o in config['dependencies'] if o['targets'][0][1] == 'change')
-    image = dict(path=str(path), orig_name='x.png', meta=dict(_type='gradio.FileData'))
-    request = dict(data=[image], fn_index=function, session_hash='visitor')
-    client.post('/gradio_api/queue/join', json=request).raise_for_status()
-    lines = client.get('/gradio_api/queue/data?session_hash=visitor').text.splitlines()
-    events = [json.loads(line.removeprefix('data:')) for line in lines if line.startswith('data:')]
-    return next(event['output'] for event in events if event['msg'] == 'process_completed')
-
 # %% ../../nbs/api/56_serve.demo.ipynb #51039e5b
-def build_demo(
-    predictor:Predictor, # Answers
-    examples, # (path, caption) by image, from `example_images`
-)->gr.Blocks: # To be mounted by `demo_app`
-    "The page around `predictor`"
-    title = f'{page_title(predictor.classes)} - skinlesion'
-    # an image that is an hour old is removed while the server runs
-    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(600, 3600)) as page:
-        gr.HTML(about_html(predictor.config), padding=False)
-        with gr.Row():
-            with gr.Column(min_width=280): image,gallery = _inputs(examples)
-            with gr.Column(min_width=280): outputs = _outputs()
-        gr.HTML(_PRIVACY_HTML, padding=False)
-        _connect(predictor, image, gallery, outputs)
-    return page
-
-# %% ../../nbs/api/56_serve.demo.ipynb #37d5b926
-_PRIVACY_HTML = """<p class="sl-page sl-note">Images are read by the computer that runs this page and sent nowhere else.
-They are removed after about an hour, and when the server ends.</p>"""
-
 def _inputs(examples):
     "The place for an upload, and the examples"
     image = uploaded_image(
@@ -119,6 +102,7 @@ def _inputs(examples):
     )
     return image, gallery
 
+# %% ../../nbs/api/56_serve.demo.ipynb #37d5b926
 def _outputs():
     "The answer, the evidence map and how to read it"
     answer = gr.HTML(WAITING_HTML, elem_id='answer', padding=False)
@@ -134,20 +118,37 @@ def _outputs():
     reading = gr.HTML('', elem_id='reading', padding=False)
     return [answer, heat, reading]
 
-def _connect(predictor, image, gallery, outputs):
-    "A change of the image asks for an answer; an example becomes the image"
-    cached = [item['image']['path'] for item in gallery.value or []]
-
-    def choose_example(event:gr.SelectData): return cached[event.index]
-
-    gallery.select(choose_example, None, image, show_progress='hidden', api_visibility='private')
-    show = partial(show_answer, predictor)
-    answering = image.change(show, image, outputs, show_progress='minimal', api_visibility='private')
-    answering.then(None, js=_SCROLL_TO_ANSWER)
+# %% ../../nbs/api/56_serve.demo.ipynb #6d0eb59a
+_PRIVACY_HTML = """<p class="sl-page sl-note">Images are read by the computer that runs this page and sent nowhere else.
+They are removed after about an hour, and when the server ends.</p>"""
 
 # where the page is long, go to the answer
 _SCROLL_TO_ANSWER = """() => { if (innerWidth <= 640 && document.querySelector('.sl-head'))
   document.querySelector('#answer').scrollIntoView({behavior: 'smooth'}) }"""
+
+def build_demo(
+    predictor:Predictor, # Answers
+    examples, # (path, caption) by image, from `example_images`
+)->gr.Blocks: # To be mounted by `demo_app`
+    "The page around `predictor`"
+    title = f'{page_title(predictor.classes)} - skinlesion'
+    # an image that is an hour old is removed while the server runs
+    with gr.Blocks(title=title, analytics_enabled=False, delete_cache=(600, 3600)) as page:
+        gr.HTML(about_html(predictor.config), padding=False)
+        with gr.Row():
+            with gr.Column(min_width=280): image, gallery = _inputs(examples)
+            with gr.Column(min_width=280): outputs = _outputs()
+        gr.HTML(_PRIVACY_HTML, padding=False)
+
+        # an example becomes the image, and a change of the image asks for an answer
+        def choose_example(event:gr.SelectData): return cached_examples[event.index]
+
+        cached_examples = [item['image']['path'] for item in gallery.value or []]
+        gallery.select(choose_example, None, image, show_progress='hidden', api_visibility='private')
+        show = partial(show_answer, predictor)
+        answering = image.change(show, image, outputs, show_progress='minimal', api_visibility='private')
+        answering.then(None, js=_SCROLL_TO_ANSWER)
+    return page
 
 # %% ../../nbs/api/56_serve.demo.ipynb #bd2779f4
 def demo_app(

@@ -39,24 +39,30 @@ class ModelOutputs:
         part:str, # `valid` or `test`
     )->np.ndarray: # One per image, int
         "The class numbers of a part"
-        return pd.Categorical(self.held_out[part].label, self.cases.classes).codes
+        labels = self.held_out[part].label
+        return pd.Categorical(labels, self.cases.classes).codes
 
     def predictions(self,
         part:str, # `valid` or `test`
         calibration:Calibration, # From `calibrated`
     )->Predictions:
         "The calibrated predictions for a part"
+        cases = self.held_out[part]
         probs = calibration.probabilities(self.logits[part])
-        return predictions_table(self.held_out[part], probs, self.cases.classes, self.cases.positive)
+        return predictions_table(cases, probs, self.cases.classes, self.cases.positive)
 
     def calibrated(self,
         equally_common:bool, # Whether the network gives the probabilities of equally common classes
     )->tuple: # `Calibration`, and its scores before and after by part
         "The calibration fitted on the validation images, and what it changes"
+        logits = self.logits['valid']
+        targets = self.targets('valid')
         groups = self.held_out['valid'].group
-        calibration = calibrate(self.logits['valid'], self.targets('valid'), equally_common, groups)
+        calibration = calibrate(logits, targets, equally_common, groups)
         changes = {}
-        for part,logits in self.logits.items(): changes[part] = calibration.scores(logits, self.targets(part))
+        for part, logits in self.logits.items():
+            targets = self.targets(part)
+            changes[part] = calibration.scores(logits, targets)
         return calibration, changes
 
 # %% ../../nbs/api/52_train.outputs.ipynb #01d14a8f
@@ -65,22 +71,35 @@ def collect_outputs(
     tta:str='none', # Views to average over; see `models.ensemble`
 )->ModelOutputs:
     "The outputs of the network of `learn` for all images of its cases"
-    cases = learn.dls.cases
-    spec = learn.dls.spec
+    dls = learn.dls
     model = with_views(learn.model, tta)
-    held_out, logits, embeddings = {}, {}, {}
+    part_cases = {}
+    logits = {}
+    embeddings = {}
     for part in SPLITS:
-        rows = np.flatnonzero(cases.split == part)
+        rows = np.flatnonzero(dls.cases.split == part)
         if not len(rows): continue
         network = learn.model if part == 'train' else model
-        images = learn.dls.prepared.take(rows)
-        logits[part],embeddings[part] = run_model(network, images, spec, desc=f'reading {part} images')
-        held_out[part] = cases.take(rows)
-    train_cases = held_out.pop('train')
+        images = dls.prepared.take(rows)
+        desc = f'reading {part} images'
+        logits[part], embeddings[part] = run_model(network, images, dls.spec, desc=desc)
+        part_cases[part] = dls.cases.take(rows)
+    train_cases = part_cases.pop('train')
     del logits['train']
-    reference = embedding_reference(embeddings['train'], train_cases.label, embeddings['valid'])
-    ood = fit_ood(embedding_distance(embeddings['valid'], reference))
-    return ModelOutputs(model, spec, cases, held_out, logits, reference, ood, embeddings['train'])
+    train_embeddings = embeddings['train']
+    valid_embeddings = embeddings['valid']
+    reference = embedding_reference(train_embeddings, train_cases.label, valid_embeddings)
+    distances = embedding_distance(valid_embeddings, reference)
+    return ModelOutputs(
+        model=model,
+        spec=dls.spec,
+        cases=dls.cases,
+        held_out=part_cases,
+        logits=logits,
+        reference=reference,
+        ood=fit_ood(distances),
+        train_embeddings=train_embeddings,
+    )
 
 # %% ../../nbs/api/52_train.outputs.ipynb #70d6b247
 def average_outputs(
@@ -89,19 +108,23 @@ def average_outputs(
 )->ModelOutputs:
     "The outputs of the mean of the networks of all folds"
     first = parts[0]
-    held_out_tables = [part.held_out['valid'].table for part in parts]
-    held_out = dict(valid=cases.with_table(pd.concat(held_out_tables)), test=first.held_out['test'])
-    logits = dict(
-        valid=np.concatenate([part.logits['valid'] for part in parts]),
-        test=np.mean([part.logits['test'] for part in parts], axis=0),
-    )
+    valid_tables = [part.held_out['valid'].table for part in parts]
+    valid_cases = cases.with_table(pd.concat(valid_tables))
+    valid_logits = [part.logits['valid'] for part in parts]
+    test_logits = [part.logits['test'] for part in parts]
+    references = [part.reference for part in parts]
     reference = {}
     for name in ('class_means', 'std', 'widths'):
-        reference[name] = np.hstack([part.reference[name] for part in parts])
-    reference['quantiles'] = np.mean([part.reference['quantiles'] for part in parts], axis=0)
-    ood = first.ood | dict(
-        threshold=float(np.mean([part.ood['threshold'] for part in parts])),
-        images=sum(part.ood['images'] for part in parts),
+        reference[name] = np.hstack([arrays[name] for arrays in references])
+    reference['quantiles'] = np.mean([arrays['quantiles'] for arrays in references], axis=0)
+    thresholds = [part.ood['threshold'] for part in parts]
+    n_images = sum(part.ood['images'] for part in parts)
+    return ModelOutputs(
+        model=Ensemble([part.model for part in parts]),
+        spec=first.spec,
+        cases=cases,
+        held_out=dict(valid=valid_cases, test=first.held_out['test']),
+        logits=dict(valid=np.concatenate(valid_logits), test=np.mean(test_logits, axis=0)),
+        reference=reference,
+        ood=first.ood | dict(threshold=float(np.mean(thresholds)), images=n_images),
     )
-    model = Ensemble([part.model for part in parts])
-    return ModelOutputs(model, first.spec, cases, held_out, logits, reference, ood)
