@@ -49,11 +49,8 @@ def _ask(client, path):
     request = dict(data=[image], fn_index=on_change[0], session_hash='visitor')
     client.post('/gradio_api/queue/join', json=request).raise_for_status()
     lines = client.get('/gradio_api/queue/data?session_hash=visitor').text.splitlines()
-    for line in lines:
-        if not line.startswith('data:'): continue
-        event = json.loads(line.removeprefix('data:'))
-        if event['msg'] == 'process_completed': return event['output']
-    raise RuntimeError(f'gradio {gr.__version__} gave no answer to a visitor without the page')
+    events = [json.loads(line.removeprefix('data:')) for line in lines if line.startswith('data:')]
+    return next(event['output'] for event in events if event['msg'] == 'process_completed')
 
 # %% ../../nbs/api/56_serve.demo.ipynb #52b4ac94
 def check_uploads(
