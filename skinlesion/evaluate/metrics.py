@@ -140,7 +140,6 @@ class Scorer:
         result['log_loss'] = W@self.class_loss/total[:,None]
         return result
 
-
     def values(self)->dict: # Name, or (class, name), -> float
         "The scores of the images as they are"
         scores = self.score(np.ones((1, len(self.y))), self.rankings())
@@ -216,6 +215,63 @@ def score_support(
             result[label,name] = counts[[k]]
     return result
 
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #dccb4943
+def _undefined_reason(key, confusion, scorer):
+    "Why score `key` is undefined, if it is"
+    label,name = key if isinstance(key, tuple) else (scorer.positive, key)
+    relevant = scorer.classes if label is None else [label]
+    total = confusion.sum()
+    n_true = dict(zip(scorer.classes, confusion.sum(1)))
+    n_predicted = dict(zip(scorer.classes, confusion.sum(0)))
+    always = [c for c in relevant if n_predicted[c] == total]
+    never = [c for c in relevant if n_predicted[c] == 0]
+
+    if name == 'precision' and min(n_true[c] for c in relevant):
+        return f'no image was predicted as {truncated_list(never)}'
+    several_labels = max(n_true[c] for c in relevant) < total
+    if name in ('npv', 'mcc', 'kappa') and several_labels and (label is None or n_true[label] > 0):
+        if always: return f'every image was predicted as {truncated_list(always)}'
+        return f'no image was predicted as {truncated_list(never)}'
+    absent = [c for c in scorer.classes if not n_true[c]]
+    if label is not None and not n_true[label]: absent = [label]
+    if absent: return f'no image of {truncated_list(absent)}'
+    return f'every image is of {truncated_list(relevant)}'
+
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #5a310391
+def score_entries(
+    scorer:Scorer,
+    replicates:dict, # From `scorer.bootstrap` or `scorer.jackknife`
+    confidence:float=0.95, # Of the intervals, 0..1
+)->dict: # Name, or (class, name), -> entry as in `metrics.json`
+    "Each score with its interval"
+    support = score_support(scorer)
+    confusion = scorer.confusion_table()
+    result = {}
+    for key,value in scorer.values().items():
+        name = key[1] if isinstance(key, tuple) else key
+        value_range = VALUE_RANGES.get(name, (0, 1))
+        if key == 'brier' and scorer.multiclass: value_range = MULTICLASS_BRIER_RANGE
+        resampled = replicates.get(key, np.array([]))
+        reason = _undefined_reason(key, confusion, scorer)
+        result[key] = interval_entry(
+            value,
+            resampled,
+            support[key],
+            confidence,
+            reason,
+            value_range,
+            exact=name in PROPORTION_SCORES,
+            inflated=name == 'ece',
+        )
+    return result
+
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #a1bfb20b
+def _check_bootstrap(resamples, confidence):
+    "An `InputError` if a number of resamples or a confidence makes no sense"
+    if resamples < 0: raise InputError(f'resamples is {resamples}, but cannot be negative')
+    if not 0 < confidence < 1:
+        raise InputError(f'confidence is {confidence}, but must lie between 0 and 1, such as 0.95')
+
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #01b506c3
 def metrics(
     preds, # Predictions: `path`, `label`, `group` and one `p_<class>` column per class
@@ -248,60 +304,6 @@ def metrics(
             result['per_class'][label] = {name: entries[label,name] for name in BY_CLASS}
     return result | dict(confidence=confidence, resamples=resamples, seed=seed)
 
-def _check_bootstrap(resamples, confidence):
-    if resamples < 0: raise InputError(f'resamples is {resamples}, but cannot be negative')
-    if not 0 < confidence < 1:
-        raise InputError(f'confidence is {confidence}, but must lie between 0 and 1, such as 0.95')
-
-# %% ../../nbs/api/43_evaluate.metrics.ipynb #dccb4943
-def score_entries(
-    scorer:Scorer,
-    replicates:dict, # From `scorer.bootstrap` or `scorer.jackknife`
-    confidence:float=0.95, # Of the intervals, 0..1
-)->dict: # Name, or (class, name), -> entry as in `metrics.json`
-    "Each score with its interval"
-    support = score_support(scorer)
-    confusion = scorer.confusion_table()
-    result = {}
-    for key,value in scorer.values().items():
-        name = key[1] if isinstance(key, tuple) else key
-        value_range = VALUE_RANGES.get(name, (0, 1))
-        if key == 'brier' and scorer.multiclass: value_range = MULTICLASS_BRIER_RANGE
-        resampled = replicates.get(key, np.array([]))
-        reason = _undefined_reason(key, confusion, scorer)
-        result[key] = interval_entry(
-            value,
-            resampled,
-            support[key],
-            confidence,
-            reason,
-            value_range,
-            exact=name in PROPORTION_SCORES,
-            inflated=name == 'ece',
-        )
-    return result
-
-def _undefined_reason(key, confusion, scorer):
-    "Why score `key` is undefined, if it is"
-    label,name = key if isinstance(key, tuple) else (scorer.positive, key)
-    relevant = scorer.classes if label is None else [label]
-    total = confusion.sum()
-    n_true = dict(zip(scorer.classes, confusion.sum(1)))
-    n_predicted = dict(zip(scorer.classes, confusion.sum(0)))
-    always = [c for c in relevant if n_predicted[c] == total]
-    never = [c for c in relevant if n_predicted[c] == 0]
-
-    if name == 'precision' and min(n_true[c] for c in relevant):
-        return f'no image was predicted as {truncated_list(never)}'
-    several_labels = max(n_true[c] for c in relevant) < total
-    if name in ('npv', 'mcc', 'kappa') and several_labels and (label is None or n_true[label] > 0):
-        if always: return f'every image was predicted as {truncated_list(always)}'
-        return f'no image was predicted as {truncated_list(never)}'
-    absent = [c for c in scorer.classes if not n_true[c]]
-    if label is not None and not n_true[label]: absent = [label]
-    if absent: return f'no image of {truncated_list(absent)}'
-    return f'every image is of {truncated_list(relevant)}'
-
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #fabc49b2
 def interval_text(
     entry:dict, # `value`, `low`, `high`, perhaps `reason`
@@ -314,6 +316,7 @@ def interval_text(
     if entry['low'] is None: return value
     return f"{value} ({text(entry['low'])} to {text(entry['high'])})"
 
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #17c74c6c
 def percent_text(
     entry:dict, # `value`, `low`, `high`; an interval that is `None` or NaN is left out
     digits:int=0, # Decimals
@@ -326,6 +329,7 @@ def percent_text(
     if is_missing(entry['low']): return value
     return f"{value} ({text(entry['low'])} to {text(entry['high'])})"
 
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #357015dd
 def threshold_text(
     p:float, # A probability, 0..1
 )->str: # Such as '0.313', or '0.00021'
@@ -346,6 +350,7 @@ def metrics_table(
         rows.append(row)
     return pd.DataFrame(rows)
 
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #5989be31
 def class_table(
     m:dict, # From `metrics`, of more than two classes
 )->pd.DataFrame: # Index class; columns images, then one per score, as text with its interval
@@ -362,58 +367,6 @@ def class_table(
     table = pd.DataFrame.from_dict(rows, orient='index')
     return table.rename_axis('class')
 
-# %% ../../nbs/api/43_evaluate.metrics.ipynb #fdc7d021
-def predictive_values(
-    preds, # Predictions
-    prevalence=(0.01, 0.05, 0.2, 0.5), # Proportion of positives where the model is used, 0..1; one or several
-    positive:str|None=None, # The class to detect; with more than two classes it must be named
-    resamples:int=1000, # Bootstrap samples of the groups
-    seed:int=42, # Fixes them
-    confidence:float=0.95, # Of the intervals, 0..1
-)->list: # For each prevalence: `prevalence`, and the entries `ppv` and `npv`
-    "Positive and negative predictive value at other prevalences"
-    _check_bootstrap(resamples, confidence)
-    prevalences = [float(p) for p in np.atleast_1d(prevalence)]
-    if not all(0 < p < 1 for p in prevalences):
-        raise InputError(f'prevalence is {truncated_list(prevalences)}, '
-                         'but must lie between 0 and 1, such as 0.05')
-    preds = as_predictions(preds, positive)
-    label = preds.focus_class
-    if label is None:
-        raise InputError('Predictive values of which class? '
-                         f'Name one of {truncated_list(preds.classes, 8)} with positive=')
-    scorer = Scorer(preds)
-    k = preds.classes.index(label)
-
-    def rates(W):
-        scores = confusion_scores(scorer.confusion(W))
-        return {name: scores[name][:,k] for name in ('sensitivity', 'specificity')}
-    values = rates(np.ones((1, len(preds))))
-    replicates = bootstrap_scores(rates, preds.groups, resamples, seed)
-    of_class = preds.y == k
-    n_groups = [len(np.unique(preds.groups[images])) for images in (of_class, ~of_class)]
-    reason = 'no image was predicted as the class in question'
-    if not n_groups[1]: reason = f'every image is of {label}'
-    if not n_groups[0]: reason = f'no image of {label}'
-    result = []
-    for p in prevalences:
-        entries = _values_at(p, values, replicates, n_groups, confidence, reason)
-        result.append(dict(prevalence=p) | entries)
-    return result
-
-def predictive_table(
-    values:list, # From `predictive_values`
-)->pd.DataFrame: # One row per prevalence, as text with intervals
-    "Predictive values, to be read"
-    rows = []
-    for at_prevalence in values:
-        percent = 100*at_prevalence['prevalence']
-        row = {'Prevalence': f'{percent:g}%'}
-        row['Positive predictive value'] = interval_text(at_prevalence['ppv'], 3)
-        row['Negative predictive value'] = interval_text(at_prevalence['npv'], 3)
-        rows.append(row)
-    return pd.DataFrame(rows)
-
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #9d648ba9
 def _bayes(rates, prevalence):
     "Predictive values from `sensitivity` and `specificity`"
@@ -428,6 +381,7 @@ def _bayes(rates, prevalence):
         npv=ratio(tn, tn+fn),
     )
 
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #8c31a214
 def _values_at(prevalence, values, replicates, n_groups, confidence, reason):
     "The entries `ppv` and `npv`; `n_groups` are those of the class and of the others"
     is_resampled = bool(replicates)
@@ -468,6 +422,127 @@ def _values_at(prevalence, values, replicates, n_groups, confidence, reason):
         )
     return entries
 
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #fdc7d021
+def predictive_values(
+    preds, # Predictions
+    prevalence=(0.01, 0.05, 0.2, 0.5), # Proportion of positives where the model is used, 0..1; one or several
+    positive:str|None=None, # The class to detect; with more than two classes it must be named
+    resamples:int=1000, # Bootstrap samples of the groups
+    seed:int=42, # Fixes them
+    confidence:float=0.95, # Of the intervals, 0..1
+)->list: # For each prevalence: `prevalence`, and the entries `ppv` and `npv`
+    "Positive and negative predictive value at other prevalences"
+    _check_bootstrap(resamples, confidence)
+    prevalences = [float(p) for p in np.atleast_1d(prevalence)]
+    if not all(0 < p < 1 for p in prevalences):
+        raise InputError(f'prevalence is {truncated_list(prevalences)}, '
+                         'but must lie between 0 and 1, such as 0.05')
+    preds = as_predictions(preds, positive)
+    label = preds.focus_class
+    if label is None:
+        raise InputError('Predictive values of which class? '
+                         f'Name one of {truncated_list(preds.classes, 8)} with positive=')
+    scorer = Scorer(preds)
+    k = preds.classes.index(label)
+
+    def rates(W):
+        scores = confusion_scores(scorer.confusion(W))
+        return {name: scores[name][:,k] for name in ('sensitivity', 'specificity')}
+    values = rates(np.ones((1, len(preds))))
+    replicates = bootstrap_scores(rates, preds.groups, resamples, seed)
+    of_class = preds.y == k
+    n_groups = [len(np.unique(preds.groups[images])) for images in (of_class, ~of_class)]
+    reason = 'no image was predicted as the class in question'
+    if not n_groups[1]: reason = f'every image is of {label}'
+    if not n_groups[0]: reason = f'no image of {label}'
+    result = []
+    for p in prevalences:
+        entries = _values_at(p, values, replicates, n_groups, confidence, reason)
+        result.append(dict(prevalence=p) | entries)
+    return result
+
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #4681fd27
+def predictive_table(
+    values:list, # From `predictive_values`
+)->pd.DataFrame: # One row per prevalence, as text with intervals
+    "Predictive values, to be read"
+    rows = []
+    for at_prevalence in values:
+        percent = 100*at_prevalence['prevalence']
+        row = {'Prevalence': f'{percent:g}%'}
+        row['Positive predictive value'] = interval_text(at_prevalence['ppv'], 3)
+        row['Negative predictive value'] = interval_text(at_prevalence['npv'], 3)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #adbf15f4
+def match_predictions(
+    preds:Predictions,
+    other:Predictions, # Of another model, on (at least) the same images
+)->Predictions: # As many as `preds`
+    "The rows of `other` for the images of `preds`, in their order, with their groups"
+    if set(other.classes) != set(preds.classes):
+        raise InputError('The two models know different classes: '
+                         f'{truncated_list(preds.classes, 8)}; and {truncated_list(other.classes, 8)}')
+    paths = [os.path.abspath(path) for path in preds.path]
+    other_paths = pd.Index([os.path.abspath(path) for path in other.path])
+    positions = other_paths.get_indexer(paths)
+    absent = positions < 0
+    if absent.any():
+        raise InputError(f'{absent.sum()} of {len(preds)} images are not in the other table, first '
+                         f'{truncated_list(preds.path[absent], 2)}: compare predictions of the same files')
+    rows = other.table.iloc[positions].assign(group=preds.group.to_numpy())
+    differ = rows.label.to_numpy() != preds.label.to_numpy()
+    if differ.any():
+        raise InputError(f'{differ.sum()} of {len(preds)} images have another label in the other table, '
+                         f'first {truncated_list(preds.path[differ], 2)}: give both the same labels')
+    return replace(other, table=rows, classes=preds.classes)
+
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #0d8ef747
+def difference_entry(
+    this:float, # Score of one model; NaN if undefined
+    other:float, # Score of the other one
+    replicates:np.ndarray, # Difference in each resample, NaN where undefined
+    support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
+    confidence:float=0.95, # Of the interval, 0..1
+    reason:str='', # Why it is undefined, if it is
+)->dict: # `value`, `low`, `high`, `this`, `other`; `p` if there is an interval, else `reason`
+    "The difference of two scores; models that predict the same everywhere differ by 0, without doubt"
+    entry = interval_entry(this-other, replicates, support, confidence, reason)
+    differs = np.nan_to_num(replicates).any()
+    if entry['value'] == 0 and len(replicates) and not differs:
+        entry = dict(value=0., low=0., high=0.)
+    if entry['low'] is not None:
+        groups = effective_groups(np.atleast_1d(support))
+        entry['p'] = bootstrap_p_value(replicates, groups)
+    entry['this'] = None if np.isnan(this) else this
+    entry['other'] = None if np.isnan(other) else other
+    return entry
+
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #1d2fea5e
+def delong_entry(
+    preds:Predictions,
+    other:Predictions, # Of another model, from `match_predictions`
+    confidence:float=0.95, # Of the interval, 0..1
+    reason:str='', # Why an AUROC is undefined, if it is
+)->dict: # As from `scores.delong`, with `method`; where there is no value or no interval, `reason`
+    "DeLong's test of two models on the same images; `None` in place of NaN"
+    undefined = dict(value=None, low=None, high=None)
+    if preds.positive_class is None: return undefined | dict(reason='for two classes only')
+    k = preds.classes.index(preds.positive_class)
+    test = delong(
+        preds.y == k,
+        preds.probs[:,k],
+        other.probs[:,k],
+        preds.groups,
+        confidence,
+    )
+    if np.isnan(test['value']): return undefined | dict(reason=reason)
+    entry = {name: None if np.isnan(number) else number for name,number in test.items()}
+    if entry['se'] is None:
+        return entry | dict(reason='a class has only one lesion or patient: no interval can be computed')
+    return entry | dict(method='DeLong by group (Obuchowski 1997)')
+
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #68791b7c
 COMPARED = ('auroc', 'accuracy', 'sensitivity', 'specificity', 'balanced_accuracy', 'brier') # by `compare`
 
@@ -499,77 +574,15 @@ def compare(
     other_values = other_scorer.values()
     result = dict(n=len(preds), groups=preds.n_groups)
     for name in COMPARED:
-        resampled = replicates.get(name, np.array([]))
         reason = _undefined_reason(name, confusion, this_scorer)
         result[name] = difference_entry(
             this_values[name],
             other_values[name],
-            resampled,
+            replicates.get(name, np.array([])),
             support[name],
             confidence,
             reason,
         )
     reason = _undefined_reason('auroc', confusion, this_scorer)
-    result['delong'] = _delong_entry(preds, other, confidence, reason)
+    result['delong'] = delong_entry(preds, other, confidence, reason)
     return result | dict(confidence=confidence, resamples=resamples, seed=seed)
-
-# %% ../../nbs/api/43_evaluate.metrics.ipynb #adbf15f4
-def match_predictions(
-    preds:Predictions,
-    other:Predictions, # Of another model, on (at least) the same images
-)->Predictions: # As many as `preds`
-    "The rows of `other` for the images of `preds`, in their order, with their groups"
-    if set(other.classes) != set(preds.classes):
-        raise InputError('The two models know different classes: '
-                         f'{truncated_list(preds.classes, 8)}; and {truncated_list(other.classes, 8)}')
-    paths = [os.path.abspath(path) for path in preds.path]
-    other_paths = pd.Index([os.path.abspath(path) for path in other.path])
-    positions = other_paths.get_indexer(paths)
-    absent = positions < 0
-    if absent.any():
-        raise InputError(f'{absent.sum()} of {len(preds)} images are not in the other table, first '
-                         f'{truncated_list(preds.path[absent], 2)}: compare predictions of the same files')
-    rows = other.table.iloc[positions].assign(group=preds.group.to_numpy())
-    differ = rows.label.to_numpy() != preds.label.to_numpy()
-    if differ.any():
-        raise InputError(f'{differ.sum()} of {len(preds)} images have another label in the other table, '
-                         f'first {truncated_list(preds.path[differ], 2)}: give both the same labels')
-    return replace(other, table=rows, classes=preds.classes)
-
-def difference_entry(
-    this:float, # Score of one model; NaN if undefined
-    other:float, # Score of the other one
-    replicates:np.ndarray, # Difference in each resample, NaN where undefined
-    support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
-    confidence:float=0.95, # Of the interval, 0..1
-    reason:str='', # Why it is undefined, if it is
-)->dict: # `value`, `low`, `high`, `this`, `other`; `p` if there is an interval, else `reason`
-    "The difference of two scores; models that predict the same everywhere differ by 0, without doubt"
-    entry = interval_entry(this-other, replicates, support, confidence, reason)
-    differs = np.nan_to_num(replicates).any()
-    if entry['value'] == 0 and len(replicates) and not differs:
-        entry = dict(value=0., low=0., high=0.)
-    if entry['low'] is not None:
-        groups = effective_groups(np.atleast_1d(support))
-        entry['p'] = bootstrap_p_value(replicates, groups)
-    entry['this'] = None if np.isnan(this) else this
-    entry['other'] = None if np.isnan(other) else other
-    return entry
-
-def _delong_entry(preds, other, confidence, reason):
-    "DeLong's test of two models on the same images"
-    undefined = dict(value=None, low=None, high=None)
-    if preds.positive_class is None: return undefined | dict(reason='for two classes only')
-    k = preds.classes.index(preds.positive_class)
-    test = delong(
-        preds.y == k,
-        preds.probs[:,k],
-        other.probs[:,k],
-        preds.groups,
-        confidence,
-    )
-    if np.isnan(test['value']): return undefined | dict(reason=reason)
-    entry = {name: None if np.isnan(number) else number for name,number in test.items()}
-    if entry['se'] is None:
-        return entry | dict(reason='a class has only one lesion or patient: no interval can be computed')
-    return entry | dict(method='DeLong by group (Obuchowski 1997)')
