@@ -10,7 +10,6 @@ __all__ = ['MASK_SIZE', 'OTSU_BINS', 'LINE_SIZE', 'OUTSIDE_REGIONS', 'MAP_PROPOR
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #e0e8e2f0
 from dataclasses import replace
-from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -43,28 +42,24 @@ def lesion_mask(
     small = img.convert('RGB').resize((MASK_SIZE, MASK_SIZE), Image.Resampling.BOX)
     smooth = small.filter(ImageFilter.GaussianBlur(MASK_SIZE/40))
     x = np.asarray(smooth, np.float32)/255
-    corners = _dark_corners(x)
+    # dark regions that hold a corner of the image, and a little around them
+    dark_regions,_ = ndimage.label(x.max(-1) < 0.2)
+    at_corners = dark_regions[[0, 0, -1, -1], [0, -1, 0, -1]]
+    is_corner = np.isin(dark_regions, np.setdiff1d(at_corners, 0))
+    corners = ndimage.binary_dilation(is_corner, iterations=2)
     if corners.mean() > 0.5: return None
-    if np.ptp(x, axis=-1)[~corners].mean() < 0.05:
-        return None # without colour it is no photograph of skin
+    colourfulness = np.ptp(x, axis=-1)
+    if colourfulness[~corners].mean() < 0.05: return None # no photograph of skin
     distance = _distance_from_skin(x, corners)
     threshold,separation = _otsu(distance[~corners])
-    unlike_skin = ndimage.binary_opening((distance > threshold) & ~corners)
-    mask,proportion = _central_region(unlike_skin)
-    rows_and_columns = [mask[0], mask[-1], mask.T[0], mask.T[-1]]
-    border = np.concatenate(rows_and_columns)
+    unlike_skin = (distance > threshold) & ~corners
+    mask,proportion = _central_region(ndimage.binary_opening(unlike_skin))
+    border = np.concatenate([mask[0], mask[-1], mask[:,0], mask[:,-1]])
     is_single = separation > 0.55 and proportion > 0.5
     is_plausible = 0.01 < mask.mean() < 0.8 and border.mean() < 0.6
     return mask if is_single and is_plausible else None
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #851478b2
-def _dark_corners(x):
-    "Dark regions that hold a corner of the image, and a little around them"
-    regions,_ = ndimage.label(x.max(-1) < 0.2)
-    at_corners = regions[[0, 0, -1, -1], [0, -1, 0, -1]]
-    corner_regions = np.setdiff1d(at_corners, 0)
-    return ndimage.binary_dilation(np.isin(regions, corner_regions), iterations=2)
-
 def _distance_from_skin(x, corners):
     "Root of the distance from the median of the border, in optical density; half of it where it is brighter"
     density = -np.log(np.maximum(x, 1/64))
@@ -73,37 +68,47 @@ def _distance_from_skin(x, corners):
     border[middle, middle] = False
     skin = border & ~corners
     if not skin.any(): skin = ~corners
-    difference = density - np.median(density[skin], 0)
-    weight = np.where(difference.sum(-1) < 0, 0.5, 1)
+    colour_of_skin = np.median(density[skin], 0)
+    difference = density - colour_of_skin
     distance = np.linalg.norm(difference, axis=-1)
+    is_brighter = difference.sum(-1) < 0
+    weight = np.where(is_brighter, 0.5, 1)
     return np.sqrt(distance*weight)
 
+# %% ../../nbs/api/48_evaluate.attention.ipynb #5c1306a3
 def _otsu(x):
     "Otsu's threshold of `x`, and the proportion of its variance that lies between the two parts"
     half_bin = np.ptp(x)/OTSU_BINS/2
     threshold = threshold_otsu(x, nbins=OTSU_BINS) + half_bin
     is_above = x > threshold
-    above,below = x[is_above],x[~is_above]
-    if not len(above) or not len(below): return threshold, 0.
     proportion = is_above.mean()
-    difference = above.mean() - below.mean()
+    if proportion in (0, 1): return threshold, 0.
+    difference = x[is_above].mean() - x[~is_above].mean()
     between = proportion*(1-proportion)*difference**2
     return threshold, between/max(x.var(), 1e-12)
 
+# %% ../../nbs/api/48_evaluate.attention.ipynb #5ae3a093
 def _central_region(mask):
     "The region of `mask` that is largest near the middle, without holes, and its proportion of `mask`"
     regions,n = ndimage.label(mask)
     if not n: return mask, 0.
     t = np.linspace(-0.5, 0.5, MASK_SIZE)
-    from_middle = t[:,None]**2 + t**2
-    weight = np.exp(-from_middle/(2*0.25**2))
-    weighted_size = np.bincount(regions.ravel(), weight.ravel())[1:]
-    region = regions == weighted_size.argmax() + 1
+    squared_distance = t[:,None]**2 + t**2
+    weight = np.exp(-squared_distance/(2*0.25**2))
+    weighted_size = np.bincount(regions.ravel(), weight.ravel())
+    largest = weighted_size[1:].argmax() + 1 # 0 is what is in no region
+    region = regions == largest
     padded = np.pad(ndimage.binary_fill_holes(region), 3)
     closed = ndimage.binary_closing(padded, iterations=2)
     return closed[3:-3,3:-3], region.sum()/mask.sum()
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #d6d766d0
+MIN_PIXEL_DENSITY = 0.07 # optical density of each pixel of a line above its surroundings
+MIN_LINE_DENSITY = 0.12 # the same for a line on average
+RUN_LENGTH = 13 # pixels that a line goes straight on
+DISK = np.hypot(*np.mgrid[-4:5, -4:5]) <= 4 # of the opening
+
+# %% ../../nbs/api/48_evaluate.attention.ipynb #d4daaa45
 LINE_SIZE = 224 # pixels a side of the copy in which lines are detected
 
 def thin_lines(
@@ -114,30 +119,33 @@ def thin_lines(
     x = np.asarray(small, np.float32)/255
     visible = np.maximum(x, 1/16)
     density = -np.log(visible).mean(-1)
-    top_hat = density - ndimage.grey_opening(density, footprint=_DISK)
-    is_dark = top_hat > MIN_PIXEL_DENSITY
-    angles = np.arange(12)*np.pi/12
-    lines = np.logical_or.reduce([_straight_runs(is_dark, angle) for angle in angles])
-    regions,n = ndimage.label(lines, np.ones((3, 3)))
+    top_hat = density - ndimage.grey_opening(density, footprint=DISK)
+    is_dark = np.pad(top_hat > MIN_PIXEL_DENSITY, RUN_LENGTH)
+    lines = np.zeros_like(is_dark)
+    for angle in np.arange(12)*np.pi/12:
+        direction = np.array([np.sin(angle), np.cos(angle)])
+        steps = np.outer(np.arange(RUN_LENGTH), direction)
+        steps = steps.round().astype(int)
+        starts = np.logical_and.reduce([np.roll(is_dark, -step, (0, 1)) for step in steps])
+        for step in steps: lines |= np.roll(starts, step, (0, 1))
+    inside = slice(RUN_LENGTH, -RUN_LENGTH)
+    regions,n = ndimage.label(lines[inside, inside], np.ones((3, 3)))
     mean_density = ndimage.mean(top_hat, regions, np.arange(1, n+1))
     is_line = np.append(False, mean_density > MIN_LINE_DENSITY)
     return is_line[regions]
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #d4daaa45
-MIN_PIXEL_DENSITY = 0.07 # optical density of each pixel of a line above its surroundings
-MIN_LINE_DENSITY = 0.12 # the same for a line on average
-RUN_LENGTH = 13 # pixels that a line goes straight on
-_DISK = np.hypot(*np.mgrid[-4:5, -4:5]) <= 4
+# %% ../../nbs/api/48_evaluate.attention.ipynb #dc330ae3
+def _model_square(activations, path, size=LINE_SIZE):
+    "The part of an image that the model is given; `None` if it cannot be read"
+    try: pixels = square(path, replace(activations.spec, size=size))
+    except InputError: return None
+    return Image.fromarray(pixels.transpose(1, 2, 0).squeeze())
 
-def _straight_runs(mask, angle):
-    "The pixels of `mask` that lie on a run of `RUN_LENGTH` of them in the direction `angle`"
-    k = np.arange(RUN_LENGTH)
-    steps = np.stack([k*np.sin(angle), k*np.cos(angle)], 1).round().astype(int)
-    padded = np.pad(mask, RUN_LENGTH)
-    starts = np.logical_and.reduce([np.roll(padded, -step, (0, 1)) for step in steps])
-    runs = np.logical_or.reduce([np.roll(starts, step, (0, 1)) for step in steps])
-    inside = slice(RUN_LENGTH, -RUN_LENGTH)
-    return runs[inside, inside]
+def _enlarge(array, size=LINE_SIZE):
+    "A map or mask as `size` x `size` pixels, each cell a square of one value"
+    img = Image.fromarray(array)
+    enlarged = img.resize((size, size), Image.Resampling.NEAREST)
+    return np.asarray(enlarged)
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #2ad0c6a5
 OUTSIDE_REGIONS = { # places outside the lesion that a shortcut may be in
@@ -172,11 +180,14 @@ def attention(
     return outcomes.join(columns).reset_index(drop=True)
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #cba92e3d
-_is_edge = np.minimum(np.arange(LINE_SIZE), np.arange(LINE_SIZE)[::-1]) < LINE_SIZE//5
-_CORNERS = _is_edge & _is_edge[:, None]
-LESION_RIM = LINE_SIZE//56 # pixels around the lesion that count as neither: its border is no line
+LESION_RIM = LINE_SIZE//56 # pixels around the lesion that count as neither
+_from_start = np.arange(LINE_SIZE)
+_from_edge = np.minimum(_from_start, _from_start[::-1])
+_is_edge = _from_edge < LINE_SIZE//5
+CORNERS = _is_edge & _is_edge[:, None]
 
 def _map_proportions(activations, row, path):
+    "`MAP_PROPORTIONS` of one image, all NaN where it has no clear lesion, or the map no evidence"
     img = _model_square(activations, path)
     heat = activations.maps[row].astype(np.float32)
     heat = np.clip(heat, 0, None)
@@ -188,21 +199,12 @@ def _map_proportions(activations, row, path):
     of_map = heat[~mask].sum()/heat.sum()
     of_area = (~mask).mean()
     proportions = [of_map, of_area]
-    for region in (thin_lines(img), _CORNERS):
+    for region in (thin_lines(img), CORNERS):
         for weight in (heat, outside):
             in_region = weight[region & outside].sum()
-            proportions.append(float(ratio(in_region, weight[outside].sum())))
+            proportion = ratio(in_region, weight[outside].sum())
+            proportions.append(float(proportion))
     return proportions
-
-def _model_square(activations, path, size=LINE_SIZE):
-    "The part of an image that the model is given; `None` if it cannot be read"
-    try: pixels = square(path, replace(activations.spec, size=size))
-    except InputError: return None
-    return Image.fromarray(pixels.transpose(1, 2, 0).squeeze())
-
-def _enlarge(a, size=LINE_SIZE):
-    img = Image.fromarray(a)
-    return np.asarray(img.resize((size, size), Image.Resampling.NEAREST))
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #6268f912
 def attention_table(
@@ -225,6 +227,7 @@ def attention_table(
         rows.append(row)
     return pd.DataFrame(rows)
 
+# %% ../../nbs/api/48_evaluate.attention.ipynb #49b81b80
 def outside_table(
     table:pd.DataFrame, # From `attention`
     min_area:float=0.01, # Proportion of the area outside the lesion that a region must take to count
@@ -235,14 +238,9 @@ def outside_table(
         large = table[table[region].notna() & (table[f'area_{region}'] >= min_area)]
         of_map = large[region]
         of_area = large[f'area_{region}']
-        difference = group_mean(of_map - of_area, large.group, value_range=None)
+        more = group_mean(of_map - of_area, large.group, value_range=None)
         row = dict(images=len(of_map), map=of_map.mean(), area=of_area.mean())
-        row |= dict(
-            more=difference['value'],
-            low=difference['low'],
-            high=difference['high'],
-        )
-        rows[region] = row
+        rows[region] = row | dict(more=more['value'], low=more['low'], high=more['high'])
     regions = pd.DataFrame.from_dict(rows, orient='index')
     return regions.astype(dict(more=float, low=float, high=float))
 
@@ -253,32 +251,13 @@ def plot_attention(
     "Mean proportion of the map outside the lesion with its 95% interval, against the proportion of the area"
     means = attention_table(table)[::-1].reset_index(drop=True)
     fig,ax = axes(4.8, 1.5 + 0.3*len(means))
-    draw_interval_dots(
-        ax,
-        means.index,
-        means.outside,
-        means.low,
-        means.high,
-        COLOURS[0],
-        'of the map',
-    )
-    ax.plot(
-        means.area_outside,
-        means.index,
-        '|',
-        ms=13,
-        mew=2,
-        color=COLOURS[1],
-        label='of the area',
-    )
+    map_color,area_color = COLOURS[:2]
+    draw_interval_dots(ax, means.index, means.outside, means.low, means.high, map_color, 'of the map')
+    ax.plot(means.area_outside, means.index, '|', ms=13, mew=2, color=area_color, label='of the area')
     label_rows(ax, means.of, means.images)
-    labels(
-        ax,
-        f'Outside the lesion, {means.images.max():,} images',
-        'proportion outside the lesion',
-        '',
-    )
-    ax.figure.set_figheight(ax.figure.get_figheight()+0.3)
+    title = f'Outside the lesion, {means.images.max():,} images'
+    labels(ax, title, 'proportion outside the lesion', '')
+    fig.set_figheight(fig.get_figheight()+0.3) # for the legend
     ax.legend(
         fontsize=8.5,
         frameon=False,
@@ -289,64 +268,21 @@ def plot_attention(
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #4e09f323
-MIN_WITH_LESION = 0.5 # proportion of the images in which a lesion has to be detected
-
-def attention_section(
-    activations:Activations, # From `collect_activations`
-    shortcut:dict|None=None, # `value`, `low`, `high`: AUROC of the audit's shortcut model
-    domain:str='skin', # A name in `domains.profile.DOMAINS`: what the images show
-    n:int=1000, # Images at most, sampled at random
-    n_images:int=8, # Shown of those whose map lies most outside
-)->Section: # Named `attention`
-    "Whether the evidence maps lie on the lesions, in words, figures and images"
-    name,title = 'attention','Shortcuts: evidence maps'
-    profile = load_domain(domain)
-    if not profile.lesion_masks:
-        missing = (f'It is not measured for {profile.title}: '
-                   'what in such an image a prediction should rest on is not detected. '
-                   'The evidence maps of single images are among the errors.')
-        return Section(name, title, missing=missing)
-    table = attention(activations, n)
-    n_detected = int(table.outside.notna().sum())
-    if n_detected < MIN_WITH_LESION*len(table):
-        images = plural(len(table), 'image')
-        missing = (f'A single lesion could be told from skin in {n_detected:,} of {images} only, '
-                   'so it cannot be said what proportion of an evidence map lies on it. '
-                   'This is meant for photographs of skin.')
-        return Section(name, title, missing=missing)
-    means = attention_table(table)
-    regions = outside_table(table)
-    own = metrics(activations.preds)['metrics']['auroc'] if shortcut else None
-    data = dict(images=len(table), with_lesion=n_detected, groups=records(means))
-    data['beside'] = records(regions.rename_axis('what').reset_index())
-    data |= dict(shortcut=shortcut, model=own)
-    sentences = chain(
-        _map_sentences(table, means),
-        _region_sentences(regions),
-        _shortcut_sentences(shortcut, own),
-    )
-    text = ' '.join(sentences)
-    parts = _figures(table, means, regions, shortcut, own)
-    parts.append(_most_outside(activations, table, n_images))
-    return Section(name, title, text, parts, data)
-
-# %% ../../nbs/api/48_evaluate.attention.ipynb #b4a33114
+ATTENTION_TITLE = 'Shortcuts: evidence maps' # of the section
 LITTLE_MORE = 0.1 # difference between area and map outside the lesion that is called little
 WORTH_A_SENTENCE = 0.01 # of the map outside the lesion, from which on more than the area is mentioned
 REGION_NAMES = dict(lines='hairs or ruler marks', corners='the corners')
 
-def _map_sentences(table, means):
+def _map_sentences(table, means, regions):
+    "Where the maps lie; `means` is from `attention_table`, `regions` from `outside_table`"
     whole = means.iloc[0]
     detected = table[table.outside.notna()]
     on_lesion = f'{1-whole.outside:.0%} of the evidence map lies on the lesion'
     area = f'which takes {1-whole.area_outside:.0%} of the area'
     counts = f'{len(detected):,} of {len(table):,} images'
     yield f'{on_lesion}, {area} (means over the {counts} in which a lesion was detected).'
-    more = group_mean(
-        detected.area_outside - detected.outside,
-        detected.group,
-        value_range=None,
-    )
+    difference = detected.area_outside - detected.outside
+    more = group_mean(difference, detected.group, value_range=None)
     if more['low'] is not None and more['low'] <= 0:
         yield 'That is not more, beyond chance, than a map that ignores the lesion would have.'
     elif more['value'] < LITTLE_MORE:
@@ -356,8 +292,6 @@ def _map_sentences(table, means):
     if len(mostly_outside):
         names = truncated_list(mostly_outside.of.str.removeprefix('predicted '))
         yield f'Where {names} is predicted it lies outside the lesion more than the area does, beyond chance.'
-
-def _region_sentences(regions):
     notable = regions[(regions.low > 0) & (regions.more >= WORTH_A_SENTENCE)]
     places = []
     for row in notable.itertuples():
@@ -366,7 +300,9 @@ def _region_sentences(regions):
     if places:
         yield f'Outside the lesion it lies more on {" and on ".join(places)}, beyond chance.'
 
+# %% ../../nbs/api/48_evaluate.attention.ipynb #de687eb7
 def _shortcut_sentences(shortcut, own):
+    "Whether a shortcut could explain the AUROC `own`, or that it is not known"
     if not shortcut:
         yield ('How well technical facts of the files alone tell the classes is not known here; '
                'skinlesion audit measures it.')
@@ -375,7 +311,7 @@ def _shortcut_sentences(shortcut, own):
         facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
         yield f'{facts}, the model {interval_text(own)}{could_explain}.'
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #abef7df2
+# %% ../../nbs/api/48_evaluate.attention.ipynb #b4a33114
 def _figures(table, means, regions, shortcut, own):
     "Figures and tables of the section"
     how = captions('attention')
@@ -390,13 +326,12 @@ def _figures(table, means, regions, shortcut, own):
     shown_means['map outside (95% interval)'] = _percent(means, 'outside', 0)
     shown_means['area outside'] = means.area_outside.map('{:.0%}'.format)
     parts.append(Grid('Map and area', shown_means, 'Means over images.'))
-    shown_regions = pd.DataFrame(
-        {'outside the lesion, on': regions.index.map(OUTSIDE_REGIONS)},
-        index=regions.index,
-    )
+    names = [OUTSIDE_REGIONS[region] for region in regions.index]
+    shown_regions = pd.DataFrame({'outside the lesion, on': names}, index=regions.index)
     shown_regions['images'] = regions.images
     for title,column in {'of the map': 'map', 'of the area': 'area'}.items():
-        shown_regions[title] = regions[column].map('{:.1%}'.format, na_action='ignore').fillna('')
+        texts = regions[column].map('{:.1%}'.format, na_action='ignore')
+        shown_regions[title] = texts.fillna('')
     shown_regions['difference (95% interval)'] = _percent(regions, 'more', 1)
     parts.append(Grid('Outside the lesion', shown_regions, how['regions']))
     return parts
@@ -409,7 +344,7 @@ def _percent(table, column, digits):
         texts.append('' if pd.isna(value) else percent_text(entry, digits))
     return texts
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #476218fb
+# %% ../../nbs/api/48_evaluate.attention.ipynb #abef7df2
 def _most_outside(activations, table, n_images, size=240):
     "The images whose map lies most outside the lesion, with the map and the outline"
     detected = table[table.outside.notna()]
@@ -420,15 +355,51 @@ def _most_outside(activations, table, n_images, size=240):
         heat = activations.maps[index].astype(np.float32)
         img = _model_square(activations, row.path, size)
         pixels = np.array(overlay(img, heat, activations.spec))
-        mask = _enlarge(lesion_mask(_model_square(activations, row.path)), size)
+        mask = lesion_mask(_model_square(activations, row.path))
+        mask = _enlarge(mask, size)
         outline = mask & ~ndimage.binary_erosion(mask, iterations=2)
         pixels[outline] = (0, 220, 90)
         proportions = f'{row.outside:.0%} of the map outside, {row.area_outside:.0%} of the area'
         lines = [proportions, f'true {row.label}, predicted {row.answer}']
         alt = f'evidence map over the image, {row.outside:.0%} outside the lesion'
         cards.append(Card(Image.fromarray(pixels), lines, alt))
-    return Gallery(
-        'Maps that lie most outside, compared with the area',
-        cards,
-        captions('attention')['most_outside'],
-    )
+    how = captions('attention')['most_outside']
+    return Gallery('Maps that lie most outside, compared with the area', cards, how)
+
+# %% ../../nbs/api/48_evaluate.attention.ipynb #476218fb
+MIN_WITH_LESION = 0.5 # proportion of the images in which a lesion has to be detected
+
+def attention_section(
+    activations:Activations, # From `collect_activations`
+    shortcut:dict|None=None, # `value`, `low`, `high`: AUROC of the audit's shortcut model
+    domain:str='skin', # A name in `domains.profile.DOMAINS`: what the images show
+    n:int=1000, # Images at most, sampled at random
+    n_images:int=8, # Shown of those whose map lies most outside
+)->Section: # Named `attention`
+    "Whether the evidence maps lie on the lesions, in words, figures and images"
+    profile = load_domain(domain)
+    if not profile.lesion_masks:
+        missing = (f'It is not measured for {profile.title}: '
+                   'what in such an image a prediction should rest on is not detected. '
+                   'The evidence maps of single images are among the errors.')
+        return Section('attention', ATTENTION_TITLE, missing=missing)
+    table = attention(activations, n)
+    n_detected = int(table.outside.notna().sum())
+    if n_detected < MIN_WITH_LESION*len(table):
+        images = plural(len(table), 'image')
+        missing = (f'A single lesion could be told from skin in {n_detected:,} of {images} only, '
+                   'so it cannot be said what proportion of an evidence map lies on it. '
+                   'This is meant for photographs of skin.')
+        return Section('attention', ATTENTION_TITLE, missing=missing)
+    means = attention_table(table)
+    regions = outside_table(table)
+    own = metrics(activations.preds)['metrics']['auroc'] if shortcut else None
+    data = dict(images=len(table), with_lesion=n_detected)
+    data['groups'] = records(means)
+    data['beside'] = records(regions.rename_axis('what').reset_index())
+    data['shortcut'] = shortcut
+    data['model'] = own
+    sentences = [*_map_sentences(table, means, regions), *_shortcut_sentences(shortcut, own)]
+    parts = _figures(table, means, regions, shortcut, own)
+    parts.append(_most_outside(activations, table, n_images))
+    return Section('attention', ATTENTION_TITLE, ' '.join(sentences), parts, data)
