@@ -8,107 +8,170 @@ Docs: https://skinlesion.github.io/skinlesion/api/score_names.html.md"""
 __all__ = ['METRICS', 'LOWER_IS_BETTER', 'SECOND_NAMES', 'ScoreName', 'score_title']
 
 # %% ../nbs/api/02_score_names.ipynb #97a3fbf1
-from typing import NamedTuple
+import math
+from dataclasses import dataclass
 
 # %% ../nbs/api/02_score_names.ipynb #b71fc33d
-class ScoreName(NamedTuple):
-    "The name of a score for a person to read, and what it means"
+@dataclass(frozen=True)
+class ScoreName:
+    "The name of a score for a person to read, what it means, and what its values can be"
     title:str
-    meaning:str # With two classes; `{positive}` stands for the positive class. Empty for what only more classes have
-    multiclass_meaning:str # With more than two classes
+    meaning:str = '' # With two classes; `{positive}` stands for the positive class. Empty for what only more classes have
+    multiclass_meaning:str = '' # With more than two classes; empty where it is the same
+    value_range:tuple|None = (0, 1) # Lowest and highest value, also of its interval; `None` if intervals are not limited
+    is_proportion:bool = False # A proportion, an area or a mean of such: Clopper-Pearson bounds hold for it
+    lower_is_better:bool = False
+    is_second_name:bool = False # Another name of `f1`, `auroc` or `accuracy`, with more than two classes
 
-METRICS = {
-    'accuracy': ScoreName(
-        'Accuracy',
-        'proportion of images classified correctly',
-        'proportion of images classified correctly',
-    ),
-    'balanced_accuracy': ScoreName(
-        'Balanced accuracy',
-        'mean of sensitivity and specificity',
-        'mean sensitivity over the classes',
-    ),
-    'auroc': ScoreName(
-        'AUROC',
-        'probability that a {positive} image gets a higher score than another one',
-        'each class against the rest, mean',
-    ),
-    'partial_auroc': ScoreName(
-        'Partial AUROC',
-        'area under the ROC curve above 80% sensitivity, 0 to 0.2',
-        'each class against the rest, mean; 0 to 0.2',
-    ),
-    'average_precision': ScoreName(
-        'Average precision',
-        'area under the precision-recall curve (AUPRC)',
-        'each class against the rest, mean',
-    ),
-    'sensitivity': ScoreName(
-        'Sensitivity',
-        'proportion of {positive} images that are detected (true positive rate)',
-        'proportion of the images of a class that are detected, mean',
-    ),
-    'specificity': ScoreName(
-        'Specificity',
-        'proportion of the other images that are correctly ruled out (true negative rate)',
-        'proportion of the images of other classes that are correctly ruled out, mean',
-    ),
-    'precision': ScoreName(
-        'Precision',
-        'proportion of {positive} predictions that are correct (positive predictive value)',
-        'proportion of the predictions of a class that are correct, mean',
-    ),
-    'npv': ScoreName(
-        'Negative predictive value',
-        'proportion of the other predictions that are correct',
-        'proportion of the predictions of another class that are correct, mean',
-    ),
-    'f1': ScoreName(
-        'F1',
-        'harmonic mean of precision and sensitivity',
-        'mean F1 over the classes',
-    ),
-    'mcc': ScoreName(
-        'MCC',
-        'correlation of prediction and truth (Matthews); 0 is guessing',
-        'correlation of prediction and truth (Matthews); 0 is guessing',
-    ),
-    'kappa': ScoreName(
-        "Cohen's kappa",
-        'agreement beyond chance; 0 is guessing',
-        'agreement beyond chance; 0 is guessing',
-    ),
-    'brier': ScoreName(
-        'Brier score',
-        'mean squared error of the probability; 0 is best',
-        'squared error summed over classes, 0 to 2; 0 is best',
-    ),
-    'log_loss': ScoreName(
-        'Log loss',
-        'minus the mean logarithm of the probability of the true class; 0 is best',
-        'minus the mean logarithm of the probability of the true class; 0 is best',
-    ),
-    'ece': ScoreName(
-        'Calibration error (ECE)',
-        'mean gap between confidence and accuracy; 0 is best',
-        'mean gap between confidence and accuracy; 0 is best',
-    ),
-    'macro_f1': ScoreName('Macro F1', '', 'mean F1 over the classes'),
-    'macro_auroc': ScoreName('Macro AUROC', '', 'each class against the rest, mean'),
-    'micro_auroc': ScoreName('Micro AUROC', '', 'all classes against their rests, pooled'),
-    'micro_average_precision': ScoreName('Micro average precision', '', 'all classes against their rests, pooled'),
-    'micro_sensitivity': ScoreName('Micro sensitivity', '', 'pooled; equal to the accuracy'),
-    'micro_precision': ScoreName('Micro precision', '', 'pooled; equal to the accuracy'),
-    'micro_f1': ScoreName('Micro F1', '', 'pooled; equal to the accuracy'),
-}
+    def meaning_for(self,
+        positive:str|None, # The positive class of two; `None` with more classes
+    )->str:
+        "What the score means, for a reader of one report"
+        if positive is not None: return self.meaning.format(positive=positive)
+        return self.multiclass_meaning or self.meaning
 
-# %% ../nbs/api/02_score_names.ipynb #8624df72
-LOWER_IS_BETTER = ('brier', 'log_loss', 'ece')
-# Of `f1`, `auroc` and `accuracy`
-SECOND_NAMES = ('macro_f1', 'macro_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1')
+METRICS = {} # name in `metrics.json` -> what it is called and means
+
+# %% ../nbs/api/02_score_names.ipynb #c7a6bd62
+METRICS['accuracy'] = ScoreName(
+    'Accuracy',
+    'proportion of images classified correctly',
+    is_proportion=True,
+)
+METRICS['balanced_accuracy'] = ScoreName(
+    'Balanced accuracy',
+    'mean of sensitivity and specificity',
+    multiclass_meaning='mean sensitivity over the classes',
+    is_proportion=True,
+)
+
+# %% ../nbs/api/02_score_names.ipynb #e559f648
+METRICS['auroc'] = ScoreName(
+    'AUROC',
+    'probability that a {positive} image gets a higher score than another one',
+    multiclass_meaning='each class against the rest, mean',
+    is_proportion=True,
+)
+METRICS['partial_auroc'] = ScoreName(
+    'Partial AUROC',
+    'area under the ROC curve above 80% sensitivity, 0 to 0.2',
+    multiclass_meaning='each class against the rest, mean; 0 to 0.2',
+    is_proportion=True,
+    value_range=(0, 0.2),
+)
+METRICS['average_precision'] = ScoreName(
+    'Average precision',
+    'area under the precision-recall curve (AUPRC)',
+    multiclass_meaning='each class against the rest, mean',
+)
+
+# %% ../nbs/api/02_score_names.ipynb #ad300206
+METRICS['sensitivity'] = ScoreName(
+    'Sensitivity',
+    'proportion of {positive} images that are detected (true positive rate)',
+    multiclass_meaning='proportion of the images of a class that are detected, mean',
+    is_proportion=True,
+)
+METRICS['specificity'] = ScoreName(
+    'Specificity',
+    'proportion of the other images that are correctly ruled out (true negative rate)',
+    multiclass_meaning='proportion of the images of other classes that are correctly ruled out, mean',
+    is_proportion=True,
+)
+METRICS['precision'] = ScoreName(
+    'Precision',
+    'proportion of {positive} predictions that are correct (positive predictive value)',
+    multiclass_meaning='proportion of the predictions of a class that are correct, mean',
+    is_proportion=True,
+)
+METRICS['npv'] = ScoreName(
+    'Negative predictive value',
+    'proportion of the other predictions that are correct',
+    multiclass_meaning='proportion of the predictions of another class that are correct, mean',
+    is_proportion=True,
+)
+METRICS['f1'] = ScoreName(
+    'F1',
+    'harmonic mean of precision and sensitivity',
+    multiclass_meaning='mean F1 over the classes',
+)
+METRICS['mcc'] = ScoreName(
+    'MCC',
+    'correlation of prediction and truth (Matthews); 0 is guessing',
+    value_range=(-1, 1),
+)
+METRICS['kappa'] = ScoreName(
+    "Cohen's kappa",
+    'agreement beyond chance; 0 is guessing',
+    value_range=(-1, 1),
+)
+
+# %% ../nbs/api/02_score_names.ipynb #02bed973
+METRICS['brier'] = ScoreName(
+    'Brier score',
+    'mean squared error of the probability; 0 is best',
+    multiclass_meaning='squared error summed over classes, 0 to 2; 0 is best',
+    lower_is_better=True,
+)
+METRICS['log_loss'] = ScoreName(
+    'Log loss',
+    'minus the mean logarithm of the probability of the true class; 0 is best',
+    value_range=(0, math.inf),
+    lower_is_better=True,
+)
+METRICS['ece'] = ScoreName(
+    'Calibration error (ECE)',
+    'mean gap between confidence and accuracy; 0 is best',
+    value_range=None,
+    lower_is_better=True,
+)
+
+# %% ../nbs/api/02_score_names.ipynb #be55fb8c
+METRICS['macro_f1'] = ScoreName(
+    'Macro F1',
+    multiclass_meaning='mean F1 over the classes',
+    is_second_name=True,
+)
+METRICS['macro_auroc'] = ScoreName(
+    'Macro AUROC',
+    multiclass_meaning='each class against the rest, mean',
+    is_proportion=True,
+    is_second_name=True,
+)
+METRICS['micro_auroc'] = ScoreName(
+    'Micro AUROC',
+    multiclass_meaning='all classes against their rests, pooled',
+)
+METRICS['micro_average_precision'] = ScoreName(
+    'Micro average precision',
+    multiclass_meaning='all classes against their rests, pooled',
+)
+METRICS['micro_sensitivity'] = ScoreName(
+    'Micro sensitivity',
+    multiclass_meaning='pooled; equal to the accuracy',
+    is_proportion=True,
+    is_second_name=True,
+)
+METRICS['micro_precision'] = ScoreName(
+    'Micro precision',
+    multiclass_meaning='pooled; equal to the accuracy',
+    is_proportion=True,
+    is_second_name=True,
+)
+METRICS['micro_f1'] = ScoreName(
+    'Micro F1',
+    multiclass_meaning='pooled; equal to the accuracy',
+    is_proportion=True,
+    is_second_name=True,
+)
+
+# %% ../nbs/api/02_score_names.ipynb #42c39501
+LOWER_IS_BETTER = tuple(name for name,score in METRICS.items() if score.lower_is_better)
+SECOND_NAMES = tuple(name for name,score in METRICS.items() if score.is_second_name)
 
 def score_title(
     name:str, # A key of `METRICS`
 )->str: # Such as `Brier score, lower is better`
     "The title of a score, which says so where less is better"
-    return METRICS[name].title + (', lower is better' if name in LOWER_IS_BETTER else '')
+    title = METRICS[name].title
+    return f'{title}, lower is better' if name in LOWER_IS_BETTER else title

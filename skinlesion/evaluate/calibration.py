@@ -21,7 +21,7 @@ from scipy.special import log_softmax, softmax
 from ..core import plural, prob_column
 from .captions import captions
 from .intervals import interval_entry
-from .metrics import VALUE_RANGES, interval_text
+from .metrics import interval_text
 from .plots import COLOURS, GREY, labels, literal, quiet
 from .proportions import bootstrap_sums, group_mean
 from .scores import ece_terms, log_loss_terms
@@ -332,12 +332,11 @@ def calibration_scores(
     values,replicates = _values_and_replicates(preds, equally_common, resamples, seed)
     result = {}
     for name,value in values.items():
-        value_range = VALUE_RANGES[name]
         result[name] = interval_entry(
             value,
             replicates[name],
             preds.n_groups,
-            value_range=value_range,
+            value_range=METRICS[name].value_range,
             inflated=name == 'ece',
         )
     return result

@@ -82,8 +82,8 @@ def _score_facts(m, domain):
     scores = []
     for name in PERFORMANCE_SCORES:
         if name in m['metrics']:
-            scores.append(f'{METRICS[name][0]} {interval_text(m["metrics"][name])}')
-    titles = ', '.join(METRICS[name][0] for name in m['metrics'])
+            scores.append(f'{METRICS[name].title} {interval_text(m["metrics"][name])}')
+    titles = ', '.join(METRICS[name].title for name in m['metrics'])
     confidence = f'{100*m["confidence"]:g}%'
     return {
         'flow': f'{n:,} {split}images were evaluated: {counts}; {groups}.',

@@ -27,18 +27,7 @@ from .table import Predictions, as_predictions
 from ..score_names import METRICS
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #20b1b3cb
-VALUE_RANGES = dict( # (0, 1) for the others
-    partial_auroc=(0, 0.2),
-    mcc=(-1, 1),
-    kappa=(-1, 1),
-    log_loss=(0, np.inf),
-    ece=None,
-)
 MULTICLASS_BRIER_RANGE = (0, 2)
-PROPORTION_SCORES = (
-    'accuracy', 'balanced_accuracy', 'sensitivity', 'specificity', 'precision', 'npv',
-    'auroc', 'macro_auroc', 'partial_auroc', 'micro_sensitivity', 'micro_precision', 'micro_f1',
-) # proportions and areas, and means of such: Clopper-Pearson bounds hold for them
 AREAS = ('auroc', 'average_precision', 'partial_auroc') # in the order in which `Ranking` gives them
 BY_CLASS = (
     'sensitivity', 'specificity', 'precision', 'npv', 'f1', 'mcc', 'kappa',
@@ -249,7 +238,7 @@ def score_entries(
     result = {}
     for key,value in scorer.values().items():
         name = key[1] if isinstance(key, tuple) else key
-        value_range = VALUE_RANGES.get(name, (0, 1))
+        value_range = METRICS[name].value_range
         if key == 'brier' and scorer.multiclass: value_range = MULTICLASS_BRIER_RANGE
         resampled = replicates.get(key, np.array([]))
         reason = _undefined_reason(key, confusion, scorer)
@@ -260,7 +249,7 @@ def score_entries(
             confidence,
             reason,
             value_range,
-            exact=name in PROPORTION_SCORES,
+            exact=METRICS[name].is_proportion,
             inflated=name == 'ece',
         )
     return result

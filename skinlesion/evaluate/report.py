@@ -173,11 +173,10 @@ def _score_rows(m):
     largest = dict(brier=1 if is_binary else 2, partial_auroc=0.2, log_loss=chance_loss) # 1 for the others
     rows = []
     for name,entry in _shown_scores(m).items():
-        title,binary_meaning,multiclass_meaning = METRICS[name]
-        meaning = binary_meaning if is_binary else multiclass_meaning
-        meaning = meaning.format(positive=m['positive'])
+        score = METRICS[name]
+        meaning = score.meaning_for(m['positive'])
         bar = _bar(entry, largest.get(name, 1))
-        rows.append(dict(title=title, meaning=meaning, entry=entry, bar=bar))
+        rows.append(dict(title=score.title, meaning=meaning, entry=entry, bar=bar))
     return rows
 
 def _bar(entry, largest):
@@ -194,7 +193,7 @@ def _comparison_rows(comparisons):
     rows = []
     for model,comparison in comparisons.items():
         for name in COMPARED:
-            title = METRICS[name][0]
+            title = METRICS[name].title
             if name in LOWER_IS_BETTER: title += ' (lower is better)'
             rows.append(_comparison_row(model, title, comparison[name]))
         delong = comparison['delong']
@@ -219,11 +218,11 @@ def _page(result, about, title, audit):
         interval_text=interval_text,
     )
     values['text'] = summary(m, result.comparisons, result.domain)
-    values['tiles'] = [(METRICS[name][0], m['metrics'][name]) for name in tile_names]
+    values['tiles'] = [(METRICS[name].title, m['metrics'][name]) for name in tile_names]
     values['rows'] = _score_rows(m)
     values['comparisons'] = _comparison_rows(result.comparisons)
     values['about'] = {str(name): str(text) for name,text in about.items()}
-    values['by_class'] = {name: METRICS[name][0] for name in SHOWN_BY_CLASS}
+    values['by_class'] = {name: METRICS[name].title for name in SHOWN_BY_CLASS}
     values['sample'] = _sample_text(m, result.domain)
     values['domain'] = load_domain(result.domain)
     return template('report').render(**values)
@@ -265,9 +264,9 @@ class Report:
         classes = f'{len(m["classes"])} classes, macro averages'
         if m['positive']: classes = f'positive: {m["positive"]}'
         lines = [f'{_sample_text(m, self.domain)}; {classes}']
-        width = max(len(title) for title,*_ in METRICS.values())
+        width = max(len(score.title) for score in METRICS.values())
         for name,entry in _shown_scores(m).items():
-            lines.append(f'  {METRICS[name][0]:<{width}} {_three_digits(entry)}')
+            lines.append(f'  {METRICS[name].title:<{width}} {_three_digits(entry)}')
         for name,comparison in self.comparisons.items():
             lines.append(f'It {comparison_text(name, comparison)}.')
         if self.path: lines.append(f'  page: {self.path}')
@@ -281,7 +280,7 @@ class Report:
             '|:--|:--|',
         ]
         for name,entry in _shown_scores(m).items():
-            lines.append(f'| {METRICS[name][0]} | {_three_digits(entry)} |')
+            lines.append(f'| {METRICS[name].title} | {_three_digits(entry)} |')
         lines.append('')
         for name,comparison in self.comparisons.items():
             lines.append(f'It {comparison_text(name, comparison)}.\n')

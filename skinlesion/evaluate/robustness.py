@@ -208,7 +208,7 @@ def plot_robustness(
     score:str='auroc', # Or `balanced_accuracy`
 )->Figure:
     "A score and the proportion of changed predictions by strength, a panel for each corruption"
-    title = METRICS[score][0]
+    title = METRICS[score].title
     unchanged = scores[scores.level == 0]
     fig = Figure(figsize=(8.4, 4.8), layout='constrained')
     for ax,name in zip(fig.subplots(2, 3, sharex=True, sharey=True).flat, CORRUPTIONS):
@@ -310,7 +310,7 @@ def _summary(scores, score):
         return (f'Scores are undefined on these {unchanged.images} images. '
                 'At the middle one of five strengths, '
                 f'at most {middle.changed.max():.0%} of the predictions change.')
-    title = METRICS[score][0]
+    title = METRICS[score].title
     if score != 'auroc': title = title.lower()
     is_beyond_chance = middle[f'{score}_fall_low'] > 0
     falls = middle[is_beyond_chance].sort_values(f'{score}_fall', ascending=False)
