@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.calibration.html.md""
 
 # %% auto #0
 __all__ = ['TEMPERATURE_RANGE', 'RELIABILITY_BINS', 'log_loss', 'calibration_error', 'fit_temperature', 'fit_vector',
-           'compare_scaling', 'Calibration', 'balanced_weights', 'calibrate', 'reliability_table', 'plot_reliability',
+           'compare_scaling', 'balanced_weights', 'Calibration', 'calibrate', 'reliability_table', 'plot_reliability',
            'uncalibrated', 'calibration_scores', 'calibration_change', 'calibration_section']
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #629c0ed5
@@ -31,6 +31,10 @@ from ..postprocess import probabilities
 from ..score_names import METRICS
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #74d87294
+def _losses(logits, targets):
+    "Negative log-likelihood of each image"
+    return -log_softmax(logits, axis=1)[np.arange(len(targets)), targets]
+
 def log_loss(
     logits:np.ndarray, # Images x classes
     targets:np.ndarray, # Class numbers
@@ -41,10 +45,7 @@ def log_loss(
     scaled = np.asarray(logits, np.float64)/temperature
     return float(np.average(_losses(scaled, targets), weights=weights))
 
-def _losses(logits, targets):
-    "Negative log-likelihood of each image"
-    return -log_softmax(logits, axis=1)[np.arange(len(targets)), targets]
-
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #bf09e6ec
 def calibration_error(
     logits:np.ndarray, # Images x classes
     targets:np.ndarray, # Class numbers
@@ -112,9 +113,6 @@ def fit_vector(
     shift = shift-shift.mean()
     return dict(scale=scale.tolist(), shift=shift.tolist())
 
-# %% ../../nbs/api/44_evaluate.calibration.ipynb #e779ee0d
-MIN_CALIBRATION_IMAGES = 50 # validation images to fit one number on
-
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #29b46f9e
 def compare_scaling(
     logits:np.ndarray, # Images x classes, of the validation images
@@ -152,6 +150,13 @@ def compare_scaling(
         gain=float(gain),
         error=float(error),
     )
+
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #b2dbe45c
+def balanced_weights(
+    targets:np.ndarray, # Class numbers, each class at least once
+)->np.ndarray: # One number per image
+    "Weights under which each class counts the same"
+    return 1/np.bincount(targets)[targets]
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #e2182fa6
 @dataclass
@@ -196,12 +201,10 @@ class Calibration:
         text = f'{what}, fitted on {plural(self.images, "validation image")}'
         return f'{text}, each class counting the same' if self.equally_common else text
 
-def balanced_weights(
-    targets:np.ndarray, # Class numbers, each class at least once
-)->np.ndarray: # One number per image
-    "Weights under which each class counts the same"
-    return 1/np.bincount(targets)[targets]
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #e779ee0d
+MIN_CALIBRATION_IMAGES = 50 # validation images to fit one number on
 
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #e0767a8f
 def calibrate(
     logits:np.ndarray, # Images x classes, of the validation images
     targets:np.ndarray, # Class numbers
@@ -262,6 +265,20 @@ def reliability_table(
     table = pd.DataFrame.from_dict(rows, orient='index').rename_axis('bin')
     return table.astype(dict(low=float, high=float))
 
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #9d9e8fa2
+def _draw_curve(ax, table, fmt, colour, label):
+    "A point with its interval for each bin"
+    below = (table.observed-table.low).clip(0)
+    above = (table.high-table.observed).clip(0)
+    style = dict(fmt=fmt, color=colour, lw=1.4, ms=5, capsize=2)
+    ax.errorbar(
+        table.predicted,
+        table.observed,
+        [below, above],
+        label=label,
+        **style,
+    )
+
 def plot_reliability(
     preds, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
@@ -295,19 +312,6 @@ def plot_reliability(
     labels(counts_ax, '', f'probability of {predicted}', 'images')
     return literal(fig)
 
-def _draw_curve(ax, table, fmt, colour, label):
-    "A point with its interval for each bin"
-    below = (table.observed-table.low).clip(0)
-    above = (table.high-table.observed).clip(0)
-    style = dict(fmt=fmt, color=colour, lw=1.4, ms=5, capsize=2)
-    ax.errorbar(
-        table.predicted,
-        table.observed,
-        [below, above],
-        label=label,
-        **style,
-    )
-
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #4804e1c2
 def uncalibrated(
     preds, # Predictions
@@ -319,6 +323,26 @@ def uncalibrated(
     raw = probabilities(log_probs, 1/temperature)
     columns = {prob_column(label): raw[:,k] for k,label in enumerate(preds.classes)}
     return preds.assign(**columns)
+
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #2df4567b
+def _scores_of_sums(sums):
+    "Scores of each row of sums: of each bin, of the losses, of the weights"
+    total = sums[:,-1]
+    return dict(
+        ece=abs(sums[:,:-2]).sum(1)/total,
+        log_loss=sums[:,-2]/total,
+    )
+
+def _values_and_replicates(preds, equally_common=False, resamples=1000, seed=42):
+    "Both scores of the table, and of each bootstrap sample"
+    weights = balanced_weights(preds.y) if equally_common else np.ones(len(preds))
+    bins = ece_terms(preds.y, preds.probs)
+    losses = log_loss_terms(preds.y, preds.probs)[0]
+    ones = np.ones(len(preds))
+    terms = weights[:,None]*np.column_stack([bins, losses, ones])
+    scores = _scores_of_sums(terms.sum(0)[None])
+    replicates = _scores_of_sums(bootstrap_sums(terms.T, preds.group, resamples, seed))
+    return {name: score[0] for name,score in scores.items()}, replicates
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #d10d8efb
 def calibration_scores(
@@ -341,6 +365,7 @@ def calibration_scores(
         )
     return result
 
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #d880004a
 def calibration_change(
     preds, # Predictions
     before, # The same images, in the same order, without calibration
@@ -360,24 +385,63 @@ def calibration_change(
         )
     return result
 
-def _values_and_replicates(preds, equally_common=False, resamples=1000, seed=42):
-    "Both scores of the table, and of each bootstrap sample"
-    weights = balanced_weights(preds.y) if equally_common else np.ones(len(preds))
-    bins = ece_terms(preds.y, preds.probs)
-    losses = log_loss_terms(preds.y, preds.probs)[0]
-    ones = np.ones(len(preds))
-    terms = weights[:,None]*np.column_stack([bins, losses, ones])
-    scores = _scores_of_sums(terms.sum(0)[None])
-    replicates = _scores_of_sums(bootstrap_sums(terms.T, preds.group, resamples, seed))
-    return {name: score[0] for name,score in scores.items()}, replicates
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #6bead197
+_ROW_TITLES = dict(
+    before='before calibration',
+    after='as served',
+    change='difference',
+    as_they_come='as served, images as they come',
+)
 
-def _scores_of_sums(sums):
-    "Scores of each row of sums: of each bin, of the losses, of the weights"
-    total = sums[:,-1]
-    return dict(
-        ece=abs(sums[:,:-2]).sum(1)/total,
-        log_loss=sums[:,-2]/total,
-    )
+def calibration_table(
+    scores:dict, # `before`, `after`, `change`, `as_they_come` (or some) -> entries `ece` and `log_loss`
+)->pd.DataFrame: # One row for each, as text with intervals
+    "What the calibration changes, to be read"
+    rows = []
+    for key,entries in scores.items():
+        row = {'Probabilities': _ROW_TITLES[key]}
+        for name in ('ece', 'log_loss'):
+            title = METRICS[name].title
+            row[title] = interval_text(entries[name], 3)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #7a2aed53
+def _fit_text(facts):
+    "What the calibration is, and what its choice rests on"
+    fitted = f'fitted on {plural(facts["images"], "validation image")}'
+    if not facts.get('vector'): return f'The temperature, {facts["temperature"]:.2f}, was {fitted}.'
+    text = f'A factor and a shift for each class were {fitted}, where they did better than one temperature'
+    compared = facts.get('compared')
+    if compared:
+        text += (f': a log loss of {compared["vector"]:.3f} against {compared["temperature"]:.3f}, '
+                 'each on images that it was not fitted on')
+    return f'{text}.'
+
+# %% ../../nbs/api/44_evaluate.calibration.ipynb #fc1a7f8a
+def _percentage_points(entry):
+    "`entry` with its numbers times 100"
+    return {key: 100*value if isinstance(value, float) else value for key,value in entry.items()}
+
+def _text(scores, facts):
+    "The calibration error, what was fitted and what that changed, and for whom the probabilities are"
+    gap = interval_text(_percentage_points(scores['after']['ece']), 1)
+    weighted = ', if each class counts the same' if facts.get('equally_common') else ''
+    lines = [f'Confidence and accuracy differ by {gap} percentage points on average{weighted}.']
+    if 'before' in scores:
+        before = scores['before']['ece']['value']
+        after = scores['after']['ece']['value']
+        difference = interval_text(_percentage_points(scores['change']['ece']))
+        lines.append(_fit_text(facts))
+        lines.append(f'Here the calibration error is {100*before:.2f} points without calibration '
+                     f'and {100*after:.2f} with it, a difference of {difference} points.')
+    elif facts.get('vector'): lines.append(_fit_text(facts))
+    elif facts.get('why'): lines.append(f'The temperature is 1: {facts["why"]}.')
+    else: lines.append('Whether the probabilities were calibrated is not known.')
+    if facts.get('equally_common'):
+        lines.append('It was trained to give the probabilities of equally common classes; '
+                     'those of a rarer class are too high.')
+    return ' '.join(lines)
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #3b32fbdd
 def calibration_section(
@@ -415,66 +479,5 @@ def calibration_section(
     table_how = how['scores']
     if equally_common: table_how += ' ' + how['equally_common']
     table = Grid('Calibration error and log loss', calibration_table(scores), table_how)
-    return Section(
-        'calibration',
-        'Calibration',
-        _text(scores, facts),
-        [figure, table],
-        dict(calibration=facts or None, **scores),
-    )
-
-# %% ../../nbs/api/44_evaluate.calibration.ipynb #fc1a7f8a
-_ROW_TITLES = dict(
-    before='before calibration',
-    after='as served',
-    change='difference',
-    as_they_come='as served, images as they come',
-)
-
-def calibration_table(
-    scores:dict, # `before`, `after`, `change`, `as_they_come` (or some) -> entries `ece` and `log_loss`
-)->pd.DataFrame: # One row for each, as text with intervals
-    "What the calibration changes, to be read"
-    rows = []
-    for key,entries in scores.items():
-        row = {'Probabilities': _ROW_TITLES[key]}
-        for name in ('ece', 'log_loss'):
-            title = METRICS[name].title
-            row[title] = interval_text(entries[name], 3)
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-def _percentage_points(entry):
-    "`entry` with its numbers times 100"
-    return {key: 100*value if isinstance(value, float) else value for key,value in entry.items()}
-
-def _fit_text(facts):
-    "What the calibration is, and what its choice rests on"
-    fitted = f'fitted on {plural(facts["images"], "validation image")}'
-    if not facts.get('vector'): return f'The temperature, {facts["temperature"]:.2f}, was {fitted}.'
-    text = f'A factor and a shift for each class were {fitted}, where they did better than one temperature'
-    compared = facts.get('compared')
-    if compared:
-        text += (f': a log loss of {compared["vector"]:.3f} against {compared["temperature"]:.3f}, '
-                 'each on images that it was not fitted on')
-    return f'{text}.'
-
-def _text(scores, facts):
-    "One to three sentences"
-    gap = interval_text(_percentage_points(scores['after']['ece']), 1)
-    weighted = ', if each class counts the same' if facts.get('equally_common') else ''
-    lines = [f'Confidence and accuracy differ by {gap} percentage points on average{weighted}.']
-    if 'before' in scores:
-        before = scores['before']['ece']['value']
-        after = scores['after']['ece']['value']
-        difference = interval_text(_percentage_points(scores['change']['ece']))
-        lines.append(_fit_text(facts))
-        lines.append(f'Here the calibration error is {100*before:.2f} points without calibration '
-                     f'and {100*after:.2f} with it, a difference of {difference} points.')
-    elif facts.get('vector'): lines.append(_fit_text(facts))
-    elif facts.get('why'): lines.append(f'The temperature is 1: {facts["why"]}.')
-    else: lines.append('Whether the probabilities were calibrated is not known.')
-    if facts.get('equally_common'):
-        lines.append('It was trained to give the probabilities of equally common classes; '
-                     'those of a rarer class are too high.')
-    return ' '.join(lines)
+    data = dict(calibration=facts or None, **scores)
+    return Section('calibration', 'Calibration', _text(scores, facts), [figure, table], data)
