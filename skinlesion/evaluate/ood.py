@@ -76,11 +76,7 @@ def ood_table(
         beyond = group_mean(part.distance >= threshold, part.group)
         row = dict(kind=kind, images=len(part))
         row |= dict(auroc=auroc['value'], low=auroc['low'], high=auroc['high'])
-        row |= dict(
-            unlike=beyond['value'],
-            unlike_low=beyond['low'],
-            unlike_high=beyond['high'],
-        )
+        row |= dict(unlike=beyond['value'], unlike_low=beyond['low'], unlike_high=beyond['high'])
         rows.append(row)
     may_be_missing = ('auroc', 'low', 'high', 'unlike_low', 'unlike_high')
     return pd.DataFrame(rows).astype(dict.fromkeys(may_be_missing, float))
@@ -127,23 +123,12 @@ def plot_ood(
     bins = np.geomspace(first_edge, last_edge, 41)
     for i,(kind,part) in enumerate(distance.groupby(distances.kind, sort=False)):
         counts,_ = np.histogram(part, bins)
-        style = dict(
-            lw=1.6,
-            color=COLOURS[i%len(COLOURS)],
-            label=f'{legend_name(kind)} ({len(part):,})',
-        )
-        if kind == OWN_KIND: style |= dict(fill=True, alpha=0.45)
-        ax.stairs(counts/len(part), bins, **style)
+        label = f'{legend_name(kind)} ({len(part):,})'
+        filling = dict(fill=True, alpha=0.45) if kind == OWN_KIND else {}
+        ax.stairs(counts/len(part), bins, lw=1.6, color=COLOURS[i%len(COLOURS)], label=label, **filling)
     ax.axvline(threshold, color=GREY, lw=1.2, ls='--')
-    ax.text(
-        threshold,
-        0.99,
-        ' threshold',
-        transform=ax.get_xaxis_transform(),
-        va='top',
-        fontsize=8.5,
-        color=GREY,
-    )
+    at_top = dict(transform=ax.get_xaxis_transform(), va='top')
+    ax.text(threshold, 0.99, ' threshold', fontsize=8.5, color=GREY, **at_top)
     ax.set_xscale('log')
     ax.xaxis.set_major_formatter('{x:g}')
     ax.xaxis.set_minor_formatter('{x:.2g}')
@@ -152,6 +137,41 @@ def plot_ood(
     labels(ax, title, 'distance (about 1 in distribution)', 'proportion of the images')
     legend(ax)
     return literal(fig)
+
+# %% ../../nbs/api/48_evaluate.ood.ipynb #aebd45f6
+OOD_TITLE = 'Out of distribution' # of the section
+
+def _summary(table):
+    "The result of `ood_table` in up to three sentences"
+    own,others = table.iloc[0],table.iloc[1:]
+    own_beyond = f'{_beyond_text(own)} of these images are beyond the threshold of the bundle.'
+    if not len(others): return own_beyond
+    least = others.loc[others.unlike.idxmin()]
+    detected = f'{least.unlike:.0%} ({least.kind}) to {others.unlike.max():.0%} are'
+    if least.unlike == 1: detected = 'all are'
+    if least.unlike < 0.5:
+        detected += f'; most images of {least.kind} would be predicted without a warning'
+    lowest = others.loc[others.auroc.idxmin()]
+    auroc = dict(value=lowest.auroc, low=lowest.low, high=lowest.high)
+    lowest_text = f'The lowest AUROC is that of {lowest.kind}, {interval_text(auroc, 3)}.'
+    return f'{own_beyond} Of images of other kinds, {detected}. {lowest_text}'
+
+def _beyond_text(row):
+    beyond = dict(value=row.unlike, low=row.unlike_low, high=row.unlike_high)
+    return percent_text(beyond, 1)
+
+# %% ../../nbs/api/48_evaluate.ood.ipynb #076a5767
+def _shown_table(table):
+    "The result of `ood_table`, for a person to read"
+    auroc = []
+    for row in table.itertuples():
+        low = None if np.isnan(row.low) else row.low
+        entry = dict(value=row.auroc, low=low, high=row.high)
+        auroc.append('' if np.isnan(row.auroc) else interval_text(entry, 3))
+    shown = table[['kind', 'images']].rename(columns=dict(kind='images of', images='number'))
+    shown['AUROC (95% interval)'] = auroc
+    shown['beyond the threshold (95% interval)'] = [_beyond_text(row) for row in table.itertuples()]
+    return shown
 
 # %% ../../nbs/api/48_evaluate.ood.ipynb #99733a53
 def ood_section(
@@ -166,72 +186,25 @@ def ood_section(
     "Whether images of other kinds are detected as out of distribution, in words, figures and images"
     profile = load_domain(domain)
     threshold = ood_threshold(predictor)
-    distances = ood_distances(
-        activations,
-        predictor,
-        others,
-        profile.out_of_distribution,
-        n,
-        seed,
-    )
+    distances = ood_distances(activations, predictor, others, profile.out_of_distribution, n, seed)
     table = ood_table(distances, threshold)
     how = captions('ood')
     n_own = len(activations)
-    alt = f'histograms of distances, {n_own} test images and {len(distances)-n_own} of other kinds'
-    plot = Plot(
-        'ood',
-        'Distance to the training images',
-        plot_ood(distances, threshold),
-        how['distances'],
-        alt,
-    )
+    n_others = len(distances) - n_own
+    figure = plot_ood(distances, threshold)
+    alt = f'histograms of distances, {n_own} test images and {n_others} of other kinds'
+    plot = Plot('ood', 'Distance to the training images', figure, how['distances'], alt)
     grid = Grid('By kind', _shown_table(table), how['kinds'])
-    cards = _farthest_cards(activations, threshold, n_images)
-    gallery = Gallery('The farthest of these images', cards, how['farthest'])
-    text = f'{_summary(table)} {profile.not_measured}'
-    data = dict(
-        threshold=threshold,
-        fitted=predictor.config.get('ood'),
-        kinds=records(table),
-    )
-    return Section('ood', 'Out of distribution', text, [plot, grid, gallery], data)
-
-# %% ../../nbs/api/48_evaluate.ood.ipynb #3f2ab056
-def _summary(table):
-    own,others = table.iloc[0],table.iloc[1:]
-    own_beyond = f'{_beyond_text(own)} of these images are beyond the threshold of the bundle.'
-    if not len(others): return own_beyond
-    least = others.loc[others.unlike.idxmin()]
-    detected = f'{least.unlike:.0%} ({least.kind}) to {others.unlike.max():.0%} are'
-    if least.unlike == 1: detected = 'all are'
-    if least.unlike < 0.5:
-        detected += f'; most images of {least.kind} would be predicted without a warning'
-    lowest = others.loc[others.auroc.idxmin()]
-    entry = dict(value=lowest.auroc, low=lowest.low, high=lowest.high)
-    lowest_text = f'The lowest AUROC is that of {lowest.kind}, {interval_text(entry, 3)}.'
-    return f'{own_beyond} Of images of other kinds, {detected}. {lowest_text}'
-
-def _beyond_text(row):
-    return percent_text(dict(value=row.unlike, low=row.unlike_low, high=row.unlike_high), 1)
-
-def _shown_table(table):
-    auroc = []
-    for row in table.itertuples():
-        low = None if np.isnan(row.low) else row.low
-        entry = dict(value=row.auroc, low=low, high=row.high)
-        auroc.append('' if np.isnan(row.auroc) else interval_text(entry, 3))
-    shown = table[['kind', 'images']].rename(columns=dict(kind='images of', images='number'))
-    shown['AUROC (95% interval)'] = auroc
-    shown['beyond the threshold (95% interval)'] = [_beyond_text(row) for row in table.itertuples()]
-    return shown
-
-def _farthest_cards(activations, threshold, n):
     cards = []
-    table = activations.preds.table
-    for row in np.argsort(-activations.distances, kind='stable')[:n]:
+    farthest_first = np.argsort(-activations.distances, kind='stable')
+    images = activations.preds.table
+    for row in farthest_first[:n_images]:
         distance = activations.distances[row]
         distance_text = f'distance {distance:.2f}'
         if distance >= threshold: distance_text += ', out of distribution'
-        lines = [distance_text, f'true {table.label[row]}']
-        cards.append(image_card(table.path[row], lines, activations))
-    return cards
+        lines = [distance_text, f'true {images.label[row]}']
+        cards.append(image_card(images.path[row], lines, activations))
+    gallery = Gallery('The farthest of these images', cards, how['farthest'])
+    text = f'{_summary(table)} {profile.not_measured}'
+    data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
+    return Section('ood', OOD_TITLE, text, [plot, grid, gallery], data)

@@ -35,13 +35,15 @@ from ..synth.paint import contact_sheet
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #8c860a60
 def blur(img, strength, rng):
     "Gaussian blur, by its radius"
-    return img.filter(ImageFilter.GaussianBlur(strength*min(img.size)))
+    radius = strength*min(img.size)
+    return img.filter(ImageFilter.GaussianBlur(radius))
 
 def noise(img, strength, rng):
     "Gaussian noise, by its standard deviation as a proportion of white"
     x = np.asarray(img, np.float32)
     noisy = x + rng.normal(0, 255*strength, x.shape)
-    return Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
+    noisy = np.clip(noisy, 0, 255)
+    return Image.fromarray(noisy.astype(np.uint8))
 
 def jpeg(img, strength, rng):
     "Compression, by its quality from 1 to 95"
@@ -54,6 +56,7 @@ def brightness(img, strength, rng):
     sign = rng.choice([-1, 1])
     return ImageEnhance.Brightness(img).enhance(1 + strength*sign)
 
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #35dfb8e6
 def rotation(img, strength, rng):
     "By degrees, left or right; mirrored at the edges"
     w,h = img.size
@@ -70,8 +73,10 @@ def rotation(img, strength, rng):
 def crop(img, strength, rng):
     "A part with that proportion of each side, anywhere"
     w,h = img.size
-    x,y = rng.random(2)*(1-strength)
-    corners = np.array([x*w, y*h, (x+strength)*w, (y+strength)*h])
+    left,top = rng.random(2)*(1-strength)
+    right = left+strength
+    bottom = top+strength
+    corners = np.array([left*w, top*h, right*w, bottom*h])
     return img.crop(corners.round().astype(int).tolist())
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #590eaaae
@@ -86,11 +91,14 @@ CORRUPTIONS = {
     'noise': Corruption(noise, (0.02, 0.04, 0.08, 0.12, 0.2), 'standard deviation, proportion of white'),
     'JPEG': Corruption(jpeg, (50, 30, 15, 8, 4), 'quality'),
     'brightness': Corruption(brightness, (0.1, 0.2, 0.3, 0.45, 0.6), 'change, as a proportion'),
+}
+CORRUPTIONS |= { # these move the pixels
     'rotation': Corruption(rotation, (5, 15, 30, 60, 90), 'degrees'),
     'crop': Corruption(crop, (0.95, 0.9, 0.8, 0.7, 0.5), 'proportion of the side that is left'),
 }
 LEVELS = range(1, 6) # of strength
 
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #080cccf3
 def corrupt(
     img:Image.Image, # Mode `L` or `RGB`
     name:str, # One of `CORRUPTIONS`
@@ -119,28 +127,22 @@ def corruption_sheet(
     return contact_sheet(rows, list(CORRUPTIONS), ['unchanged', *map(str, LEVELS)])
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #6a1f3068
-ROBUSTNESS_SCORES = ('auroc', 'balanced_accuracy')
-
 def _balanced_sample(preds, n, seed):
     "`n` rows of the table, with as many of each class as there are"
     shuffled = preds.table.sample(frac=1, random_state=seed)
     turn = shuffled.groupby('label').cumcount() # the first image of each class, then the second of each ...
-    chosen = np.argsort(turn.to_numpy(), kind='stable')[:n]
-    return shuffled.iloc[chosen].sort_index()
+    by_turn = np.argsort(turn.to_numpy(), kind='stable')
+    return shuffled.iloc[by_turn[:n]].sort_index()
 
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #79f32398
 def _decode(rows, spec):
     "The rows whose image can be read, and their images, no larger than needed"
     readable,images = [],[]
+    largest_side = 2*spec.size
     for i,path in enumerate(rows.path):
-        try:
-            img = open_image(
-                path,
-                spec.channels,
-                side=2*spec.size,
-                value_range=spec.value_range,
-            )
+        try: img = open_image(path, spec.channels, side=largest_side, value_range=spec.value_range)
         except InputError: continue
-        scale = 2*spec.size/min(img.size)
+        scale = largest_side/min(img.size)
         smaller = [round(side*scale) for side in img.size]
         if scale < 1: img = img.resize(smaller, Image.Resampling.BICUBIC, reducing_gap=2)
         readable.append(i)
@@ -150,6 +152,26 @@ def _decode(rows, spec):
         raise InputError(f'None of the {plural(len(rows), "image")} can be read, first {first}: '
                          'check the paths of the table')
     return rows.iloc[readable][['path', 'label', 'group']], images
+
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #20729916
+ROBUSTNESS_SCORES = ('auroc', 'balanced_accuracy')
+INTERVAL_COLUMNS = {'': 'value', '_low': 'low', '_high': 'high'} # end of a column's name -> part of an entry
+
+def _scores(preds, unchanged, name, level, resamples):
+    "Scores of `preds`, how far they fall from those of `unchanged`, and the proportion of other predictions"
+    scores = metrics(preds, resamples=resamples)['metrics']
+    falls = compare(unchanged, preds, resamples=resamples)
+    is_changed = preds.y_pred != unchanged.y_pred
+    entries = {score: scores[score] for score in ROBUSTNESS_SCORES}
+    for score in ROBUSTNESS_SCORES: entries[f'{score}_fall'] = falls[score]
+    entries['changed'] = group_mean(is_changed, preds.table.group)
+    row = dict(corruption=name, level=level, strength=np.nan, images=len(preds))
+    if level: row['strength'] = CORRUPTIONS[name].strengths[level-1]
+    for key,entry in entries.items():
+        for suffix,part in INTERVAL_COLUMNS.items():
+            number = entry[part]
+            row[key+suffix] = np.nan if number is None else number
+    return row
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #1dfab0ec
 def robustness(
@@ -172,35 +194,14 @@ def robustness(
         return square(img, predictor.spec)
     batches = list(classify_images(jobs, predictor, corrupted_square, desc='predicting corrupted images'))
     logits = np.concatenate([batch[1] for batch in batches])
-    probs = probabilities(
-        logits,
-        predictor.config['temperature'],
-        predictor.config.get('vector'),
-    )
+    config = predictor.config
+    probs = probabilities(logits, config['temperature'], config.get('vector'))
     probs = probs.reshape(len(conditions), len(images), len(predictor.classes))
     tables = [predictions_table(rows, p, predictor.classes, preds.positive) for p in probs]
     scores = []
     for table,condition in zip(tables, conditions):
         scores.append(_scores(table, tables[0], *condition, resamples))
     return pd.DataFrame(scores)
-
-# %% ../../nbs/api/48_evaluate.robustness.ipynb #b92666a9
-INTERVAL_COLUMNS = {'': 'value', '_low': 'low', '_high': 'high'} # end of a column's name -> part of an entry
-
-def _scores(preds, unchanged, name, level, resamples):
-    "Scores of `preds`, how far they fall from those of `unchanged`, and the proportion of other predictions"
-    scores = metrics(preds, resamples=resamples)['metrics']
-    falls = compare(unchanged, preds, resamples=resamples)
-    is_changed = preds.y_pred != unchanged.y_pred
-    entries = {score: scores[score] for score in ROBUSTNESS_SCORES}
-    entries |= {f'{score}_fall': falls[score] for score in ROBUSTNESS_SCORES}
-    entries['changed'] = group_mean(is_changed, preds.table.group)
-    row = dict(corruption=name, level=level, strength=np.nan, images=len(preds))
-    if level: row['strength'] = CORRUPTIONS[name].strengths[level-1]
-    for key,entry in entries.items():
-        for suffix,part in INTERVAL_COLUMNS.items():
-            row[key+suffix] = np.nan if entry[part] is None else entry[part]
-    return row
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #918d9e2a
 def plot_robustness(
@@ -219,91 +220,22 @@ def plot_robustness(
         high = rows[f'{score}_high']
         ax.fill_between(rows.level, low, high, color=COLOURS[0], alpha=0.18, lw=0)
         ax.plot(rows.level, rows[score], 'o-', ms=4, color=COLOURS[0], label=title)
-        ax.plot(
-            rows.level,
-            rows.changed,
-            's--',
-            ms=4,
-            color=COLOURS[1],
-            label='changed predictions',
-        )
+        ax.plot(rows.level, rows.changed, 's--', ms=4, color=COLOURS[1], label='changed predictions')
         ax.set_title(name, fontsize=10.5, loc='left')
         ax.set(ylim=(-0.03, 1.03), xticks=range(6))
     for ax in fig.axes[3:]: ax.set_xlabel('strength (0: unchanged)', fontsize=9.5)
     for ax in fig.axes[::3]: ax.set_ylabel('score, proportion', fontsize=9.5)
     handles,names = fig.axes[0].get_legend_handles_labels()
-    fig.legend(
-        handles,
-        names,
-        loc='outside lower center',
-        ncols=2,
-        fontsize=9,
-        frameon=False,
-    )
+    fig.legend(handles, names, loc='outside lower center', ncols=2, fontsize=9, frameon=False)
     n_images = scores.images.iloc[0]
     fig.suptitle(f'{title} on corrupted copies of {n_images} images', fontsize=11, x=0.01, ha='left')
     return literal(fig)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #347305c6
-def robustness_section(
-    preds, # Predictions
-    predictor, # As for `robustness`
-    n:int=100, # Images at most
-    seed:int=42, # As for `robustness`
-    resamples:int=1000, # As for `robustness`
-)->Section: # Named `robustness`
-    "How far corrupted images lower the scores, in words, figures and images"
-    name,title = 'robustness','Robustness to corrupted images'
-    preds = as_predictions(preds)
-    try: scores = robustness(preds, predictor, n, seed, resamples)
-    except InputError as error: return Section(name, title, missing=str(error))
-    score = 'balanced_accuracy' if scores.auroc.isna().all() else 'auroc'
-    how = captions('robustness')
-    n_images = int(scores.images[0])
-    alt = f'{score} by corruption and strength, {n_images} images'
-    plot = Plot(
-        'robustness',
-        'Scores on corrupted images',
-        plot_robustness(scores, score),
-        how['scores'],
-        alt,
-        wide=True,
-    )
-    cards = _example_cards(_balanced_sample(preds, n, seed).path)
-    gallery = Gallery('The corruptions', cards, how['examples'])
-    grid = Grid('Strengths', _strengths_table(), how['strengths'])
-    data = dict(images=n_images, seed=seed, rows=records(scores))
-    return Section(name, title, _summary(scores, score), [plot, gallery, grid], data)
+ROBUSTNESS_TITLE = 'Robustness to corrupted images' # of the section
 
-# %% ../../nbs/api/48_evaluate.robustness.ipynb #2f0eb282
-EXAMPLE_SIZE = 240 # pixels of the long side
-
-def _example_cards(paths):
-    "The first image that can be read, and its corrupted copies"
-    for path in paths:
-        try: img = open_image(path, side=EXAMPLE_SIZE)
-        except InputError: continue
-        break
-    img.thumbnail((EXAMPLE_SIZE, EXAMPLE_SIZE))
-    cards = [Card(img, ['unchanged'], 'unchanged')]
-    for name in CORRUPTIONS:
-        for level in (3, 5):
-            text = f'{name}, strength {level}'
-            cards.append(Card(corrupt(img, name, level), [text], text))
-    return cards
-
-def _strengths_table():
-    rows = []
-    for name,corruption in CORRUPTIONS.items():
-        row = {'corruption': name}
-        for level,strength in zip(LEVELS, corruption.strengths):
-            row[str(level)] = f'{strength:g}'
-        row['strength is'] = corruption.unit
-        rows.append(row)
-    return pd.DataFrame(rows)
-
-# %% ../../nbs/api/48_evaluate.robustness.ipynb #5efabdd8
 def _summary(scores, score):
+    "The result of `robustness` in up to four sentences, by `score`"
     unchanged = scores.iloc[0]
     middle = scores[scores.level == 3]
     if np.isnan(unchanged[score]):
@@ -335,3 +267,49 @@ def _summary(scores, score):
 def _column_text(row, column, digits=2):
     entry = {part: row[column+suffix] for suffix,part in INTERVAL_COLUMNS.items()}
     return interval_text(entry, digits)
+
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #2f0eb282
+EXAMPLE_SIZE = 240 # pixels of the long side
+
+def _example_cards(paths):
+    "The first image that can be read, and its corrupted copies"
+    for path in paths:
+        try: img = open_image(path, side=EXAMPLE_SIZE)
+        except InputError: continue
+        break
+    img.thumbnail((EXAMPLE_SIZE, EXAMPLE_SIZE))
+    cards = [Card(img, ['unchanged'], 'unchanged')]
+    for name,level in product(CORRUPTIONS, (3, 5)):
+        text = f'{name}, strength {level}'
+        cards.append(Card(corrupt(img, name, level), [text], text))
+    return cards
+
+# %% ../../nbs/api/48_evaluate.robustness.ipynb #5efabdd8
+def robustness_section(
+    preds, # Predictions
+    predictor, # As for `robustness`
+    n:int=100, # Images at most
+    seed:int=42, # As for `robustness`
+    resamples:int=1000, # As for `robustness`
+)->Section: # Named `robustness`
+    "How far corrupted images lower the scores, in words, figures and images"
+    preds = as_predictions(preds)
+    try: scores = robustness(preds, predictor, n, seed, resamples)
+    except InputError as error: return Section('robustness', ROBUSTNESS_TITLE, missing=str(error))
+    score = 'balanced_accuracy' if scores.auroc.isna().all() else 'auroc'
+    how = captions('robustness')
+    n_images = int(scores.images[0])
+    figure = plot_robustness(scores, score)
+    alt = f'{score} by corruption and strength, {n_images} images'
+    plot = Plot('robustness', 'Scores on corrupted images', figure, how['scores'], alt, wide=True)
+    cards = _example_cards(_balanced_sample(preds, n, seed).path)
+    gallery = Gallery('The corruptions', cards, how['examples'])
+    strengths = []
+    for name,corruption in CORRUPTIONS.items():
+        row = {'corruption': name}
+        for level,strength in zip(LEVELS, corruption.strengths): row[str(level)] = f'{strength:g}'
+        row['strength is'] = corruption.unit
+        strengths.append(row)
+    grid = Grid('Strengths', pd.DataFrame(strengths), how['strengths'])
+    data = dict(images=n_images, seed=seed, rows=records(scores))
+    return Section('robustness', ROBUSTNESS_TITLE, _summary(scores, score), [plot, gallery, grid], data)
