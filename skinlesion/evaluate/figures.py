@@ -22,13 +22,14 @@ from .section import Plot, Section
 from .table import as_predictions
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #990cb622
-MAX_CURVE_POINTS = 2000
-
 def _classes_to_draw(preds):
     "For each curve: class, images that are of it (bool), its probability, and images predicted as it (bool)"
     for k,label in enumerate(preds.classes):
         if preds.positive_class in (None, label):
             yield label, preds.y == k, preds.probs[:,k], preds.y_pred == k
+
+# %% ../../nbs/api/44_evaluate.figures.ipynb #2cd86dec
+MAX_CURVE_POINTS = 2000
 
 def _thinned(x, y, n=MAX_CURVE_POINTS):
     "At most about `n` points of a curve, evenly along its length"
@@ -42,6 +43,7 @@ def _thinned(x, y, n=MAX_CURVE_POINTS):
     positions = np.unique(positions)
     return x[positions], y[positions]
 
+# %% ../../nbs/api/44_evaluate.figures.ipynb #4fd5a0fb
 def _line_style(i):
     "Colour and dashes of line number `i`: there are more classes than colours"
     colour = COLOURS[i % len(COLOURS)]
@@ -54,6 +56,10 @@ def _area_text(y, p, area):
     areas = Ranking(y, p)(unit_weights)
     value = areas[area][0]
     return 'undefined' if np.isnan(value) else f'{value:.2f}'
+
+def _mark(ax, x, y, colour):
+    "The dot of the most probable class"
+    ax.plot(x, y, 'o', ms=9, mec='white', mew=1.5, color=colour)
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #9ca0be4c
 def plot_roc(
@@ -85,10 +91,6 @@ def plot_roc(
     labels(ax, f'ROC, {len(preds)} images', 'FPR (1 − specificity)', 'TPR (sensitivity)')
     legend(ax, 'lower right')
     return literal(fig)
-
-def _mark(ax, x, y, colour):
-    "The dot of the most probable class"
-    ax.plot(x, y, 'o', ms=9, mec='white', mew=1.5, color=colour)
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #d0d54a8a
 def plot_precision_recall(
@@ -160,6 +162,30 @@ def plot_confusion(
     labels(ax, f'Confusion, {len(preds)} images', 'predicted', 'true')
     return literal(fig)
 
+# %% ../../nbs/api/44_evaluate.figures.ipynb #9eb07a28
+def _shade_phases(ax, history, epochs):
+    "Shade every other phase, and name each at the bottom"
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.set_xlim(epochs[0]-0.5, epochs[-1]+0.5)
+    ax.margins(y=0.14) # room for the names below the lowest point
+    if 'phase' not in history: return
+    is_start = history.phase.ne(history.phase.shift())
+    starts = np.flatnonzero(is_start)
+    ends = [*starts[1:], len(epochs)]
+    for i,(start,end) in enumerate(zip(starts, ends)):
+        left = epochs[start]-0.5
+        right = epochs[end-1]+0.5
+        if i%2: ax.axvspan(left, right, color='#000000', alpha=0.05, lw=0)
+        name = history.phase.iloc[start]
+        ax.text(
+            epochs[start]-0.42,
+            0.02,
+            name,
+            transform=ax.get_xaxis_transform(),
+            fontsize=8,
+            color=GREY,
+        )
+
 # %% ../../nbs/api/44_evaluate.figures.ipynb #412247da
 def plot_history(
     history:pd.DataFrame, # One row per epoch: `train_loss`, `valid_loss`, perhaps `epoch`, `auroc` and `phase`
@@ -192,28 +218,21 @@ def plot_history(
     for ax in fig.axes: _shade_phases(ax, history, epochs)
     return literal(fig)
 
-def _shade_phases(ax, history, epochs):
-    "Shade every other phase, and name each at the bottom"
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.set_xlim(epochs[0]-0.5, epochs[-1]+0.5)
-    ax.margins(y=0.14) # room for the names below the lowest point
-    if 'phase' not in history: return
-    is_start = history.phase.ne(history.phase.shift())
-    starts = np.flatnonzero(is_start)
-    ends = [*starts[1:], len(epochs)]
-    for i,(start,end) in enumerate(zip(starts, ends)):
-        left = epochs[start]-0.5
-        right = epochs[end-1]+0.5
-        if i%2: ax.axvspan(left, right, color='#000000', alpha=0.05, lw=0)
-        name = history.phase.iloc[start]
-        ax.text(
-            epochs[start]-0.42,
-            0.02,
-            name,
-            transform=ax.get_xaxis_transform(),
-            fontsize=8,
-            color=GREY,
-        )
+# %% ../../nbs/api/44_evaluate.figures.ipynb #e7751055
+def error_text(
+    m:dict, # From `metrics`
+)->str: # One sentence
+    "How many images are classified wrongly, and which error is the most frequent"
+    counts = np.array(m['confusion'])
+    errors = counts - np.diag(np.diag(counts))
+    if not errors.sum(): return f"All {m['n']:,} images are classified correctly."
+    row,column = np.unravel_index(errors.argmax(), errors.shape)
+    true = m['classes'][row]
+    predicted = m['classes'][column]
+    n_errors = f"{errors.sum():,} of {m['n']:,} images"
+    n_true = counts[row].sum()
+    most_frequent = f'{true} predicted as {predicted}: {errors[row,column]:,} of {n_true:,} {true} images'
+    return f'{n_errors} are classified wrongly; the most frequent error is {most_frequent}.'
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #b3707c44
 def curves_section(
@@ -255,20 +274,7 @@ def curves_section(
         wide=len(m['classes']) > 4,
     )
     plots.append(confusion)
-    return Section('curves', 'Curves and confusion', _most_frequent_error(m), plots)
-
-def _most_frequent_error(m):
-    "How many images are classified wrongly, and which error is the most frequent"
-    counts = np.array(m['confusion'])
-    errors = counts - np.diag(np.diag(counts))
-    if not errors.sum(): return f"All {m['n']:,} images are classified correctly."
-    row,column = np.unravel_index(errors.argmax(), errors.shape)
-    true = m['classes'][row]
-    predicted = m['classes'][column]
-    n_errors = f"{errors.sum():,} of {m['n']:,} images"
-    n_true = counts[row].sum()
-    most_frequent = f'{true} predicted as {predicted}: {errors[row,column]:,} of {n_true:,} {true} images'
-    return f'{n_errors} are classified wrongly; the most frequent error is {most_frequent}.'
+    return Section('curves', 'Curves and confusion', error_text(m), plots)
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #4612da25
 def history_section(

@@ -24,8 +24,6 @@ from ..domains.profile import guess_domain
 from ..postprocess import probabilities
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #a94d8806
-SUM_TOLERANCE = 1e-3 # by which the probabilities of a row may miss a sum of 1; more with many classes
-
 def _refuse_rows(bad, table, problem, file=''):
     "An `InputError` with how many rows are `bad` (bool), and which is the first"
     n_bad = np.count_nonzero(bad)
@@ -35,6 +33,7 @@ def _refuse_rows(bad, table, problem, file=''):
     first = truncated_list(table.path[bad], 2)
     raise InputError(f'{where}{n_bad} of {len(table)} {rows} {problem}; first: {first}')
 
+# %% ../../nbs/api/42_evaluate.table.ipynb #9e93d9f3
 def table_probs(
     table:pd.DataFrame, # One row per image
     classes:list, # Of str
@@ -56,6 +55,9 @@ def table_probs(
     except (TypeError, ValueError):
         raise InputError(f'The columns {truncated_list(columns)} must hold numbers') from None
     return probs
+
+# %% ../../nbs/api/42_evaluate.table.ipynb #39de2ab5
+SUM_TOLERANCE = 1e-3 # by which the probabilities of a row may miss a sum of 1; more with many classes
 
 def check_rows(
     table:pd.DataFrame, # One row per image: `path`, `label`, `group`
@@ -162,6 +164,17 @@ class Predictions(TableFacts):
     __repr__ = __str__
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #a4395ddf
+def _pred_note(table, preds):
+    "A note if the column `pred` of `table` holds other classes than the most probable ones"
+    if 'pred' not in table: return []
+    given = table.pred.astype(str)
+    if not set(given) <= set(preds.classes): return []
+    differ = (given.to_numpy() != preds.pred.to_numpy()).sum()
+    if not differ: return []
+    return [f'{differ} of {len(preds)} entries in the column pred are not the most probable class; '
+            'the most probable class is evaluated']
+
+# %% ../../nbs/api/42_evaluate.table.ipynb #70ff51a7
 def as_predictions(
     preds, # `Predictions`, or a DataFrame with `path`, `label`, `group` and `p_<class>` columns
     positive:str|None=None, # The positive class of two, or the one in question; as in `preds` if `None`
@@ -180,16 +193,6 @@ def as_predictions(
     if not len(preds): raise InputError('The predictions table has no rows: there is nothing to evaluate')
     return preds.with_positive(positive)
 
-def _pred_note(table, preds):
-    "A note if the column `pred` of `table` holds other classes than the most probable ones"
-    if 'pred' not in table: return []
-    given = table.pred.astype(str)
-    if not set(given) <= set(preds.classes): return []
-    differ = (given.to_numpy() != preds.pred.to_numpy()).sum()
-    if not differ: return []
-    return [f'{differ} of {len(preds)} entries in the column pred are not the most probable class; '
-            'the most probable class is evaluated']
-
 # %% ../../nbs/api/42_evaluate.table.ipynb #0e11044d
 def check_labels(
     cases, # `Cases`, or a DataFrame with `path` and `label`
@@ -203,6 +206,7 @@ def check_labels(
     raise InputError(f'{unknown.sum()} of {len(cases)} images have labels that the model does not know: '
                      f'{truncated_list(labels)}; it knows {truncated_list(classes, 10)}; first: {first}')
 
+# %% ../../nbs/api/42_evaluate.table.ipynb #99150c06
 def predictions_table(
     cases, # `Cases`, or a DataFrame with `path`, `label` and `group`
     probs:np.ndarray, # Images x classes, each row summing to 1
@@ -241,6 +245,53 @@ def predictions(
     classes = list(learn.dls.vocab)
     return predictions_table(cases.take(positions), probs, classes, cases.positive)
 
+# %% ../../nbs/api/42_evaluate.table.ipynb #5b1c0d2e
+def _add_complement(table):
+    "If `table` has the probability of one of two classes alone, add the other's and return its name, else ''"
+    columns = [column for column in table if column.startswith('p_')]
+    if len(columns) != 1: return ''
+    others = set(table.label.astype(str)) - {columns[0].removeprefix('p_')}
+    if len(others) != 1: return ''
+    name = others.pop()
+    table[prob_column(name)] = 1 - pd.to_numeric(table[columns[0]], errors='coerce')
+    return name
+
+# %% ../../nbs/api/42_evaluate.table.ipynb #bec1d9f7
+def _standard_columns(table, file):
+    "`table` with `group`, `split` and `path` as a predictions table has them"
+    # the group is `group`, or else the patient, the lesion, the path
+    groups = table.path
+    for column in reversed(COLUMN_SYNONYMS['group']):
+        if column not in table: continue
+        names = table[column].fillna('').astype(str).str.strip()
+        groups = names.where(names != '', groups)
+
+    splits = read_splits(table.split, file) if 'split' in table else ''
+
+    # a path counts from the folder of the file where the image is there and not here
+    folder = os.path.dirname(file)
+    paths = []
+    for path in table.path:
+        if '://' not in path: path = os.path.normpath(path) # ./a.jpg is a.jpg
+        next_to_file = os.path.join(folder, path)
+        if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
+        paths.append(path)
+    return table.assign(group=groups, split=splits, path=paths)
+
+# %% ../../nbs/api/42_evaluate.table.ipynb #93bbd6af
+def _numbers(table, classes, file):
+    "The probabilities in `table` (images x classes); a column that is none is named"
+    columns = [prob_column(label) for label in classes]
+    probs = table[columns].apply(pd.to_numeric, errors='coerce').to_numpy(float)
+    is_number = np.isfinite(probs).all(1)
+    _refuse_rows(~is_number, table, 'have a probability that is missing or no number', file)
+    labels = set(table.label)
+    absent = [label for label in classes if label not in labels]
+    if absent and (abs(probs.sum(1)-1) > 0.05).any():
+        raise InputError(f'{file}: the probabilities of {truncated_list(columns, 8)} do not sum to 1, and '
+                         f'no image is of {truncated_list(absent)}: if that is no class, rename its column')
+    return probs
+
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
     file, # A csv with `path`, `label` and `p_<class>` columns; its folder is searched for relative paths, too
@@ -277,48 +328,3 @@ def read_predictions(
                            'name another one if that is wrong')
     preds.notes.extend(_pred_note(table, preds))
     return preds
-
-# %% ../../nbs/api/42_evaluate.table.ipynb #5b1c0d2e
-def _add_complement(table):
-    "If `table` has the probability of one of two classes alone, add the other's and return its name, else ''"
-    columns = [column for column in table if column.startswith('p_')]
-    if len(columns) != 1: return ''
-    others = set(table.label.astype(str)) - {columns[0].removeprefix('p_')}
-    if len(others) != 1: return ''
-    name = others.pop()
-    table[prob_column(name)] = 1 - pd.to_numeric(table[columns[0]], errors='coerce')
-    return name
-
-def _standard_columns(table, file):
-    "`table` with `group`, `split` and `path` as a predictions table has them"
-    # the group is `group`, or else the patient, the lesion, the path
-    groups = table.path
-    for column in reversed(COLUMN_SYNONYMS['group']):
-        if column not in table: continue
-        names = table[column].fillna('').astype(str).str.strip()
-        groups = names.where(names != '', groups)
-
-    splits = read_splits(table.split, file) if 'split' in table else ''
-
-    # a path counts from the folder of the file where the image is there and not here
-    folder = os.path.dirname(file)
-    paths = []
-    for path in table.path:
-        if '://' not in path: path = os.path.normpath(path) # ./a.jpg is a.jpg
-        next_to_file = os.path.join(folder, path)
-        if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
-        paths.append(path)
-    return table.assign(group=groups, split=splits, path=paths)
-
-def _numbers(table, classes, file):
-    "The probabilities in `table` (images x classes); a column that is none is named"
-    columns = [prob_column(label) for label in classes]
-    probs = table[columns].apply(pd.to_numeric, errors='coerce').to_numpy(float)
-    is_number = np.isfinite(probs).all(1)
-    _refuse_rows(~is_number, table, 'have a probability that is missing or no number', file)
-    labels = set(table.label)
-    absent = [label for label in classes if label not in labels]
-    if absent and (abs(probs.sum(1)-1) > 0.05).any():
-        raise InputError(f'{file}: the probabilities of {truncated_list(columns, 8)} do not sum to 1, and '
-                         f'no image is of {truncated_list(absent)}: if that is no class, rename its column')
-    return probs
