@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SYSTEM_FILES', 'NOTICE', 'SPLIT_NAMES', 'MISSING_WORDS', 'prob_column',
-           'InputError', 'printable', 'truncated_list', 'plural', 'need', 'missing_package', 'replacing', 'remove',
+           'InputError', 'printable', 'truncated_list', 'plural', 'need', 'missing_package', 'remove', 'replacing',
            'check_writable_folder', 'sha256', 'versions', 'n_cores', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
@@ -104,6 +104,15 @@ def missing_package(
     package = f'skinlesion[{extra}]' if extra else 'skinlesion'
     return f"`{module}` is not installed, and this needs it: pip install '{package}'"
 
+# %% ../nbs/api/00_core.ipynb #f6fc26e1
+def remove(
+    path, # File or folder; one that does not exist is fine
+):
+    "Remove the file or folder `path`"
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink(): shutil.rmtree(path)
+    else: path.unlink(missing_ok=True)
+
 # %% ../nbs/api/00_core.ipynb #7b36d7f0
 @contextmanager
 def replacing(
@@ -129,14 +138,6 @@ def _process_exists(pid):
     except ProcessLookupError: return False
     except PermissionError: pass
     return True
-
-def remove(
-    path, # File or folder; one that does not exist is fine
-):
-    "Remove the file or folder `path`"
-    path = Path(path)
-    if path.is_dir() and not path.is_symlink(): shutil.rmtree(path)
-    else: path.unlink(missing_ok=True)
 
 # %% ../nbs/api/00_core.ipynb #a79476b0
 def check_writable_folder(

@@ -24,6 +24,7 @@ def size_text(
         if n >= scale: return f'{n/scale:.1f} {unit}'
     return plural(n, 'byte')
 
+# %% ../../nbs/api/03_store.archive.ipynb #708be03e
 def check_space(
     folder, # Where bytes will be written; it exists
     n:int, # Bytes to write
@@ -126,6 +127,7 @@ def _zip_errors(what):
     except _DAMAGE_ERRORS as e:
         raise InputError(f'{what}: not a zip archive, or damaged ({e}); get it again') from e
 
+# %% ../../nbs/api/03_store.archive.ipynb #a4793a2a
 def _entry_blocks(archive_file, entry, archive):
     "The content of `entry` in blocks, no more of it than the list of contents says"
     remaining = entry.file_size

@@ -39,6 +39,7 @@ def _entry_name(key):
     digest = hashlib.sha256(key.encode()).hexdigest()
     return f'{readable.strip("-")}-{digest[:16]}'
 
+# %% ../../nbs/api/03_store.cache.ipynb #061d60ac
 def _lock(entry, timeout=-1):
     folder = cache_dir()
     problem = ''
@@ -165,6 +166,7 @@ def file_stamp(
     if unchanged_for and last_change >= time.time_ns() - unchanged_for*1e9: return ''
     return f'{info.st_size} {info.st_mtime_ns} {info.st_ctime_ns} {info.st_ino}'
 
+# %% ../../nbs/api/03_store.cache.ipynb #420d1504
 _TABLE_BATCH = 500 # values read or written in one statement
 _TABLE_TIMEOUT = 60 # seconds to wait for another process
 

@@ -42,6 +42,7 @@ def _network_errors():
         raise InputError(f'{e.url}: {answer}; open the address in a browser to see why') from e
     except (OSError, HTTPException) as e: raise _ConnectionLost(str(e) or type(e).__name__) from e
 
+# %% ../../nbs/api/05_store.fetch.ipynb #de062253
 def _request(url, headers):
     "The response of the server; all of the object where it does not have the range that `headers` name"
     agent = {'User-Agent': f'skinlesion/{__version__}'}
@@ -61,6 +62,7 @@ def _object_version(headers):
     etag = headers.get('ETag', 'W/')
     return headers.get('Last-Modified', '') if etag.startswith('W/') else etag
 
+# %% ../../nbs/api/05_store.fetch.ipynb #41fe6964
 def _byte_range(response):
     "At which byte of the object `response` begins (-1: unknown), and the object's length (`None`: unknown)"
     if response.status != 206:
@@ -72,6 +74,7 @@ def _byte_range(response):
     start,length = match.groups()
     return int(start), int(length)
 
+# %% ../../nbs/api/05_store.fetch.ipynb #7cad0b48
 def _receive_once(url, part, size):
     "Append to `part` what one connection brings; `_ConnectionLost` if that is not all"
     received = _length(part)
@@ -122,6 +125,7 @@ def _receive(url, part, size):
         print(f'{url}: {reason}; trying again in {wait} s', file=sys.stderr)
         sleep(wait)
 
+# %% ../../nbs/api/05_store.fetch.ipynb #99322997
 def _mismatch(file, size, checksum):
     "How `file` differs from what was published, or ''"
     if size is not None and _length(file) != size: return f'{_length(file)} bytes instead of {size}'
@@ -186,6 +190,7 @@ class _ListedFile:
     size:int # bytes, `None` where unknown
     checksum:str # such as `'md5:..'`
 
+# %% ../../nbs/api/05_store.fetch.ipynb #83c39e98
 def dataverse_files(source, answer):
     "The files that a Dataverse lists in its `answer` to a request of the address `source`"
     files = []
@@ -208,6 +213,7 @@ def dataverse_files(source, answer):
         ))
     return files
 
+# %% ../../nbs/api/05_store.fetch.ipynb #8e0c56e5
 def mendeley_files(source, answer):
     "The files that Mendeley Data lists in its `answer` to a request of the address `source`"
     files = []
@@ -243,6 +249,7 @@ def _listed_files(public_set, partial):
             raise InputError(f'{source}: lists a file {file.name!r}, which is no plain name; do not trust it')
     return files
 
+# %% ../../nbs/api/05_store.fetch.ipynb #def75fe2
 def get_listed(public_set, folder, partial):
     "Download the listed files, then put them into `folder`: a single archive unpacked there, several in a folder each"
     files = _listed_files(public_set, partial)
@@ -287,45 +294,46 @@ def get_kaggle(public_set, folder, partial):
     shutil.copytree(download_folder, folder, dirs_exist_ok=True)
 
 # %% ../../nbs/api/05_store.fetch.ipynb #7f11ee9a
-PUBLIC_SETS = {
-    'isic-malignant-vs-benign': PublicSet(
-        about='dermatoscopic images, benign and malignant, with a test part',
-        page='https://www.kaggle.com/datasets/fanconic/skin-cancer-malignant-vs-benign',
-        licence='that of the ISIC Archive, image by image (CC0, CC BY or CC BY-NC)',
-        cite='the ISIC Archive, https://www.isic-archive.com',
-        source='fanconic/skin-cancer-malignant-vs-benign',
-        get=get_kaggle,
-    ),
-    'ham10000': PublicSet(
-        about='dermatoscopic images of seven kinds of pigmented lesions',
-        page='https://doi.org/10.7910/DVN/DBW86T',
-        licence='CC BY-NC 4.0',
-        cite='Tschandl, Rosendahl and Kittler, The HAM10000 dataset, Scientific Data 5:180161 (2018)',
-        source='https://dataverse.harvard.edu/api/datasets/:persistentId/?persistentId=doi:10.7910/DVN/DBW86T',
-        get=get_listed,
-        read=dataverse_files,
-        files=('HAM10000_images_part_1', 'HAM10000_images_part_2', 'HAM10000_metadata'),
-    ),
-    'covid-xray': PublicSet(
-        about='chest X-rays: COVID-19, other pneumonia, normal',
-        page='https://data.mendeley.com/datasets/jctsfj2sfn/1',
-        licence='as its page says, and that of the collections it was compiled from',
-        cite='Asraf and Islam, COVID19, Pneumonia and Normal Chest X-ray PA Dataset, '
-             'Mendeley Data V1 (2021), doi:10.17632/jctsfj2sfn.1',
-        source='https://data.mendeley.com/public-api/datasets/jctsfj2sfn/files?folder_id=root&version=1',
-        get=get_listed,
-        read=mendeley_files,
-    ),
-    'mhist': PublicSet(
-        about='histology of colorectal polyps',
-        page='https://bmirds.github.io/MHIST/',
-        licence='that of its form',
-        cite='Wei et al., A Petri Dish for Histopathology Image Analysis (2021), arXiv:2101.12355',
-        by_hand='fill in its form; put the annotations.csv and images.zip that you are sent into one folder, '
-                'and name that folder with --layout mhist. '
-                'To try without: skinlesion sample OUT --layout mhist makes a synthetic one',
-    ),
-}
+PUBLIC_SETS = {}
+PUBLIC_SETS['isic-malignant-vs-benign'] = PublicSet(
+    about='dermatoscopic images, benign and malignant, with a test part',
+    page='https://www.kaggle.com/datasets/fanconic/skin-cancer-malignant-vs-benign',
+    licence='that of the ISIC Archive, image by image (CC0, CC BY or CC BY-NC)',
+    cite='the ISIC Archive, https://www.isic-archive.com',
+    source='fanconic/skin-cancer-malignant-vs-benign',
+    get=get_kaggle,
+)
+PUBLIC_SETS['ham10000'] = PublicSet(
+    about='dermatoscopic images of seven kinds of pigmented lesions',
+    page='https://doi.org/10.7910/DVN/DBW86T',
+    licence='CC BY-NC 4.0',
+    cite='Tschandl, Rosendahl and Kittler, The HAM10000 dataset, Scientific Data 5:180161 (2018)',
+    source='https://dataverse.harvard.edu/api/datasets/:persistentId/?persistentId=doi:10.7910/DVN/DBW86T',
+    get=get_listed,
+    read=dataverse_files,
+    files=('HAM10000_images_part_1', 'HAM10000_images_part_2', 'HAM10000_metadata'),
+)
+
+# %% ../../nbs/api/05_store.fetch.ipynb #476ba25a
+PUBLIC_SETS['covid-xray'] = PublicSet(
+    about='chest X-rays: COVID-19, other pneumonia, normal',
+    page='https://data.mendeley.com/datasets/jctsfj2sfn/1',
+    licence='as its page says, and that of the collections it was compiled from',
+    cite='Asraf and Islam, COVID19, Pneumonia and Normal Chest X-ray PA Dataset, '
+         'Mendeley Data V1 (2021), doi:10.17632/jctsfj2sfn.1',
+    source='https://data.mendeley.com/public-api/datasets/jctsfj2sfn/files?folder_id=root&version=1',
+    get=get_listed,
+    read=mendeley_files,
+)
+PUBLIC_SETS['mhist'] = PublicSet(
+    about='histology of colorectal polyps',
+    page='https://bmirds.github.io/MHIST/',
+    licence='that of its form',
+    cite='Wei et al., A Petri Dish for Histopathology Image Analysis (2021), arXiv:2101.12355',
+    by_hand='fill in its form; put the annotations.csv and images.zip that you are sent into one folder, '
+            'and name that folder with --layout mhist. '
+            'To try without: skinlesion sample OUT --layout mhist makes a synthetic one',
+)
 
 # %% ../../nbs/api/05_store.fetch.ipynb #99039e78
 _ORIGIN_FILE = '.fetched.json' # says where the set is from

@@ -57,6 +57,16 @@ def _make_manifest(files):
     header = f'{{"schema": {_SCHEMA}, "sha256": "{_checksum(lines)}", "files": [\n'
     return (header + ',\n'.join(lines) + '\n]}\n').encode()
 
+# %% ../../nbs/api/05_store.s3.ipynb #6ea0f9f6
+def _is_safe_path(path):
+    "Whether `path` is relative, without `..` and hidden parts, and means the same on every operating system"
+    has_drive = path[1:2] == ':'
+    if has_drive or '\\' in path or '\0' in path: return False
+    for part in path.split('/'):
+        if not part or part.startswith('.'): return False
+    return True
+
+# %% ../../nbs/api/05_store.s3.ipynb #13fdec2b
 def _parse_manifest(content, url):
     "The checksum and the files of the manifest `content`, which was read at `url`"
     damaged = InputError(f'{url}: damaged, or no manifest of skinlesion; if that stays so, remove it and push again')
@@ -78,14 +88,6 @@ def _parse_manifest(content, url):
         count = plural(len(unsafe), 'path')
         raise InputError(f'{url}: {count} that may not be written, such as {unsafe[0]!r}; do not trust this data set')
     return checksum, files
-
-def _is_safe_path(path):
-    "Whether `path` is relative, without `..` and hidden parts, and means the same on every operating system"
-    has_drive = path[1:2] == ':'
-    if has_drive or '\\' in path or '\0' in path: return False
-    for part in path.split('/'):
-        if not part or part.startswith('.'): return False
-    return True
 
 # %% ../../nbs/api/05_store.s3.ipynb #754465a9
 def pushable_files(
@@ -110,6 +112,7 @@ def pushable_files(
     if not paths: raise InputError(f'{data}: no files to push')
     return paths
 
+# %% ../../nbs/api/05_store.s3.ipynb #7e6cc22d
 def _visible_files(folder, prefix=''):
     "Paths of the visible files below `folder`; links are not followed"
     with os.scandir(folder) as scan: entries = sorted(scan, key=lambda entry: entry.name)
@@ -407,6 +410,7 @@ class _Dataset(NamedTuple):
             raise InputError(f'{folder}: something else is where {truncated_list(sorted(occupied))} belongs; '
                              'move that away and pull again')
 
+# %% ../../nbs/api/05_store.s3.ipynb #4c397e66
 def _find_dataset(store):
     "What the nearest manifest at the prefix of `store`, or above it, lists below the prefix"
     parts = store.prefix.split('/') if store.prefix else []
@@ -452,6 +456,7 @@ def _intact_paths(folder, files):
 
 def _size(path): return os.path.getsize(path) if os.path.isfile(path) else None
 
+# %% ../../nbs/api/05_store.s3.ipynb #4b3f04d7
 def _download_files(store, files, folder):
     "Make `folder` hold `files` and nothing else, keeping what it has of them"
     folder.mkdir(parents=True, exist_ok=True)
