@@ -7,6 +7,7 @@
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -25,14 +26,10 @@ BIN = Path(sys.executable).parent
 # Tests show no window and send nothing; as many run at once as there are cores, so each has one thread
 ENV = {'OMP_NUM_THREADS': '1'} | os.environ | {'MPLBACKEND': 'agg', 'WANDB_MODE': 'offline'}
 NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromium`, or install your system's package"
-TEST = """
-import sys
-from nbdev.config import get_config
-from nbdev.test import test_nb
-cfg = get_config()
-passed, _ = test_nb(sys.argv[1], skip_flags=cfg.tst_flags, force_flags=sys.argv[2:], basepath=cfg.config_path)
-sys.exit(not passed)
-"""
+# What most notebooks import takes seconds: each is a fork of a process that has imported it once. What changes
+# other libraries when it is imported, as fastai does, is left to the notebooks
+PRELOADED = ['execnb.shell', 'matplotlib.pyplot', 'nbdev.test', 'onnxruntime', 'pandas', 'scipy.stats', 'sklearn.metrics',
+             'timm', 'torchvision']
 
 
 def report(name, check, *args):
@@ -49,14 +46,31 @@ def run(*cmd, cwd=ROOT):
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return f'{done.stdout}\n(exit status {done.returncode})'.strip() if done.returncode else ''
 
-def test(notebook, flags):
+def run_notebook(notebook, flags, log):
+    "Run the cells of `notebook` in this process, and end it; what they print goes to the file `log`"
+    from nbdev.config import get_config
+    from nbdev.test import test_nb
+    for stream in sys.stdout, sys.stderr: os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), stream.fileno())
+    cfg = get_config()
+    passed,_ = test_nb(notebook, skip_flags=cfg.tst_flags, force_flags=flags, basepath=cfg.config_path)
+    sys.exit(not passed)
+
+def test(notebook, flags, processes):
     "A process for each notebook, so that none depends on what another left, and a crash is one failure"
-    return run(sys.executable, '-c', TEST, str(notebook), *flags)
+    with tempfile.NamedTemporaryFile() as log:
+        process = processes.Process(target=run_notebook, args=(notebook, flags, log.name))
+        process.start()
+        process.join()
+        output = log.read().decode(errors='replace')
+    return f'{output}\n(exit status {process.exitcode})'.strip() if process.exitcode else ''
 
 def test_all(notebooks, flags):
     "Whether each of `notebooks` passed, in the order in which they end"
+    processes = multiprocessing.get_context('forkserver')
+    processes.set_forkserver_preload(PRELOADED)
+    os.environ.update(ENV)
     with ThreadPoolExecutor(min(os.cpu_count(), 8)) as pool:
-        runs = [pool.submit(report, str(nb.relative_to(NBS)), test, nb, flags) for nb in notebooks]
+        runs = [pool.submit(report, str(nb.relative_to(NBS)), test, nb, flags, processes) for nb in notebooks]
         return [done.result() for done in as_completed(runs)]
 
 def visible(folder):
