@@ -50,6 +50,7 @@ def run_notebook(notebook, flags, log):
     "Run the cells of `notebook` in this process, and end it; what they print goes to the file `log`"
     from nbdev.config import get_config
     from nbdev.test import test_nb
+    multiprocessing.set_start_method(None, force=True) # the platform's own again
     for stream in sys.stdout, sys.stderr: os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), stream.fileno())
     cfg = get_config()
     passed,_ = test_nb(notebook, skip_flags=cfg.tst_flags, force_flags=flags, basepath=cfg.config_path)
@@ -65,12 +66,12 @@ def test(notebook, flags, processes):
     return f'{output}\n(exit status {process.exitcode})'.strip() if process.exitcode else ''
 
 def test_all(notebooks, flags):
-    "Whether each of `notebooks` passed, in the order in which they end"
+    "Whether each of `notebooks` passed, in the order in which they end; the long ones, which are the last, begin"
     processes = multiprocessing.get_context('forkserver')
     processes.set_forkserver_preload(PRELOADED)
     os.environ.update(ENV)
     with ThreadPoolExecutor(min(os.cpu_count(), 8)) as pool:
-        runs = [pool.submit(report, str(nb.relative_to(NBS)), test, nb, flags, processes) for nb in notebooks]
+        runs = [pool.submit(report, str(nb.relative_to(NBS)), test, nb, flags, processes) for nb in reversed(notebooks)]
         return [done.result() for done in as_completed(runs)]
 
 def visible(folder):
