@@ -155,6 +155,13 @@ def best_rotation(
 # %% ../../nbs/api/14_data.duplicates.ipynb #8e206d10
 MIN_SIMILARITY = 0.75 # correlation from which two textures are of one image
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #917223da
+@cache
+def _points(n):
+    "x, y and 1 of the centres of a grid of `n` x `n` cells"
+    x,y = _pixel_centres(n)
+    return np.stack([x, y, np.ones_like(x)], 1)
+
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a005
 _GAUSS_NEWTON_STEPS = 4
 
@@ -175,6 +182,12 @@ def registered(
     for _ in range(_GAUSS_NEWTON_STEPS):
         maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
     return maps
+
+# %% ../../nbs/api/14_data.duplicates.ipynb #e20da238
+def _finest(textures):
+    sharp = _blur(textures.astype(np.float32), 0.7)
+    finest = sharp - _blur(sharp, 2)
+    return finest[...,None]
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #f0e9b9aa
 def similarities(
@@ -210,17 +223,6 @@ def initial_maps(
     to_y = [half_height*sine, half_height*cosine*sign, centre_y]
     maps = np.stack([*to_x, *to_y], 1)
     return maps.reshape(-1, 2, 3).astype(np.float32)
-
-@cache
-def _points(n):
-    "x, y and 1 of the centres of a grid of `n` x `n` cells"
-    x,y = _pixel_centres(n)
-    return np.stack([x, y, np.ones_like(x)], 1)
-
-def _finest(textures):
-    sharp = _blur(textures.astype(np.float32), 0.7)
-    finest = sharp - _blur(sharp, 2)
-    return finest[...,None]
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #0aaef49b
 def _gauss_newton_step(values_and_slopes, target, points, maps):
@@ -262,6 +264,7 @@ def _sample_at(images, points):
 def _between(first, second, fraction):
     return first*(1-fraction) + second*fraction
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #01cdc82f
 def _overlap(mapped_points, points):
     "1 for points within the first image and the circle in the second (its corners may be empty), else 0"
     is_in_first = (np.abs(mapped_points) < 0.97).all(-1)
@@ -269,6 +272,7 @@ def _overlap(mapped_points, points):
     overlap = is_in_first & (radius < 0.97)
     return overlap.astype(np.float32)
 
+# %% ../../nbs/api/14_data.duplicates.ipynb #f14097eb
 _MIN_OVERLAP = 0.4 # of all points; less proves nothing
 
 def weighted_correlation(

@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 
 # %% auto #0
 __all__ = ['COLUMN_SYNONYMS', 'HAM_BINARY_CLASSES', 'XRAY_CLASSES', 'ReadResult', 'find_column', 'matching_column', 'read_folder',
-           'is_kaggle', 'drop_repeated_rows', 'refuse_rows', 'is_csv', 'read_csv', 'path_in_table', 'column_names',
-           'named_table', 'join_images', 'image_key', 'is_ham10000', 'read_ham10000', 'is_mhist', 'read_mhist',
-           'is_xray', 'read_xray']
+           'is_kaggle', 'drop_repeated_rows', 'refuse_rows', 'column_names', 'named_table', 'is_csv', 'path_in_table',
+           'read_csv', 'image_key', 'join_images', 'is_ham10000', 'read_ham10000', 'is_mhist', 'read_mhist', 'is_xray',
+           'read_xray']
 
 # %% ../../nbs/api/12_data.readers.ipynb #00a8fb76
 import os
@@ -39,10 +39,13 @@ COLUMN_SYNONYMS = {
     'site': ('site', 'localization', 'anatom_site_general', 'anatom_site_general_challenge'),
     'dx_type': ('dx_type', 'diagnosis_confirm_type'), # how the diagnosis was made
     'source': ('source', 'dataset', 'institution', 'attribution'),
-    'skin_tone': ('fitzpatrick_skin_type', 'fitzpatrick', 'fitzpatrick_type', 'fitzpatrick_scale', 'fst', 'phototype',
-                  'skin_phototype', 'skin_type', 'skin_tone'),
+    'skin_tone': (
+        'fitzpatrick_skin_type', 'fitzpatrick', 'fitzpatrick_type', 'fitzpatrick_scale', 'fst',
+        'phototype', 'skin_phototype', 'skin_type', 'skin_tone',
+    ),
 }
 
+# %% ../../nbs/api/12_data.readers.ipynb #87cc8766
 def find_column(
     columns:Iterable, # Names of the columns of a table
     meaning:str, # A key of `COLUMN_SYNONYMS`
@@ -64,29 +67,21 @@ def matching_column(
 
 def _plain_name(column): return re.sub('[^a-z0-9]+', '', str(column).lower())
 
-# %% ../../nbs/api/12_data.readers.ipynb #fdcf8bf7
-def read_folder(
-    files:dict, # From `list_files`
-)->ReadResult:
-    "Rows of class folders"
-    rows,skipped,ignored = [],[],[]
-    for file in _files_by_class(files):
-        if file.label and is_image(file.name):
-            rows.append((file.path, file.label, file.path, file.split))
-        elif file.label: skipped.append((file.path, 'not an image file'))
-        elif is_image(file.name): skipped.append((file.path, 'outside the class folders'))
-        else: ignored.append(file.name)
-    rows = pd.DataFrame(rows, columns=['path', 'label', 'group', 'split'])
-    notes = []
-    if ignored:
-        count = plural(len(ignored), 'other file')
-        notes.append(f'{count} next to the class folders ignored: {truncated_list(ignored)}')
-    if is_kaggle(rows):
-        counts = rows.label.value_counts()
-        text = f'{counts.benign:,} benign and {counts.malignant:,} malignant images'
-        notes += _published_notes(text, '1,800 benign and 1,497 malignant images')
-    return ReadResult(rows, skipped, notes)
+# %% ../../nbs/api/12_data.readers.ipynb #c7ced2bf
+def _wrapping_folders(names):
+    "The outer folders, with a final `/`, that only wrap what is below: one with folders and no image in it"
+    tops = {name.split('/')[0] for name in names if '/' in name}
+    has_images = any('/' not in name and is_image(name) for name in names)
+    if len(tops) != 1 or has_images: return ''
+    top = tops.pop()
+    if top.lower() in SPLIT_NAMES: return ''
+    below = [name[len(top)+1:] for name in names if name.startswith(f'{top}/')]
+    has_folders = any('/' in name for name in below)
+    has_images = any('/' not in name and is_image(name) for name in below)
+    if not has_folders or has_images: return ''
+    return f'{top}/{_wrapping_folders(below)}'
 
+# %% ../../nbs/api/12_data.readers.ipynb #8fb58f49
 class _ClassFile(NamedTuple):
     "A file and the folders that it is in"
     name:str # As from `list_files`
@@ -113,22 +108,33 @@ def _files_by_class(files):
         if split is not None and len(parts) > 1: label = parts[0]
         yield _ClassFile(name, files[name], split, label)
 
-def _wrapping_folders(names):
-    "The outer folders, with a final `/`, that only wrap what is below: one with folders and no image in it"
-    tops = {name.split('/')[0] for name in names if '/' in name}
-    has_images = any('/' not in name and is_image(name) for name in names)
-    if len(tops) != 1 or has_images: return ''
-    top = tops.pop()
-    if top.lower() in SPLIT_NAMES: return ''
-    below = [name[len(top)+1:] for name in names if name.startswith(f'{top}/')]
-    has_folders = any('/' in name for name in below)
-    has_images = any('/' not in name and is_image(name) for name in below)
-    if not has_folders or has_images: return ''
-    return f'{top}/{_wrapping_folders(below)}'
-
+# %% ../../nbs/api/12_data.readers.ipynb #cb1244e1
 def _published_notes(text, published):
     "A note if what there is differs from what was published"
     return [] if text == published else [f'{text}; as published there are {published}']
+
+# %% ../../nbs/api/12_data.readers.ipynb #fdcf8bf7
+def read_folder(
+    files:dict, # From `list_files`
+)->ReadResult:
+    "Rows of class folders"
+    rows,skipped,ignored = [],[],[]
+    for file in _files_by_class(files):
+        if file.label and is_image(file.name):
+            rows.append((file.path, file.label, file.path, file.split))
+        elif file.label: skipped.append((file.path, 'not an image file'))
+        elif is_image(file.name): skipped.append((file.path, 'outside the class folders'))
+        else: ignored.append(file.name)
+    rows = pd.DataFrame(rows, columns=['path', 'label', 'group', 'split'])
+    notes = []
+    if ignored:
+        count = plural(len(ignored), 'other file')
+        notes.append(f'{count} next to the class folders ignored: {truncated_list(ignored)}')
+    if is_kaggle(rows):
+        counts = rows.label.value_counts()
+        text = f'{counts.benign:,} benign and {counts.malignant:,} malignant images'
+        notes += _published_notes(text, '1,800 benign and 1,497 malignant images')
+    return ReadResult(rows, skipped, notes)
 
 # %% ../../nbs/api/12_data.readers.ipynb #p2kaggl1
 def is_kaggle(
@@ -166,6 +172,7 @@ def drop_repeated_rows(
     note = f'{count} of images that an earlier row has, left out: {truncated_list(repeats)}'
     return rows.assign(**first_known)[~is_repeat], [note]
 
+# %% ../../nbs/api/12_data.readers.ipynb #a47709ba
 def refuse_rows(
     file, # The table, for messages
     is_bad:pd.Series, # Bool, one per row
@@ -177,7 +184,59 @@ def refuse_rows(
     count = plural(int(is_bad.sum()), 'row')
     raise InputError(f'{file}: {count} of {len(is_bad)} with {problem}, first at row {line}')
 
+# %% ../../nbs/api/12_data.readers.ipynb #1cc711a2
+def column_names(
+    columns, # `None`, a dictionary of our name to the one in the table, or text such as `path=file,label=dx`
+)->dict: # Our name to the one in the table
+    "`columns` as a dictionary; an `InputError` if it names a column that is none of ours"
+    if isinstance(columns, str): pairs = [pair.split('=') for pair in columns.split(',')]
+    else: pairs = list((columns or {}).items())
+    names = {}
+    for pair in pairs:
+        if len(pair) != 2 or not all(pair):
+            raise InputError(f'columns is {columns!r}; write them as path=file,label=dx,group=patient')
+        ours,theirs = pair
+        names[ours.strip()] = theirs.strip()
+    unknown = [name for name in names if name not in CASE_COLUMNS and not name.startswith('p_')]
+    if unknown:
+        raise InputError(
+            f'columns names {truncated_list(sorted(unknown))}; '
+            f'it can name {", ".join(CASE_COLUMNS)}, and p_CLASS of predictions; '
+            'all others keep their own names'
+        )
+    return names
+
+# %% ../../nbs/api/12_data.readers.ipynb #3e2a7bc0
+def named_table(
+    file, # A csv table
+    columns:dict, # From `column_names`
+)->pd.DataFrame: # With `path` and `label`
+    "The table in `file` with our column names; a column that has one of these by chance is dropped"
+    table = read_table(file, [*TEXT_COLUMNS, *columns.values()])
+    needed = dict(path='path', label='label') | columns
+    for ours,theirs in needed.items():
+        if theirs in table: continue
+        raise InputError(
+            f'{file}: no column `{theirs}`; it has {truncated_list(table.columns, 8)}. '
+            f'Name the one that holds the {ours} (columns: {ours}=NAME)'
+        )
+    renamed = {ours: table[theirs] for ours,theirs in columns.items()}
+    replaced = {*columns, *columns.values()}
+    others = [column for column in table if column not in replaced]
+    return table[others].assign(**renamed)
+
 # %% ../../nbs/api/12_data.readers.ipynb #aced8005
+def _csv_tables(files):
+    return [path for name,path in files.items() if name.lower().endswith(TABLE_SUFFIXES)]
+
+def _has_columns(file, columns):
+    "Whether the first line of `file` has the columns for path and label"
+    needed = {columns.get('path', 'path'), columns.get('label', 'label')}
+    names = re.split(r'[,;\t|]', first_line(file))
+    header = {name.strip(' "\r\n') for name in names}
+    return needed <= header
+
+# %% ../../nbs/api/12_data.readers.ipynb #cd1079ca
 def is_csv(
     files:dict, # From `list_files`
 )->bool:
@@ -186,6 +245,18 @@ def is_csv(
     tables = [table for table in _csv_tables(outer_files) if _has_columns(table, {})]
     return len(tables) == 1
 
+# %% ../../nbs/api/12_data.readers.ipynb #0cbbd6b5
+def path_in_table(
+    file, # A csv table
+    path:str, # As it stands in the table
+)->str:
+    "`path` from the folder of `file`; a backslash is one of Windows' unless a file has such a name"
+    folder = os.path.dirname(file)
+    full_path = os.path.join(folder, path)
+    if '\\' not in path or os.path.exists(full_path): return full_path
+    return os.path.join(folder, path.replace('\\', '/'))
+
+# %% ../../nbs/api/12_data.readers.ipynb #ca580dec
 def read_csv(
     files:dict, # From `list_files`, or the table alone; with `path`, `label`, and what else is known
     columns=None, # Names of our columns in the table, such as `dict(path='file')` or `'path=file,label=dx'`
@@ -215,65 +286,19 @@ def read_csv(
     missing = [(path, 'no such file') for path in table.path[~is_file]]
     return ReadResult(table[is_file], missing, notes)
 
-def _csv_tables(files):
-    return [path for name,path in files.items() if name.lower().endswith(TABLE_SUFFIXES)]
-
-def _has_columns(file, columns):
-    "Whether the first line of `file` has the columns for path and label"
-    needed = {columns.get('path', 'path'), columns.get('label', 'label')}
-    names = re.split(r'[,;\t|]', first_line(file))
-    header = {name.strip(' "\r\n') for name in names}
-    return needed <= header
-
-def path_in_table(
-    file, # A csv table
-    path:str, # As it stands in the table
+# %% ../../nbs/api/12_data.readers.ipynb #23a47301
+def image_key(
+    name:str, # A file name or path, with or without an ending
 )->str:
-    "`path` from the folder of `file`; a backslash is one of Windows' unless a file has such a name"
-    folder = os.path.dirname(file)
-    full_path = os.path.join(folder, path)
-    if '\\' not in path or os.path.exists(full_path): return full_path
-    return os.path.join(folder, path.replace('\\', '/'))
+    "What names of one image have in common"
+    path = name.strip().lower().replace('\\', '/')
+    file_name = path.rsplit('/', 1)[-1]
+    if not is_image(file_name): return file_name
+    return file_name[:file_name.rindex('.')]
 
-# %% ../../nbs/api/12_data.readers.ipynb #1cc711a2
-def column_names(
-    columns, # `None`, a dictionary of our name to the one in the table, or text such as `path=file,label=dx`
-)->dict: # Our name to the one in the table
-    "`columns` as a dictionary; an `InputError` if it names a column that is none of ours"
-    if isinstance(columns, str): pairs = [pair.split('=') for pair in columns.split(',')]
-    else: pairs = list((columns or {}).items())
-    names = {}
-    for pair in pairs:
-        if len(pair) != 2 or not all(pair):
-            raise InputError(f'columns is {columns!r}; write them as path=file,label=dx,group=patient')
-        ours,theirs = pair
-        names[ours.strip()] = theirs.strip()
-    unknown = [name for name in names if name not in CASE_COLUMNS and not name.startswith('p_')]
-    if unknown:
-        raise InputError(
-            f'columns names {truncated_list(sorted(unknown))}; '
-            f'it can name {", ".join(CASE_COLUMNS)}, and p_CLASS of predictions; '
-            'all others keep their own names'
-        )
-    return names
-
-def named_table(
-    file, # A csv table
-    columns:dict, # From `column_names`
-)->pd.DataFrame: # With `path` and `label`
-    "The table in `file` with our column names; a column that has one of these by chance is dropped"
-    table = read_table(file, [*TEXT_COLUMNS, *columns.values()])
-    needed = dict(path='path', label='label') | columns
-    for ours,theirs in needed.items():
-        if theirs in table: continue
-        raise InputError(
-            f'{file}: no column `{theirs}`; it has {truncated_list(table.columns, 8)}. '
-            f'Name the one that holds the {ours} (columns: {ours}=NAME)'
-        )
-    renamed = {ours: table[theirs] for ours,theirs in columns.items()}
-    replaced = {*columns, *columns.values()}
-    others = [column for column in table if column not in replaced]
-    return table[others].assign(**renamed)
+def _paths_by_key(files):
+    paths = [path for name,path in files.items() if is_image(name)]
+    return pd.Series(paths, index=list(map(image_key, paths)), dtype=str)
 
 # %% ../../nbs/api/12_data.readers.ipynb #173b87c8
 def join_images(
@@ -307,19 +332,6 @@ def join_images(
     skipped = [(name, 'row without an image') for name in rows.image[~has_image]]
     return ReadResult(rows[has_image].drop(columns='image'), skipped, notes)
 
-def image_key(
-    name:str, # A file name or path, with or without an ending
-)->str:
-    "What names of one image have in common"
-    path = name.strip().lower().replace('\\', '/')
-    file_name = path.rsplit('/', 1)[-1]
-    if not is_image(file_name): return file_name
-    return file_name[:file_name.rindex('.')]
-
-def _paths_by_key(files):
-    paths = [path for name,path in files.items() if is_image(name)]
-    return pd.Series(paths, index=list(map(image_key, paths)), dtype=str)
-
 # %% ../../nbs/api/12_data.readers.ipynb #48cb2766
 HAM_BINARY_CLASSES = {
     'akiec': 'malignant',
@@ -331,50 +343,19 @@ HAM_BINARY_CLASSES = {
     'scc': 'malignant',
     'vasc': 'benign',
 }
+
+# %% ../../nbs/api/12_data.readers.ipynb #8c6d6c68
 _HAM_TABLE = re.compile(
     r'(ham10000_metadata|isic_?20\d\d_(task3_)?(?P<part>training|validation|test)_groundtruth)'
     r'(\.csv|\.tsv|\.tab|\.txt)?',
     re.IGNORECASE,
 )
-# Meaning in `COLUMN_SYNONYMS` to the name of the column in all tables of this family, which is HAM10000's
-_HAM_COLUMNS = {
-    'image': 'image',
-    'label': 'label',
-    'group': 'group',
-    'age': 'age',
-    'site': 'localization',
-    'dx_type': 'dx_type',
-}
 
 def is_ham10000(
     files:dict, # From `list_files`
 )->bool:
     "Whether there is a table of HAM10000 or ISIC, or at least a folder of its images"
     return bool(_ham_tables(files)) or any('ham10000_images' in name.lower() for name in files)
-
-def read_ham10000(
-    files:dict, # From `list_files`
-)->ReadResult:
-    "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
-    tables = _ham_tables(files)
-    if not tables:
-        raise InputError(
-            'no table HAM10000_metadata or ISIC_..._GroundTruth.csv next to the images '
-            f'({truncated_list(files, 2)}); put it there'
-        )
-    parts = []
-    for name,split in tables.items():
-        table = _read_ham_table(name, files)
-        parts.append(table.assign(split=split))
-    rows = pd.concat(parts, ignore_index=True)
-    if len(set(tables.values())) == 1: rows['split'] = '' # the one part that there is
-    is_unknown = rows.label == 'unk'
-    first_table = next(iter(tables))
-    undiagnosed = [(name, 'of unknown diagnosis') for name in rows.image[is_unknown]]
-    rows,skipped,notes = join_images(files[first_table], rows[~is_unknown], files)
-    is_2019 = any('2019' in name for name in tables)
-    notes += _ham_notes(rows, is_2019)
-    return ReadResult(rows, skipped + undiagnosed, notes)
 
 def _ham_tables(files):
     "Name of each table of diagnoses, with the split that it is of"
@@ -387,6 +368,58 @@ def _ham_tables(files):
     return tables
 
 # %% ../../nbs/api/12_data.readers.ipynb #c1e39953
+# Meaning in `COLUMN_SYNONYMS` to the name of the column in all tables of this family, which is HAM10000's
+_HAM_COLUMNS = {
+    'image': 'image',
+    'label': 'label',
+    'group': 'group',
+    'age': 'age',
+    'site': 'localization',
+    'dx_type': 'dx_type',
+}
+
+def _rename_columns(table):
+    names = {}
+    for meaning,ours in _HAM_COLUMNS.items():
+        theirs = find_column(table, meaning)
+        if theirs is not None: names[theirs] = ours
+    return table.rename(columns=names)
+
+# %% ../../nbs/api/12_data.readers.ipynb #741f829b
+def _label_from_one_hot(file, table):
+    "A column for each class to one label"
+    class_names = (*HAM_BINARY_CLASSES, 'ak', 'unk')
+    class_columns = [column for column in table if column.lower() in class_names]
+    if not class_columns:
+        raise InputError(
+            f'{file}: no column `dx`, and none for each class; '
+            f'it has {truncated_list(table.columns, 8)}'
+        )
+    marks = table[class_columns].apply(pd.to_numeric, errors='coerce')
+    is_one_hot = (marks.sum(axis=1) == 1) & (marks.max(axis=1) == 1)
+    refuse_rows(file, ~is_one_hot, 'not exactly one class')
+    label = marks.idxmax(axis=1).str.lower().replace('ak', 'akiec')
+    return table.drop(columns=class_columns).assign(label=label)
+
+# %% ../../nbs/api/12_data.readers.ipynb #bbc39ca9
+def _join_companions(table, name, files):
+    "`table` with the columns of the tables that belong to the ground truth `name`"
+    stem,_ = os.path.splitext(os.path.basename(name).lower())
+    if 'groundtruth' not in stem: return table
+    companions = []
+    for kind in ('lesiongroupings', 'metadata'):
+        companions.append(stem.replace('groundtruth', kind) + '.csv')
+    for other,file in files.items():
+        if os.path.basename(other).lower() not in companions: continue
+        details = read_table(file, ['image', 'lesion_id'])
+        details = _rename_columns(details)
+        if 'image' not in details:
+            raise InputError(f'{file}: no column `image`; it has {truncated_list(details.columns, 8)}')
+        details = details.drop_duplicates('image')
+        table = table.merge(details, how='left', on='image', suffixes=('', '_more'))
+    return table
+
+# %% ../../nbs/api/12_data.readers.ipynb #cad2dd75
 def _read_ham_table(name, files):
     "The table `name`, with our column names and what its companions add"
     file = files[name]
@@ -407,59 +440,40 @@ def _read_ham_table(name, files):
     if 'group' not in table: return table.assign(group='')
     return table.assign(group=table.group.fillna(''))
 
-def _rename_columns(table):
-    names = {}
-    for meaning,ours in _HAM_COLUMNS.items():
-        theirs = find_column(table, meaning)
-        if theirs is not None: names[theirs] = ours
-    return table.rename(columns=names)
-
-def _label_from_one_hot(file, table):
-    "A column for each class to one label"
-    class_names = (*HAM_BINARY_CLASSES, 'ak', 'unk')
-    class_columns = [column for column in table if column.lower() in class_names]
-    if not class_columns:
+# %% ../../nbs/api/12_data.readers.ipynb #f8d85eee
+def read_ham10000(
+    files:dict, # From `list_files`
+)->ReadResult:
+    "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
+    tables = _ham_tables(files)
+    if not tables:
         raise InputError(
-            f'{file}: no column `dx`, and none for each class; '
-            f'it has {truncated_list(table.columns, 8)}'
+            'no table HAM10000_metadata or ISIC_..._GroundTruth.csv next to the images '
+            f'({truncated_list(files, 2)}); put it there'
         )
-    marks = table[class_columns].apply(pd.to_numeric, errors='coerce')
-    is_one_hot = (marks.sum(axis=1) == 1) & (marks.max(axis=1) == 1)
-    refuse_rows(file, ~is_one_hot, 'not exactly one class')
-    label = marks.idxmax(axis=1).str.lower().replace('ak', 'akiec')
-    return table.drop(columns=class_columns).assign(label=label)
+    parts = []
+    for name,split in tables.items():
+        table = _read_ham_table(name, files)
+        parts.append(table.assign(split=split))
+    rows = pd.concat(parts, ignore_index=True)
+    if len(set(tables.values())) == 1: rows['split'] = '' # the one part that there is
+    is_unknown = rows.label == 'unk'
+    first_table = next(iter(tables))
+    undiagnosed = [(name, 'of unknown diagnosis') for name in rows.image[is_unknown]]
+    rows,skipped,notes = join_images(files[first_table], rows[~is_unknown], files)
 
-def _join_companions(table, name, files):
-    "`table` with the columns of the tables that belong to the ground truth `name`"
-    stem,_ = os.path.splitext(os.path.basename(name).lower())
-    if 'groundtruth' not in stem: return table
-    companions = []
-    for kind in ('lesiongroupings', 'metadata'):
-        companions.append(stem.replace('groundtruth', kind) + '.csv')
-    for other,file in files.items():
-        if os.path.basename(other).lower() not in companions: continue
-        details = read_table(file, ['image', 'lesion_id'])
-        details = _rename_columns(details)
-        if 'image' not in details:
-            raise InputError(f'{file}: no column `image`; it has {truncated_list(details.columns, 8)}')
-        details = details.drop_duplicates('image')
-        table = table.merge(details, how='left', on='image', suffixes=('', '_more'))
-    return table
-
-def _ham_notes(rows, is_2019):
-    "What is missing of the published set, and how many images have no lesion"
+    # what is missing of the published set
     train = rows[rows.split.isin(['', 'train'])]
     text = f'{len(train):,} images'
-    published = '25,331 images'
-    if not is_2019:
+    published = '25,331 images' # of ISIC 2019
+    if not any('2019' in name for name in tables):
         lesions = train.group[train.group != train.path]
         text += f' of {lesions.nunique():,} lesions'
         published = '10,015 images of 7,470 lesions'
-    notes = _published_notes(text, published)
+    notes += _published_notes(text, published)
     n_alone = int((rows.group == rows.path).sum())
-    if n_alone:
-        notes.append(f'{plural(n_alone, "image")} of no known lesion, each a group of its own')
-    return notes
+    if n_alone: notes.append(f'{plural(n_alone, "image")} of no known lesion, each a group of its own')
+    return ReadResult(rows, skipped + undiagnosed, notes)
 
 # %% ../../nbs/api/12_data.readers.ipynb #31816620
 def is_mhist(

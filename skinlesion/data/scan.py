@@ -47,12 +47,6 @@ def read_image_file(
     return content
 
 # %% ../../nbs/api/11_data.scan.ipynb #c131035b
-THUMBNAIL_SIDE = 64 # pixels a side of the copy that is kept of each image
-BORDER_WIDTH = 3 # pixels of the thumbnail, 5% of its side
-CORNER_SIDE = 6 # pixels of the thumbnail
-BLACK_BELOW = 0.12 # brightest channel of a pixel that counts as black, 0..1
-SATURATED_ABOVE = 0.98 # brightest channel of a pixel that counts as saturated, 0..1
-
 def name_pattern(
     stem:str, # A file name without its ending
 )->str: # At most 24 characters
@@ -61,6 +55,7 @@ def name_pattern(
     pattern = re.sub('[0-9]+', '0', pattern)
     return pattern[:24]
 
+# %% ../../nbs/api/11_data.scan.ipynb #2759f498
 def header_facts(
     img:Image.Image, # Opened, not decoded
     n_bytes:int, # Size of the file
@@ -88,6 +83,13 @@ def _value_or(read, default):
     "What `read()` gives, or `default`: a broken tag of a file that decodes may raise anything"
     try: return read()
     except Exception: return default
+
+# %% ../../nbs/api/11_data.scan.ipynb #b559fab6
+THUMBNAIL_SIDE = 64 # pixels a side of the copy that is kept of each image
+BORDER_WIDTH = 3 # pixels of the thumbnail, 5% of its side
+CORNER_SIDE = 6 # pixels of the thumbnail
+BLACK_BELOW = 0.12 # brightest channel of a pixel that counts as black, 0..1
+SATURATED_ABOVE = 0.98 # brightest channel of a pixel that counts as saturated, 0..1
 
 def colour_facts(
     img:Image.Image, # RGB

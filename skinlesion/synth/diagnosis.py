@@ -50,17 +50,8 @@ def _branch(mask, rng, start, direction, width):
         branch_direction = directions[point] + turn
         _branch(mask, rng, branch_start, branch_direction, width*0.65)
 
-# %% ../../nbs/api/07_synth.diagnosis.ipynb #6f356e1c
-_KERATIN = rgb(0.1, 0.32, 0.85) # absorbs blue most: yellow
+# %% ../../nbs/api/07_synth.diagnosis.ipynb #7a959bf0
 _SCALE_WHITE = rgb(0.95, 0.90, 0.84)
-_PEARL = rgb(0.95, 0.86, 0.86)
-_BLUE_GREY = rgb(0.33, 0.35, 0.45)
-_VESSEL_RED = rgb(0.68, 0.16, 0.2)
-_MILIUM_YELLOW = rgb(0.93, 0.87, 0.72)
-_OPENING_BROWN = rgb(0.22, 0.13, 0.08)
-_SCAR_WHITE = rgb(0.92, 0.79, 0.75)
-_LACUNA_RED = rgb(0.62, 0.06, 0.16)
-_LACUNA_PURPLE = rgb(0.30, 0.08, 0.28)
 
 def scaly_patches(rng, img, place, strength):
     "Pink patches under white scales"
@@ -78,6 +69,11 @@ def scaly_patches(rng, img, place, strength):
     inside = smooth_step(place.depth, 0.1)
     scales = scales*inside
     return mix(img, 0.7*strength*scales, _SCALE_WHITE)
+
+# %% ../../nbs/api/07_synth.diagnosis.ipynb #f3ca049d
+_PEARL = rgb(0.95, 0.86, 0.86)
+_BLUE_GREY = rgb(0.33, 0.35, 0.45)
+_VESSEL_RED = rgb(0.68, 0.16, 0.2)
 
 def nests_and_vessels(rng, img, place, strength):
     "A pearly ground with blue-grey nests and branching vessels"
@@ -97,6 +93,11 @@ def nests_and_vessels(rng, img, place, strength):
     coverage = 0.8*strength*vessels.array()
     return mix(img, coverage*inside, _VESSEL_RED)
 
+# %% ../../nbs/api/07_synth.diagnosis.ipynb #1cd6b168
+_KERATIN = rgb(0.1, 0.32, 0.85) # absorbs blue most: yellow
+_MILIUM_YELLOW = rgb(0.93, 0.87, 0.72)
+_OPENING_BROWN = rgb(0.22, 0.13, 0.08)
+
 def keratin_and_dots(rng, img, place, strength):
     "Yellow keratin with a sharp edge, milia and comedo-like openings"
     inside = smooth_step(place.depth - 0.02, 0.025)
@@ -105,6 +106,9 @@ def keratin_and_dots(rng, img, place, strength):
     img = mix(img, 0.8*strength*milia, _MILIUM_YELLOW)
     openings = _discs(rng, place, 22, 0.03, 0.07)
     return mix(img, 0.75*strength*openings, _OPENING_BROWN)
+
+# %% ../../nbs/api/07_synth.diagnosis.ipynb #e0452566
+_SCAR_WHITE = rgb(0.92, 0.79, 0.75)
 
 def pale_centre(rng, img, place, strength):
     "A pale centre"
@@ -120,6 +124,10 @@ def pale_centre(rng, img, place, strength):
     inside = smooth_step(place.depth, 0.3)
     img = absorb(img, 0.3*strength*inside, BLOOD)
     return mix(img, 0.7*strength*pale, _SCAR_WHITE)
+
+# %% ../../nbs/api/07_synth.diagnosis.ipynb #f1aaa32c
+_LACUNA_RED = rgb(0.62, 0.06, 0.16)
+_LACUNA_PURPLE = rgb(0.30, 0.08, 0.28)
 
 def lacunae(rng, img, place, strength):
     "Red and purple lacunae"

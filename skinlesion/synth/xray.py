@@ -143,6 +143,22 @@ def _chest(rng, size):
     return density, lungs, x, y
 
 # %% ../../nbs/api/07_synth.xray.ipynb #cd255a14
+def _patch(rng, x, y, centre, radii):
+    "A cloud with frayed edges, 0..1"
+    size = len(x)
+    centre_x,centre_y = centre
+    width,height = radii
+    u = (x-centre_x)/width
+    v = (y-centre_y)/height
+    squared_distance = u**2 + v**2
+    cloud = np.exp(-squared_distance**1.5)
+    coarse = 0.30*noise(rng, 9, size)
+    fine = 0.25*noise(rng, 26, size)
+    texture = 0.9 + coarse + fine
+    texture = np.clip(texture, 0.1, 1.4)
+    return cloud*texture
+
+# %% ../../nbs/api/07_synth.xray.ipynb #2844a6d9
 def focal_pneumonia(rng, x, y):
     "Density of one dense patch in one lobe"
     side = rng.choice((-1, 1))
@@ -155,6 +171,7 @@ def focal_pneumonia(rng, x, y):
     patch = _patch(rng, x, y, centre, radii)
     return strength*patch
 
+# %% ../../nbs/api/07_synth.xray.ipynb #2c0e5297
 def bilateral_haze(rng, x, y):
     "Density of hazy patches in both lungs, at the outer edge and low more than high"
     strength = rng.uniform(0.25, 1)*0.36
@@ -172,21 +189,6 @@ def bilateral_haze(rng, x, y):
         haze = haze + patch
     haze = np.clip(haze, 0, 1.4)
     return strength*haze
-
-def _patch(rng, x, y, centre, radii):
-    "A cloud with frayed edges, 0..1"
-    size = len(x)
-    centre_x,centre_y = centre
-    width,height = radii
-    u = (x-centre_x)/width
-    v = (y-centre_y)/height
-    squared_distance = u**2 + v**2
-    cloud = np.exp(-squared_distance**1.5)
-    coarse = 0.30*noise(rng, 9, size)
-    fine = 0.25*noise(rng, 26, size)
-    texture = 0.9 + coarse + fine
-    texture = np.clip(texture, 0.1, 1.4)
-    return cloud*texture
 
 # %% ../../nbs/api/07_synth.xray.ipynb #4807d507
 XRAY_FINDINGS = { # name: function of `rng, x, y` that returns the density it adds within the lungs, if any
