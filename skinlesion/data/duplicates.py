@@ -155,58 +155,6 @@ def best_rotation(
 # %% ../../nbs/api/14_data.duplicates.ipynb #8e206d10
 MIN_SIMILARITY = 0.75 # correlation from which two textures are of one image
 
-# %% ../../nbs/api/14_data.duplicates.ipynb #917223da
-@cache
-def _points(n):
-    "x, y and 1 of the centres of a grid of `n` x `n` cells"
-    x,y = _pixel_centres(n)
-    return np.stack([x, y, np.ones_like(x)], 1)
-
-# %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a005
-_GAUSS_NEWTON_STEPS = 4
-
-def registered(
-    first:np.ndarray, # Textures: n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
-    second:np.ndarray, # Of the same shape
-    maps:np.ndarray, # n x 2 x 3, to begin with
-)->np.ndarray: # n x 2 x 3
-    "`maps` improved so that each of `first` fits its row of `second`"
-    points = _points(24)
-    smooth_first = _blur(first.astype(np.float32), 1)
-    smooth_second = _blur(second.astype(np.float32), 1)
-    slope_x = np.gradient(smooth_first, axis=2)*(THUMBNAIL_SIDE/2) # per unit of -1..1
-    slope_y = np.gradient(smooth_first, axis=1)*(THUMBNAIL_SIDE/2)
-    values_and_slopes = np.stack([smooth_first, slope_x, slope_y], -1)
-    target = _sample_at(smooth_second[...,None], points[:,:2])
-    target = target[...,0]
-    for _ in range(_GAUSS_NEWTON_STEPS):
-        maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
-    return maps
-
-# %% ../../nbs/api/14_data.duplicates.ipynb #e20da238
-def _finest(textures):
-    sharp = _blur(textures.astype(np.float32), 0.7)
-    finest = sharp - _blur(sharp, 2)
-    return finest[...,None]
-
-# %% ../../nbs/api/14_data.duplicates.ipynb #f0e9b9aa
-def similarities(
-    first:np.ndarray, # Textures: n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
-    second:np.ndarray, # Of the same shape
-    maps:np.ndarray, # n x 2 x 3, from `initial_maps`
-)->np.ndarray: # n correlations, -1..1; 0 where the two overlap too little
-    "The correlation of each of `first` with its row of `second`, after registration"
-    maps = registered(first, second, maps)
-    points = _points(48)
-    mapped_points = points @ maps.transpose(0, 2, 1)
-    fine_first = _sample_at(_finest(first), mapped_points)[...,0]
-    fine_second = _sample_at(_finest(second), points[:,:2])[...,0]
-    weights = _overlap(mapped_points, points)
-    correlations = weighted_correlation(fine_first, fine_second, weights)
-    area_ratio = np.abs(np.linalg.det(maps[:,:,:2]))
-    is_plausible = np.abs(area_ratio - 0.9) < 0.6 # between a third and 1.5 times the area
-    return correlations*is_plausible
-
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a006
 def initial_maps(
     crops:list, # Of n of `CROPS`, of the first image of each pair
@@ -224,24 +172,12 @@ def initial_maps(
     maps = np.stack([*to_x, *to_y], 1)
     return maps.reshape(-1, 2, 3).astype(np.float32)
 
-# %% ../../nbs/api/14_data.duplicates.ipynb #0aaef49b
-def _gauss_newton_step(values_and_slopes, target, points, maps):
-    "The least-squares change of each affine map, with a gain and an offset of grey values"
-    mapped_points = points @ maps.transpose(0, 2, 1)
-    sampled = _sample_at(values_and_slopes, mapped_points)
-    values,slope_x,slope_y = np.split(sampled, 3, axis=-1)
-    gain = -target[...,None]
-    offset = -np.ones_like(gain)
-    jacobian = np.concatenate([slope_x*points, slope_y*points, gain, offset], -1)
-    weights = _overlap(mapped_points, points)
-    weighted = (jacobian*weights[...,None]).transpose(0, 2, 1)
-    normal_matrix = weighted @ jacobian
-    trace = np.trace(normal_matrix, axis1=1, axis2=2)
-    damping = trace[:,None,None]*1e-4 + 1e-3
-    normal_matrix += np.eye(8, dtype=np.float32)*damping
-    solution = np.linalg.solve(normal_matrix, -(weighted @ values))
-    step = np.clip(solution[:,:6,0], -0.1, 0.1)
-    return step.reshape(-1, 2, 3)
+# %% ../../nbs/api/14_data.duplicates.ipynb #917223da
+@cache
+def _points(n):
+    "x, y and 1 of the centres of a grid of `n` x `n` cells"
+    x,y = _pixel_centres(n)
+    return np.stack([x, y, np.ones_like(x)], 1)
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a008
 def _sample_at(images, points):
@@ -290,6 +226,70 @@ def weighted_correlation(
     scale = np.sqrt(first_variance*second_variance + 1e-9)
     is_enough = n[:,0] > _MIN_OVERLAP*first.shape[1]
     return np.where(is_enough, covariance/scale, 0)
+
+# %% ../../nbs/api/14_data.duplicates.ipynb #0aaef49b
+def _gauss_newton_step(values_and_slopes, target, points, maps):
+    "The least-squares change of each affine map, with a gain and an offset of grey values"
+    mapped_points = points @ maps.transpose(0, 2, 1)
+    sampled = _sample_at(values_and_slopes, mapped_points)
+    values,slope_x,slope_y = np.split(sampled, 3, axis=-1)
+    gain = -target[...,None]
+    offset = -np.ones_like(gain)
+    jacobian = np.concatenate([slope_x*points, slope_y*points, gain, offset], -1)
+    weights = _overlap(mapped_points, points)
+    weighted = (jacobian*weights[...,None]).transpose(0, 2, 1)
+    normal_matrix = weighted @ jacobian
+    trace = np.trace(normal_matrix, axis1=1, axis2=2)
+    damping = trace[:,None,None]*1e-4 + 1e-3
+    normal_matrix += np.eye(8, dtype=np.float32)*damping
+    solution = np.linalg.solve(normal_matrix, -(weighted @ values))
+    step = np.clip(solution[:,:6,0], -0.1, 0.1)
+    return step.reshape(-1, 2, 3)
+
+# %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a005
+_GAUSS_NEWTON_STEPS = 4
+
+def registered(
+    first:np.ndarray, # Textures: n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
+    second:np.ndarray, # Of the same shape
+    maps:np.ndarray, # n x 2 x 3, to begin with
+)->np.ndarray: # n x 2 x 3
+    "`maps` improved so that each of `first` fits its row of `second`"
+    points = _points(24)
+    smooth_first = _blur(first.astype(np.float32), 1)
+    smooth_second = _blur(second.astype(np.float32), 1)
+    slope_x = np.gradient(smooth_first, axis=2)*(THUMBNAIL_SIDE/2) # per unit of -1..1
+    slope_y = np.gradient(smooth_first, axis=1)*(THUMBNAIL_SIDE/2)
+    values_and_slopes = np.stack([smooth_first, slope_x, slope_y], -1)
+    target = _sample_at(smooth_second[...,None], points[:,:2])
+    target = target[...,0]
+    for _ in range(_GAUSS_NEWTON_STEPS):
+        maps = maps + _gauss_newton_step(values_and_slopes, target, points, maps)
+    return maps
+
+# %% ../../nbs/api/14_data.duplicates.ipynb #e20da238
+def _finest(textures):
+    sharp = _blur(textures.astype(np.float32), 0.7)
+    finest = sharp - _blur(sharp, 2)
+    return finest[...,None]
+
+# %% ../../nbs/api/14_data.duplicates.ipynb #f0e9b9aa
+def similarities(
+    first:np.ndarray, # Textures: n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`
+    second:np.ndarray, # Of the same shape
+    maps:np.ndarray, # n x 2 x 3, from `initial_maps`
+)->np.ndarray: # n correlations, -1..1; 0 where the two overlap too little
+    "The correlation of each of `first` with its row of `second`, after registration"
+    maps = registered(first, second, maps)
+    points = _points(48)
+    mapped_points = points @ maps.transpose(0, 2, 1)
+    fine_first = _sample_at(_finest(first), mapped_points)[...,0]
+    fine_second = _sample_at(_finest(second), points[:,:2])[...,0]
+    weights = _overlap(mapped_points, points)
+    correlations = weighted_correlation(fine_first, fine_second, weights)
+    area_ratio = np.abs(np.linalg.det(maps[:,:,:2]))
+    is_plausible = np.abs(area_ratio - 0.9) < 0.6 # between a third and 1.5 times the area
+    return correlations*is_plausible
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #9a28c254
 def find_duplicates(
