@@ -94,6 +94,7 @@ def zip_names(
             f'{file}: not a zip that can be read ({e}); it may be truncated, so fetch it again'
         ) from None
 
+# %% ../../nbs/api/10_data.files.ipynb #66de9933
 def unpacked(
     file, # A zip
 )->str: # The folder of its content, in the cache
@@ -108,6 +109,7 @@ def unpacked(
     content_hash = cached_value(stamp, lambda: sha256(file))
     return str(cached(f'unpacked/{content_hash}', make))
 
+# %% ../../nbs/api/10_data.files.ipynb #0cbe690f
 def open_zips(
     files:dict, # From `list_files`
     is_needed:Callable, # Path of a zip to whether what is in it is needed

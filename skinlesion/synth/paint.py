@@ -29,11 +29,6 @@ def random_angle(rng):
     return rng.uniform(0, 2*math.pi)
 
 # %% ../../nbs/api/06_synth.paint.ipynb #e91b93f9
-def rgb(*values):
-    "A colour that broadcasts over the pixels of an image, 3 x 1 x 1"
-    colour = np.array(values, np.float32)
-    return colour.reshape(3, 1, 1)
-
 @lru_cache(8)
 def grid(size):
     "Coordinates x and y of the pixel centres, each `size` x `size`, from -1 to 1"
@@ -51,6 +46,7 @@ def distance_to(x, y, radius, angle):
     point_y = radius*math.sin(angle)
     return np.hypot(x - point_x, y - point_y)
 
+# %% ../../nbs/api/06_synth.paint.ipynb #44e104dc
 def smooth_step(x, width):
     "0 where `x` is far below 0, 1 where it is far above, with a soft step of about `width`"
     step = np.tanh(x/width) # -1..1
@@ -85,6 +81,11 @@ def bend(rng, x, y, weights):
     return bent
 
 # %% ../../nbs/api/06_synth.paint.ipynb #128cf345
+def rgb(*values):
+    "A colour that broadcasts over the pixels of an image, 3 x 1 x 1"
+    colour = np.array(values, np.float32)
+    return colour.reshape(3, 1, 1)
+
 def mix(img, mask, colour):
     "Blend `img` towards `colour` where `mask` is 1"
     difference = colour - img
@@ -95,6 +96,7 @@ def absorb(img, amount, absorber):
     transmitted = np.exp(-amount*absorber)
     return img*transmitted
 
+# %% ../../nbs/api/06_synth.paint.ipynb #e266030e
 def to_image(img):
     "The 8-bit RGB image of an array, 3 x height x width, in 0..1"
     levels = np.clip(img, 0, 1)*255
@@ -102,6 +104,7 @@ def to_image(img):
     pixels = levels.transpose(1, 2, 0)
     return Image.fromarray(pixels.copy())
 
+# %% ../../nbs/api/06_synth.paint.ipynb #5d9c5566
 def check_size(size):
     "Raise an `InputError` if a synthetic image of `size` pixels a side would show nothing"
     if size < 32: raise InputError(f'size is {size}, but needs to be at least 32 pixels; choose a larger size')
