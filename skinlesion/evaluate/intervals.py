@@ -33,6 +33,7 @@ def bootstrap_weights(
         by_group = counts.reshape(n, n_groups)
         yield by_group[:,groups]
 
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #44de0f77
 def bootstrap_scores(
     score, # Function of weights (resamples x images) to name -> one value per resample
     groups:np.ndarray, # Images, numbers from 0 of their groups
@@ -63,6 +64,7 @@ def wilson(
     half = z/shrinkage*np.sqrt(variance+correction)
     return middle-half, middle+half
 
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #89c12e57
 def wilson_bootstrap(
     value:float, # The score, within `value_range` and at none of its limits
     replicates:np.ndarray, # The score of each resample
@@ -129,16 +131,17 @@ def clopper_pearson_entry(
         method=f'Clopper-Pearson, {counts} groups',
     )
 
-# %% ../../nbs/api/40_evaluate.intervals.ipynb #fd17ccaf
-MIN_GROUPS_INFLATED = 20 # groups below which a score that chance inflates has no interval
-INFLATION_FACTOR = 3 # of what the replicates lie above the value in the mean
-
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #042440ad
 def effective_groups(
     support:np.ndarray, # Numbers of groups, one for each class that is averaged
 )->float: # Their harmonic mean; 0 if a class has none
     "How many groups a mean over classes rests on"
     if support.min() == 0: return 0
     return len(support)/(1/support).sum()
+
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #fd17ccaf
+MIN_GROUPS_INFLATED = 20 # groups below which a score that chance inflates has no interval
+INFLATION_FACTOR = 3 # of what the replicates lie above the value in the mean
 
 def interval_entry(
     value:float, # On the table; NaN if undefined
@@ -162,10 +165,9 @@ def interval_entry(
     if not len(replicates): reason = 'not resampled'
     elif fewest < 2: reason = 'only one lesion or patient: no interval can be computed'
     elif np.ptp(replicates) < 1e-12:
-        entry = None
         if exact and value_range:
             entry = clopper_pearson_entry(value, support, value_range, confidence)
-        if entry: return entry
+            if entry: return entry
         reason = 'the same in every resample: no interval'
     elif inflated and groups < MIN_GROUPS_INFLATED:
         reason = (f'only {fewest:,.0f} lesions or patients, fewer than {MIN_GROUPS_INFLATED}: '
@@ -180,11 +182,7 @@ def interval_entry(
     if inflated:
         excess = max(0, replicates.mean()-value)
         low = max(0, 2*value - high - INFLATION_FACTOR*excess)
-    return dict(
-        value=value,
-        low=float(low),
-        high=float(high),
-    )
+    return dict(value=value, low=float(low), high=float(high))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #54a4a165
 def bootstrap_p_value(

@@ -371,8 +371,15 @@ def _bayes(rates, prevalence):
     )
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #8c31a214
-def _values_at(prevalence, values, replicates, n_groups, confidence, reason):
-    "The entries `ppv` and `npv`; `n_groups` are those of the class and of the others"
+def predictive_entries(
+    prevalence:float, # Proportion of positives where the model is used, 0..1
+    values:dict, # `sensitivity` and `specificity`, each an array with one number
+    replicates:dict, # The same of the resamples; empty without any
+    n_groups:list, # How many groups of the class there are, and how many of others
+    confidence:float=0.95, # Of the intervals, 0..1
+    reason:str='', # Why a value is undefined, if it is
+)->dict: # Entries `ppv` and `npv`
+    "Both predictive values at one prevalence, with their intervals"
     is_resampled = bool(replicates)
     if not is_resampled: replicates = dict.fromkeys(values, np.array([]))
     fewest = min(n_groups)
@@ -380,14 +387,8 @@ def _values_at(prevalence, values, replicates, n_groups, confidence, reason):
     resampled = _bayes(replicates, prevalence)
     entries = {}
     for name in predictive:
-        entries[name] = interval_entry(
-            predictive[name][0],
-            resampled[name],
-            fewest,
-            confidence,
-            reason,
-            (0, 1),
-        )
+        value = predictive[name][0]
+        entries[name] = interval_entry(value, resampled[name], fewest, confidence, reason, (0, 1))
     at_limit = any(rate[0] in (0, 1) for rate in values.values())
     if not is_resampled or fewest < 2 or not at_limit: return entries
 
@@ -446,7 +447,7 @@ def predictive_values(
     if not n_groups[0]: reason = f'no image of {label}'
     result = []
     for p in prevalences:
-        entries = _values_at(p, values, replicates, n_groups, confidence, reason)
+        entries = predictive_entries(p, values, replicates, n_groups, confidence, reason)
         result.append(dict(prevalence=p) | entries)
     return result
 

@@ -57,8 +57,12 @@ def _one_against_rest(preds, label):
     return preds.y == k, preds.probs[:,k]
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #00c051e6
-def _row_that_reaches(table, kind, target):
-    "The number of the row of `table`, from `threshold_table`, that reaches the goal"
+def row_that_reaches(
+    table:pd.DataFrame, # From `threshold_table`
+    kind:str, # `sensitivity`, `specificity` or `cost`
+    target:float, # 0..1; of a cost the false positives that a miss costs, above 0
+)->int:
+    "The number of the row of `table` whose threshold reaches the goal"
     if kind == 'sensitivity': return (table.sensitivity >= target - 1e-12).idxmax()
     if kind == 'specificity': return table.index[table.specificity >= target - 1e-12][-1]
     costs = target*table.false_negatives + table.false_positives
@@ -86,7 +90,7 @@ def _operating_points(valid, label, goals):
         point = dict(positive=label, n=len(y), positives=int(y.sum()), kind=kind, target=target)
         point |= dict(threshold=None, lesions=n, note=note)
         if lesions and other_lesions:
-            row = table.loc[_row_that_reaches(table, kind, target)]
+            row = table.loc[row_that_reaches(table, kind, target)]
             for name in ('threshold', 'sensitivity', 'specificity'): point[name] = float(row[name])
         points.append(point)
     return points

@@ -24,6 +24,15 @@ from ..image import open_image
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#8C8C8C']
 GREY = '#6B6B6B'
 
+def quiet(ax):
+    "Leave out of `ax` all lines that carry no data"
+    ax.spines[['top', 'right']].set_visible(False)
+    ax.spines[['left', 'bottom']].set_color(GREY)
+    ax.tick_params(colors='#333333', labelsize=9)
+    ax.grid(color='#DDDDDD', lw=0.6)
+    ax.set_axisbelow(True)
+    ax.patch.set_alpha(0)
+
 def axes(
     width:float=4.8, # Inches
     height:float=4.4, # Inches
@@ -36,15 +45,7 @@ def axes(
     for ax in panels: quiet(ax)
     return fig, panels[0] if n == 1 else panels
 
-def quiet(ax):
-    "Leave out of `ax` all lines that carry no data"
-    ax.spines[['top', 'right']].set_visible(False)
-    ax.spines[['left', 'bottom']].set_color(GREY)
-    ax.tick_params(colors='#333333', labelsize=9)
-    ax.grid(color='#DDDDDD', lw=0.6)
-    ax.set_axisbelow(True)
-    ax.patch.set_alpha(0)
-
+# %% ../../nbs/api/41_evaluate.plots.ipynb #99ee1f07
 def labels(ax, title, x, y):
     "Set the title and the names of both axes"
     ax.set_title(title, fontsize=10.5, loc='left')
@@ -69,6 +70,7 @@ def literal(
     for text in fig.findobj(Text): text.set_parse_math(False)
     return fig
 
+# %% ../../nbs/api/41_evaluate.plots.ipynb #526cfa34
 def legend(ax, loc='best'):
     "Inside the axes while it is short, else below, where it hides nothing"
     n = len(ax.get_legend_handles_labels()[0])
@@ -95,6 +97,7 @@ def svg(
         )
     return re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", _FONTS, file.getvalue().decode())
 
+# %% ../../nbs/api/41_evaluate.plots.ipynb #95a20917
 def jpeg(
     img, # A PIL image
     quality:int=82, # 1..95, as PIL takes it
@@ -112,6 +115,7 @@ def data_uri(
     if isinstance(data, str): data = data.encode()
     return f'data:{kind};base64,{base64.b64encode(data).decode()}'
 
+# %% ../../nbs/api/41_evaluate.plots.ipynb #3f678858
 def thumbnail(
     path, # An image file
     side:int=240, # Pixels of its longer side at most

@@ -51,11 +51,7 @@ def group_mean(
     "Mean of `x` over the images `where`, with its interval"
     if where is None: where = np.ones(len(x), bool)
     if not where.any(): return interval_entry(np.nan, where, 0, reason=reason)
-    patterns,counts = group_patterns(
-        groups,
-        np.where(where, x, 0),
-        where,
-    )
+    patterns,counts = group_patterns(groups, np.where(where, x, 0), where)
     has_images = patterns[:,1] > 0
     if each_group:
         n_images = np.maximum(patterns[:,1], 1)
@@ -63,11 +59,7 @@ def group_mean(
         patterns = np.stack([means, has_images], 1)
     n_groups = counts.sum()
     rng = np.random.default_rng(seed)
-    sampled = rng.multinomial(
-        n_groups,
-        counts/n_groups,
-        size=resamples,
-    )
+    sampled = rng.multinomial(n_groups, counts/n_groups, size=resamples)
     totals,n = (sampled@patterns).T
     with np.errstate(invalid='ignore'): replicates = totals/n
     total,n = counts@patterns

@@ -132,6 +132,18 @@ def agreement(
         kappa=ratio(covariance, (n_pairs-by_chance)*several_labels),
     )
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #89469f11
+def _area_above(sensitivity, positives, tied, tp, fp):
+    "Area (in pairs of a positive and a negative) of the part of the ROC curve that lies above `sensitivity`"
+    n_pos = tp[:,-1:]
+    n_neg = fp[:,-1:]
+    start = np.maximum(tp-positives, sensitivity*n_pos)
+    rise = np.clip(tp-start, 0, None)
+    step = np.where(positives > 0, positives, 1)
+    passed = 1-rise/2/step # proportion of the step's ties that the middle of the rise has passed
+    negatives_below = n_neg-fp+tied*(1-passed) # in one expression: the arrays are large, and fewer are held
+    return (rise*negatives_below).sum(1)
+
 # %% ../../nbs/api/40_evaluate.scores.ipynb #7bc8d67b
 MIN_SENSITIVITY = 0.8 # from which the partial area counts
 
@@ -185,18 +197,6 @@ class Ranking:
         area = _area_above(0, positives, tied, tp, fp)
         partial_area = _area_above(MIN_SENSITIVITY, positives, tied, tp, fp)
         return ratio(area, n_pairs), average_precision, ratio(partial_area, n_pairs)
-
-# %% ../../nbs/api/40_evaluate.scores.ipynb #89469f11
-def _area_above(sensitivity, positives, tied, tp, fp):
-    "Area (in pairs of a positive and a negative) of the part of the ROC curve that lies above `sensitivity`"
-    n_pos = tp[:,-1:]
-    n_neg = fp[:,-1:]
-    start = np.maximum(tp-positives, sensitivity*n_pos)
-    rise = np.clip(tp-start, 0, None)
-    step = np.where(positives > 0, positives, 1)
-    passed = 1-rise/2/step # proportion of the step's ties that the middle of the rise has passed
-    negatives_below = n_neg-fp+tied*(1-passed) # in one expression: the arrays are large, and fewer are held
-    return (rise*negatives_below).sum(1)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #d5e95479
 def brier_terms(
