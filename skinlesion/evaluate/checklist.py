@@ -9,7 +9,6 @@ __all__ = ['checklist', 'checklist_sections']
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #83e3a19e
 import sys
-from functools import cache
 from importlib.resources import files
 
 import pandas as pd
@@ -23,13 +22,8 @@ if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #197acc60
-STANDARDS = dict(claim='CLAIM (2020)', tripod_ai='TRIPOD+AI (2024)')
+STANDARDS = dict(claim='CLAIM (2020)', tripod_ai='TRIPOD+AI (2024)') # key in `checklist.toml`: title
 LEFT_TO_AUTHOR = 'To be answered by the author.'
-
-@cache
-def _items():
-    text = files('skinlesion.evaluate').joinpath('checklist.toml').read_text(encoding='utf8')
-    return tomllib.loads(text)
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #940c2749
 ABOUT_FACTS = { # fact -> entries of `about` that state it
@@ -47,6 +41,7 @@ ABOUT_FACTS = { # fact -> entries of `about` that state it
 }
 
 def _run_facts(about):
+    "What is known of the network, its input and its training"
     facts = {}
     for fact,names in ABOUT_FACTS.items():
         known = [f'{name}: {about[name]}' for name in names if name in about]
@@ -71,6 +66,7 @@ PERFORMANCE_SCORES = (
 )
 
 def _score_facts(m, domain):
+    "What was measured, from the result `m` of `metrics`"
     n = m['n']
     n_groups = m['groups']
     by_class = [f'{sum(row):,} {c}' for c,row in zip(m['classes'], m['confusion'])]
@@ -85,37 +81,28 @@ def _score_facts(m, domain):
             scores.append(f'{METRICS[name].title} {interval_text(m["metrics"][name])}')
     titles = ', '.join(METRICS[name].title for name in m['metrics'])
     confidence = f'{100*m["confidence"]:g}%'
-    return {
-        'flow': f'{n:,} {split}images were evaluated: {counts}; {groups}.',
-        'metrics': f'{titles}.',
-        'uncertainty': f'{confidence} intervals by resampling groups {m["resamples"]:,} times '
-                       f'(seed {m["seed"]}).',
-        'performance': f'{"; ".join(scores)}.',
-    }
+    facts = {}
+    facts['flow'] = f'{n:,} {split}images were evaluated: {counts}; {groups}.'
+    facts['metrics'] = f'{titles}.'
+    facts['uncertainty'] = (f'{confidence} intervals by resampling groups {m["resamples"]:,} times '
+                            f'(seed {m["seed"]}).')
+    facts['performance'] = f'{"; ".join(scores)}.'
+    return facts
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #a7ac8cb7
 SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')
 
 def _section_facts(sections, performance):
+    "What the sections of the report say; `performance` is repeated next to the subgroups"
     texts = {section.name: section.text for section in sections if not section.missing}
     for section in sections:
         if section.name == 'operating' and not section.data.get('chosen'):
             texts.pop('operating', None)
     facts = {name: texts.get(name, '') for name in SECTION_FACTS}
-    facts['performance_by'] = f'{performance} {texts["subgroups"]}' if 'subgroups' in texts else ''
+    facts['performance_by'] = ''
+    if 'subgroups' in texts: facts['performance_by'] = f'{performance} {texts["subgroups"]}'
     limits = [facts[name] for name in ('subgroups', 'ood', 'attention') if facts[name]]
     facts['limits'] = ' '.join(limits)
-    return facts
-
-def _facts(m, sections, about, audit, domain):
-    "Name of a fact -> what is known of it, or nothing"
-    facts = _run_facts(about) | _score_facts(m, domain)
-    facts |= _section_facts(sections, facts['performance'])
-    facts['disjoint'] = '' # at which level the splits are
-    if audit is not None:
-        leaks = [finding.summary for finding in audit.leaks()]
-        text = '; '.join(leaks) or 'the audit detected no group and no copy of an image in two splits'
-        facts['disjoint'] = f'By lesion or patient where that is known, else by image; {text}.'
     return facts
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #179c536e
@@ -127,14 +114,22 @@ def checklist(
     domain:str='other', # A name in `domains.profile.DOMAINS`
 )->pd.DataFrame: # Columns standard, item, topic, answer: `LEFT_TO_AUTHOR` where the run knows none
     "Each item of CLAIM and TRIPOD+AI, and what the run says to it"
-    facts = _facts(m, sections, about or {}, audit, domain)
+    facts = _run_facts(about or {}) | _score_facts(m, domain)
+    facts |= _section_facts(sections, facts['performance'])
+    facts['disjoint'] = ''
+    if audit is not None:
+        leaks = [finding.summary for finding in audit.leaks()]
+        text = '; '.join(leaks) or 'the audit detected no group and no copy of an image in two splits'
+        facts['disjoint'] = f'By lesion or patient where that is known, else by image; {text}.'
+    lists = files('skinlesion.evaluate').joinpath('checklist.toml').read_text(encoding='utf8')
     rows = []
-    for standard,items in _items().items():
+    for standard,items in tomllib.loads(lists).items():
         for item,topic,fact in items:
             answer = facts[fact] if fact else ''
             rows.append(dict(standard=standard, item=item, topic=topic, answer=answer or LEFT_TO_AUTHOR))
     return pd.DataFrame(rows)
 
+# %% ../../nbs/api/48_evaluate.checklist.ipynb #f6691057
 def checklist_sections(
     table:pd.DataFrame, # From `checklist`
 )->list: # Of `Section`, one for each guideline
@@ -150,6 +145,5 @@ def checklist_sections(
                 'or what they ask for is not known here.')
         from_run = Grid('From the run', answered.rename(columns=str.capitalize))
         for_author = Grid('For the author', left.rename(columns=str.capitalize))
-        parts = [from_run, for_author]
-        sections.append(Section(standard, STANDARDS[standard], text, parts))
+        sections.append(Section(standard, STANDARDS[standard], text, [from_run, for_author]))
     return sections

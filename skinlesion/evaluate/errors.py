@@ -44,6 +44,15 @@ def prediction_outcomes(
     outcomes['group'] = preds.table.group
     return outcomes
 
+# %% ../../nbs/api/47_evaluate.errors.ipynb #cbe90047
+def _smallest(outcomes, key, n, more_columns=()):
+    "The `n` rows of `outcomes` with the smallest `key`; ties by path"
+    candidates = outcomes[key <= key.nsmallest(n).max()]
+    candidates = candidates.assign(_key=key[candidates.index])
+    first = candidates.sort_values(['_key', 'path']).head(n)
+    columns = ['path', 'label', 'answer', 'p_answer', 'p_label', *more_columns]
+    return first[columns].reset_index(drop=True)
+
 # %% ../../nbs/api/47_evaluate.errors.ipynb #beab6a5c
 def most_confident_mistakes(
     preds, # Predictions
@@ -62,13 +71,27 @@ def least_certain(
     outcomes = prediction_outcomes(preds)
     return _smallest(outcomes, outcomes.margin, n, ['margin'])
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #a0965ba1
-def _smallest(outcomes, key, n, more_columns=()):
-    "The `n` rows of `outcomes` with the smallest `key`; ties by path"
-    candidates = outcomes[key <= key.nsmallest(n).max()]
-    candidates = candidates.assign(_key=key[candidates.index])
-    first = candidates.sort_values(['_key', 'path']).head(n)
-    return first[['path', 'label', 'answer', 'p_answer', 'p_label', *more_columns]].reset_index(drop=True)
+# %% ../../nbs/api/47_evaluate.errors.ipynb #9c715e39
+def _by_value_and_label(preds, column):
+    "Each value of `column` and label that occur together, with the outcomes of their images"
+    if column not in preds.table:
+        present = truncated_list(preds.table.columns, 8)
+        raise InputError(f'The predictions table has no column {column}; it has {present}')
+    outcomes = prediction_outcomes(preds)
+    if column != 'label':
+        values = preds.table[column]
+        is_known = values.notna() & (values != '')
+        outcomes[column] = values.astype(str).where(is_known, 'unknown')
+    most_common = outcomes[column].value_counts().index[:MAX_DIAGNOSES]
+    outcomes = outcomes[outcomes[column].isin(most_common)]
+    keys = [outcomes[column].rename('value'), outcomes.label.rename('class')]
+    for (value,label),part in outcomes.groupby(keys):
+        yield value, label, part
+
+def _proportion(mask, groups):
+    "Columns of the proportion of images in `mask`, with its interval"
+    entry = group_mean(mask, groups)
+    return dict(share=entry['value'], low=entry['low'], high=entry['high'])
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #1d9bd7fc
 MAX_DIAGNOSES = 30 # values of a column that are shown, the most common ones
@@ -104,6 +127,7 @@ def error_rates(
     rates = pd.DataFrame(rows)
     return rates.sort_values(['share', column], ascending=[False, True], ignore_index=True)
 
+# %% ../../nbs/api/47_evaluate.errors.ipynb #9cde9b44
 def confusions(
     preds, # Predictions
     n:int=10, # How many at most
@@ -111,35 +135,13 @@ def confusions(
     "Which class is most often taken for which other"
     table = errors_by_diagnosis(preds, 'label')
     is_error = table.label != table.answer
-    table = table[is_error & (table.images > 0)]
-    by_size = table.sort_values(
+    errors = table[is_error & (table.images > 0)]
+    by_size = errors.sort_values(
         ['images', 'label', 'answer'],
         ascending=[False, True, True],
         ignore_index=True,
     )
     return by_size.head(n)
-
-# %% ../../nbs/api/47_evaluate.errors.ipynb #872edf94
-def _by_value_and_label(preds, column):
-    "Each value of `column` and label that occur together, with the outcomes of their images"
-    if column not in preds.table:
-        present = truncated_list(preds.table.columns, 8)
-        raise InputError(f'The predictions table has no column {column}; it has {present}')
-    outcomes = prediction_outcomes(preds)
-    if column != 'label':
-        values = preds.table[column]
-        is_known = values.notna() & (values != '')
-        outcomes[column] = values.astype(str).where(is_known, 'unknown')
-    most_common = outcomes[column].value_counts().index[:MAX_DIAGNOSES]
-    outcomes = outcomes[outcomes[column].isin(most_common)]
-    keys = [outcomes[column].rename('value'), outcomes.label.rename('class')]
-    for (value,label),part in outcomes.groupby(keys):
-        yield value, label, part
-
-def _proportion(mask, groups):
-    "Columns of the proportion of images in `mask`, with its interval"
-    entry = group_mean(mask, groups)
-    return dict(share=entry['value'], low=entry['low'], high=entry['high'])
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #e533c6ad
 def draw_interval_dots(ax, rows, value, low, high, color, label):
@@ -166,24 +168,16 @@ def plot_error_rates(
     rates = error_rates(preds, column)[::-1].reset_index(drop=True)
     fig,ax = axes(4.8, 1.5 + 0.27*len(rates))
     for i,label in enumerate(sorted(rates.label.unique())):
-        of_label = rates[rates.label == label]
+        rows = rates[rates.label == label]
         color = COLOURS[i%len(COLOURS)]
-        draw_interval_dots(
-            ax,
-            of_label.index,
-            of_label.share,
-            of_label.low,
-            of_label.high,
-            color,
-            legend_name(label),
-        )
+        draw_interval_dots(ax, rows.index, rows.share, rows.low, rows.high, color, legend_name(label))
     values = rates[column]
     has_two_labels = values.duplicated(keep=False) & (values != rates.label)
     names = values.where(~has_two_labels, values + ', ' + rates.label)
     label_rows(ax, names, rates.of)
     labels(ax, f'Errors by {column}, {len(preds):,} images', 'error rate', '')
     if column != 'label':
-        below = -0.55/ax.figure.get_figheight()
+        below = -0.55/fig.get_figheight()
         ax.legend(
             fontsize=8.5,
             frameon=False,
@@ -345,50 +339,7 @@ def _unit_length(x):
     lengths = np.linalg.norm(x, axis=1, keepdims=True)
     return x/np.maximum(lengths, 1e-12)
 
-# %% ../../nbs/api/47_evaluate.errors.ipynb #5208d71f
-def errors_section(
-    preds, # Predictions
-    activations:Activations|None=None, # For evidence maps, clusters and neighbours
-    n:int=12, # Images of a gallery
-)->Section: # Named `errors`
-    "Where a model is wrong, in words, tables and images"
-    preds = as_predictions(preds)
-    outcomes = prediction_outcomes(preds)
-    columns = _diagnosis_columns(preds.table)
-    error = group_mean(~outcomes.correct, outcomes.group)
-    mistakes = most_confident_mistakes(preds, n)
-    unsure = least_certain(preds, n)
-    noise = label_noise(preds)
-    can_doubt_labels = _can_doubt_labels(outcomes)
-    if not can_doubt_labels: noise = noise[:0]
-    clusters,cluster_parts = _cluster_parts(activations)
-    how = captions('errors')
-    parts = []
-    for column in columns:
-        alt = f'error rate by {column}, {len(outcomes)} images'
-        figure = plot_error_rates(preds, column)
-        parts.append(Plot(f'errors_{column}', f'Errors by {column}', figure, how['rates'], alt))
-    if outcomes.label.nunique() > 2:
-        most_frequent = _with_interval_text(confusions(preds))
-        parts.append(Grid('Most frequent confusions', most_frequent, how['confusions']))
-    is_shown = noise.path.isin(mistakes.path)
-    parts += _gallery('The most confident errors', mistakes, how['mistakes'], activations)
-    parts += _gallery('The least certain predictions', unsure, how['unsure'], activations)
-    parts += _gallery('More labels to doubt', noise[~is_shown].head(n), how['noise'], activations)
-    parts += [*cluster_parts, *_neighbour_galleries(activations, mistakes.head(3))]
-    by = {column: records(errors_by_diagnosis(preds, column)) for column in ('label', *columns)}
-    data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()))
-    data |= dict(error_rate=error, by=by)
-    data['mistakes'] = records(mistakes)
-    data['least_certain'] = records(unsure)
-    data['label_noise'] = dict(n=len(noise), first=records(noise.head(n)))
-    data['clusters'] = clusters
-    sentences = [*_sentences(preds, outcomes, error, columns, noise)]
-    if not can_doubt_labels:
-        sentences.append('It is too close to chance to doubt a label by.')
-    return Section('errors', 'Errors', ' '.join(sentences), parts, data)
-
-# %% ../../nbs/api/47_evaluate.errors.ipynb #bcb82cc8
+# %% ../../nbs/api/47_evaluate.errors.ipynb #78b969f3
 def _diagnosis_columns(table):
     "Columns that divide the labels further"
     columns = []
@@ -402,15 +353,6 @@ def _can_doubt_labels(outcomes):
     sensitivity = outcomes.correct.groupby(outcomes.label).mean()
     n_classes = len(sensitivity)
     return n_classes < 2 or sensitivity.mean() > 0.25 + 0.75/n_classes
-
-def _with_interval_text(table):
-    "The columns `share`, `low` and `high` as one of text"
-    texts = []
-    for row in table.itertuples():
-        entry = dict(value=row.share, low=row.low, high=row.high)
-        texts.append(percent_text(entry))
-    table = table.drop(columns=['share', 'low', 'high'])
-    return table.assign(**{'share (95% interval)': texts})
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #edb94d6a
 MIN_NAMED = 20 # images of a diagnosis whose error rate is named in the text
@@ -441,7 +383,9 @@ def _sentences(preds, outcomes, error, columns, noise):
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #8371dc3e
 def _prediction_lines(row):
-    return [f'true {row.label}', f'predicted {row.answer} ({row.p_answer:.2f})']
+    "The lines below an image"
+    prediction = f'predicted {row.answer} ({row.p_answer:.2f})'
+    return [f'true {row.label}', prediction]
 
 def _gallery(title, table, how, activations):
     "A gallery of the rows of `table`, as a list; a table where no image is found, and nothing for no rows"
@@ -461,6 +405,15 @@ def _gallery(title, table, how, activations):
 # %% ../../nbs/api/47_evaluate.errors.ipynb #1bffe658
 CLUSTER_IMAGES = 4 # shown of each cluster
 CLEAR_SILHOUETTE = 0.25 # below it, clusters have no clear gap between them (Kaufman and Rousseeuw 1990)
+
+def _with_interval_text(table):
+    "The columns `share`, `low` and `high` as one of text"
+    texts = []
+    for row in table.itertuples():
+        entry = dict(value=row.share, low=row.low, high=row.high)
+        texts.append(percent_text(entry))
+    table = table.drop(columns=['share', 'low', 'high'])
+    return table.assign(**{'share (95% interval)': texts})
 
 def _cluster_parts(activations):
     "What `metrics.json` holds of the clusters, and how they are shown"
@@ -486,17 +439,56 @@ def _cluster_parts(activations):
     gallery = Gallery('Central errors of each cluster', cards, how['centre'])
     return data, [grid, gallery]
 
+# %% ../../nbs/api/47_evaluate.errors.ipynb #7499e2a5
 def _neighbour_galleries(activations, mistakes):
     "For each of `mistakes` a row of images: itself, and its nearest training images"
     if activations is None or activations.train is None: return
+    how = captions('errors')['near']
     mistakes = mistakes[mistakes.path.isin(activations.row_of)]
     for i,row in enumerate(mistakes.itertuples()):
         cards = [image_card(row.path, _prediction_lines(row))]
         for near in nearest_training(activations, [row.path]).itertuples():
             lines = [f'training: {near.near_label}', f'similarity {near.similarity:.2f}']
             cards.append(image_card(near.near, lines))
-        yield Gallery(
-            f'Nearest training images, error {i+1}',
-            cards,
-            captions('errors')['near'],
-        )
+        yield Gallery(f'Nearest training images, error {i+1}', cards, how)
+
+# %% ../../nbs/api/47_evaluate.errors.ipynb #ff24110e
+def errors_section(
+    preds, # Predictions
+    activations:Activations|None=None, # For evidence maps, clusters and neighbours
+    n:int=12, # Images of a gallery
+)->Section: # Named `errors`
+    "Where a model is wrong, in words, tables and images"
+    preds = as_predictions(preds)
+    outcomes = prediction_outcomes(preds)
+    columns = _diagnosis_columns(preds.table)
+    error = group_mean(~outcomes.correct, outcomes.group)
+    mistakes = most_confident_mistakes(preds, n)
+    unsure = least_certain(preds, n)
+    noise = label_noise(preds)
+    can_doubt_labels = _can_doubt_labels(outcomes)
+    if not can_doubt_labels: noise = noise[:0]
+    clusters,cluster_parts = _cluster_parts(activations)
+    how = captions('errors')
+    parts = []
+    for column in columns:
+        figure = plot_error_rates(preds, column)
+        alt = f'error rate by {column}, {len(outcomes)} images'
+        parts.append(Plot(f'errors_{column}', f'Errors by {column}', figure, how['rates'], alt))
+    if outcomes.label.nunique() > 2:
+        most_frequent = _with_interval_text(confusions(preds))
+        parts.append(Grid('Most frequent confusions', most_frequent, how['confusions']))
+    is_shown = noise.path.isin(mistakes.path)
+    parts += _gallery('The most confident errors', mistakes, how['mistakes'], activations)
+    parts += _gallery('The least certain predictions', unsure, how['unsure'], activations)
+    parts += _gallery('More labels to doubt', noise[~is_shown].head(n), how['noise'], activations)
+    parts += [*cluster_parts, *_neighbour_galleries(activations, mistakes.head(3))]
+    data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()), error_rate=error)
+    data['by'] = {column: records(errors_by_diagnosis(preds, column)) for column in ('label', *columns)}
+    data['mistakes'] = records(mistakes)
+    data['least_certain'] = records(unsure)
+    data['label_noise'] = dict(n=len(noise), first=records(noise.head(n)))
+    data['clusters'] = clusters
+    sentences = [*_sentences(preds, outcomes, error, columns, noise)]
+    if not can_doubt_labels: sentences.append('It is too close to chance to doubt a label by.')
+    return Section('errors', 'Errors', ' '.join(sentences), parts, data)

@@ -25,7 +25,17 @@ def to_lab(
     rgb:np.ndarray, # ... x 3, uint8, sRGB
 )->np.ndarray: # ... x 3, float32: L* (0..100), a*, b*
     "CIELAB (D65) of the pixels `rgb`"
-    return rgb2lab(np.asarray(rgb, np.float32)/255)
+    scaled = np.asarray(rgb, np.float32)/255
+    return rgb2lab(scaled)
+
+# %% ../../nbs/api/46_evaluate.properties.ipynb #60653e76
+def typology_angle(
+    lab:np.ndarray, # ... x 3: L*, a*, b*
+)->np.ndarray: # Degrees
+    "Individual typology angle of the colours `lab`"
+    lightness = lab[..., 0]
+    yellow = lab[..., 2]
+    return np.degrees(np.arctan2(lightness-50, yellow))
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #2882544e
 # Class of skin tone: the angle in degrees above which it begins
@@ -38,21 +48,15 @@ TONES = {
     'very light': 55,
 }
 
-def typology_angle(
-    lab:np.ndarray, # ... x 3: L*, a*, b*
-)->np.ndarray: # Degrees
-    "Individual typology angle of the colours `lab`"
-    lightness = lab[..., 0]
-    yellow = lab[..., 2]
-    return np.degrees(np.arctan2(lightness-50, yellow))
-
 def tone_class(
     angle:float, # Individual typology angle in degrees, or NaN
 )->str|None: # A key of `TONES`; `None` for NaN
     "The class of skin tone that `angle` belongs to"
     if np.isnan(angle): return None
-    reached = [tone for tone,begin in TONES.items() if angle > begin]
-    return reached[-1] if reached else 'dark'
+    reached = 'dark'
+    for tone,begin in TONES.items():
+        if angle > begin: reached = tone
+    return reached
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #fdecb47f
 SIZE = 224 # pixels a side of the copy that is measured
@@ -72,15 +76,17 @@ def skin_angle(
     border[width:-width, width:-width] = False
     pixels = lab[border]
     lightness,red,yellow = pixels.T
-    visible = _between(lightness, VISIBLE_LIGHTNESS)
+    is_visible = _between(lightness, VISIBLE_LIGHTNESS)
     is_skin_red = _between(red, SKIN_RED)
     is_skin_yellow = _between(yellow, SKIN_YELLOW)
-    skin = pixels[visible & is_skin_red & is_skin_yellow]
-    needed = max(MIN_SKIN*len(pixels), visible.sum()/2, 1)
-    if len(skin) < needed: return np.nan
+    is_skin = is_visible & is_skin_red & is_skin_yellow
+    needed = max(MIN_SKIN*len(pixels), is_visible.sum()/2, 1)
+    if is_skin.sum() < needed: return np.nan
+    skin = pixels[is_skin]
     lightness = skin[:, 0]
     lighter_half = skin[lightness >= np.median(lightness)]
-    return float(np.median(typology_angle(lighter_half)))
+    angles = typology_angle(lighter_half)
+    return float(np.median(angles))
 
 def _between(x, limits):
     low,high = limits
