@@ -39,7 +39,8 @@ def lesion_mask(
     img:Image.Image, # RGB
 )->np.ndarray|None: # `MASK_SIZE` x `MASK_SIZE`, bool; `None` if there is no clear single lesion
     "Roughly where the lesion is in `img`, from its colours alone"
-    small = img.convert('RGB').resize((MASK_SIZE, MASK_SIZE), Image.Resampling.BOX)
+    size = (MASK_SIZE, MASK_SIZE)
+    small = img.convert('RGB').resize(size, Image.Resampling.BOX)
     smooth = small.filter(ImageFilter.GaussianBlur(MASK_SIZE/40))
     x = np.asarray(smooth, np.float32)/255
     # dark regions that hold a corner of the image, and a little around them
@@ -115,7 +116,8 @@ def thin_lines(
     img:Image.Image, # RGB
 )->np.ndarray: # `LINE_SIZE` x `LINE_SIZE`, bool
     "Where thin dark lines are in `img`: hairs, the marks of rulers and pens"
-    small = img.convert('RGB').resize((LINE_SIZE, LINE_SIZE), Image.Resampling.BOX)
+    size = (LINE_SIZE, LINE_SIZE)
+    small = img.convert('RGB').resize(size, Image.Resampling.BOX)
     x = np.asarray(small, np.float32)/255
     visible = np.maximum(x, 1/16)
     density = -np.log(visible).mean(-1)
@@ -235,7 +237,8 @@ def outside_table(
     "Whether the map lies on hairs and ruler marks, and in the corners, more than their area explains"
     rows = {}
     for region in OUTSIDE_REGIONS:
-        large = table[table[region].notna() & (table[f'area_{region}'] >= min_area)]
+        is_large = table[f'area_{region}'] >= min_area
+        large = table[is_large & table[region].notna()]
         of_map = large[region]
         of_area = large[f'area_{region}']
         more = group_mean(of_map - of_area, large.group, value_range=None)
@@ -252,8 +255,24 @@ def plot_attention(
     means = attention_table(table)[::-1].reset_index(drop=True)
     fig,ax = axes(4.8, 1.5 + 0.3*len(means))
     map_color,area_color = COLOURS[:2]
-    draw_interval_dots(ax, means.index, means.outside, means.low, means.high, map_color, 'of the map')
-    ax.plot(means.area_outside, means.index, '|', ms=13, mew=2, color=area_color, label='of the area')
+    draw_interval_dots(
+        ax,
+        means.index,
+        means.outside,
+        means.low,
+        means.high,
+        map_color,
+        'of the map',
+    )
+    ax.plot(
+        means.area_outside,
+        means.index,
+        '|',
+        ms=13,
+        mew=2,
+        color=area_color,
+        label='of the area',
+    )
     label_rows(ax, means.of, means.images)
     title = f'Outside the lesion, {means.images.max():,} images'
     labels(ax, title, 'proportion outside the lesion', '')

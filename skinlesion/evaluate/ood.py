@@ -76,7 +76,11 @@ def ood_table(
         beyond = group_mean(part.distance >= threshold, part.group)
         row = dict(kind=kind, images=len(part))
         row |= dict(auroc=auroc['value'], low=auroc['low'], high=auroc['high'])
-        row |= dict(unlike=beyond['value'], unlike_low=beyond['low'], unlike_high=beyond['high'])
+        row |= dict(
+            unlike=beyond['value'],
+            unlike_low=beyond['low'],
+            unlike_high=beyond['high'],
+        )
         rows.append(row)
     may_be_missing = ('auroc', 'low', 'high', 'unlike_low', 'unlike_high')
     return pd.DataFrame(rows).astype(dict.fromkeys(may_be_missing, float))
@@ -90,8 +94,9 @@ def _auroc(own, other):
     own = own.sample(min(len(own), MAX_OWN), random_state=0)
     both = pd.concat([own, other], ignore_index=True)
     probability = both.distance/(1+both.distance) # any increasing function within 0..1
-    table = pd.DataFrame(dict(path=range(len(both)), group=both.group))
-    table['label'] = np.where(both.kind == OWN_KIND, 'own', 'other')
+    is_own = both.kind == OWN_KIND
+    table = pd.DataFrame(dict(path=both.index, group=both.group))
+    table['label'] = np.where(is_own, 'own', 'other')
     table['p_own'] = 1 - probability
     table['p_other'] = probability
     preds = Predictions(table, ['own', 'other'], 'other')
@@ -123,12 +128,23 @@ def plot_ood(
     bins = np.geomspace(first_edge, last_edge, 41)
     for i,(kind,part) in enumerate(distance.groupby(distances.kind, sort=False)):
         counts,_ = np.histogram(part, bins)
-        label = f'{legend_name(kind)} ({len(part):,})'
-        filling = dict(fill=True, alpha=0.45) if kind == OWN_KIND else {}
-        ax.stairs(counts/len(part), bins, lw=1.6, color=COLOURS[i%len(COLOURS)], label=label, **filling)
+        style = dict(
+            lw=1.6,
+            color=COLOURS[i%len(COLOURS)],
+            label=f'{legend_name(kind)} ({len(part):,})',
+        )
+        if kind == OWN_KIND: style |= dict(fill=True, alpha=0.45)
+        ax.stairs(counts/len(part), bins, **style)
     ax.axvline(threshold, color=GREY, lw=1.2, ls='--')
-    at_top = dict(transform=ax.get_xaxis_transform(), va='top')
-    ax.text(threshold, 0.99, ' threshold', fontsize=8.5, color=GREY, **at_top)
+    ax.text(
+        threshold,
+        0.99,
+        ' threshold',
+        transform=ax.get_xaxis_transform(),
+        va='top',
+        fontsize=8.5,
+        color=GREY,
+    )
     ax.set_xscale('log')
     ax.xaxis.set_major_formatter('{x:g}')
     ax.xaxis.set_minor_formatter('{x:.2g}')
@@ -186,7 +202,14 @@ def ood_section(
     "Whether images of other kinds are detected as out of distribution, in words, figures and images"
     profile = load_domain(domain)
     threshold = ood_threshold(predictor)
-    distances = ood_distances(activations, predictor, others, profile.out_of_distribution, n, seed)
+    distances = ood_distances(
+        activations,
+        predictor,
+        others,
+        profile.out_of_distribution,
+        n,
+        seed,
+    )
     table = ood_table(distances, threshold)
     how = captions('ood')
     n_own = len(activations)
@@ -206,5 +229,9 @@ def ood_section(
         cards.append(image_card(images.path[row], lines, activations))
     gallery = Gallery('The farthest of these images', cards, how['farthest'])
     text = f'{_summary(table)} {profile.not_measured}'
-    data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
+    data = dict(
+        threshold=threshold,
+        fitted=predictor.config.get('ood'),
+        kinds=records(table),
+    )
     return Section('ood', OOD_TITLE, text, [plot, grid, gallery], data)

@@ -220,13 +220,27 @@ def plot_robustness(
         high = rows[f'{score}_high']
         ax.fill_between(rows.level, low, high, color=COLOURS[0], alpha=0.18, lw=0)
         ax.plot(rows.level, rows[score], 'o-', ms=4, color=COLOURS[0], label=title)
-        ax.plot(rows.level, rows.changed, 's--', ms=4, color=COLOURS[1], label='changed predictions')
+        ax.plot(
+            rows.level,
+            rows.changed,
+            's--',
+            ms=4,
+            color=COLOURS[1],
+            label='changed predictions',
+        )
         ax.set_title(name, fontsize=10.5, loc='left')
         ax.set(ylim=(-0.03, 1.03), xticks=range(6))
     for ax in fig.axes[3:]: ax.set_xlabel('strength (0: unchanged)', fontsize=9.5)
     for ax in fig.axes[::3]: ax.set_ylabel('score, proportion', fontsize=9.5)
     handles,names = fig.axes[0].get_legend_handles_labels()
-    fig.legend(handles, names, loc='outside lower center', ncols=2, fontsize=9, frameon=False)
+    fig.legend(
+        handles,
+        names,
+        loc='outside lower center',
+        ncols=2,
+        fontsize=9,
+        frameon=False,
+    )
     n_images = scores.images.iloc[0]
     fig.suptitle(f'{title} on corrupted copies of {n_images} images', fontsize=11, x=0.01, ha='left')
     return literal(fig)
@@ -301,7 +315,14 @@ def robustness_section(
     n_images = int(scores.images[0])
     figure = plot_robustness(scores, score)
     alt = f'{score} by corruption and strength, {n_images} images'
-    plot = Plot('robustness', 'Scores on corrupted images', figure, how['scores'], alt, wide=True)
+    plot = Plot(
+        'robustness',
+        'Scores on corrupted images',
+        figure,
+        how['scores'],
+        alt,
+        wide=True,
+    )
     cards = _example_cards(_balanced_sample(preds, n, seed).path)
     gallery = Gallery('The corruptions', cards, how['examples'])
     strengths = []
