@@ -20,6 +20,11 @@ from fasttransform import Pipeline, Transform
 from ..core import InputError, need
 
 # %% ../../nbs/api/31_train.augment.ipynb #d00751e1
+def _uniform(x, n, channels=1):
+    "Random numbers from -1..1 for each of `n` images, or each channel of it"
+    return x.new_empty(n, channels, 1, 1).uniform_(-1, 1)
+
+# %% ../../nbs/api/31_train.augment.ipynb #f2e29523
 def jitter(
     x:torch.Tensor, # Images scaled to 0..1, n x channels x h x w
     brightness:float=0., # Largest change of brightness, of a range of 1
@@ -32,13 +37,10 @@ def jitter(
     shift = brightness*_uniform(x, n)
     colour = 1 + tint*_uniform(x, n, channels)
     mean = x.mean((1, 2, 3), keepdim=True)
-    offset = (mean*(1-gain) + shift)*colour
-    return torch.addcmul(offset, x, gain*colour).clamp_(0, 1)
-
-# %% ../../nbs/api/31_train.augment.ipynb #f2e29523
-def _uniform(x, n, channels=1):
-    "Random numbers from -1..1 for each of `n` images, or each channel of it"
-    return x.new_empty(n, channels, 1, 1).uniform_(-1, 1)
+    offset = mean*(1-gain) + shift
+    slope = gain*colour
+    changed = torch.addcmul(offset*colour, x, slope)
+    return changed.clamp_(0, 1)
 
 # %% ../../nbs/api/31_train.augment.ipynb #1ba709ac
 STAIN_DENSITIES = ( # optical density in R, G, B
@@ -54,17 +56,33 @@ def jitter_stain(
 )->torch.Tensor: # Of the same shape, within 0..1
     "Change how strongly each image of tissue is stained"
     n, channels = x.shape[:2]
-    stains = x.new_tensor(STAIN_DENSITIES if channels == 3 else ((1.,),))
+    densities = STAIN_DENSITIES if channels == 3 else ((1.,),)
+    stains = x.new_tensor(densities)
+    to_stains = torch.linalg.inv(stains).T
     factor = 1 + amount*_uniform(x, n, channels).squeeze(-1)
     term = amount*_uniform(x, n, channels).squeeze(-1)
-    to_stains = torch.linalg.inv(stains).T
-    density = -x.flatten(2).clamp_min(DARKEST).log_() # n x channels x pixels
     offset = stains.T @ term
     mixing = stains.T @ (factor*to_stains)
+    pixels = x.flatten(2).clamp_min(DARKEST) # n x channels x pixels
+    density = -pixels.log_()
     density = torch.baddbmm(offset, mixing, density)
-    return density.neg_().exp_().clamp_(0, 1).view_as(x)
+    changed = density.neg_().exp_()
+    return changed.clamp_(0, 1).view_as(x)
 
 # %% ../../nbs/api/31_train.augment.ipynb #61713261
+def _coordinates(x):
+    "Rows and columns of the images of `x`, from -1 to 1"
+    height, width = x.shape[-2:]
+    like_x = dict(device=x.device, dtype=x.dtype)
+    rows = torch.linspace(-1, 1, height, **like_x)
+    cols = torch.linspace(-1, 1, width, **like_x)
+    return rows[:, None], cols
+
+def _chosen(x, p):
+    "For each image, true with probability `p`"
+    return x.new_empty(len(x), 1, 1, 1).bernoulli_(p).bool()
+
+# %% ../../nbs/api/31_train.augment.ipynb #85b81917
 def add_hair(
     x:torch.Tensor, # Images scaled to 0..1, n x channels x h x w
     p:float=0.3, # Probability that an image gets hair
@@ -88,8 +106,10 @@ def add_hair(
         hair = (thickness-from_rim)*half_side + 0.5 # with an edge of one pixel
         cover = torch.maximum(cover, hair.clamp_(0, 1))
     colour = 0.2 + 0.15*_uniform(x, n)
-    return torch.lerp(x, colour, cover*_chosen(x, p))
+    cover = cover*_chosen(x, p)
+    return torch.lerp(x, colour, cover)
 
+# %% ../../nbs/api/31_train.augment.ipynb #8d5f083d
 def cut_out(
     x:torch.Tensor, # Images scaled to 0..1, n x channels x h x w
     p:float=0.3, # Probability that an image gets a patch
@@ -100,23 +120,13 @@ def cut_out(
     rows, cols = _coordinates(x)
     half_height = side*(0.75 + 0.25*_uniform(x, n)) # coordinates range over 2
     half_width = side*(0.75 + 0.25*_uniform(x, n))
-    in_rows = (rows-_uniform(x, n)).abs() < half_height
-    in_cols = (cols-_uniform(x, n)).abs() < half_width
+    row = _uniform(x, n) # of its centre
+    col = _uniform(x, n)
+    in_rows = (rows-row).abs() < half_height
+    in_cols = (cols-col).abs() < half_width
     patch = in_rows & in_cols & _chosen(x, p)
-    return torch.where(patch, x.mean((2, 3), keepdim=True), x)
-
-# %% ../../nbs/api/31_train.augment.ipynb #85b81917
-def _coordinates(x):
-    "Rows and columns of the images of `x`, from -1 to 1"
-    height, width = x.shape[-2:]
-    like_x = dict(device=x.device, dtype=x.dtype)
-    rows = torch.linspace(-1, 1, height, **like_x)
-    cols = torch.linspace(-1, 1, width, **like_x)
-    return rows[:, None], cols
-
-def _chosen(x, p):
-    "For each image, true with probability `p`"
-    return x.new_empty(len(x), 1, 1, 1).bernoulli_(p).bool()
+    mean_colour = x.mean((2, 3), keepdim=True)
+    return torch.where(patch, mean_colour, x)
 
 # %% ../../nbs/api/31_train.augment.ipynb #96c5a913
 @dataclass(frozen=True)
@@ -134,26 +144,28 @@ class Preset:
     hair_p:float=0. # Probability of `add_hair`
     patch_p:float=0. # Probability of `cut_out`
 
-PRESETS = {
-    'none': Preset(),
-    # quarter turns interpolate nothing; any other rotation blurs an image as no test image is, so it is rare
-    'dermoscopy': Preset(
-        flips=True,
-        quarter_turns=True,
-        rotate=180.,
-        zoom=(1., 1.15),
-        affine_p=0.1,
-        brightness=0.08,
-        contrast=0.15,
-        tint=0.06,
-        hair_p=0.1,
-        patch_p=0.1,
-    ),
-    # a heart on the right would be a rare disease: no flip, and rotated only as far as a patient may lean
-    'xray': Preset(rotate=7., zoom=(0.95, 1.1), brightness=0.1, contrast=0.2),
-    # a section is scanned along the axes of the glass, and a quarter turn interpolates nothing
-    'histology': Preset(flips=True, quarter_turns=True, stain=0.1),
-}
+# %% ../../nbs/api/31_train.augment.ipynb #38decb31
+PRESETS = {'none': Preset()}
+
+# quarter turns interpolate nothing; any other rotation blurs an image as no test image is, so it is rare
+PRESETS['dermoscopy'] = Preset(
+    flips=True,
+    quarter_turns=True,
+    rotate=180.,
+    zoom=(1., 1.15),
+    affine_p=0.1,
+    brightness=0.08,
+    contrast=0.15,
+    tint=0.06,
+    hair_p=0.1,
+    patch_p=0.1,
+)
+
+# a heart on the right would be a rare disease: no flip, and rotated only as far as a patient may lean
+PRESETS['xray'] = Preset(rotate=7., zoom=(0.95, 1.1), brightness=0.1, contrast=0.2)
+
+# a section is scanned along the axes of the glass, and a quarter turn interpolates nothing
+PRESETS['histology'] = Preset(flips=True, quarter_turns=True, stain=0.1)
 
 # %% ../../nbs/api/31_train.augment.ipynb #62a2625e
 def _with_fastai(preset):
@@ -164,12 +176,20 @@ def _with_fastai(preset):
     if preset.rotate: moves.append(Rotate(preset.rotate, p=preset.affine_p))
     if preset.zoom: moves.append(Zoom(*preset.zoom, p=preset.affine_p))
     move = Pipeline(setup_aug_tfms(moves), split_idx=0)
-    def move_images(x): return move(TensorImage(x)).as_subclass(torch.Tensor)
+
+    def move_images(x):
+        moved = move(TensorImage(x))
+        return moved.as_subclass(torch.Tensor)
 
     functions = [move_images]
     if preset.brightness or preset.contrast or preset.tint:
-        amounts = dict(brightness=preset.brightness, contrast=preset.contrast, tint=preset.tint)
-        functions.append(partial(jitter, **amounts))
+        change = partial(
+            jitter,
+            brightness=preset.brightness,
+            contrast=preset.contrast,
+            tint=preset.tint,
+        )
+        functions.append(change)
     if preset.hair_p: functions.append(partial(add_hair, p=preset.hair_p))
     if preset.patch_p: functions.append(partial(cut_out, p=preset.patch_p))
     if preset.stain: functions.append(partial(jitter_stain, amount=preset.stain))
@@ -180,7 +200,9 @@ def _with_kornia(preset):
     "Functions of a batch for `preset`"
     K = need('kornia.augmentation', extra='kornia')
     steps = []
-    if preset.flips: steps += [K.RandomHorizontalFlip(), K.RandomVerticalFlip()]
+    if preset.flips:
+        steps.append(K.RandomHorizontalFlip())
+        steps.append(K.RandomVerticalFlip())
     if preset.quarter_turns: steps.append(K.RandomRotation90((0, 3), p=1.))
     if preset.rotate or preset.zoom:
         affine = K.RandomAffine(
@@ -197,7 +219,12 @@ def _with_kornia(preset):
         factors = (1-preset.contrast, 1+preset.contrast)
         steps.append(K.RandomContrast(factors, p=1.))
     if preset.patch_p:
-        patch = K.RandomErasing(scale=(0.02, 0.09), ratio=(0.5, 2.), value=0.5, p=preset.patch_p)
+        patch = K.RandomErasing(
+            scale=(0.02, 0.09),
+            ratio=(0.5, 2.),
+            value=0.5,
+            p=preset.patch_p,
+        )
         steps.append(patch)
 
     functions = [K.AugmentationSequential(*steps)]
@@ -207,8 +234,6 @@ def _with_kornia(preset):
     return functions
 
 # %% ../../nbs/api/31_train.augment.ipynb #73c783e2
-BACKENDS = {'fastai': _with_fastai, 'kornia': _with_kornia} # name to a function of a preset
-
 class TrainOnly(Transform):
     "Apply functions to training batches alone"
     split_idx = 0 # of the training images
@@ -223,6 +248,9 @@ class TrainOnly(Transform):
         y = x.as_subclass(torch.Tensor)
         for function in self.functions: y = function(y)
         return y
+
+# %% ../../nbs/api/31_train.augment.ipynb #22ec58c8
+BACKENDS = {'fastai': _with_fastai, 'kornia': _with_kornia} # name to a function of a preset
 
 def augmentations(
     preset:str='dermoscopy', # A name in `PRESETS`
