@@ -45,7 +45,6 @@ _NAME_RULES = { # what S3 requires of the name of a bucket, and a pattern for al
         r'.*(?<!-s3alias)(?<!--ol-s3)(?<!\.mrap)(?<!--x-s3)(?<!--table-s3)',
 }
 
-# %% ../../nbs/api/60_cloud.stacks.ipynb #cb555dbb
 def stack_name(
     stack:str, # A name in `STACKS`
     bucket:str, # Name of the bucket
@@ -84,6 +83,7 @@ def _existing_stack(cfn, stack, bucket):
                          f'skinlesion cloud deploy {stack} --bucket {bucket} makes it')
     return existing
 
+# %% ../../nbs/api/60_cloud.stacks.ipynb #3c6d92ec
 def _buckets(cfn, name):
     "The buckets of the stack `name` by their names in the template, `Bucket` before `LogBucket`"
     buckets = {}
@@ -132,13 +132,15 @@ def _wait(cfn, state, **target):
 
 def _create_change_set(cfn, name, is_update, template, parameters, tags):
     "A change set to execute, with its `changes`, or `None` if it would change nothing"
+    stack_parameters = [dict(ParameterKey=key, ParameterValue=value) for key, value in parameters.items()]
+    stack_tags = [dict(Key=key, Value=value) for key, value in tags.items()]
     created = cfn.create_change_set(
         StackName=name,
         ChangeSetName=f'skinlesion-{time.time_ns()}',
         ChangeSetType='UPDATE' if is_update else 'CREATE',
         TemplateBody=template,
-        Parameters=[dict(ParameterKey=key, ParameterValue=value) for key,value in parameters.items()],
-        Tags=[dict(Key=key, Value=value) for key,value in tags.items()],
+        Parameters=stack_parameters,
+        Tags=stack_tags,
     )
     change_set_id = created['Id']
     _wait(cfn, 'change_set_create_complete', ChangeSetName=change_set_id) # if it fails, the change set says why
@@ -197,6 +199,66 @@ def _execute(cfn, name, change_set):
         raise RuntimeError(f'the stack {name} failed ({status}), first at {_first_failure(events)}')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #63ddfde7
+_EMPTY_STATES = ('REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE') # of a stack without resources
+
+def _delete_stack(cfn, description):
+    "Delete the stack of `description`, and wait"
+    stack_id = description['StackId']
+    last = _events(cfn, stack_id)[-1]['EventId']
+    cfn.delete_stack(StackName=stack_id)
+    if not _wait(cfn, 'stack_delete_complete', StackName=stack_id):
+        failure = _first_failure(_events(cfn, stack_id, last))
+        raise RuntimeError(f'the stack {description["StackName"]} cannot be deleted, first at {failure}')
+
+def _discard_empty(cfn, name):
+    "Remove the stack `name` if it has no resources"
+    description = _describe(cfn, name)
+    if description and description['StackStatus'] in _EMPTY_STATES: _delete_stack(cfn, description)
+
+# %% ../../nbs/api/60_cloud.stacks.ipynb #24cdbc23
+def _check_bucket_name(s3, bucket):
+    "Refuse the name of a bucket that exists"
+    try: s3.head_bucket(Bucket=bucket)
+    except s3.exceptions.ClientError as e:
+        status = e.response['ResponseMetadata']['HTTPStatusCode']
+        if status == 404: return
+        if status != 403: raise
+        raise InputError(f'the bucket name {bucket} is taken by another account; choose another name') from None
+    raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, '
+                     'or use it as it is with skinlesion data push')
+
+# %% ../../nbs/api/60_cloud.stacks.ipynb #46f803c2
+def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
+    "Update the stack to its template, or leave everything as it is"
+    name = stack_name(stack, bucket)
+    cfn = connection.client('cloudformation')
+    _discard_empty(cfn, name)
+    existing = _find_stack(cfn, stack, bucket)
+    if existing is None and 'Bucket' in content['Resources']:
+        _check_bucket_name(connection.client('s3'), bucket)
+
+    # a value for each parameter: the one given, or the present one, or the default
+    present = _parameters(existing or {})
+    given = parameters | dict(BucketName=bucket)
+    values = {}
+    for key,parameter in content['Parameters'].items():
+        default = present.get(key, parameter.get('Default'))
+        values[key] = str(given.get(key, default))
+    tags = _tags(stack, bucket)
+    try:
+        change_set = _create_change_set(cfn, name, existing is not None, template, values, tags)
+        if change_set and dry_run: cfn.delete_change_set(ChangeSetName=change_set['Id'])
+        elif change_set: _execute(cfn, name, change_set)
+    finally: _discard_empty(cfn, name)
+    if not change_set: return dict(stack=name, status='unchanged', changes=[])
+    status = 'created' if existing is None else 'updated'
+    return dict(
+        stack=name,
+        status='planned' if dry_run else status,
+        changes=change_set['changes'],
+    )
+
+# %% ../../nbs/api/60_cloud.stacks.ipynb #510a3091
 def deploy(
     stack:str, # A name in `STACKS`
     bucket:str, # Name of the bucket
@@ -231,65 +293,6 @@ def deploy(
             raise type(e)(f'{e}; the stack {name} exists: the same command resumes the upload') from e
         print(result['upload'])
     return result
-
-# %% ../../nbs/api/60_cloud.stacks.ipynb #24cdbc23
-_EMPTY_STATES = ('REVIEW_IN_PROGRESS', 'ROLLBACK_COMPLETE') # of a stack without resources
-
-def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
-    "Update the stack to its template, or leave everything as it is"
-    name = stack_name(stack, bucket)
-    cfn = connection.client('cloudformation')
-    _discard_empty(cfn, name)
-    existing = _find_stack(cfn, stack, bucket)
-    if existing is None and 'Bucket' in content['Resources']:
-        _check_bucket_name(connection.client('s3'), bucket)
-
-    # a value for each parameter: the one given, or the present one, or the default
-    present = _parameters(existing or {})
-    given = parameters | dict(BucketName=bucket)
-    values = {}
-    for key,parameter in content['Parameters'].items():
-        default = present.get(key, parameter.get('Default'))
-        values[key] = str(given.get(key, default))
-    tags = _tags(stack, bucket)
-    try:
-        change_set = _create_change_set(cfn, name, existing is not None, template, values, tags)
-        if change_set and dry_run: cfn.delete_change_set(ChangeSetName=change_set['Id'])
-        elif change_set: _execute(cfn, name, change_set)
-    finally: _discard_empty(cfn, name)
-    if not change_set: return dict(stack=name, status='unchanged', changes=[])
-    status = 'created' if existing is None else 'updated'
-    return dict(
-        stack=name,
-        status='planned' if dry_run else status,
-        changes=change_set['changes'],
-    )
-
-def _discard_empty(cfn, name):
-    "Remove the stack `name` if it has no resources"
-    description = _describe(cfn, name)
-    if description and description['StackStatus'] in _EMPTY_STATES: _delete_stack(cfn, description)
-
-def _delete_stack(cfn, description):
-    "Delete the stack of `description`, and wait"
-    stack_id = description['StackId']
-    last = _events(cfn, stack_id)[-1]['EventId']
-    cfn.delete_stack(StackName=stack_id)
-    if not _wait(cfn, 'stack_delete_complete', StackName=stack_id):
-        failure = _first_failure(_events(cfn, stack_id, last))
-        raise RuntimeError(f'the stack {description["StackName"]} cannot be deleted, first at {failure}')
-
-# %% ../../nbs/api/60_cloud.stacks.ipynb #46f803c2
-def _check_bucket_name(s3, bucket):
-    "Refuse the name of a bucket that exists"
-    try: s3.head_bucket(Bucket=bucket)
-    except s3.exceptions.ClientError as e:
-        status = e.response['ResponseMetadata']['HTTPStatusCode']
-        if status == 404: return
-        if status != 403: raise
-        raise InputError(f'the bucket name {bucket} is taken by another account; choose another name') from None
-    raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, '
-                     'or use it as it is with skinlesion data push')
 
 # %% ../../nbs/api/60_cloud.stacks.ipynb #9423567a
 def destroy(

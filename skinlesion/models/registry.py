@@ -55,6 +55,7 @@ def build_model(
     model.input_spec = default_input(model, channels)
     return model
 
+# %% ../../nbs/api/23_models.registry.ipynb #55b92855
 def is_pretrained(
     arch:str, # As for `build_model`
 )->bool: # Whether `arch` starts from published weights
@@ -67,7 +68,13 @@ def check_arch(
 ):
     "Raise `InputError` if there is no architecture `arch`, without building it"
     source, _, location = arch.partition(':')
-    if source == 'local-dir': _check_weights_folder(Path(location))
+    if source == 'local-dir':
+        folder = Path(location)
+        suffixes = {file.suffix for file in folder.iterdir()} if folder.is_dir() else set()
+        has_weights = bool(suffixes & {'.safetensors', '.bin', '.pth'})
+        if not has_weights or not (folder/'config.json').is_file():
+            raise InputError(f'{folder}: no such weights folder, or not both a config.json and a weights file in it; '
+                             "local-dir: needs timm's config.json and model.safetensors")
     elif location and source not in ('hf-hub', 'hf_hub'):
         raise InputError(f'no source of weights {source!r}; use local-dir:FOLDER or hf-hub:NAME')
     elif not location and arch not in SCRATCH_ARCHS and not timm.is_model(arch):
@@ -76,13 +83,6 @@ def check_arch(
         hint = f'; did you mean {" or ".join(similar)}' if similar else ''
         raise InputError(f'no architecture {arch!r}{hint}. '
                          'Use baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')
-
-def _check_weights_folder(folder):
-    if (folder/'config.json').is_file():
-        suffixes = {file.suffix for file in folder.iterdir()}
-        if suffixes & {'.safetensors', '.bin', '.pth'}: return
-    raise InputError(f'{folder}: no such weights folder, or not both a config.json and a weights file in it; '
-                     "local-dir: needs timm's config.json and model.safetensors")
 
 # %% ../../nbs/api/23_models.registry.ipynb #ec653451
 class TimmBody(nn.Module):
@@ -99,6 +99,7 @@ class TimmBody(nn.Module):
         "What the model makes of `x`"
         return feature_grid(self.model.forward_features(x), self.model)
 
+# %% ../../nbs/api/23_models.registry.ipynb #2269e28c
 def with_small_head(
     model:nn.Module, # From timm
     num_classes:int, # Classes
@@ -118,7 +119,27 @@ def with_small_head(
     return model.train()
 
 # %% ../../nbs/api/23_models.registry.ipynb #bbb94d02
+def _reachable(endpoint, timeout=5.):
+    "Whether the hub at the address `endpoint` may be reached"
+    if urllib.request.getproxies(): return True # it is for the proxy to say
+    url = urlparse(endpoint)
+    address = url.hostname, url.port or 443
+    try: socket.create_connection(address, timeout).close()
+    except OSError: return False
+    return True
+
+@contextmanager
+def _hub_or_cache():
+    "Use only the hub's cache where the hub cannot be reached, which otherwise takes a minute to find out"
+    constants = huggingface_hub.constants
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
+    try: yield
+    finally: constants.HF_HUB_OFFLINE = before
+
+# %% ../../nbs/api/23_models.registry.ipynb #2176567b
 def _timm_model(arch, num_classes, channels, pretrained):
+    "timm's network `arch` with a small head; an `InputError` if it cannot be built"
     try:
         with _hub_or_cache():
             model = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes, in_chans=channels)
@@ -130,23 +151,7 @@ def _timm_model(arch, num_classes, channels, pretrained):
         message = f'could not be built, or its weights not be loaded ({lines[0][:160]})'
         raise InputError(f'{arch}: {message}. {hint}') from e
 
-@contextmanager
-def _hub_or_cache():
-    "Use only the hub's cache where the hub cannot be reached, which otherwise takes a minute to find out"
-    constants = huggingface_hub.constants
-    before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
-    try: yield
-    finally: constants.HF_HUB_OFFLINE = before
-
-def _reachable(endpoint, timeout=5.):
-    if urllib.request.getproxies(): return True # it is for the proxy to say
-    url = urlparse(endpoint)
-    address = url.hostname, url.port or 443
-    try: socket.create_connection(address, timeout).close()
-    except OSError: return False
-    return True
-
+# %% ../../nbs/api/23_models.registry.ipynb #a4350ecd
 def _model_args(arch):
     "What the source of the weights adds to timm's own arguments for this network"
     source, _, location = arch.partition(':')

@@ -126,6 +126,7 @@ def body_and_head(
     body = [p for p in model.parameters() if id(p) not in head_ids]
     return [body, head]
 
+# %% ../../nbs/api/35_train.learner.ipynb #1fdd77db
 def lesion_learner(
     dls, # From `lesion_dls`
     arch:str='residual', # See `build_model`
@@ -143,7 +144,12 @@ def lesion_learner(
 )->Learner: # With `pretrained` and `imbalance`, for `fit`
     "A `Learner` for the network `arch` over `dls`"
     if model is None: model = build_model(arch, len(dls.vocab), dls.spec.channels, pretrained)
-    _warn_other_norm(model, dls.spec)
+    if hasattr(model, 'pretrained_cfg'):
+        expected = model.input_spec
+        if (expected.mean, expected.std) != (dls.spec.mean, dls.spec.std):
+            warnings.warn(f'the network was pretrained with mean {expected.mean} and std {expected.std}, '
+                          f'but the loaders use {dls.spec.mean} and {dls.spec.std}: '
+                          'pass spec=InputSpec(mean=..., std=...) to lesion_dls')
     cases = dls.cases
     train_labels = cases.label[cases.split == 'train']
     loss = lesion_loss(train_labels, dls.vocab, imbalance, label_smoothing, focal, dls.soft_labels)
@@ -165,15 +171,6 @@ def lesion_learner(
     if learn.pretrained and freeze_norm: learn.add_cb(FreezeNorm())
     return learn
 
-# %% ../../nbs/api/35_train.learner.ipynb #1fdd77db
-def _warn_other_norm(model, spec):
-    if not hasattr(model, 'pretrained_cfg'): return
-    expected = model.input_spec
-    if expected.mean == spec.mean and expected.std == spec.std: return
-    warnings.warn(f'the network was pretrained with mean {expected.mean} and std {expected.std}, '
-                  f'but the loaders use {spec.mean} and {spec.std}: '
-                  'pass spec=InputSpec(mean=..., std=...) to lesion_dls')
-
 # %% ../../nbs/api/35_train.learner.ipynb #3c5512a2
 class KeepBest(Callback):
     "Remember the weights with the best validation AUROC, of the linear probe and late epochs"
@@ -192,18 +189,17 @@ class KeepBest(Callback):
         "Compare the epoch with the best one so far"
         self.n_epochs += 1
         counts = self.phase == 'probe' or self.pct_train >= LATE_FROM
-        score = self._score() if counts else [-1., self.n_epochs] # early epochs lose against any that counts
+        if counts:
+            values = {metric.name: metric.value for metric in self.recorder.metrics}
+            area = float(np.nan_to_num(values['auroc'])) # 0 where a class is absent
+            score = [area, -float(self.recorder.loss.value)]
+        else: score = [-1., self.n_epochs] # early epochs lose against any that counts
         if self.best_score is None or score > self.best_score:
             self.best_score = score
             self.best_epoch = self.n_epochs-1
             self.weights = copy.deepcopy(get_model(self.model).state_dict())
             self.waited = 0
         elif counts: self.waited += 1
-
-    def _score(self):
-        values = {metric.name: metric.value for metric in self.recorder.metrics}
-        area = float(np.nan_to_num(values['auroc'])) # 0 where a class is absent
-        return [area, -float(self.recorder.loss.value)]
 
     def after_epoch(self):
         "Stop training if there was no improvement for long"

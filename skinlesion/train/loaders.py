@@ -42,6 +42,7 @@ class Column(Transform):
         "The value of row `i`"
         return self.values[i]
 
+# %% ../../nbs/api/33_train.loaders.ipynb #ac2cb413
 class ReadImage(Transform):
     "A row number to the 8-bit square of its image"
     def __init__(self,
@@ -60,6 +61,7 @@ class ReadImage(Transform):
         "`x` as a tensor that fastai knows to show"
         return self.tensor_type(from_numpy(x))
 
+# %% ../../nbs/api/33_train.loaders.ipynb #efaabc51
 class NormaliseBatch(DisplayedTransform):
     "A batch scaled to 0..1 to the input of the network, through `normalise`"
     order = 99 # after augmentation
@@ -108,26 +110,20 @@ def soft_targets(
     if len(classes) != 2:
         raise InputError(f'soft labels need two classes, and there are {len(classes)}: leave out soft_labels')
     cases = table_of(cases)
-    agreement = _agreement(cases)[:, None]
-    labels = cases.label.to_numpy()[:, None]
-    return np.where(labels == np.array(classes), agreement, 1-agreement)
-
-# %% ../../nbs/api/33_train.loaders.ipynb #52b5f81a
-def _agreement(cases):
-    "The column `agreement` as numbers, checked"
     if 'agreement' not in cases:
         others = [column for column in cases if column not in CASE_COLUMNS]
         columns = truncated_list(others, 6) or 'no more than path and label'
         raise InputError('soft labels need a column `agreement`, the proportion of the annotators who chose '
                          f'the label, as MHIST has; these cases have {columns}: leave out soft_labels')
-    numbers = pd.to_numeric(cases.agreement, errors='coerce').to_numpy(np.float32)
-    invalid = ~((numbers >= 0) & (numbers <= 1))
-    if invalid.any():
-        count = plural(int(invalid.sum()), 'image')
-        example = truncated_list(cases.path[invalid], 1)
+    agreement = pd.to_numeric(cases.agreement, errors='coerce').to_numpy(np.float32)
+    is_invalid = ~((agreement >= 0) & (agreement <= 1))
+    if is_invalid.any():
+        count = plural(int(is_invalid.sum()), 'image')
+        example = truncated_list(cases.path[is_invalid], 1)
         raise InputError(f'{count} of {len(cases)} with an `agreement` that is no proportion from 0 to 1, '
                          f'such as {example}: correct them')
-    return numbers
+    is_label = cases.label.to_numpy()[:, None] == np.array(classes)
+    return np.where(is_label, agreement[:, None], 1-agreement[:, None])
 
 # %% ../../nbs/api/33_train.loaders.ipynb #9efa9083
 class LesionDL(TfmdDL):
@@ -163,6 +159,30 @@ class LesionDL(TfmdDL):
             yield read_image.as_tensor(x), *targets
 
 # %% ../../nbs/api/33_train.loaders.ipynb #acade507
+def _check_trainable(cases, train, valid):
+    "An `InputError` unless there are rows to train and to validate on, and training images of each class"
+    for split, rows in (('train', train), ('valid', valid)):
+        if rows: continue
+        raise InputError(f'no {split} rows among {len(cases)} cases: use split_cases(cases) first')
+    labels = set(cases.label)
+    absent = sorted(labels - set(cases.label[train]))
+    if absent:
+        raise InputError(f'no training image of {truncated_list(absent)}: '
+                         'add some to the train part, or drop the class')
+    if len(train) < 2: raise InputError(f'{len(train)} training images are too few to train on')
+
+# %% ../../nbs/api/33_train.loaders.ipynb #65a91ca2
+def _soft_or_number(cases):
+    "Soft targets of the training images, class numbers of the others"
+    targets = [tensor(cases.classes.index(label)) for label in cases.label]
+    train = np.flatnonzero(cases.split == 'train')
+    soft = soft_targets(cases.table.iloc[train], cases.classes)
+    for row, target in zip(train, soft): targets[row] = from_numpy(target)
+    return targets
+
+# %% ../../nbs/api/33_train.loaders.ipynb #25ae93c8
+def _balanced_shuffle(dl, labels, _): return balanced_order(labels, dl.rng)
+
 def lesion_dls(
     cases:Cases, # Or a DataFrame; with a split. Test rows are not loaded
     spec:InputSpec=None, # The model's input; 128 px RGB if `None`
@@ -214,26 +234,3 @@ def lesion_dls(
     dls.soft_labels = soft_labels
     dls.prepared = images
     return dls
-
-# %% ../../nbs/api/33_train.loaders.ipynb #25ae93c8
-def _balanced_shuffle(dl, labels, _): return balanced_order(labels, dl.rng)
-
-def _soft_or_number(cases):
-    "Soft targets of the training images, class numbers of the others"
-    targets = [tensor(cases.classes.index(label)) for label in cases.label]
-    train = np.flatnonzero(cases.split == 'train')
-    soft = soft_targets(cases.table.iloc[train], cases.classes)
-    for row, target in zip(train, soft):
-        targets[row] = from_numpy(target)
-    return targets
-
-def _check_trainable(cases, train, valid):
-    for split, rows in (('train', train), ('valid', valid)):
-        if rows: continue
-        raise InputError(f'no {split} rows among {len(cases)} cases: use split_cases(cases) first')
-    labels = set(cases.label)
-    absent = sorted(labels - set(cases.label[train]))
-    if absent:
-        raise InputError(f'no training image of {truncated_list(absent)}: '
-                         'add some to the train part, or drop the class')
-    if len(train) < 2: raise InputError(f'{len(train)} training images are too few to train on')

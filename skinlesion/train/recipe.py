@@ -87,15 +87,13 @@ class LossFields(BaseModel):
 
     @model_validator(mode='after')
     def _goes_together(self):
-        check_together(
-            imbalance=self.imbalance,
-            label_smoothing=self.label_smoothing,
-            focal=self.focal,
-            soft_labels=self.soft_labels,
-            mixup=self.mixup,
-            cutmix=self.cutmix,
-        )
+        check_together(**self.loss_options(), soft_labels=self.soft_labels)
         return self
+
+    def loss_options(self)->dict: # Name to value
+        "What the learner takes of these fields"
+        names = ('imbalance', 'label_smoothing', 'focal', 'mixup', 'cutmix')
+        return {name: getattr(self, name) for name in names}
 
 # %% ../../nbs/api/32_train.recipe.ipynb #90172862
 class ScheduleFields(BaseModel):

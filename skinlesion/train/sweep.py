@@ -28,6 +28,37 @@ from .run import check_outside, fit_run, read_run, utc_now, write_run
 from .tracking import check_track
 
 # %% ../../nbs/api/53_train.sweep.ipynb #b20d0ad1
+def _variant(recipe, changes):
+    "`recipe` with the fields in `changes`"
+    return make_recipe(**(recipe.to_dict() | changes))
+
+def _check_field(where, field, values, recipe):
+    "An `InputError` unless `values` can be tried for `field`; `where` begins the message"
+    if field in ('folds', 'tta'):
+        raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, for the '
+                         'training with the best')
+    if field in (*DATA_FIELDS, 'track', 'log_images'):
+        raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in the '
+                         'recipe')
+    choices = values
+    if isinstance(values, dict): # a range: both ends are tried on the recipe
+        choices = [values.get('low'), values.get('high')]
+        low, high = choices
+        are_numbers = all(type(end) in (int, float) for end in choices) # a bool is an int, too
+        if not are_numbers or low >= high or set(values) - {'low', 'high', 'log'}:
+            raise InputError(f'{where}: a range has numbers low < high, and may have log = true, not {values}')
+        if values.get('log') and low <= 0:
+            raise InputError(f'{where}: a range with log = true begins above 0, not at {low}')
+    if not isinstance(choices, list) or not choices:
+        raise InputError(f'{where}: needs a list of choices or {{low = .., high = ..}}, not {values!r}')
+    for value in choices:
+        if not isinstance(value, (str, int, float)):
+            raise InputError(f'{where}: a choice is a word, a number, true or false, not {value!r}')
+        try: _variant(recipe, {field: value})
+        except InputError as e: raise InputError(f'{where}: {e}') from None
+        if field == 'arch': check_arch(value)
+
+# %% ../../nbs/api/53_train.sweep.ipynb #d3ec64c4
 DEFAULT_SPACE = {
     'lr': dict(low=3e-4, high=3e-3, log=True),
     'wd': dict(low=1e-3, high=0.1, log=True),
@@ -43,38 +74,6 @@ def sweep_space(
     if not isinstance(space, dict): raise InputError(f'{file}: sweep is a table of fields, not {space!r}')
     for field,values in space.items(): _check_field(f'{file}: [sweep] {field}', field, values, recipe)
     return space
-
-def _check_field(where, field, values, recipe):
-    "An `InputError` unless `values` can be tried for `field`; `where` begins the message"
-    if field in ('folds', 'tta'):
-        raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, for the '
-                         'training with the best')
-    if field in (*DATA_FIELDS, 'track', 'log_images'):
-        raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in the '
-                         'recipe')
-    choices = _range_ends(where, values) if isinstance(values, dict) else values
-    if not isinstance(choices, list) or not choices:
-        raise InputError(f'{where}: needs a list of choices or {{low = .., high = ..}}, not {values!r}')
-    for value in choices:
-        if not isinstance(value, (str, int, float)):
-            raise InputError(f'{where}: a choice is a word, a number, true or false, not {value!r}')
-        try: _variant(recipe, {field: value})
-        except InputError as e: raise InputError(f'{where}: {e}') from None
-        if field == 'arch': check_arch(value)
-
-def _range_ends(where, span):
-    "Both ends of the range `span`; an `InputError` if it is none"
-    low = span.get('low')
-    high = span.get('high')
-    are_numbers = all(type(end) in (int, float) for end in (low, high)) # a bool is an int, too
-    if not are_numbers or low >= high or set(span) - {'low', 'high', 'log'}:
-        raise InputError(f'{where}: a range has numbers low < high, and may have log = true, not {span}')
-    if span.get('log') and low <= 0:
-        raise InputError(f'{where}: a range with log = true begins above 0, not at {low}')
-    return [low, high]
-
-def _variant(recipe, changes):
-    return make_recipe(**(recipe.to_dict() | changes))
 
 # %% ../../nbs/api/53_train.sweep.ipynb #e457a7d0
 def run_trial(
@@ -96,7 +95,7 @@ def run_trial(
         if auroc['value'] is None:
             raise InputError(f'{out}: validation has no AUROC ({auroc["reason"]}); give it more images with valid in '
                              'the recipe')
-        scores = {name: score['value'] for name,score in result.items() if score['value'] is not None}
+        scores = {name: score['value'] for name, score in result.items() if score['value'] is not None}
         write_run(out, run.about | dict(valid=scores, finished=utc_now()))
         remove(out/'checkpoints')
         run.tracker.call('finish', {f'valid/{name}': value for name,value in scores.items()})
@@ -140,6 +139,7 @@ def _check_folder(out, text, resume):
         raise InputError(f'{out}: was begun with another recipe or [sweep] table; resume with the same, or choose '
                          'another --out')
 
+# %% ../../nbs/api/53_train.sweep.ipynb #b6cd0fc7
 def _open_study(out, data_hash):
     "Optuna's record in `out`; an `InputError` if it is of other data"
     optuna = need('optuna', extra='sweep')
@@ -156,6 +156,7 @@ def _open_study(out, data_hash):
     study.set_user_attr('data_hash', data_hash)
     return study
 
+# %% ../../nbs/api/53_train.sweep.ipynb #da978fc0
 def _trials(study, n, seed):
     "The trial that was broken off, then new ones until `n` are ended"
     optuna = need('optuna')
@@ -170,6 +171,7 @@ def _trials(study, n, seed):
         seed_sampler(n_ended)
         yield study.ask()
 
+# %% ../../nbs/api/53_train.sweep.ipynb #38cfd5ed
 def _suggest(trial, field, values):
     "What `trial` takes for `field`"
     if isinstance(values, list): return trial.suggest_categorical(field, values)
@@ -179,13 +181,15 @@ def _suggest(trial, field, values):
     suggest = trial.suggest_int if are_whole else trial.suggest_float
     return suggest(field, low, high, log=values.get('log', False))
 
+# %% ../../nbs/api/53_train.sweep.ipynb #85b24d75
 def _run_and_tell(study, trial, base, space, cases, out, n):
     "Run `trial`, tell the `study` its result, and print that"
     optuna = need('optuna')
     State = optuna.trial.TrialState
     folder = out/f'trial-{trial.number:03d}'
-    changes = {field: _suggest(trial, field, values) for field,values in space.items()}
-    value = state = None
+    changes = {field: _suggest(trial, field, values) for field, values in space.items()}
+    value = None
+    state = None # which a trial with a value needs not
     try:
         value = run_trial(_variant(base, changes), cases, folder, resume=True, cbs=[Prune(trial)])
         result = f'AUROC {value:.3f} on validation'
@@ -202,6 +206,7 @@ def _run_and_tell(study, trial, base, space, cases, out, n):
         texts.append(f'{field} {choice:.3g}' if isinstance(choice, float) else f'{field} {choice}')
     print(f'{folder.name} of {n}: {result}; {", ".join(texts)}', flush=True)
 
+# %% ../../nbs/api/53_train.sweep.ipynb #d45d1c75
 def _write_trials(study, out):
     "Write the table of trials and the best recipe, and return the table"
     rows = []
@@ -242,7 +247,8 @@ def sweep(
     check_track(base.track)
     check_outside(out, data)
     _check_folder(out, text, resume)
-    cases = load_cases(data, strict=strict, **{field: getattr(base, field) for field in DATA_FIELDS})
+    data_fields = {field: getattr(base, field) for field in DATA_FIELDS}
+    cases = load_cases(data, strict=strict, **data_fields)
     print(cases_text(cases))
     out.mkdir(parents=True, exist_ok=True)
     with replacing(out/'sweep.toml') as tmp: tmp.write_text(text, encoding='utf-8')

@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.tracking.html.md"""
 
 # %% auto #0
 __all__ = ['PROJECT', 'WANDB_TIMEOUT', 'N_LOGGED_IMAGES', 'LOGGED_SIDE', 'Tracker', 'wandb_mode', 'wandb_url', 'WandbRun',
-           'mlflow_store', 'model_name', 'MlflowRun', 'flat', 'check_track', 'tracking_text', 'start_tracker']
+           'mlflow_store', 'model_name', 'flat', 'MlflowRun', 'check_track', 'tracking_text', 'start_tracker']
 
 # %% ../../nbs/api/36_train.tracking.ipynb #0e03b14c
 import logging
@@ -92,6 +92,20 @@ class Tracker:
         reason = ' '.join(reason.split())
         if first: warnings.warn(f'tracking stopped ({reason[:200]}); training goes on without it')
 
+# %% ../../nbs/api/36_train.tracking.ipynb #8b436602
+PROJECT = 'skinlesion' # the project in W&B, the experiment in MLflow
+WANDB_TIMEOUT = 30 # Seconds to wait for W&B's server before a run is kept offline
+N_LOGGED_IMAGES = 16 # Test images in a record, with `log_images`
+LOGGED_SIDE = 128 # Longest side of such an image, pixels
+
+def _data_facts(about):
+    "What identifies the data and the code of a run"
+    return {name: about[name] for name in ('data', 'data_hash', 'git_commit') if about.get(name)}
+
+def _numbers(row):
+    "The numbers in the row of an epoch"
+    return {name: value for name,value in row.items() if isinstance(value, (int, float))}
+
 # %% ../../nbs/api/36_train.tracking.ipynb #05203478
 def wandb_mode()->str: # `online`, `offline` or `disabled`
     "Online with a key, offline without, unless `WANDB_DISABLED` or `WANDB_MODE` says otherwise"
@@ -113,11 +127,6 @@ def _netrc_has_key():
     except (OSError, netrc.NetrcParseError): return False
 
 # %% ../../nbs/api/36_train.tracking.ipynb #beaa733b
-PROJECT = 'skinlesion' # the project in W&B, the experiment in MLflow
-WANDB_TIMEOUT = 30 # Seconds to wait for W&B's server before a run is kept offline
-N_LOGGED_IMAGES = 16 # Test images in a record, with `log_images`
-LOGGED_SIDE = 128 # Longest side of such an image, pixels
-
 class WandbRun:
     "One run in Weights & Biases, kept under `out`"
     def __init__(self,
@@ -156,7 +165,15 @@ class WandbRun:
     def finish(self, scores:dict, preds=None, bundle=None, report=None):
         "Log the final `scores` and the `bundle`, with `log_images` also images and the `report`, and end the run"
         self.run.summary.update(scores)
-        if self.log_images and preds is not None: self._log_predictions(preds.head(N_LOGGED_IMAGES))
+        if self.log_images and preds is not None:
+            images = []
+            for row in preds.head(N_LOGGED_IMAGES).to_dict('records'):
+                image = open_image(row['path'])
+                image.thumbnail((LOGGED_SIDE, LOGGED_SIDE))
+                probability = row[prob_column(row['pred'])]
+                caption = f'{row["label"]}, predicted {row["pred"]} ({probability:.2f})'
+                images.append(self.wandb.Image(image, caption=caption))
+            self.run.log({'predictions': images})
         if self.log_images and report:
             page = Path(report)/'report.html'
             self.run.log({'report': self.wandb.Html(str(page))})
@@ -169,25 +186,6 @@ class WandbRun:
     def fail(self):
         "End the run as one that failed"
         self.run.finish(exit_code=1)
-
-    def _log_predictions(self, preds):
-        "Log the images of `preds`, each with its class and what was predicted"
-        images = []
-        for row in preds.to_dict('records'):
-            image = open_image(row['path'])
-            image.thumbnail((LOGGED_SIDE, LOGGED_SIDE))
-            probability = row[prob_column(row['pred'])]
-            caption = f'{row["label"]}, predicted {row["pred"]} ({probability:.2f})'
-            images.append(self.wandb.Image(image, caption=caption))
-        self.run.log({'predictions': images})
-
-def _data_facts(about):
-    "What identifies the data and the code of a run"
-    return {name: about[name] for name in ('data', 'data_hash', 'git_commit') if about.get(name)}
-
-def _numbers(row):
-    "The numbers in the row of an epoch"
-    return {name: value for name,value in row.items() if isinstance(value, (int, float))}
 
 # %% ../../nbs/api/36_train.tracking.ipynb #11de017a
 def mlflow_store(
@@ -205,6 +203,18 @@ def model_name(
     return f'{name}-{target}' if target else name
 
 # %% ../../nbs/api/36_train.tracking.ipynb #3a1618c0
+def flat(
+    config:dict, # May hold dictionaries
+    prefix:str='', # Put before each name
+)->dict: # Name to text
+    "`config` on one level, as `outer.inner`"
+    level = {}
+    for name,value in config.items():
+        if isinstance(value, dict): level |= flat(value, f'{prefix}{name}.')
+        else: level[f'{prefix}{name}'] = str(value)
+    return level
+
+# %% ../../nbs/api/36_train.tracking.ipynb #34396357
 class MlflowRun:
     "One run in MLflow"
     def __init__(self,
@@ -226,7 +236,7 @@ class MlflowRun:
         self.last = run.data.metrics.get('epoch', -1) # epochs up to here are logged already
         self.client.update_run(self.id, 'RUNNING')
         params = flat(config | _data_facts(about))
-        self.client.log_batch(self.id, params=[self.mlflow.entities.Param(k, v) for k,v in params.items()])
+        self.client.log_batch(self.id, params=[self.mlflow.entities.Param(k, v) for k, v in params.items()])
 
     def log(self, row:dict):
         "Log the values of one epoch"
@@ -270,17 +280,6 @@ class MlflowRun:
         now = int(time.time()*1000) # ms
         metrics = [self.mlflow.entities.Metric(name, value, now, step) for name,value in values.items()]
         self.client.log_batch(self.id, metrics=metrics)
-
-def flat(
-    config:dict, # May hold dictionaries
-    prefix:str='', # Put before each name
-)->dict: # Name to text
-    "`config` on one level, as `outer.inner`"
-    level = {}
-    for name,value in config.items():
-        if isinstance(value, dict): level |= flat(value, f'{prefix}{name}.')
-        else: level[f'{prefix}{name}'] = str(value)
-    return level
 
 # %% ../../nbs/api/36_train.tracking.ipynb #07fb537b
 def check_track(
