@@ -36,11 +36,14 @@ def threshold_table(
     last_of_ties = np.append(sorted_p[1:] != sorted_p[:-1], True)
     ends = np.flatnonzero(last_of_ties)
     above_next = ends[:-1] # the last place of each probability but the lowest
-    middles = (sorted_p[above_next]+sorted_p[above_next+1])/2
+    next_lower = sorted_p[above_next+1]
+    middles = (sorted_p[above_next]+next_lower)/2
     highest = (1+sorted_p[0])/2 if sorted_p[0] < 1 else np.nextafter(1, 2)
 
-    tp = np.append(0, np.cumsum(y[order])[ends])
-    fp = np.append(0, ends+1) - tp
+    n_true = np.cumsum(y[order])
+    tp = np.append(0, n_true[ends])
+    n_positive = np.append(0, ends+1) # predictions
+    fp = n_positive-tp
     n_pos = tp[-1]
     n_neg = len(y)-n_pos
     table = pd.DataFrame(dict(threshold=[highest, *middles, 0.]))
@@ -63,10 +66,12 @@ def row_that_reaches(
     target:float, # 0..1; of a cost the false positives that a miss costs, above 0
 )->int:
     "The number of the row of `table` whose threshold reaches the goal"
-    if kind == 'sensitivity': return (table.sensitivity >= target - 1e-12).idxmax()
-    if kind == 'specificity': return table.index[table.specificity >= target - 1e-12][-1]
-    costs = target*table.false_negatives + table.false_positives
-    return costs.idxmin()
+    if kind == 'cost':
+        costs = target*table.false_negatives + table.false_positives
+        return costs.idxmin()
+    reaches = table[kind] >= target - 1e-12
+    rows = table.index[reaches]
+    return rows[0] if kind == 'sensitivity' else rows[-1] # the threshold falls from row to row
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #4d99f7ec
 MIN_LESIONS_FOR_COST = 20 # positive validation lesions below which a threshold of least cost has a note
@@ -87,8 +92,16 @@ def _operating_points(valid, label, goals):
             what = f'not {label}' if kind == 'specificity' else label
             note = (f'{plural(n, "validation lesion")} of what is {what}, fewer than {needed}: '
                     'the threshold is not reliable')
-        point = dict(positive=label, n=len(y), positives=int(y.sum()), kind=kind, target=target)
-        point |= dict(threshold=None, lesions=n, note=note)
+        point = dict(
+            positive=label,
+            n=len(y),
+            positives=int(y.sum()),
+            kind=kind,
+            target=target,
+            threshold=None,
+            lesions=n,
+            note=note,
+        )
         if lesions and other_lesions:
             row = table.loc[row_that_reaches(table, kind, target)]
             for name in ('threshold', 'sensitivity', 'specificity'): point[name] = float(row[name])
@@ -205,10 +218,13 @@ def _net_benefits(sums, prices):
 # %% ../../nbs/api/45_evaluate.operating.ipynb #f1a3c58d
 def _interval_bounds(values, replicates, n_groups):
     "Low and high of each of `values`, NaN where there are none; `replicates` are resamples x values"
-    entries = [interval_entry(value, of_value, n_groups) for value,of_value in zip(values, replicates.T)]
-    low = np.array([entry['low'] for entry in entries], float)
-    high = np.array([entry['high'] for entry in entries], float)
-    return low, high
+    lows = []
+    highs = []
+    for value,of_value in zip(values, replicates.T):
+        entry = interval_entry(value, of_value, n_groups)
+        lows.append(entry['low'])
+        highs.append(entry['high'])
+    return np.array(lows, float), np.array(highs, float)
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #6a638ee9
 def net_benefit(
@@ -265,7 +281,8 @@ def plot_decision_curve(
     ax.plot(curve.threshold, curve['all'], color=COLOURS[1], lw=1.4, ls='--', label='act on all')
     ax.fill_between(curve.threshold, curve.low, curve.high, color=COLOURS[0], alpha=0.18, lw=0)
     ax.plot(curve.threshold, curve.model, color=COLOURS[0], lw=1.9, label='act on the model')
-    top = np.nanmax([y.mean(), curve.model.max(), curve.high.max(), 0.01])
+    maxima = [y.mean(), curve.model.max(), curve.high.max(), 0.01]
+    top = np.nanmax(maxima)
     ax.set(xlim=(0, 1), ylim=(-0.15*top, 1.08*top))
     title = f'Decision curve, {y.sum():,} {label} of {len(preds):,} images'
     labels(ax, title, f'threshold probability of {label}', 'net benefit (true positives per image)')
@@ -282,12 +299,14 @@ def to_observed_prevalence(
     k = preds.classes.index(positive)
     prevalence = (preds.y == k).mean()
     if not 0 < prevalence < 1: return preds
-    n_others = len(preds.classes)-1
-    priors = np.full(len(preds.classes), (1-prevalence)/n_others)
+    n_classes = len(preds.classes)
+    priors = np.full(n_classes, (1-prevalence)/(n_classes-1)) # the others share what is left
     priors[k] = prevalence
     weighted = preds.probs*priors
     probs = weighted/weighted.sum(1, keepdims=True)
-    return preds.assign(**{prob_column(label): p for label,p in zip(preds.classes, probs.T)})
+    columns = {}
+    for label,p in zip(preds.classes, probs.T): columns[prob_column(label)] = p
+    return preds.assign(**columns)
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #9a3437ca
 def _by_class_text(result, points):
@@ -295,9 +314,10 @@ def _by_class_text(result, points):
     target = next(iter(points.values()))['target']
     text = ['Each class against the others, '
             f'at the threshold with a sensitivity of {target:.0%} on validation.']
-    defined = [entries for entries in result.values() if entries['sensitivity']['value'] is not None]
+    def value(entries): return entries['sensitivity']['value']
+    defined = [entries for entries in result.values() if value(entries) is not None]
     if not defined: return text
-    lowest = min(defined, key=lambda entries: entries['sensitivity']['value'])
+    lowest = min(defined, key=value)
     sensitivity = interval_text(lowest['sensitivity'], 3)
     return [*text, f'Sensitivity is lowest for {lowest["positive"]}: {sensitivity}.']
 
@@ -339,7 +359,9 @@ def _curve_text(curve, label):
     better = curve.threshold[curve.model > best_without + 1e-9]
     if not len(better): return f'{text} no threshold.'
     count = 'all' if len(better) == len(curve) else f'{len(better)} of {len(curve)}'
-    text += f' {count} thresholds between {better.min():.2f} and {better.max():.2f}'
+    first = better.min()
+    last = better.max()
+    text += f' {count} thresholds between {first:.2f} and {last:.2f}'
     if curve.low.isna().all(): return f'{text}.'
     helps = curve.threshold[curve.helps]
     if not len(helps): return f'{text}; by more than chance at none.'
