@@ -25,29 +25,13 @@ from .table import Predictions, as_predictions
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_distance, evidence, overlay, probabilities
 
-# %% ../../nbs/api/46_evaluate.activations.ipynb #688f0eef
-def classify_images(
-    sources, # Image files, or what else `read` takes
-    predictor, # A `Predictor`, or what has its parts
-    read=None, # Function of a source that gives the 8-bit square of the model; `image.square` if `None`
-    bs:int=32, # Images at a time
-    desc:str='predicting images', # What the progress bar says
-)->Iterator: # By batch: indices of the readable images, logits, maps (images x classes x h x w), embeddings
-    "Run `sources` through the network of `predictor`"
-    read = read or partial(square, spec=predictor.spec)
-    sources = list(sources)
-    with Progress(len(sources), desc) as bar:
-        for indices,squares in _read_ahead(sources, read, bs):
-            is_readable = [pixels is not None for pixels in squares]
-            if any(is_readable):
-                pixels = np.stack([*compress(squares, is_readable)])
-                x = from_square(pixels, predictor.spec)
-                yield np.array(indices)[is_readable], *predictor.run(x)
-            bar.update(len(indices))
-
 # %% ../../nbs/api/46_evaluate.activations.ipynb #0e95f0eb
-def _read_ahead(sources, read, bs):
-    "Indices and squares, batch by batch; the next batch is read while one is used"
+def read_ahead(
+    sources:list, # What `read` takes
+    read, # Function of one of them; an `InputError` of it counts as unreadable
+    bs:int, # How many to a batch
+)->Iterator: # By batch: a range of positions in `sources`, and what `read` gave for each
+    "Read `sources` batch by batch; the next batch is read while one is used"
     def read_or_none(source):
         try: return read(source)
         except InputError: return None
@@ -60,6 +44,26 @@ def _read_ahead(sources, read, bs):
             following_tasks = submit(following)
             yield indices, [task.result() for task in tasks]
             tasks = following_tasks
+
+# %% ../../nbs/api/46_evaluate.activations.ipynb #688f0eef
+def classify_images(
+    sources, # Image files, or what else `read` takes
+    predictor, # A `Predictor`, or what has its parts
+    read=None, # Function of a source that gives the 8-bit square of the model; `image.square` if `None`
+    bs:int=32, # Images at a time
+    desc:str='predicting images', # What the progress bar says
+)->Iterator: # By batch: indices of the readable images, logits, maps (images x classes x h x w), embeddings
+    "Run `sources` through the network of `predictor`"
+    read = read or partial(square, spec=predictor.spec)
+    sources = list(sources)
+    with Progress(len(sources), desc) as bar:
+        for indices,squares in read_ahead(sources, read, bs):
+            is_readable = [pixels is not None for pixels in squares]
+            if any(is_readable):
+                pixels = np.stack([*compress(squares, is_readable)])
+                x = from_square(pixels, predictor.spec)
+                yield np.array(indices)[is_readable], *predictor.run(x)
+            bar.update(len(indices))
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #80661035
 @dataclass
@@ -110,6 +114,22 @@ class Activations:
         evidence_map = self.maps[row].astype(np.float32)
         return overlay(img, evidence_map, self.spec)
 
+# %% ../../nbs/api/46_evaluate.activations.ipynb #c8b779d7
+def _run_all(paths, predictor, class_of_map, desc):
+    "Indices, evidence maps for `class_of_map`, embeddings and logits of the images that can be read"
+    batches = []
+    for indices,logits,maps,embeddings in classify_images(paths, predictor, desc=desc):
+        evidence_maps = []
+        for i,class_maps in zip(indices, maps):
+            evidence_maps.append(evidence(class_maps, class_of_map[i]))
+        evidence_maps = np.stack(evidence_maps).astype(np.float16)
+        batches.append((indices, evidence_maps, embeddings.astype(np.float32), logits))
+    if not batches:
+        images = plural(len(paths), 'image')
+        first = truncated_list(paths, 1)
+        raise InputError(f'None of the {images} can be read, first {first}: check the paths of the table')
+    return tuple(np.concatenate(arrays) for arrays in zip(*batches))
+
 # %% ../../nbs/api/46_evaluate.activations.ipynb #3154f6c4
 def collect_activations(
     preds, # Predictions, whose most probable class maps are evidence for
@@ -144,31 +164,10 @@ def collect_activations(
         activations.train_embeddings = np.asarray(train_embeddings, np.float32)
     elif train is not None:
         class_of_map = np.zeros(len(train), int) # these maps are not used
-        indices,_,embeddings,_ = _run_all(
-            train.path,
-            predictor,
-            class_of_map,
-            'embedding training images',
-        )
+        indices,_,embeddings,_ = _run_all(train.path, predictor, class_of_map, 'embedding training images')
         activations.train = train[['path', 'label']].iloc[indices].reset_index(drop=True)
         activations.train_embeddings = embeddings
     return activations
-
-# %% ../../nbs/api/46_evaluate.activations.ipynb #c8b779d7
-def _run_all(paths, predictor, class_of_map, desc):
-    "Indices, evidence maps for `class_of_map`, embeddings and logits of the images that can be read"
-    batches = []
-    for indices,logits,maps,embeddings in classify_images(paths, predictor, desc=desc):
-        evidence_maps = []
-        for i,class_maps in zip(indices, maps):
-            evidence_maps.append(evidence(class_maps, class_of_map[i]))
-        evidence_maps = np.stack(evidence_maps).astype(np.float16)
-        batches.append((indices, evidence_maps, embeddings.astype(np.float32), logits))
-    if not batches:
-        images = plural(len(paths), 'image')
-        first = truncated_list(paths, 1)
-        raise InputError(f'None of the {images} can be read, first {first}: check the paths of the table')
-    return tuple(np.concatenate(arrays) for arrays in zip(*batches))
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #3ed2adfc
 NAME_LENGTH = 26 # letters of a file name that are shown; of a longer one its end
