@@ -104,27 +104,24 @@ class Predictor:
         probs = self.calibrated(logits)[0]
         number = int(probs.argmax())
         by_class = {label: float(p) for label, p in zip(self.classes, probs)}
-        fitted_sets = self.config['conformal']
-        classes_in_set = coverage = None
-        if fitted_sets:
-            is_in_set = prediction_sets(probs, fitted_sets)
-            classes_in_set = [label for label, inside in zip(self.classes, is_in_set) if inside]
-            coverage = 1 - fitted_sets['alpha']
-        rule = self.config.get('refer')
-        has_rule = bool(rule) and (rule['refer_all'] or rule['threshold'] is not None)
-        return Answer(
+        answer = Answer(
             path=str(source) if isinstance(source, (str, Path)) else '',
             pred=self.classes[number],
             probabilities=by_class,
             ood_score=float(ood_score(embedding, self.reference)[0]),
             heat=evidence(maps[0], number),
             limit=self.limit,
-            classes_in_set=classes_in_set,
-            coverage=coverage,
-            operating=exceeded_thresholds(by_class, self.config['thresholds']),
-            referral_reason=referral_reason(float(probs[number]), rule),
-            has_referral_rule=has_rule,
         )
+        answer.operating = exceeded_thresholds(by_class, self.config['thresholds'])
+        fitted_sets = self.config['conformal']
+        if fitted_sets:
+            is_in_set = prediction_sets(probs, fitted_sets)
+            answer.classes_in_set = [label for label, inside in zip(self.classes, is_in_set) if inside]
+            answer.coverage = 1 - fitted_sets['alpha']
+        rule = self.config.get('refer')
+        answer.referral_reason = referral_reason(float(probs[number]), rule)
+        answer.has_referral_rule = bool(rule) and (rule['refer_all'] or rule['threshold'] is not None)
+        return answer
 
     def calibrated(self,
         logits:np.ndarray, # Images x classes

@@ -187,25 +187,23 @@ def run_facts(
 )->dict: # Title to text
     "What the report says of a run"
     record = run.about
+    images = [f'{record["images"].get(part, 0)} {part}' for part in SPLITS]
+    facts = {'Data': record['data']}
+    facts['Images'] = ', '.join(images)
+    facts['Files left out'] = str(len(record['skipped']))
+    facts['Architecture'] = architecture_text(run.recipe, outputs)
+    facts['Input'] = _pairs(outputs.spec.to_dict())
+    facts |= treatment_facts(run.recipe)
+    n_epochs = run.history.epoch.max()
+    facts['Epochs'] = f'{n_epochs}; best on validation: {best_epoch_text(run.history)}'
+    facts['Seed'] = str(record['seed'])
+    facts['Data hash'] = str(record['data_hash'])
     machine = record['machine']
     device = f'{machine["cores"]} cores'
     if machine['gpu']: device += f', {machine["gpu"][0]}'
-    images = [f'{record["images"].get(part, 0)} {part}' for part in SPLITS]
-    n_epochs = run.history.epoch.max()
-    seconds = record['seconds']['training']
-    return {
-        'Data': record['data'],
-        'Images': ', '.join(images),
-        'Files left out': str(len(record['skipped'])),
-        'Architecture': architecture_text(run.recipe, outputs),
-        'Input': _pairs(outputs.spec.to_dict()),
-        **treatment_facts(run.recipe),
-        'Epochs': f'{n_epochs}; best on validation: {best_epoch_text(run.history)}',
-        'Seed': str(record['seed']),
-        'Data hash': str(record['data_hash']),
-        'Training time': f'{seconds:.0f} s on {device}',
-        'Versions': _pairs(record['versions']),
-    }
+    facts['Training time'] = f'{record["seconds"]["training"]:.0f} s on {device}'
+    facts['Versions'] = _pairs(record['versions'])
+    return facts
 
 # %% ../../nbs/api/53_train.finish.ipynb #5e574d03
 def calibration_facts(
@@ -271,7 +269,9 @@ def finish_run(
     if recipe.folds: facts |= _fold_facts(run, outputs.predictions('valid', calibration))
     title = f'{architecture_text(recipe, outputs)}: {", ".join(outputs.cases.classes)}'
     if is_synthetic(outputs.cases.path[0]): title += ' (synthetic images)'
+    history = None if recipe.folds else run.history # each fold has its own
     has_embeddings = outputs.train_embeddings is not None
+    train = outputs.cases.part('train').table if has_embeddings else None
     result = report(
         preds,
         run.out/'report',
@@ -280,8 +280,8 @@ def finish_run(
         compare=runs,
         audit=audited,
         predictor=predictor,
-        history=None if recipe.folds else run.history, # each fold has its own
-        train=outputs.cases.part('train').table if has_embeddings else None,
+        history=history,
+        train=train,
         train_embeddings=outputs.train_embeddings,
         **fitted_choices(predictor),
     )

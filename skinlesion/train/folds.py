@@ -30,20 +30,25 @@ def fold_cases(
 )->Cases: # With `split` `train` or `test`, and in `fold` which network has the image held out, -1 for test
     "Divide what is not test into `k` folds"
     cases = as_cases(cases)
-    groups = merged_groups(cases, duplicate_images(cases))
-    fold = np.full(len(cases), -1)
+    copies = duplicate_images(cases)
+    groups = merged_groups(cases, copies)
     divided = folds(cases.assign(group=groups), k, seed)
-    for number,of_number in enumerate(divided):
-        fold[of_number.split == 'valid'] = number
+    fold = np.full(len(cases), -1)
+    for number, fold_table in enumerate(divided):
+        is_held_out = fold_table.split == 'valid'
+        fold[is_held_out] = number
     split = np.where(cases.split == 'test', 'test', 'train')
     return cases.assign(split=split, fold=fold)
 
+# %% ../../nbs/api/38_train.folds.ipynb #8a17321a
 def of_fold(
     cases:Cases, # From `fold_cases`
     k:int, # Which fold, from 0
 )->Cases: # The same rows, with `split` filled
     "The cases of the network of fold `k`, whose validation part is that fold"
-    return cases.assign(split=cases.split.mask(cases.fold == k, 'valid'))
+    is_held_out = cases.fold == k
+    split = cases.split.mask(is_held_out, 'valid')
+    return cases.assign(split=split)
 
 # %% ../../nbs/api/38_train.folds.ipynb #c586b3e9
 def fit_fold(

@@ -112,6 +112,7 @@ def average_outputs(
     valid_cases = cases.with_table(pd.concat(valid_tables))
     valid_logits = [part.logits['valid'] for part in parts]
     test_logits = [part.logits['test'] for part in parts]
+    logits = dict(valid=np.concatenate(valid_logits), test=np.mean(test_logits, axis=0))
     references = [part.reference for part in parts]
     reference = {}
     for name in ('class_means', 'std', 'widths'):
@@ -119,12 +120,14 @@ def average_outputs(
     reference['quantiles'] = np.mean([arrays['quantiles'] for arrays in references], axis=0)
     thresholds = [part.ood['threshold'] for part in parts]
     n_images = sum(part.ood['images'] for part in parts)
+    ood = first.ood | dict(threshold=float(np.mean(thresholds)), images=n_images)
+    networks = [part.model for part in parts]
     return ModelOutputs(
-        model=Ensemble([part.model for part in parts]),
+        model=Ensemble(networks),
         spec=first.spec,
         cases=cases,
         held_out=dict(valid=valid_cases, test=first.held_out['test']),
-        logits=dict(valid=np.concatenate(valid_logits), test=np.mean(test_logits, axis=0)),
+        logits=logits,
         reference=reference,
-        ood=first.ood | dict(threshold=float(np.mean(thresholds)), images=n_images),
+        ood=ood,
     )

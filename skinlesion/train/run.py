@@ -108,12 +108,15 @@ def describe_run(
         gpu=[torch.cuda.get_device_name(gpu) for gpu in gpus],
     )
     counts = cases.split.value_counts()
-    return dict(
-        id=uuid.uuid4().hex[:12],
+    data_facts = dict(
         data=cases.root,
         data_hash=cases.data_hash,
         images={split: int(n) for split, n in counts.items()},
         skipped=list(cases.skipped),
+    )
+    return dict(
+        id=uuid.uuid4().hex[:12],
+        **data_facts,
         seed=recipe.seed,
         git_commit=_git_commit(),
         versions=versions(),
@@ -263,15 +266,16 @@ class Checkpoint(Callback):
 
     def save(self):
         "Write the state of the run"
+        model = get_model(self.model)
         state = dict(
-            model=get_model(self.model).state_dict(),
+            model=model.state_dict(),
             opt=_plain(self.opt.state_dict()),
             keep=self.keep.state(),
             average=self.average.state() if self.average else None,
             rows=self.history.rows,
-            rng=all_gather(rng_state()),
-            order=self.dls.train.rng.getstate(),
         )
+        state['rng'] = all_gather(rng_state())
+        state['order'] = self.dls.train.rng.getstate()
         if rank_distrib(): return
         with replacing(self.file) as tmp: torch.save(state, tmp)
 
