@@ -8,6 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/templates.html.md"""
 __all__ = ['environment', 'render']
 
 # %% ../nbs/api/01_templates.ipynb #820e0179
+import base64
+import io
 from functools import cache
 
 from .core import need
@@ -32,3 +34,21 @@ def render(
 )->str:
     "The text of the template `name`; a `jinja2.UndefinedError` if a value is missing"
     return environment().get_template(name).render(**values)
+
+# %% ../nbs/api/01_templates.ipynb #81346e99
+def jpeg(
+    img, # A PIL image
+    quality:int=82, # 1..95, as PIL takes it
+)->bytes:
+    "`img` as a JPEG file"
+    file = io.BytesIO()
+    img.convert('RGB').save(file, 'JPEG', quality=quality)
+    return file.getvalue()
+
+def data_uri(
+    data:str|bytes, # Content of a file
+    kind:str, # Its media type, such as `image/svg+xml`
+)->str:
+    "`data` as an address that a page can hold, so that it needs no other file"
+    if isinstance(data, str): data = data.encode()
+    return f'data:{kind};base64,{base64.b64encode(data).decode()}'

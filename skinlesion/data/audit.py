@@ -12,9 +12,7 @@ __all__ = ['SEVERITIES', 'MIN_USEFUL_SIDE', 'MAX_ASPECT_RATIO', 'FILE_CHECKS', '
            'age_findings', 'split_difference_findings', 'Audit', 'audit', 'write_audit', 'audit_page']
 
 # %% ../../nbs/api/18_data.audit.ipynb #d14ab7e1
-import base64
 import hashlib
-import io
 import json
 import os
 from collections import Counter
@@ -35,7 +33,7 @@ from .shortcuts import shortcut_score
 from .split import groups_across_splits
 from ..image import open_image
 from ..store.cache import cached_value, code_version
-from ..templates import render
+from ..templates import data_uri, jpeg, render
 
 # %% ../../nbs/api/18_data.audit.ipynb #dd6c3b29
 SEVERITIES = ('severe', 'warning', 'note')
@@ -756,6 +754,4 @@ def _thumbnail(path):
     try: img = open_image(path, side=PAGE_THUMBNAIL_SIDE)
     except (InputError, OSError): return ''
     img.thumbnail((PAGE_THUMBNAIL_SIDE, PAGE_THUMBNAIL_SIDE))
-    jpeg = io.BytesIO()
-    img.save(jpeg, 'JPEG', quality=75)
-    return 'data:image/jpeg;base64,' + base64.b64encode(jpeg.getvalue()).decode()
+    return data_uri(jpeg(img, quality=75), 'image/jpeg')

@@ -8,7 +8,6 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.plots.html.md"""
 __all__ = []
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #8bb3aeb2
-import base64
 import io
 import re
 
@@ -96,24 +95,6 @@ def svg(
             metadata=dict(Date=None, Creator=None),
         )
     return re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", _FONTS, file.getvalue().decode())
-
-# %% ../../nbs/api/41_evaluate.plots.ipynb #95a20917
-def jpeg(
-    img, # A PIL image
-    quality:int=82, # 1..95, as PIL takes it
-)->bytes:
-    "`img` as a JPEG file"
-    file = io.BytesIO()
-    img.convert('RGB').save(file, 'JPEG', quality=quality)
-    return file.getvalue()
-
-def data_uri(
-    data:str|bytes, # Content of a file
-    kind:str, # Its media type, such as `image/svg+xml`
-)->str:
-    "`data` as an address that a page can hold, so that it needs no other file"
-    if isinstance(data, str): data = data.encode()
-    return f'data:{kind};base64,{base64.b64encode(data).decode()}'
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #3f678858
 def thumbnail(

@@ -17,8 +17,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from .plots import data_uri, jpeg, svg
-from ..templates import environment
+from .plots import svg
+from ..templates import data_uri, environment, jpeg
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #72d8f283
 @dataclass
