@@ -63,6 +63,19 @@ def map_error(
     return float((from_map - logits).abs().max())
 
 # %% ../../nbs/api/24_models.export.ipynb #ff6a7edf
+@contextlib.contextmanager
+def _silenced():
+    "Keep the exporter's progress and advice off the screen"
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    output = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        warnings.simplefilter('ignore')
+        logger.setLevel(logging.ERROR)
+        try: yield
+        finally: logger.setLevel(level)
+
+# %% ../../nbs/api/24_models.export.ipynb #59e1e016
 def export_onnx(
     model:nn.Module, # From `build_model`; moved to the CPU
     spec:InputSpec, # Its input
@@ -83,18 +96,6 @@ def export_onnx(
             verbose=False,
         )
     with replacing(file) as tmp: program.save(tmp, external_data=False)
-
-@contextlib.contextmanager
-def _silenced():
-    "Keep the exporter's progress and advice off the screen"
-    logger = logging.getLogger('torch.onnx')
-    level = logger.level
-    output = io.StringIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        warnings.simplefilter('ignore')
-        logger.setLevel(logging.ERROR)
-        try: yield
-        finally: logger.setLevel(level)
 
 # %% ../../nbs/api/24_models.export.ipynb #932e7017
 ONNX_TOLERANCE = 1e-4 # largest accepted difference in probability between torch and ONNX Runtime
@@ -125,6 +126,7 @@ def save_weights(
         weights[name] = weight.detach().cpu().contiguous()
     with replacing(file) as tmp: save_file(weights, tmp)
 
+# %% ../../nbs/api/24_models.export.ipynb #1ccb69b6
 def load_weights(
     model:nn.Module, # With `recreate`, from `build_model`
     file, # A .safetensors of the same network

@@ -19,6 +19,16 @@ from ..data.prepared import Prepared
 from ..image import InputSpec, from_square
 
 # %% ../../nbs/api/24_models.inference.ipynb #4a2f9a41
+@contextmanager
+def _without_tf32():
+    "Let convolutions on a GPU be computed in full precision"
+    cudnn = torch.backends.cudnn
+    before = cudnn.allow_tf32
+    cudnn.allow_tf32 = False
+    try: yield
+    finally: cudnn.allow_tf32 = before
+
+# %% ../../nbs/api/24_models.inference.ipynb #f027ba27
 @torch.no_grad()
 def run_batches(
     model, # From `build_model`; it is switched to evaluation
@@ -44,19 +54,12 @@ def run_batches(
             bar.update(len(x))
     return logits, embeddings
 
+# %% ../../nbs/api/24_models.inference.ipynb #2a8f3813
 def plain_channels_last(
     x:torch.Tensor, # Images x channels x size x size
 )->torch.Tensor: # The same numbers
     "`x` as a plain tensor with the channels of a pixel adjacent in memory, which is faster on a CPU"
     return x.as_subclass(torch.Tensor).contiguous(memory_format=torch.channels_last)
-
-@contextmanager
-def _without_tf32():
-    cudnn = torch.backends.cudnn
-    before = cudnn.allow_tf32
-    cudnn.allow_tf32 = False
-    try: yield
-    finally: cudnn.allow_tf32 = before
 
 # %% ../../nbs/api/24_models.inference.ipynb #7b9f8c38
 def run_model(

@@ -32,6 +32,7 @@ def listen(
             raise InputError(f'cannot listen at {place}: {e.strerror}; choose another --host or --port') from None
     raise InputError(f'all ports from {port} to {port+more} are taken; choose another --port')
 
+# %% ../../nbs/api/55_serve.server.ipynb #78bd473a
 def port_of(
     sock:socket.socket, # From `listen`
 )->int:
@@ -74,6 +75,7 @@ class QuietServer(uvicorn.Server):
         logging.getLogger('uvicorn.error').setLevel(logging.CRITICAL)
         await super().shutdown(sockets)
 
+# %% ../../nbs/api/55_serve.server.ipynb #af31a7ca
 def run_server(
     app, # An ASGI application
     title:str, # What is served, for the line that says where

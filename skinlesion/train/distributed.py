@@ -122,6 +122,17 @@ class GatherValidation(Callback):
         self.learn.pred = whole[0]
         self.learn.yb = tuple(whole[1:])
 
+# %% ../../nbs/api/30_train.distributed.ipynb #d0275fe2
+def _check_shareable(dls, n):
+    "An `InputError` unless `n` processes can share each batch of `dls`"
+    if dls.train.bs % n:
+        raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: set bs in the '
+                         f'recipe to a multiple of {n}')
+    for dl,split in zip(dls.loaders, ('train', 'valid')):
+        images = plural(len(dl.dataset), f'{split} image')
+        if len(dl.dataset) < n: raise InputError(f'{images} cannot be shared by {n} processes: start fewer')
+
+# %% ../../nbs/api/30_train.distributed.ipynb #60346982
 @contextmanager
 def distributed_training(
     learn:Learner, # From `lesion_learner`, the same in each process
@@ -140,15 +151,6 @@ def distributed_training(
         with learn.distrib_ctx(sync_bn=on_gpu, cpu=not on_gpu):
             with learn.added_cbs(GatherValidation()): yield learn
     finally: learn.dls.loaders = loaders
-
-def _check_shareable(dls, n):
-    "An `InputError` unless `n` processes can share each batch of `dls`"
-    if dls.train.bs % n:
-        raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: set bs in the '
-                         f'recipe to a multiple of {n}')
-    for dl,split in zip(dls.loaders, ('train', 'valid')):
-        images = plural(len(dl.dataset), f'{split} image')
-        if len(dl.dataset) < n: raise InputError(f'{images} cannot be shared by {n} processes: start fewer')
 
 # %% ../../nbs/api/30_train.distributed.ipynb #68f7e851
 def first_to_report()->bool:

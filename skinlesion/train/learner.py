@@ -70,6 +70,7 @@ _CONV2D_ARGS = ('input', 'weight', 'bias', 'stride', 'padding', 'dilation', 'gro
 # With fastai's constants
 ADAMW = partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5, fused=True)
 
+# %% ../../nbs/api/35_train.learner.ipynb #4ed40e1f
 def has_bf16(
     device:torch.device=None, # The CPU if `None`
 )->bool: # Whether it has instructions of its own for them
@@ -81,6 +82,7 @@ def has_bf16(
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get('avx512_bf16') or capabilities.get('amx_bf16'))
 
+# %% ../../nbs/api/35_train.learner.ipynb #e071e77a
 class AutocastInput(Callback):
     "Give the network plain tensors with channels last, and let it compute in bfloat16 if `bf16`"
     order = -9 # as soon as the network is in the right mode

@@ -115,6 +115,7 @@ def class_weights(
     counts = class_counts(labels, classes)
     return counts.sum()/len(classes)/counts
 
+# %% ../../nbs/api/31_train.losses.ipynb #f8377f82
 def lesion_loss(
     labels, # Labels of the training images
     classes:list, # All classes

@@ -164,6 +164,16 @@ def _read_toml(file):
         raise InputError(f'{file}: not a TOML file that can be read ({e})') from None
 
 # %% ../../nbs/api/32_train.recipe.ipynb #50a1dece
+def _problem(error):
+    "One of pydantic's errors as a phrase"
+    field = '.'.join(map(str, error['loc']))
+    if error['type'] == 'extra_forbidden':
+        return f'{field}: no such field; there are {", ".join(Recipe.model_fields)}'
+    message = error['msg'].removeprefix('Value error, ')
+    if not field: return f'recipe: {message}' # several fields do not go together
+    return f'{field}: {message[0].lower()}{message[1:]}, not {error["input"]!r}'
+
+# %% ../../nbs/api/32_train.recipe.ipynb #38a6cd75
 def make_recipe(
     file=None, # A TOML file, the name of a shipped recipe, or `None` for the defaults
     **changes, # Fields to set over it; `None` leaves a field as it is
@@ -177,15 +187,7 @@ def make_recipe(
         problems = '; '.join(_problem(error) for error in e.errors())
         raise InputError(f'{file}: {problems}' if file else problems) from None
 
-def _problem(error):
-    "One of pydantic's errors as a phrase"
-    field = '.'.join(map(str, error['loc']))
-    if error['type'] == 'extra_forbidden':
-        return f'{field}: no such field; there are {", ".join(Recipe.model_fields)}'
-    message = error['msg'].removeprefix('Value error, ')
-    if not field: return f'recipe: {message}' # several fields do not go together
-    return f'{field}: {message[0].lower()}{message[1:]}, not {error["input"]!r}'
-
+# %% ../../nbs/api/32_train.recipe.ipynb #172907be
 def write_recipe(
     recipe:Recipe, # To write
     file, # The .toml
@@ -193,6 +195,7 @@ def write_recipe(
     "Write `recipe` as TOML, every field that is set"
     with replacing(file) as tmp: tmp.write_text(tomli_w.dumps(recipe.to_dict()), encoding='utf-8')
 
+# %% ../../nbs/api/32_train.recipe.ipynb #4db66661
 def sweep_table(
     file, # A TOML file
 )->dict: # Field of a recipe to what to try for it; empty if there is none

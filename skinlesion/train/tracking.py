@@ -289,6 +289,7 @@ def check_track(
     if track == 'mlflow' and find_spec('mlflow') is None:
         raise ImportError(missing_package('mlflow', extra='mlflow'))
 
+# %% ../../nbs/api/36_train.tracking.ipynb #e7ac4013
 def tracking_text(
     track:str, # `wandb`, `mlflow` or `none`
     out, # Run folder
@@ -307,6 +308,7 @@ def tracking_text(
     if log_images: return f'tracking: the recipe, scores, {images} and the bundle {place}'
     return f'tracking: the recipe, scores and the bundle {place}; no image and no report, unless log_images = true'
 
+# %% ../../nbs/api/36_train.tracking.ipynb #a2555790
 def start_tracker(
     track:str, # `wandb`, `mlflow` or `none`
     out, # Run folder
