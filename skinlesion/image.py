@@ -206,7 +206,7 @@ def _file_key(source, name, channels, side, value_range):
     except Exception: return None # decoding it says what is wrong
     finally:
         if hasattr(source, 'seek'): source.seek(0)
-    return name, state.st_size, state.st_mtime_ns, size, channels, value_range
+    return os.path.abspath(name), state.st_size, state.st_mtime_ns, size, channels, value_range
 
 # %% ../nbs/api/01_image.ipynb #8129c372
 def fit_image(
