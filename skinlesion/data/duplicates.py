@@ -377,6 +377,12 @@ class _Textures:
 
 _MIN_TEXTURE = 2 # mean absolute value of a texture; below, there is nothing to compare
 
+def has_texture(
+    textures:np.ndarray, # n x `THUMBNAIL_SIDE` x `THUMBNAIL_SIDE`, int8
+)->np.ndarray: # n, bool
+    "Whether there is anything in an image to compare: a blank one is like any other blank one"
+    return np.abs(textures).mean((1, 2)) > _MIN_TEXTURE
+
 def _searchable(scan):
     "The textures of the first file of each content, without images that have no texture"
     rows = np.sort(_first_rows(scan).to_numpy(int))
@@ -385,10 +391,10 @@ def _searchable(scan):
     end = 0
     for block in _blocks(rows): # filled from the front, so that the set is in memory once
         block_textures = texture(scan.greys[block])
-        has_texture = np.abs(block_textures).mean((1, 2)) > _MIN_TEXTURE
-        start,end = end,end + has_texture.sum()
-        textures[start:end] = block_textures[has_texture]
-        searchable_rows.append(block[has_texture])
+        is_searchable = has_texture(block_textures)
+        start,end = end,end + is_searchable.sum()
+        textures[start:end] = block_textures[is_searchable]
+        searchable_rows.append(block[is_searchable])
     return _Textures(np.concatenate(searchable_rows), textures[:end])
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #772cac67
