@@ -319,17 +319,6 @@ def _map_sentences(table, means, regions):
     if places:
         yield f'Outside the lesion it lies more on {" and on ".join(places)}, beyond chance.'
 
-# %% ../../nbs/api/48_evaluate.attention.ipynb #de687eb7
-def _shortcut_sentences(shortcut, own):
-    "Whether a shortcut could explain the AUROC `own`, or that it is not known"
-    if not shortcut:
-        yield ('How well technical facts of the files alone tell the classes is not known here; '
-               'skinlesion audit measures it.')
-    elif own['value'] is not None and shortcut['low'] is not None:
-        could_explain = ': a shortcut could explain part of it' if shortcut['low'] > 0.5 else ''
-        facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
-        yield f'{facts}, the model {interval_text(own)}{could_explain}.'
-
 # %% ../../nbs/api/48_evaluate.attention.ipynb #b4a33114
 def _figures(table, means, regions, shortcut, own):
     "Figures and tables of the section"
@@ -413,12 +402,18 @@ def attention_section(
     means = attention_table(table)
     regions = outside_table(table)
     own = metrics(activations.preds)['metrics']['auroc'] if shortcut else None
-    data = dict(images=len(table), with_lesion=n_detected)
-    data['groups'] = records(means)
+    data = dict(images=len(table), with_lesion=n_detected, groups=records(means))
     data['beside'] = records(regions.rename_axis('what').reset_index())
     data['shortcut'] = shortcut
     data['model'] = own
-    sentences = [*_map_sentences(table, means, regions), *_shortcut_sentences(shortcut, own)]
+    sentences = [*_map_sentences(table, means, regions)]
+    if not shortcut:
+        sentences.append('How well technical facts of the files alone tell the classes is not known here; '
+                         'skinlesion audit measures it.')
+    elif own['value'] is not None and shortcut['low'] is not None:
+        facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
+        could_explain = ': a shortcut could explain part of it' if shortcut['low'] > 0.5 else ''
+        sentences.append(f'{facts}, the model {interval_text(own)}{could_explain}.')
     parts = _figures(table, means, regions, shortcut, own)
     parts.append(_most_outside(activations, table, n_images))
     return Section('attention', ATTENTION_TITLE, ' '.join(sentences), parts, data)

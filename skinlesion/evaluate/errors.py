@@ -348,12 +348,6 @@ def _diagnosis_columns(table):
         if (table[column].astype(str) != table.label).any(): columns.append(column)
     return columns
 
-def _can_doubt_labels(outcomes):
-    "Whether the balanced accuracy, over the classes present, is a quarter of the way from chance to perfect"
-    sensitivity = outcomes.correct.groupby(outcomes.label).mean()
-    n_classes = len(sensitivity)
-    return n_classes < 2 or sensitivity.mean() > 0.25 + 0.75/n_classes
-
 # %% ../../nbs/api/47_evaluate.errors.ipynb #edb94d6a
 MIN_NAMED = 20 # images of a diagnosis whose error rate is named in the text
 
@@ -466,7 +460,9 @@ def errors_section(
     mistakes = most_confident_mistakes(preds, n)
     unsure = least_certain(preds, n)
     noise = label_noise(preds)
-    can_doubt_labels = _can_doubt_labels(outcomes)
+    sensitivity = outcomes.correct.groupby(outcomes.label).mean()
+    n_classes = len(sensitivity)
+    can_doubt_labels = n_classes < 2 or sensitivity.mean() > 0.25 + 0.75/n_classes
     if not can_doubt_labels: noise = noise[:0]
     clusters,cluster_parts = _cluster_parts(activations)
     how = captions('errors')

@@ -26,7 +26,7 @@ from ..data.audit import Audit, write_audit
 from ..data.cases import write_cases
 from ..domains.profile import Domain, load_domain
 from .activations import collect_activations
-from .attention import attention_section
+from .attention import ATTENTION_TITLE, attention_section
 from .calibration import calibration_section
 from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
@@ -35,10 +35,10 @@ from .figures import curves_section, history_section
 from .metrics import (COMPARED, interval_text, metrics, percent_text, predictive_table,
                                          predictive_values, threshold_text)
 from .metrics import compare as compare_models
-from .ood import ood_section
+from .ood import OOD_TITLE, ood_section
 from .operating import fit_thresholds, operating_section
 from .properties import measure_images
-from .robustness import robustness_section
+from .robustness import ROBUSTNESS_TITLE, robustness_section
 from .section import Grid, Section, template
 from .subgroups import subgroups_section
 from .table import Predictions, as_predictions
@@ -57,6 +57,7 @@ def _sample_text(m, domain):
         return f'{images}, treated as independent, without ids of {units}'
     return f'{images} of {plural(m["groups"], "group")} ({units})'
 
+# %% ../../nbs/api/49_evaluate.report.ipynb #cc2152a5
 def _entry_text(entry, confidence):
     "A score with its interval, or why it has none"
     if entry['value'] is None: return f'unknown size ({entry["reason"]})'
@@ -66,6 +67,7 @@ def _entry_text(entry, confidence):
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #93bbbdf5
 def _two_class_sentences(m, domain):
+    "What the scores `m` of two classes say"
     scores = m['metrics']
     classes = m['classes']
     positive = m['positive']
@@ -99,6 +101,7 @@ def _two_class_sentences(m, domain):
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #ea804516
 def _multiclass_sentences(m, domain):
+    "What the scores `m` of more than two classes say"
     scores = m['metrics']
     texts = {name: _entry_text(entry, m['confidence']) for name,entry in scores.items()}
     sample = _sample_text(m, domain)
@@ -146,6 +149,7 @@ def comparison_text(
     ends = ' to '.join(f'{size:.{digits}f}' for size in sizes)
     return f'is {word} than {name} by {abs(difference):.{digits}f} AUROC ({interval} {ends}) {images}'
 
+# %% ../../nbs/api/49_evaluate.report.ipynb #32a586ef
 def summary(
     m:dict, # From `metrics`
     comparisons:dict|None=None, # Name of another model -> from `compare`
@@ -159,12 +163,9 @@ def summary(
     return ' '.join(lines)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #aa4fbc75
-SHOWN_BY_CLASS = ('sensitivity', 'specificity', 'precision', 'npv', 'f1', 'auroc', 'average_precision')
-TWO_CLASS_TILES = ('auroc', 'sensitivity', 'specificity', 'precision')
-MULTICLASS_TILES = ('accuracy', 'balanced_accuracy', 'macro_auroc', 'macro_f1')
-
 def _shown_scores(m):
-    return {name: entry for name,entry in m['metrics'].items() if f'macro_{name}' not in m['metrics']}
+    scores = m['metrics']
+    return {name: entry for name,entry in scores.items() if f'macro_{name}' not in scores}
 
 def _score_rows(m):
     "What the table of scores shows"
@@ -188,6 +189,7 @@ def _bar(entry, largest):
         if entry[end] is not None: bar[end] = 100*min(max(entry[end]/largest, 0), 1)
     return bar
 
+# %% ../../nbs/api/49_evaluate.report.ipynb #3a94c5cf
 def _comparison_rows(comparisons):
     "One row for each other model and score, with DeLong's test below them"
     rows = []
@@ -206,7 +208,13 @@ def _comparison_row(model, metric, entry):
     numbers = {k: entry.get(k) for k in ('low', 'high', 'p', 'this', 'other')}
     return dict(model=model, metric=metric, difference=entry['value'], **numbers)
 
+# %% ../../nbs/api/49_evaluate.report.ipynb #f8ed21ff
+SHOWN_BY_CLASS = ('sensitivity', 'specificity', 'precision', 'npv', 'f1', 'auroc', 'average_precision')
+TWO_CLASS_TILES = ('auroc', 'sensitivity', 'specificity', 'precision')
+MULTICLASS_TILES = ('accuracy', 'balanced_accuracy', 'macro_auroc', 'macro_f1')
+
 def _page(result, about, title, audit):
+    "The HTML of the report `result`"
     m = result.metrics
     tile_names = TWO_CLASS_TILES if m['positive'] else MULTICLASS_TILES
     values = dict(
@@ -249,11 +257,13 @@ class Report:
 
     def findings(self)->dict: # Title -> text
         "What each section says"
-        return {section.title: section.text for section in self.sections if not section.missing}
+        present = [section for section in self.sections if not section.missing]
+        return {section.title: section.text for section in present}
 
     def missing(self)->dict: # Title -> reason
         "What the predictions do not allow"
-        return {section.title: section.missing for section in self.sections if section.missing}
+        missing = [section for section in self.sections if section.missing]
+        return {section.title: section.missing for section in missing}
 
     def comparison_table(self)->pd.DataFrame:
         "One row per other model and score: this, other, difference, low, high, p"
@@ -302,13 +312,6 @@ def _choose_domain(domain, preds, predictor):
     if of_bundle and of_bundle != 'other': return load_domain(of_bundle).name, False
     return preds.domain, True
 
-def _adapt(section, domain):
-    "Put the texts of `section` in words of `domain`"
-    adapt = load_domain(domain).adapt
-    section.text = adapt(section.text)
-    section.missing = adapt(section.missing)
-    for part in section.parts: part.how = adapt(part.how)
-
 # %% ../../nbs/api/49_evaluate.report.ipynb #f8d7b3f4
 def _probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed):
     "What the probabilities tell"
@@ -332,8 +335,6 @@ def _probability_sections(preds, m, choices, calibration, activations, domain, r
     yield subgroups_section(preds, properties=properties, **bootstrap, domain=domain)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #bd10b144
-PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
-
 def predictions_at(
     preds, # Predictions
     positive:str, # The class that is predicted from the threshold on
@@ -348,6 +349,9 @@ def predictions_at(
     at_threshold[prob_column(positive)] = is_positive.astype(float)
     at_threshold[prob_column(negative)] = (~is_positive).astype(float)
     return Predictions(at_threshold, [positive, negative], positive)
+
+# %% ../../nbs/api/49_evaluate.report.ipynb #a663d829
+PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
 
 def prevalence_section(
     preds, # Predictions
@@ -398,6 +402,7 @@ def prevalence_section(
 MAX_MEASURED = 20_000 # images; of more, no properties are measured
 
 def _measured_properties(preds, domain):
+    "From `measure_images`, or `None` where there are no files or too many"
     if len(preds) > MAX_MEASURED: return None
     paths = [path for path in preds.table.path if os.path.isfile(str(path))]
     if not paths: return None
@@ -405,10 +410,21 @@ def _measured_properties(preds, domain):
     if load_domain(domain).skin_tone: return properties
     return properties.drop(columns=['ita', 'estimated_skin_tone'])
 
+# %% ../../nbs/api/49_evaluate.report.ipynb #9574eee4
+def audited_shortcut(audit):
+    "AUROC of the audit's shortcut model that is the highest: `value`, `low`, `high`; `None` if there is none"
+    findings = audit.findings if audit else []
+    entries = []
+    for finding in findings:
+        if finding.kind == 'shortcut' and finding.value is not None:
+            entries.append(dict(value=finding.value, low=finding.low, high=finding.high))
+    return max(entries, key=lambda entry: entry['value'], default=None)
+
+# %% ../../nbs/api/49_evaluate.report.ipynb #390647ba
 NEEDS_MODEL = {
-    'robustness': 'Robustness to corrupted images',
-    'attention': 'Shortcuts: evidence maps',
-    'ood': 'Out of distribution',
+    'robustness': ROBUSTNESS_TITLE,
+    'attention': ATTENTION_TITLE,
+    'ood': OOD_TITLE,
 }
 
 def _image_sections(preds, predictor, activations, audit, domain, resamples):
@@ -420,21 +436,9 @@ def _image_sections(preds, predictor, activations, audit, domain, resamples):
         for name,title in NEEDS_MODEL.items(): yield Section(name, title, missing=why)
         return
     yield robustness_section(preds, predictor, resamples=resamples)
-    yield attention_section(
-        activations,
-        audited_shortcut(audit) or predictor.config.get('shortcut'),
-        domain,
-    )
+    shortcut = audited_shortcut(audit) or predictor.config.get('shortcut')
+    yield attention_section(activations, shortcut, domain)
     yield ood_section(activations, predictor, domain=domain)
-
-def audited_shortcut(audit):
-    "AUROC of the audit's shortcut model that is the highest: `value`, `low`, `high`; `None` if there is none"
-    findings = audit.findings if audit else []
-    entries = []
-    for finding in findings:
-        if finding.kind == 'shortcut' and finding.value is not None:
-            entries.append(dict(value=finding.value, low=finding.low, high=finding.high))
-    return max(entries, key=lambda entry: entry['value'], default=None)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #717f2ab1
 @keep_decoded()
@@ -474,8 +478,11 @@ def report(
     sections += _image_sections(preds, predictor, activations, audit, domain, resamples)
     sections.append(history_section(history))
     m['sections'] = {}
+    adapt = load_domain(domain).adapt
     for section in sections:
-        _adapt(section, domain)
+        section.text = adapt(section.text)
+        section.missing = adapt(section.missing)
+        for part in section.parts: part.how = adapt(part.how)
         m['sections'][section.name] = dict(missing=section.missing) if section.missing else section.data
     path = None if out is None else Path(out)/'report.html'
     result = Report(m, sections, path, comparisons, domain)
@@ -574,6 +581,7 @@ def find_browser()->str: # Path of the program
     raise InputError('report.pdf is printed by Chromium or Chrome, and none is on the PATH: '
                      'install one, or print report.html from a browser')
 
+# %% ../../nbs/api/49_evaluate.report.ipynb #0fe6888c
 def print_pdf(
     page, # An HTML file
     out, # The PDF file to write
