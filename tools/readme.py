@@ -3,6 +3,7 @@
     python tools/readme.py           # write it
     python tools/readme.py --check   # exit 1 if it is not current
 """
+import argparse
 import posixpath
 import re
 import sys
@@ -73,9 +74,12 @@ def write(text):
     draft.replace(README)
 
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--check', action='store_true', help='write nothing, and exit 1 if README.md is not current')
+    check = parser.parse_args().check
     try: text = render()
     except ValueError as e: sys.exit(f'nbs/index.ipynb cannot become README.md: {e}')
-    if '--check' not in sys.argv: write(text)
+    if not check: write(text)
     elif not README.exists() or README.read_text(encoding='utf-8') != text:
         sys.exit('README.md differs from nbs/index.ipynb: run `make readme`')
 
