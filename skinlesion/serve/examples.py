@@ -23,11 +23,12 @@ def _test_images(cases_file):
     "Rows of the cases table `cases_file` whose image is a test image that is there, of each class in turn"
     if not cases_file.is_file(): return []
     with open(cases_file, newline='', encoding='utf-8') as file: rows = list(csv.DictReader(file))
-    rows = sorted(rows, key=lambda row: (row['label'], row['path']))
+    rows.sort(key=lambda row: (row['label'], row['path']))
     by_class = {}
     for row in rows:
+        if row.get('split') != 'test': continue
         path = Path(row['path'])
-        is_shown = row.get('split') == 'test' and path.suffix.lower() in _BROWSER_FORMATS and path.is_file()
+        is_shown = path.suffix.lower() in _BROWSER_FORMATS and path.is_file()
         if is_shown: by_class.setdefault(row['label'], []).append(row)
     for class_rows in by_class.values(): random.Random(0).shuffle(class_rows)
     turns = zip_longest(*by_class.values())

@@ -104,11 +104,13 @@ class Predictor:
         probs = self.calibrated(logits)[0]
         number = int(probs.argmax())
         by_class = {label: float(p) for label, p in zip(self.classes, probs)}
+        path = str(source) if isinstance(source, (str, Path)) else ''
+        ood_scores = ood_score(embedding, self.reference)
         answer = Answer(
-            path=str(source) if isinstance(source, (str, Path)) else '',
+            path=path,
             pred=self.classes[number],
             probabilities=by_class,
-            ood_score=float(ood_score(embedding, self.reference)[0]),
+            ood_score=float(ood_scores[0]),
             heat=evidence(maps[0], number),
             limit=self.limit,
         )

@@ -155,10 +155,11 @@ def shipped_recipes()->dict: # Name to file
 def _read_toml(file):
     "The tables of `file`, or of the shipped recipe of this name"
     shipped = shipped_recipes()
-    if not Path(file).is_file() and str(file) not in shipped:
+    name = str(file)
+    if not Path(file).is_file() and name not in shipped:
         raise InputError(f'{file}: no such file, and no recipe of this name is shipped; '
                          f'there are {", ".join(shipped)}')
-    path = Path(shipped.get(str(file), file))
+    path = Path(shipped.get(name, file))
     try: return tomllib.loads(path.read_text(encoding='utf-8'))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise InputError(f'{file}: not a TOML file that can be read ({e})') from None
@@ -181,8 +182,8 @@ def make_recipe(
     "The recipe in `file` with `changes`; an `InputError` if a field is unknown or wrong"
     fields = _read_toml(file) if file else {}
     fields.pop('sweep', None) # is for `train.sweep`, see `sweep_table`
-    given = {name: value for name,value in changes.items() if value is not None}
-    try: return Recipe(**(fields | given))
+    fields |= {name: value for name, value in changes.items() if value is not None}
+    try: return Recipe(**fields)
     except ValidationError as e:
         problems = '; '.join(_problem(error) for error in e.errors())
         raise InputError(f'{file}: {problems}' if file else problems) from None
