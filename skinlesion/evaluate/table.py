@@ -10,6 +10,7 @@ __all__ = ['Predictions', 'as_predictions', 'check_labels', 'predictions_table',
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
 import os
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -182,10 +183,15 @@ def as_predictions(
     "`preds` as checked `Predictions` of at least one image; `notes` say what was assumed"
     if isinstance(preds, pd.DataFrame):
         table = preds
+        notes = []
+        if 'group' not in table and 'path' in table:
+            table = table.assign(group=table.path)
+            notes.append('no column `group`: images are treated as independent')
+            warnings.warn(notes[0], stacklevel=2)
         columns = [column for column in table if str(column).startswith('p_')]
         classes = [column.removeprefix('p_') for column in columns]
         domain = guess_domain('', classes)
-        preds = Predictions(table, classes, domain=domain)
+        preds = Predictions(table, classes, domain=domain, notes=notes)
         preds.notes.extend(_pred_note(table, preds))
     if not isinstance(preds, Predictions):
         raise InputError('Predictions are a table with `path`, `label`, `group` and a column p_<class> for '
