@@ -64,9 +64,9 @@ def save_outputs(
         outputs.spec,
         reference=outputs.reference | training_fingerprints(cases),
         positive=cases.positive,
-        ood=outputs.ood,
         **data_facts,
         **calibrated,
+        ood=outputs.ood,
         **fitted,
         **facts,
     )
