@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SYSTEM_FILES', 'NOTICE', 'SPLIT_NAMES', 'MISSING_WORDS', 'prob_column',
            'InputError', 'printable', 'truncated_list', 'plural', 'need', 'missing_package', 'remove', 'replacing',
-           'check_writable_folder', 'sha256', 'versions', 'n_cores', 'Progress']
+           'check_writable_folder', 'sha256', 'versions', 'n_cores', 'read_ahead', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -18,6 +18,9 @@ import platform
 import shutil
 import sys
 import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -178,6 +181,24 @@ def n_cores()->int: # At least 1
     "How many cores this process may use"
     if hasattr(os, 'sched_getaffinity'): return len(os.sched_getaffinity(0)) # not on macOS and Windows
     return os.cpu_count() or 1
+
+# %% ../nbs/api/00_core.ipynb #4159162c
+def read_ahead(
+    function:Callable, # Of one item
+    items:Iterable, # What `function` takes; taken from as results are
+    ahead:int=None, # How many results are computed before they are asked for; four per thread if `None`
+    threads:int=None, # As many as there are cores if `None`
+)->Iterator: # Of results, in the order of `items`; raises what `function` raises
+    "Apply `function` to each of `items` in threads"
+    threads = threads or n_cores()
+    ahead = ahead or 4*threads
+    pending = deque() # of futures
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > ahead: yield pending.popleft().result()
+        while pending: yield pending.popleft().result()
+
 
 # %% ../nbs/api/00_core.ipynb #c3059161
 class Progress:

@@ -13,17 +13,16 @@ import mmap
 import os
 import shutil
 import zlib
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import PIL
 from PIL import features
 
-from ..core import InputError, n_cores, sha256
+from ..core import InputError, n_cores, read_ahead, sha256
 from .cases import Cases
 from ..image import InputSpec, square
 from ..store.cache import cache_dir, cache_limit, cached, is_cached
@@ -106,23 +105,19 @@ class Prepared:
         "Yield the images of each of `batches`, while the next is being prepared"
         threads = threads or n_cores()
 
-        def fill(batch, positions, first): # every `threads`-th image, from `first` on
-            for k in range(first, len(batch), threads):
-                batch[k] = self[positions[k]]
-
-        pending = deque() # of arrays, with the tasks that fill them
-        with ThreadPoolExecutor(threads) as pool:
+        def shares(): # each is every `threads`-th image of a batch, so that a batch is one task for each thread
             for positions in batches:
                 batch = np.empty((len(positions), *self.shape), np.uint8)
-                tasks = [pool.submit(fill, batch, positions, first) for first in range(threads)]
-                pending.append((batch, tasks))
-                if len(pending) > 1: yield _finished(*pending.popleft())
-            while pending: yield _finished(*pending.popleft())
+                for first in range(threads): yield batch, positions, first
 
-# %% ../../nbs/api/17_data.prepared.ipynb #45e0e85c
-def _finished(batch, tasks):
-    for task in tasks: task.result() # raises what the task raised
-    return batch
+        def fill(share):
+            batch,positions,first = share
+            for k in range(first, len(batch), threads): batch[k] = self[positions[k]]
+            return batch
+
+        filled = read_ahead(fill, shares(), ahead=threads, threads=threads)
+        while share_of_batch := list(islice(filled, threads)): yield share_of_batch[0]
+
 
 # %% ../../nbs/api/17_data.prepared.ipynb #3364f428
 CACHE_PLACES = ('auto', 'memory', 'disk', 'none')
@@ -202,8 +197,7 @@ def content_keys(
         if path in known: return known[path]
         try: return sha256(path)
         except OSError: return os.path.abspath(path) # a missing file is reported by whoever opens it
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(content_key, cases.path))
+    return list(read_ahead(content_key, cases.path))
 
 def prepared(
     cases:Cases, # Or a table with `path`

@@ -15,14 +15,13 @@ import json
 import os
 import re
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..core import InputError, Progress, n_cores, printable
+from ..core import InputError, Progress, printable, read_ahead
 from ..image import open_image
 from ..store.cache import CacheTable, code_version, file_stamp
 
@@ -192,8 +191,8 @@ def scan_images(
                 rows[i] = json.loads(value[n_pixels:])
         new = [i for i,row in enumerate(rows) if row is None]
         new_paths = [paths[i] for i in new]
-        with ThreadPoolExecutor(n_cores()) as pool, Progress(len(new), 'scanning images') as bar:
-            for i,facts in zip(new, pool.map(scan_file, new_paths)):
+        with Progress(len(new), 'scanning images') as bar:
+            for i,facts in zip(new, read_ahead(scan_file, new_paths)):
                 greys[i] = facts.pop('grey', 0)
                 rows[i] = [facts.get(name) for name in _FACT_NAMES]
                 key = keys[i]

@@ -10,40 +10,19 @@ __all__ = ['NAME_LENGTH', 'classify_images', 'Activations', 'collect_activations
 # %% ../../nbs/api/46_evaluate.activations.ipynb #b3e546f7
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import compress
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 
-from ..core import InputError, Progress, n_cores, plural, prob_column, truncated_list
+from ..core import InputError, Progress, plural, prob_column, read_ahead, truncated_list
 from .plots import thumbnail
 from .section import Card, Gallery, Section
 from .table import Predictions, as_predictions
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_distance, evidence, overlay, probabilities
-
-# %% ../../nbs/api/46_evaluate.activations.ipynb #0e95f0eb
-def read_ahead(
-    sources:list, # What `read` takes
-    read, # Function of one of them; an `InputError` of it counts as unreadable
-    bs:int, # How many to a batch
-)->Iterator: # By batch: a range of positions in `sources`, and what `read` gave for each
-    "Read `sources` batch by batch; the next batch is read while one is used"
-    def read_or_none(source):
-        try: return read(source)
-        except InputError: return None
-    n = len(sources)
-    batches = [range(start, min(start+bs, n)) for start in range(0, n, bs)]
-    with ThreadPoolExecutor(n_cores()) as pool:
-        def submit(indices): return [pool.submit(read_or_none, sources[i]) for i in indices]
-        tasks = submit(batches[0]) if batches else []
-        for indices,following in zip(batches, [*batches[1:], ()]):
-            following_tasks = submit(following)
-            yield indices, [task.result() for task in tasks]
-            tasks = following_tasks
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #688f0eef
 def classify_images(
@@ -55,15 +34,21 @@ def classify_images(
 )->Iterator: # By batch: indices of the readable images, logits, maps (images x classes x h x w), embeddings
     "Run `sources` through the network of `predictor`"
     read = read or partial(square, spec=predictor.spec)
+    def read_or_none(source):
+        try: return read(source)
+        except InputError: return None
+
     sources = list(sources)
+    squares = read_ahead(read_or_none, sources, ahead=bs)
     with Progress(len(sources), desc) as bar:
-        for indices,squares in read_ahead(sources, read, bs):
-            is_readable = [pixels is not None for pixels in squares]
-            if any(is_readable):
-                pixels = np.stack([*compress(squares, is_readable)])
+        for start in range(0, len(sources), bs):
+            batch = list(islice(squares, bs))
+            readable = [k for k,pixels in enumerate(batch) if pixels is not None]
+            if readable:
+                pixels = np.stack([batch[k] for k in readable])
                 x = from_square(pixels, predictor.spec)
-                yield np.array(indices)[is_readable], *predictor.run(x)
-            bar.update(len(indices))
+                yield start + np.array(readable), *predictor.run(x)
+            bar.update(len(batch))
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #80661035
 @dataclass

@@ -10,14 +10,13 @@ __all__ = ['TONES', 'UNKNOWN_PROPERTIES', 'to_lab', 'typology_angle', 'tone_clas
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #b2e65106
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 from skimage.color import rgb2lab
 
-from ..core import InputError, Progress, n_cores
+from ..core import InputError, Progress, read_ahead
 from ..image import open_image
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #c8916564
@@ -132,8 +131,8 @@ def measure_images(
         except InputError: return UNKNOWN_PROPERTIES
     paths = list(paths)
     rows = []
-    with ThreadPoolExecutor(n_cores()) as pool, Progress(len(paths), 'measuring images') as bar:
-        for properties in pool.map(measure_file, paths):
+    with Progress(len(paths), 'measuring images') as bar:
+        for properties in read_ahead(measure_file, paths):
             rows.append(properties)
             bar.update()
     table = pd.DataFrame(rows, columns=list(UNKNOWN_PROPERTIES))
