@@ -105,7 +105,8 @@ def _text_categories(texts):
     n_rare_values = len(counts) - len(frequent)
     other = f'other ({n_rare_values} values)'
     is_frequent = np.isin(texts.astype(str), frequent)
-    texts = np.where(is_frequent | pd.isna(texts), texts, other)
+    is_unchanged = is_frequent | pd.isna(texts)
+    texts = np.where(is_unchanged, texts, other)
     return pd.Categorical(texts, [*sorted(frequent), other])
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #caa4ed27
@@ -118,9 +119,9 @@ def subgroup_columns(
     table = as_predictions(preds).table
     if properties is not None:
         by_path = properties.drop_duplicates('path').set_index('path')
-        by_path = by_path.drop(columns='ita', errors='ignore')
-        if matching_column(table.columns, ATTRIBUTES['skin tone']):
-            by_path = by_path.drop(columns='estimated_skin_tone', errors='ignore')
+        unused = ['ita']
+        if matching_column(table.columns, ATTRIBUTES['skin tone']): unused.append('estimated_skin_tone')
+        by_path = by_path.drop(columns=unused, errors='ignore')
         measured = by_path.columns.difference(table.columns, sort=False)
         of_images = by_path.reindex(table.path)
         table = table.assign(**{column: of_images[column].array for column in measured})
@@ -198,7 +199,8 @@ def step_down(
     "p-values of several tests that hold for all at once (Westfall and Young 1993)"
     descending = np.argsort(-abs(observed))
     ascending = descending[::-1]
-    largest = np.maximum.accumulate(abs(permuted[:,ascending]), 1)
+    distances = abs(permuted[:,ascending])
+    largest = np.maximum.accumulate(distances, 1)
     largest = largest[:,::-1] # of this test and all after it
     is_as_large = largest >= abs(observed[descending])-1e-9
     p = (1 + is_as_large.sum(0))/(1 + len(permuted))
@@ -219,14 +221,16 @@ def _exchangeable(y, groups, n_classes):
     kind = _row_numbers(size)
     n_alike = np.bincount(kind)[kind]
     rare = np.flatnonzero(n_alike < MIN_ALIKE)
-    kind[rare] = kind.max()+1 + _nearest_blocks(counts[rare])
+    first_block = kind.max()+1
+    kind[rare] = first_block + _nearest_blocks(counts[rare])
     numbers,_ = pd.factorize(kind)
     return numbers
 
 def _row_numbers(x):
     "A number for each row of `x`; equal rows have the same"
-    columns = list(range(x.shape[1]))
-    return pd.DataFrame(x).groupby(columns).ngroup().to_numpy(copy=True)
+    table = pd.DataFrame(x)
+    numbers = table.groupby([*table]).ngroup()
+    return numbers.to_numpy(copy=True)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #6bd14c33
 def _nearest_blocks(counts):
@@ -400,7 +404,8 @@ def subgroups(
     "Every score of each subgroup of `preds`, and which gaps are larger than chance"
     preds = as_predictions(preds, positive)
     attributes,left_out = subgroup_columns(preds, columns, properties)
-    attributes.insert(0, ALL_IMAGES[0], pd.Categorical([ALL_IMAGES[1]]*len(preds)))
+    attribute,subgroup = ALL_IMAGES
+    attributes.insert(0, attribute, pd.Categorical([subgroup]*len(preds)))
     codes,names = _subgroup_codes(attributes)
     scores = _score_subgroups(preds, codes, resamples, seed)
     affordable = max(MIN_PERMUTATIONS, MAX_PERMUTED_IMAGES//len(preds))
@@ -415,7 +420,8 @@ def subgroups(
         about = dict(attribute=attribute, subgroup=subgroup)
         about['images'] = len(groups)
         about['groups'] = len(np.unique(groups))
-        for row in _score_rows(scores[k], scores[0], p[k], expected[k]): rows.append(about | row)
+        for row in _score_rows(scores[k], scores[0], p[k], expected[k]):
+            rows.append(about | row)
     table = pd.DataFrame(rows)
     numbers = ['value', 'low', 'high', 'gap', 'expected', 'p']
     table[numbers] = table[numbers].astype(float)
@@ -462,7 +468,8 @@ def plot_subgroups(
 def _plot_scores(ax, table, whole, lines):
     "One score: `table` has the rows of its subgroups, `whole` is the row of all images"
     quiet(ax)
-    y = np.array([lines.index(key) for key in zip(table.attribute, table.subgroup)])
+    keys = zip(table.attribute, table.subgroup)
+    y = np.array([lines.index(key) for key in keys])
     if not np.isnan(whole.low): ax.axvspan(whole.low, whole.high, color='#EEEEEE', lw=0)
     if not np.isnan(whole.value): ax.axvline(whole.value, color=GREY, lw=1, ls='--')
     within,beyond = COLOURS[:2]
@@ -470,12 +477,15 @@ def _plot_scores(ax, table, whole, lines):
     for beyond_chance,(color,fill,marker) in styles.items():
         is_shown = (table.beyond_chance == beyond_chance).to_numpy()
         rows = table[is_shown]
-        ax.hlines(y[is_shown], rows.low, rows.high, color=color, lw=1.5)
-        ax.plot(rows.value, y[is_shown], marker, ms=5, color=color, mfc=fill, mew=1.4)
+        positions = y[is_shown]
+        ax.hlines(positions, rows.low, rows.high, color=color, lw=1.5)
+        ax.plot(rows.value, positions, marker, ms=5, color=color, mfc=fill, mew=1.4)
     is_undefined = table.value.isna()
-    style = dict(fontsize=7.5, color=GREY, va='center', transform=ax.get_yaxis_transform())
+    style = dict(fontsize=7.5, color=GREY, va='center')
+    at_left = ax.get_yaxis_transform()
     for position,reason in zip(y[is_undefined], table.reason[is_undefined]):
-        ax.text(0.02, position, _short_reason(reason), **style)
+        text = _short_reason(reason)
+        ax.text(0.02, position, text, transform=at_left, **style)
     ax.grid(axis='y', visible=False)
     ax.tick_params(axis='y', length=0)
 
@@ -508,9 +518,12 @@ def subgroup_data(
 
 def _json_entry(row):
     "A score of a subgroup, `None` for what is missing"
-    names = ('value', 'low', 'high', 'gap', 'expected', 'p')
-    entry = {name: None if np.isnan(row[name]) else row[name] for name in names}
-    entry['beyond_chance'] = None if entry['p'] is None else row['beyond_chance']
+    entry = {}
+    for name in ('value', 'low', 'high', 'gap', 'expected', 'p'):
+        number = row[name]
+        entry[name] = None if np.isnan(number) else number
+    is_tested = entry['p'] is not None
+    entry['beyond_chance'] = row['beyond_chance'] if is_tested else None
     if row['reason']: entry['reason'] = row['reason']
     return entry
 
@@ -558,8 +571,10 @@ def subgroup_table(
         row = {'Attribute': attribute, 'Subgroup': subgroup}
         row['Images (groups)'] = f'{accuracy["images"]:,} ({accuracy["groups"]:,})'
         for name in names:
-            mark = '*' if by_name[name]['beyond_chance'] else ''
-            row[METRICS[name].title] = _value_text(by_name[name]) + mark
+            score = by_name[name]
+            mark = '*' if score['beyond_chance'] else ''
+            title = METRICS[name].title
+            row[title] = _value_text(score) + mark
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -576,9 +591,11 @@ def _gaps_text(result):
         return (f'No gap is larger than chance among {plural(n, "comparison")}. That is no proof of none: '
                 f'the smallest subgroup compared has {plural(smallest, "image")}.')
     sentences = []
-    for row in gaps.drop_duplicates('attribute').head(3).to_dict('records'):
+    worst_by_attribute = gaps.drop_duplicates('attribute').head(3)
+    for row in worst_by_attribute.to_dict('records'):
+        score = _score_name(row)
         value = f'{_value_text(row)} for {row["subgroup"]}, where {row["expected"]:.2f} would be expected'
-        sentences.append(f'{_score_name(row)} differs by {row["attribute"]} by more than chance: {value}.')
+        sentences.append(f'{score} differs by {row["attribute"]} by more than chance: {value}.')
     n_gaps = plural(len(gaps), 'gap')
     verb = 'is' if len(gaps) == 1 else 'are'
     sentences.append(f'In all, {n_gaps} of {n:,} that were tested {verb} larger than chance.')
@@ -606,7 +623,7 @@ def subgroups_section(
     measurable = [*ATTRIBUTES['skin tone'], *ATTRIBUTES['sharpness'], *ATTRIBUTES['brightness']]
     if properties is None and columns is None and not matching_column(preds.columns, measurable):
         notes.append(how['unmeasured_skin' if shows_skin else 'unmeasured'])
-    attributes = [attribute for attribute in result.table.attribute.unique() if attribute != ALL_IMAGES[0]]
+    attributes = result.table.attribute.unique().tolist()[1:] # the first is that of the whole table
     if not attributes:
         possible = set()
         for attribute,synonyms in ATTRIBUTES.items():
@@ -618,10 +635,10 @@ def subgroups_section(
 
     if 'estimated skin tone' in attributes: notes.insert(0, how['skin_tone'])
     if len(preds) > MAX_BOOTSTRAP_IMAGES: notes.insert(0, how['jackknife'])
-    scores_how = how['scores'].format(permutations=result.permutations, comparisons=result.comparisons)
-    plot_how = ' '.join([scores_how, *notes])
+    notes.insert(0, how['scores'].format(permutations=result.permutations, comparisons=result.comparisons))
     alt = f'scores with intervals of each value of {truncated_list(attributes, 9)}'
-    parts = [Plot('subgroups', 'Scores by subgroup', plot_subgroups(result), plot_how, alt, wide=True)]
+    figure = plot_subgroups(result)
+    parts = [Plot('subgroups', 'Scores by subgroup', figure, ' '.join(notes), alt, wide=True)]
     gaps = gap_table(result)
     if len(gaps): parts.append(Grid('Gaps larger than chance', gaps, how['gaps']))
     parts.append(Grid('All subgroups', subgroup_table(result), how['all']))
