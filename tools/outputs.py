@@ -1,14 +1,16 @@
 """Run notebooks and save what they print and plot, without what belongs to one machine.
 
-    python tools/outputs.py                    # all
-    python tools/outputs.py nbs/index.ipynb    # some
+    python tools/outputs.py                # all
+    python tools/outputs.py index split    # only notebooks whose path contains one of these
 """
+import argparse
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import nbformat
+from nbdev.doclinks import nbglob
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
@@ -26,7 +28,12 @@ def tidy(notebook):
     nbformat.write(nb, notebook)
 
 def main():
-    notebooks = [Path(a) for a in sys.argv[1:]] or sorted((ROOT/'nbs').rglob('*.ipynb'))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('only', nargs='*', default=[''], help='parts of notebook paths')
+    only = parser.parse_args().only
+    os.chdir(ROOT) # where nbdev looks for its configuration
+    notebooks = [nb for nb in sorted(nbglob('nbs', as_path=True)) if any(part in str(nb) for part in only)]
+    if not notebooks: sys.exit(f"No notebook in nbs/ matches {' or '.join(only)}")
     for notebook in notebooks:
         done = subprocess.run([BIN/'nbdev-test', notebook, '--save', '--n-workers', '0'], cwd=ROOT, env=ENV)
         if done.returncode: sys.exit(done.returncode)

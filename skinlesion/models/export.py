@@ -95,6 +95,7 @@ def export_onnx(
             dynamic_shapes={'image': {0: torch.export.Dim('batch')}},
             verbose=False,
         )
+    for node in program.model.graph.all_nodes(): node.metadata_props.clear() # lines of source files, with their paths here
     with replacing(file) as tmp: program.save(tmp, external_data=False)
 
 # %% ../../nbs/api/24_models.export.ipynb #932e7017

@@ -168,6 +168,11 @@ PRESETS['xray'] = Preset(rotate=7., zoom=(0.95, 1.1), brightness=0.1, contrast=0
 PRESETS['histology'] = Preset(flips=True, quarter_turns=True, stain=0.1)
 
 # %% ../../nbs/api/31_train.augment.ipynb #62a2625e
+def _moved(x, move):
+    "The batch `x` of plain tensors through fastai's transforms"
+    moved = move(TensorImage(x))
+    return moved.as_subclass(torch.Tensor)
+
 def _with_fastai(preset):
     "Functions of a batch for `preset`"
     moves = []
@@ -176,12 +181,7 @@ def _with_fastai(preset):
     if preset.rotate: moves.append(Rotate(preset.rotate, p=preset.affine_p))
     if preset.zoom: moves.append(Zoom(*preset.zoom, p=preset.affine_p))
     move = Pipeline(setup_aug_tfms(moves), split_idx=0)
-
-    def move_images(x):
-        moved = move(TensorImage(x))
-        return moved.as_subclass(torch.Tensor)
-
-    functions = [move_images]
+    functions = [partial(_moved, move=move)]
     if preset.brightness or preset.contrast or preset.tint:
         change = partial(
             jitter,
