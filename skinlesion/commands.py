@@ -19,6 +19,7 @@ from .data.files import TABLE_SUFFIXES
 from .data.fingerprints import split_as_trained
 from .data.layouts import read_cases
 from .data.load import cases_text, load_cases
+from .domains.profile import load_domain
 from .evaluate.report import Report, check_report_out, report
 from .evaluate.table import as_predictions, check_labels, predictions_table, read_predictions
 from .image import keep_decoded
@@ -197,7 +198,7 @@ def report_file(
     check_out_of_run(out)
     if Path(predictions).resolve().is_relative_to(Path(out).resolve()):
         raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another --out')
-    table = read_predictions(predictions, positive, columns)
+    table = read_predictions(predictions, positive, columns, domain)
     preds,valid = _evaluated_rows(table, predictions)
     try: preds = as_predictions(preds)
     except InputError as e: raise InputError(f'{predictions}: {e}') from None
@@ -236,7 +237,8 @@ def _rows_facts(table, preds, valid):
     facts = {'Evaluated': f'{evaluated}; {n_rest-n_valid:,} others are left out'}
     is_trained_on = preds.group.isin(table.part('train').group)
     if is_trained_on.any():
-        facts['Leak'] = (f'{is_trained_on.sum():,} of the rows evaluated are of lesions or patients that were '
+        groups = load_domain(preds.domain).groups
+        facts['Leak'] = (f'{is_trained_on.sum():,} of the rows evaluated are of {groups} that were '
                          'trained on: their scores may be inflated')
     return facts
 

@@ -656,7 +656,7 @@ class _AuditInputs:
 
     def fingerprint(self, root):
         version = code_version(*_AUDIT_CODE)
-        digest = hashlib.sha256(f'{version} {self.seed}'.encode())
+        digest = hashlib.sha256(f'{version} {self.seed} {self.cases.domain}'.encode())
         tables = [self.cases.table, self.scan.table, self.skipped_facts]
         if self.against is not None: tables += [self.against[['path']], self.other_scan.table]
         for table in tables:

@@ -17,6 +17,7 @@ from .cases import Cases
 from .deduplicate import duplicate_images
 from .duplicates import duplicate_groups, has_texture, texture
 from .scan import scan_images
+from ..domains.profile import load_domain
 
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #637b4218
@@ -114,6 +115,7 @@ def split_as_trained(
     "Give the images that the model was trained on, and their copies, the split that they had then"
     none = dict(seen_train=[], seen_valid=[], seen_hashes=[], seen_groups=[])
     fingerprints = none | fingerprints
+    profile = load_domain(cases.domain)
     of_images = image_fingerprints(cases)
     in_train = np.isin(of_images, fingerprints['seen_train'])
     in_valid = np.isin(of_images, fingerprints['seen_valid'])
@@ -128,7 +130,7 @@ def split_as_trained(
         n_groups = is_known_group.sum()
         if not n_groups: return cases, 0, ''
         return cases, 0, (
-            f'{n_groups} of these {len(cases)} images have a lesion or patient of a name '
+            f'{n_groups} of these {len(cases)} images have a {profile.one_group} of a name '
             'that the training data has, too: if it is the same one, they should not be evaluated'
         )
     split = cases.split.replace('', 'test').to_numpy(dtype=object)
@@ -141,7 +143,7 @@ def split_as_trained(
     )
     if is_copy.any(): note += f'; {is_copy.sum()} {"more " if is_known.any() else ""}are copies of its training images'
     n_others = (is_known_group & ~is_known & ~is_copy).sum()
-    if n_others: note += f'; {plural(n_others, "other image")} of the same lesions or patients'
+    if n_others: note += f'; {plural(n_others, "other image")} of the same {profile.groups}'
     return cases.assign(split=split), n_known, note
 
 

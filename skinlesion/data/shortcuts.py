@@ -18,6 +18,7 @@ import pandas as pd
 from ..core import InputError, truncated_list
 from .cases import Cases, as_cases
 from .readers import COLUMN_SYNONYMS
+from ..domains.profile import load_domain
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88
 _FILE_FEATURES = { # feature -> columns
@@ -45,7 +46,7 @@ FEATURE_SETS = dict( # feature set -> feature -> columns
 )
 FEATURE_SET_TEXTS = {
     'file': 'the file alone (format, size, compression, name, order)',
-    'camera': 'the colours at the border and overall and the bytes per pixel (which depend on the lesion too)',
+    'camera': 'the colours at the border and overall and the bytes per pixel (which depend on the {domain.group} too)',
     'patient': 'age, sex and site alone',
     'source': 'the source or the kind of diagnosis alone',
 }
@@ -102,6 +103,7 @@ class Shortcut:
     importance:dict # Feature to the AUROC lost when it is permuted, largest first
     alone:dict # Feature to the AUROC that it reaches alone, largest first
     examples:list # For each class, images held out, classified correctly with the highest confidence
+    domain:str = 'other' # A name in `domains.profile.DOMAINS`, for the words of the sentence
 
     def __str__(self):
         "What the feature set reaches, by which feature, in one sentence"
@@ -115,8 +117,9 @@ class Shortcut:
             f'{self.accuracy:.0%} of the images correctly '
             f'(always the most frequent class: {self.majority:.0%})'
         )
+        source = FEATURE_SET_TEXTS[self.features].format(domain=load_domain(self.domain))
         return (
-            f'From {FEATURE_SET_TEXTS[self.features]}, without the image itself, '
+            f'From {source}, without the image itself, '
             f'a classifier reaches {about_score} and classifies {about_accuracy}; '
             f'{about_strongest}; AUROC lost where one is permuted: {truncated_list(lost, 4)}'
         )
@@ -135,7 +138,8 @@ def shortcut_score(
     "How well the label of `cases` can be predicted from `features`, and from which of them"
     if features not in FEATURE_SETS:
         raise InputError(f'no feature set {features!r}; use one of {", ".join(FEATURE_SETS)}')
-    table = as_cases(cases).table
+    cases = as_cases(cases)
+    table = cases.table
     if facts is None: facts = pd.DataFrame(dict(path=table.path, reason=''))
     usable = facts.path[facts.reason == '']
     table = table[table.path.isin(usable)].sort_values('path') # so that row order cannot matter
@@ -170,6 +174,7 @@ def shortcut_score(
         importance=_largest_first(importance),
         alone=_largest_first(alone),
         examples=_most_confident(table.path, y, probs),
+        domain=cases.domain,
     )
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #79406f7e

@@ -8,7 +8,6 @@ Docs: https://skinlesion.github.io/skinlesion/api/domains.profile.html.md"""
 __all__ = ['DOMAINS', 'Domain', 'load_domain', 'guess_domain']
 
 # %% ../../nbs/api/09_domains.profile.ipynb #108dc916
-import re
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -46,15 +45,10 @@ class Domain:
         "What images are grouped by, as text: `lesions or patients`, or `patients`"
         return 'patients' if self.group == 'patient' else f'{self.group}s or patients'
 
-    def adapt(self,
-        text:str, # Such as `of 20 lesions or patients`
-    )->str: # Such as `of 20 patients`
-        "`text`, written for lesions, in words of this domain"
-        if self.group == 'lesion': return text
-        either = r'\blesions? or (patients?)\b'
-        lesions = r'\b(validation|drawing|resampling|the|each|of) lesion(s?)\b'
-        text = re.sub(either, r'\1', text)
-        return re.sub(lesions, r'\1 patient\2', text)
+    @property
+    def one_group(self)->str:
+        "One of `groups`: `lesion or patient`, or `patient`"
+        return 'patient' if self.group == 'patient' else f'{self.group} or patient'
 
 # %% ../../nbs/api/09_domains.profile.ipynb #41de84a7
 @cache

@@ -380,12 +380,11 @@ MIN_WITH_LESION = 0.5 # proportion of the images in which a lesion has to be det
 def attention_section(
     activations:Activations, # From `collect_activations`
     shortcut:dict|None=None, # `value`, `low`, `high`: AUROC of the audit's shortcut model
-    domain:str='skin', # A name in `domains.profile.DOMAINS`: what the images show
     n:int=1000, # Images at most, sampled at random
     n_images:int=8, # Shown of those whose map lies most outside
 )->Section: # Named `attention`
     "Whether the evidence maps lie on the lesions, in words, figures and images"
-    profile = load_domain(domain)
+    profile = load_domain(activations.preds.domain)
     if not profile.lesion_masks:
         missing = (f'It is not measured for {profile.title}: '
                    'what in such an image a prediction should rest on is not detected. '

@@ -362,6 +362,7 @@ def calibration_scores(
             preds.n_groups,
             value_range=METRICS[name].value_range,
             inflated=name == 'ece',
+            domain=preds.domain,
         )
     return result
 
@@ -382,6 +383,7 @@ def calibration_change(
             value-values_before[name],
             change,
             preds.n_groups,
+            domain=preds.domain,
         )
     return result
 
@@ -468,7 +470,7 @@ def calibration_section(
     if before is not None: scores['change'] = calibration_change(preds, before, **options)
     if equally_common: scores['as_they_come'] = calibration_scores(preds, False, resamples, seed)
 
-    how = captions('calibration')
+    how = captions('calibration', preds.domain)
     figure = Plot(
         'reliability',
         'Reliability',

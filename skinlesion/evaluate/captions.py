@@ -12,6 +12,8 @@ import sys
 from functools import cache
 from importlib.resources import files
 
+from ..domains.profile import load_domain
+
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
@@ -24,6 +26,10 @@ def all_captions()->dict: # Section -> name of a figure or table -> how to read 
 
 def captions(
     section:str, # Name of a section of the report, such as `errors`
+    domain:str='other', # A name in `domains.profile.DOMAINS`
+    **values, # What else stands in braces
 )->dict: # Name of a figure or table -> how to read it
-    "The texts that explain the figures and tables of `section`"
-    return all_captions()[section]
+    "The texts that explain the figures and tables of `section`, in the words of `domain`"
+    profile = load_domain(domain)
+    texts = all_captions()[section]
+    return {name: text.format(domain=profile, **values) for name,text in texts.items()}

@@ -120,7 +120,8 @@ def checklist(
     if audit is not None:
         leaks = [finding.summary for finding in audit.leaks()]
         text = '; '.join(leaks) or 'the audit detected no group and no copy of an image in two splits'
-        facts['disjoint'] = f'By lesion or patient where that is known, else by image; {text}.'
+        group = load_domain(domain).one_group
+        facts['disjoint'] = f'By {group} where that is known, else by image; {text}.'
     lists = files('skinlesion.evaluate').joinpath('checklist.toml').read_text(encoding='utf8')
     rows = []
     for standard,items in tomllib.loads(lists).items():

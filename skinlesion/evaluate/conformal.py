@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from scipy.stats import beta
 
 from ..core import InputError, plural, truncated_list
+from ..domains.profile import load_domain
 from .captions import captions
 from .metrics import interval_text, threshold_text
 from .plots import COLOURS, GREY, axes, labels, literal
@@ -100,7 +101,8 @@ def evaluate_sets(
     size = sets.sum(1)
     size_range = 0, sets.shape[1]
 
-    def mean(x, **kwargs): return group_mean(x, preds.groups, resamples=resamples, seed=seed, **kwargs)
+    bootstrap = dict(resamples=resamples, seed=seed, domain=preds.domain)
+    def mean(x, **kwargs): return group_mean(x, preds.groups, **bootstrap, **kwargs)
     result = dict(n=len(preds), target=1-fitted['alpha'])
     result['coverage'] = mean(contains_truth)
     result['coverage_by_lesion'] = mean(contains_truth, each_group=True)
@@ -206,18 +208,19 @@ def _coverage_text(result, fitted):
     return [lowest, f'Below the target by more than chance, corrected for the number of classes: {names}.']
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #cc078487
-def _sets_text(result, fitted):
+def _sets_text(result, fitted, domain):
     "Up to six sentences: coverage, the class with the lowest, sizes"
+    group = load_domain(domain).group
     target = result['target']
     coverage = interval_text(result['coverage'], 3)
     size = result['size']['value']
     each_class = ' of each class' if fitted['by_class'] else ''
     if result['coverage_by_lesion'] != result['coverage']:
         by_lesion = interval_text(result['coverage_by_lesion'], 3)
-        coverage += f', or {by_lesion} with each lesion counted once, as the target has it'
+        coverage += f', or {by_lesion} with each {group} counted once, as the target has it'
     text = [
         f'The {target:.0%} prediction sets should contain the true class '
-        f'for {target:.0%} of the lesions{each_class}.',
+        f'for {target:.0%} of the {group}s{each_class}.',
         f'On these images the coverage is {coverage}, with {size:.2f} classes in a set on average.',
         *_coverage_text(result, fitted),
     ]
@@ -228,7 +231,7 @@ def _sets_text(result, fitted):
     unlimited = [label for label,quantile in zip(fitted['classes'], fitted['quantiles']) if quantile is None]
     if unlimited:
         names = ', '.join(unlimited)
-        text.append(f'Too few validation lesions for a threshold: {names}, and so in every set.')
+        text.append(f'Too few validation {group}s for a threshold: {names}, and so in every set.')
     return ' '.join(text)
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #0edb01d5
@@ -245,13 +248,14 @@ def sets_section(
         return Section(**about, missing=missing)
     preds = as_predictions(preds)
     result = evaluate_sets(preds, fitted, resamples, seed)
-    how = captions('sets')
+    how = captions('sets', preds.domain)
     alt = f'coverage {interval_text(result["coverage"])}'
     parts = [
         Plot('sets', 'Coverage of the prediction sets', _plot_coverage(result), how['coverage'], alt),
         Grid('Prediction sets by class', _sets_rows(result, fitted), how['by_class']),
     ]
-    return Section(**about, text=_sets_text(result, fitted), parts=parts, data=dict(fitted=fitted, **result))
+    text = _sets_text(result, fitted, preds.domain)
+    return Section(**about, text=text, parts=parts, data=dict(fitted=fitted, **result))
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #5b208e24
 def _confidence_and_errors(preds):
@@ -358,7 +362,8 @@ def fit_referral(
     rule |= dict(threshold=None, refer_all=False, why='')
     min_lesions = fewest_lesions(max_error, certainty)
     if valid.n_groups < min_lesions:
-        return rule | dict(why=f'{valid.n_groups} validation lesions, fewer than {min_lesions}')
+        group = load_domain(valid.domain).group
+        return rule | dict(why=f'{valid.n_groups} validation {group}s, fewer than {min_lesions}')
 
     descending = -np.sort(-confidence)
     best = None
@@ -396,8 +401,9 @@ def evaluate_referral(
     accepted = confidence >= threshold
     wrong_accepted = wrong & accepted
 
+    bootstrap = dict(resamples=resamples, seed=seed, domain=preds.domain)
     def mean(x, where=None, reason='no image is accepted'):
-        return group_mean(x, preds.groups, where, reason=reason, resamples=resamples, seed=seed)
+        return group_mean(x, preds.groups, where, reason=reason, **bootstrap)
     result = dict(n=len(preds))
     result['images_answered'] = int(accepted.sum())
     result['images_wrong'] = int(wrong_accepted.sum())
@@ -487,7 +493,7 @@ def referral_section(
     preds = as_predictions(preds)
     is_fitted = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
     result = evaluate_referral(preds, rule if is_fitted else dict(threshold=0.), resamples, seed)
-    how = captions('referral')
+    how = captions('referral', preds.domain)
     curve_how = how['curve']
     if rule and rule['threshold'] is not None: curve_how += f' {how["dot"]}'
     curve = Plot(

@@ -11,6 +11,8 @@ __all__ = []
 import numpy as np
 from scipy.stats import norm, t
 
+from ..domains.profile import load_domain
+
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #5e748c35
 WEIGHTS_PER_CHUNK = 1<<19 # held at a time: 4 MB, which stays in the processor's cache
 
@@ -152,6 +154,7 @@ def interval_entry(
     value_range:tuple|None=None, # Smallest and largest value, such as (0, inf); `None` without limits
     exact:bool=False, # Whether Clopper-Pearson holds at its limits: a proportion, an area, a mean of such
     inflated:bool=False, # Whether chance alone makes it larger, as with a calibration error
+    domain:str='other', # A name in `domains.profile.DOMAINS`: what the reason calls the groups
 )->dict: # `value`, `low`, `high`; where not from the bootstrap, `method`; where null, `reason`
     "A score with its interval, as it stands in `metrics.json`"
     if np.isnan(value): return dict(value=None, low=None, high=None, reason=reason)
@@ -163,14 +166,15 @@ def interval_entry(
     groups = effective_groups(support)
     reason = ''
     if not len(replicates): reason = 'not resampled'
-    elif fewest < 2: reason = 'only one lesion or patient: no interval can be computed'
+    elif fewest < 2: reason = f'only one {load_domain(domain).one_group}: no interval can be computed'
     elif np.ptp(replicates) < 1e-12:
         if exact and value_range:
             entry = clopper_pearson_entry(value, support, value_range, confidence)
             if entry: return entry
         reason = 'the same in every resample: no interval'
     elif inflated and groups < MIN_GROUPS_INFLATED:
-        reason = (f'only {fewest:,.0f} lesions or patients, fewer than {MIN_GROUPS_INFLATED}: '
+        groups_text = load_domain(domain).groups
+        reason = (f'only {fewest:,.0f} {groups_text}, fewer than {MIN_GROUPS_INFLATED}: '
                   'no interval can be computed')
     if reason: return dict(value=value, low=None, high=None, reason=reason)
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, truncated_list
+from ..domains.profile import load_domain
 from skinlesion.evaluate.intervals import (
     bootstrap_p_value, bootstrap_scores, effective_groups, interval_entry,
 )
@@ -49,6 +50,7 @@ class Scorer:
         self.classes = preds.classes
         self.n_classes = len(preds.classes)
         self.positive = preds.positive_class
+        self.domain = preds.domain
         self.multiclass = self.positive is None
         self.scored = list(range(self.n_classes)) # numbers of the classes that are scored against the rest
         if not self.multiclass: self.scored = [self.classes.index(self.positive)]
@@ -251,6 +253,7 @@ def score_entries(
             value_range,
             exact=METRICS[name].is_proportion,
             inflated=name == 'ece',
+            domain=scorer.domain,
         )
     return result
 
@@ -378,6 +381,7 @@ def predictive_entries(
     n_groups:list, # How many groups of the class there are, and how many of others
     confidence:float=0.95, # Of the intervals, 0..1
     reason:str='', # Why a value is undefined, if it is
+    domain:str='other', # As for `interval_entry`
 )->dict: # Entries `ppv` and `npv`
     "Both predictive values at one prevalence, with their intervals"
     is_resampled = bool(replicates)
@@ -388,7 +392,15 @@ def predictive_entries(
     entries = {}
     for name in predictive:
         value = predictive[name][0]
-        entries[name] = interval_entry(value, resampled[name], fewest, confidence, reason, (0, 1))
+        entries[name] = interval_entry(
+            value,
+            resampled[name],
+            fewest,
+            confidence,
+            reason,
+            value_range=(0, 1),
+            domain=domain,
+        )
     at_limit = any(rate[0] in (0, 1) for rate in values.values())
     if not is_resampled or fewest < 2 or not at_limit: return entries
 
@@ -447,7 +459,15 @@ def predictive_values(
     if not n_groups[0]: reason = f'no image of {label}'
     result = []
     for p in prevalences:
-        entries = predictive_entries(p, values, replicates, n_groups, confidence, reason)
+        entries = predictive_entries(
+            p,
+            values,
+            replicates,
+            n_groups,
+            confidence,
+            reason,
+            preds.domain,
+        )
         result.append(dict(prevalence=p) | entries)
     return result
 
@@ -496,9 +516,17 @@ def difference_entry(
     support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
+    domain:str='other', # As for `interval_entry`
 )->dict: # `value`, `low`, `high`, `this`, `other`; `p` if there is an interval, else `reason`
     "The difference of two scores; models that predict the same everywhere differ by 0, without doubt"
-    entry = interval_entry(this-other, replicates, support, confidence, reason)
+    entry = interval_entry(
+        this-other,
+        replicates,
+        support,
+        confidence,
+        reason,
+        domain=domain,
+    )
     differs = np.nan_to_num(replicates).any()
     if entry['value'] == 0 and len(replicates) and not differs:
         entry = dict(value=0., low=0., high=0.)
@@ -530,7 +558,8 @@ def delong_entry(
     if np.isnan(test['value']): return undefined | dict(reason=reason)
     entry = {name: None if np.isnan(number) else number for name,number in test.items()}
     if entry['se'] is None:
-        return entry | dict(reason='a class has only one lesion or patient: no interval can be computed')
+        group = load_domain(preds.domain).one_group
+        return entry | dict(reason=f'a class has only one {group}: no interval can be computed')
     return entry | dict(method='DeLong by group (Obuchowski 1997)')
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #68791b7c
@@ -572,6 +601,7 @@ def compare(
             support[name],
             confidence,
             reason,
+            preds.domain,
         )
     reason = _undefined_reason('auroc', confusion, this_scorer)
     result['delong'] = delong_entry(preds, other, confidence, reason)

@@ -31,11 +31,12 @@ def ood_distances(
     activations:Activations, # From `collect_activations`
     predictor, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
-    kinds=load_domain('skin').out_of_distribution, # Those of `SYNTHETIC_KINDS` to draw
+    kinds:list|None=None, # Those of `SYNTHETIC_KINDS` to draw; those that the domain names if `None`
     n:int=50, # Of each
     seed:int=42, # Fixes the synthetic images
 )->pd.DataFrame: # kind, group, distance; `OWN_KIND` comes first
     "How far the images of `activations`, and images of other kinds, are from the training images"
+    if kinds is None: kinds = load_domain(activations.preds.domain).out_of_distribution
     size = min(predictor.spec.size, 224)
     sources = {kind: images_of_kind(kind, n, size, seed) for kind in kinds}
     for kind,paths in (others or {}).items(): sources[kind] = list(paths)
@@ -107,7 +108,7 @@ def ood(
     activations:Activations, # From `collect_activations`
     predictor, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
-    kinds=load_domain('skin').out_of_distribution, # Those of `SYNTHETIC_KINDS` to draw
+    kinds:list|None=None, # Those of `SYNTHETIC_KINDS` to draw; those that the domain names if `None`
     n:int=50, # Synthetic images of each kind
     seed:int=42, # Fixes the synthetic images
 )->pd.DataFrame: # As from `ood_table`
@@ -194,13 +195,12 @@ def ood_section(
     activations:Activations, # From `collect_activations`
     predictor, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
-    domain:str='skin', # A name in `domains.profile.DOMAINS`: what the model is for
     n:int=50, # Synthetic images of each kind
     seed:int=42, # Fixes the synthetic images
     n_images:int=8, # Shown of the test images, those farthest from the training
 )->Section: # Named `ood`
     "Whether images of other kinds are detected as out of distribution, in words, figures and images"
-    profile = load_domain(domain)
+    profile = load_domain(activations.preds.domain)
     threshold = ood_threshold(predictor)
     distances = ood_distances(
         activations,

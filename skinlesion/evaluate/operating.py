@@ -16,6 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..core import InputError, plural, prob_column, truncated_list
+from ..domains.profile import load_domain
 from .captions import captions
 from .conformal import NEEDS_VALIDATION, fit_referral, fit_sets
 from .intervals import interval_entry
@@ -80,6 +81,7 @@ def _operating_points(valid, label, goals):
     "For each of `goals` the threshold of class `label` that reaches it, as it stands in `config.json`"
     y,p = _one_against_rest(valid, label)
     table = threshold_table(y, p)
+    group = load_domain(valid.domain).group
     lesions = len(np.unique(valid.groups[y]))
     other_lesions = len(np.unique(valid.groups[~y]))
     points = []
@@ -90,7 +92,7 @@ def _operating_points(valid, label, goals):
         note = ''
         if n < needed:
             what = f'not {label}' if kind == 'specificity' else label
-            note = (f'{plural(n, "validation lesion")} of what is {what}, fewer than {needed}: '
+            note = (f'{plural(n, f"validation {group}")} of what is {what}, fewer than {needed}: '
                     'the threshold is not reliable')
         point = dict(
             positive=label,
@@ -160,8 +162,9 @@ def evaluate_thresholds(
         raise InputError(f'The thresholds are for the class {truncated_list(sorted(unknown))}, '
                          f'which is none of the classes {truncated_list(preds.classes, 8)}')
 
+    bootstrap = dict(resamples=resamples, seed=seed, domain=preds.domain)
     def proportion(x, where, reason):
-        return group_mean(x, preds.groups, where, reason=reason, resamples=resamples, seed=seed)
+        return group_mean(x, preds.groups, where, reason=reason, **bootstrap)
     result = {}
     for name,point in points.items():
         if point['threshold'] is None: continue
@@ -322,7 +325,7 @@ def _by_class_text(result, points):
     return [*text, f'Sensitivity is lowest for {lowest["positive"]}: {sensitivity}.']
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #7060c487
-def _points_text(result, points):
+def _points_text(result, points, domain):
     "Sentences on the first operating point, on what is below its target, and on what has too few lesions"
     if not points: return [NEEDS_VALIDATION.format('thresholds are')]
     text = []
@@ -347,7 +350,8 @@ def _points_text(result, points):
     unreliable = [_goal_text(name, point) for name,point in points.items() if point['note']]
     if unreliable:
         names = ', '.join(unreliable)
-        text.append(f'Too few validation lesions for a reliable threshold: {names}.')
+        group = load_domain(domain).group
+        text.append(f'Too few validation {group}s for a reliable threshold: {names}.')
     return text
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #29cf2481
@@ -393,9 +397,9 @@ def operating_section(
     about = dict(name='operating', title='Operating points')
     if not points and label is None:
         return Section(**about, missing=NEEDS_VALIDATION.format('thresholds are'))
-    how = captions('operating')
+    how = captions('operating', preds.domain, label=label)
     result = evaluate_thresholds(preds, dict(thresholds=points), resamples, seed)
-    text = _points_text(result, points)
+    text = _points_text(result, points, preds.domain)
     parts = []
     rows = _point_rows(result, points)
     if len(rows): parts.append(Grid('Thresholds chosen on validation', rows, how['thresholds']))
@@ -405,7 +409,7 @@ def operating_section(
                     '(positive=CLASS, or --positive CLASS).')
         return Section(**about, text=' '.join(text), parts=parts, data=data)
 
-    curve_how = how['decision_curve'].format(label=label)
+    curve_how = how['decision_curve']
     if equally_common:
         preds = to_observed_prevalence(preds, label)
         curve_how += f' {how["observed_prevalence"]}'

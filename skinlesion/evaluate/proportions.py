@@ -47,6 +47,7 @@ def group_mean(
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the interval, 0..1
+    domain:str='other', # As for `interval_entry`
 )->dict: # `value`, `low`, `high`, and `reason` where one of them is `None`
     "Mean of `x` over the images `where`, with its interval"
     if where is None: where = np.ones(len(x), bool)
@@ -71,6 +72,7 @@ def group_mean(
         confidence,
         value_range=value_range,
         exact=True,
+        domain=domain,
     )
 
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #307541d6

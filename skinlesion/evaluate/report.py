@@ -14,7 +14,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
@@ -313,14 +313,14 @@ def _choose_domain(domain, preds, predictor):
     return preds.domain, True
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #f8d7b3f4
-def _probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed):
+def _probability_sections(preds, m, choices, calibration, activations, resamples, seed):
     "What the probabilities tell"
     calibration = calibration or {}
     chosen = choices or {}
     bootstrap = dict(resamples=resamples, seed=seed)
     has_all = activations is not None and not activations.unreadable
     before = activations.uncalibrated() if has_all and calibration.get('vector') else None
-    properties = _measured_properties(preds, domain)
+    properties = _measured_properties(preds)
     yield curves_section(preds, m)
     yield prevalence_section(preds, chosen, **bootstrap)
     yield calibration_section(preds, calibration, **bootstrap, before=before)
@@ -332,7 +332,7 @@ def _probability_sections(preds, m, choices, calibration, activations, domain, r
     )
     yield sets_section(preds, chosen.get('conformal'), **bootstrap)
     yield referral_section(preds, chosen.get('refer'), **bootstrap)
-    yield subgroups_section(preds, properties=properties, **bootstrap, domain=domain)
+    yield subgroups_section(preds, properties=properties, **bootstrap)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #bd10b144
 def predictions_at(
@@ -341,14 +341,15 @@ def predictions_at(
     threshold:float, # Of its probability, 0..1
 )->Predictions: # Of two classes, `positive` and all others, with probabilities of 0 and 1
     "What is predicted with a threshold"
-    table = as_predictions(preds).table
+    preds = as_predictions(preds)
+    table = preds.table
     negative = f'not {positive}'
     is_positive = table[prob_column(positive)].to_numpy(float) >= threshold
     at_threshold = table[['path', 'group']].copy()
     at_threshold['label'] = table.label.where(table.label == positive, negative)
     at_threshold[prob_column(positive)] = is_positive.astype(float)
     at_threshold[prob_column(negative)] = (~is_positive).astype(float)
-    return Predictions(at_threshold, [positive, negative], positive)
+    return Predictions(at_threshold, [positive, negative], positive, domain=preds.domain)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #a663d829
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
@@ -401,13 +402,13 @@ def prevalence_section(
 # %% ../../nbs/api/49_evaluate.report.ipynb #e9c24a03
 MAX_MEASURED = 20_000 # images; of more, no properties are measured
 
-def _measured_properties(preds, domain):
+def _measured_properties(preds):
     "From `measure_images`, or `None` where there are no files or too many"
     if len(preds) > MAX_MEASURED: return None
     paths = [path for path in preds.table.path if os.path.isfile(str(path))]
     if not paths: return None
     properties = measure_images(paths)
-    if load_domain(domain).skin_tone: return properties
+    if load_domain(preds.domain).skin_tone: return properties
     return properties.drop(columns=['ita', 'estimated_skin_tone'])
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #9574eee4
@@ -427,7 +428,7 @@ NEEDS_MODEL = {
     'ood': OOD_TITLE,
 }
 
-def _image_sections(preds, predictor, activations, audit, domain, resamples):
+def _image_sections(preds, predictor, activations, audit, resamples):
     "What the images tell"
     yield errors_section(preds, activations)
     if predictor is None:
@@ -437,8 +438,8 @@ def _image_sections(preds, predictor, activations, audit, domain, resamples):
         return
     yield robustness_section(preds, predictor, resamples=resamples)
     shortcut = audited_shortcut(audit) or predictor.config.get('shortcut')
-    yield attention_section(activations, shortcut, domain)
-    yield ood_section(activations, predictor, domain=domain)
+    yield attention_section(activations, shortcut)
+    yield ood_section(activations, predictor)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #717f2ab1
 @keep_decoded()
@@ -467,22 +468,20 @@ def report(
     if pdf: find_browser()
     preds = as_predictions(preds, positive)
     domain,is_assumed = _choose_domain(domain, preds, predictor)
+    if preds.domain != domain: preds = replace(preds, domain=domain)
     m = metrics(preds, resamples=resamples, seed=seed)
     comparisons = {}
     for name,other in (compare or {}).items():
         comparisons[name] = compare_models(preds, other, None, resamples, seed)
     if choices is None and valid is not None:
+        valid = replace(as_predictions(valid), domain=domain)
         choices = fit_thresholds(valid, preds.focus_class)
     activations = collect_activations(preds, predictor, train, train_embeddings) if predictor else None
-    sections = [*_probability_sections(preds, m, choices, calibration, activations, domain, resamples, seed)]
-    sections += _image_sections(preds, predictor, activations, audit, domain, resamples)
+    sections = [*_probability_sections(preds, m, choices, calibration, activations, resamples, seed)]
+    sections += _image_sections(preds, predictor, activations, audit, resamples)
     sections.append(history_section(history))
     m['sections'] = {}
-    adapt = load_domain(domain).adapt
     for section in sections:
-        section.text = adapt(section.text)
-        section.missing = adapt(section.missing)
-        for part in section.parts: part.how = adapt(part.how)
         m['sections'][section.name] = dict(missing=section.missing) if section.missing else section.data
     path = None if out is None else Path(out)/'report.html'
     result = Report(m, sections, path, comparisons, domain)
@@ -549,18 +548,15 @@ def _write(result, preds, out, about, audit, title, pdf):
             for plot in section.plots():
                 (folder/'figures'/f'{plot.name}.svg').write_text(plot.svg, encoding='utf8')
         if audit: write_audit(audit, folder)
-        adapt = load_domain(result.domain).adapt
-        (folder/'report.html').write_text(
-            adapt(_page(result, about, title, audit)),
-            encoding='utf8',
-        )
+        page = _page(result, about, title, audit)
+        (folder/'report.html').write_text(page, encoding='utf8')
         table = checklist(result.metrics, result.sections, about, audit, result.domain)
         page = template('page').render(
             title=f'Checklists: {title}',
             sections=checklist_sections(table),
             notice=NOTICE,
         )
-        (folder/'checklist.html').write_text(adapt(page), encoding='utf8')
+        (folder/'checklist.html').write_text(page, encoding='utf8')
         if pdf: print_pdf(folder/'report.html', folder/'report.pdf')
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #0e50e868

@@ -599,7 +599,6 @@ def _gaps_text(result):
     n_gaps = plural(len(gaps), 'gap')
     verb = 'is' if len(gaps) == 1 else 'are'
     sentences.append(f'In all, {n_gaps} of {n:,} that were tested {verb} larger than chance.')
-    if 'diagnosis type' in set(gaps.attribute): sentences.append(captions('subgroups')['diagnosis_type'])
     return ' '.join(sentences)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #e7eecd1c
@@ -610,14 +609,14 @@ def subgroups_section(
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     resamples:int=1000, # As for `subgroups`
     seed:int=42, # As for `subgroups`
-    domain:str='skin', # A name in `domains.profile.DOMAINS`; of skin alone the report speaks of skin tone
 )->Section:
     "What the report says of subgroups"
     preds = as_predictions(preds, positive)
     result = subgroups(preds, columns, properties, None, resamples, seed)
     name,title = 'subgroups','Subgroups'
-    how = captions('subgroups')
-    shows_skin = load_domain(domain).skin_tone
+    counts = dict(permutations=result.permutations, comparisons=result.comparisons)
+    how = captions('subgroups', preds.domain, **counts)
+    shows_skin = load_domain(preds.domain).skin_tone
     notes = []
     if result.left_out: notes.append(f'Left out: {", ".join(result.left_out)}.')
     measurable = [*ATTRIBUTES['skin tone'], *ATTRIBUTES['sharpness'], *ATTRIBUTES['brightness']]
@@ -635,11 +634,13 @@ def subgroups_section(
 
     if 'estimated skin tone' in attributes: notes.insert(0, how['skin_tone'])
     if len(preds) > MAX_BOOTSTRAP_IMAGES: notes.insert(0, how['jackknife'])
-    notes.insert(0, how['scores'].format(permutations=result.permutations, comparisons=result.comparisons))
+    notes.insert(0, how['scores'])
     alt = f'scores with intervals of each value of {truncated_list(attributes, 9)}'
     figure = plot_subgroups(result)
     parts = [Plot('subgroups', 'Scores by subgroup', figure, ' '.join(notes), alt, wide=True)]
     gaps = gap_table(result)
     if len(gaps): parts.append(Grid('Gaps larger than chance', gaps, how['gaps']))
     parts.append(Grid('All subgroups', subgroup_table(result), how['all']))
-    return Section(name, title, _gaps_text(result), parts, subgroup_data(result))
+    text = _gaps_text(result)
+    if 'diagnosis type' in set(result.gaps.attribute): text += f' {how["diagnosis_type"]}'
+    return Section(name, title, text, parts, subgroup_data(result))

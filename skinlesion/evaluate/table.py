@@ -21,7 +21,7 @@ import pandas as pd
 from ..core import InputError, prob_column, truncated_list
 from ..data.cases import Cases, TableFacts, as_cases, pick_positive, read_splits
 from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
-from ..domains.profile import guess_domain
+from ..domains.profile import guess_domain, load_domain
 from ..postprocess import probabilities
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #a94d8806
@@ -303,6 +303,7 @@ def read_predictions(
     file, # A csv with `path`, `label` and `p_<class>` columns; its folder is searched for relative paths, too
     positive:str|None=None, # The positive class; see `pick_positive`
     columns=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
+    domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed from the classes if `None`
 )->Predictions: # `notes` say what was assumed
     "Predictions from the csv table `file`"
     if not Path(file).is_file(): raise InputError(f'{file}: no such file')
@@ -324,10 +325,12 @@ def read_predictions(
     named_positive = pick_positive(sorted(classes), positive)
     try: preds = predictions_table(table, probs, classes, named_positive)
     except InputError as error: raise InputError(f'{file}: {error}') from None
+    if domain: preds.domain = domain
     if complement:
         preds.notes.append(f'the probability of {complement} is assumed to be 1 minus the other one')
     if n_alone:
-        preds.notes.append(f'{n_alone} of {len(preds)} rows have no lesion or patient: '
+        one_group = load_domain(preds.domain).one_group
+        preds.notes.append(f'{n_alone} of {len(preds)} rows have no {one_group}: '
                            'these images are treated as independent')
     if preds.positive and not positive:
         preds.notes.append(f'the positive class is assumed to be {preds.positive}; '
