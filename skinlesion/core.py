@@ -47,6 +47,9 @@ SPLIT_NAMES = {
     'testing': 'test',
 }
 
+# %% ../nbs/api/00_core.ipynb #38f042cc
+SPLIT_TEXTS = dict(train='training', valid='validation', test='test')
+
 # %% ../nbs/api/00_core.ipynb #d108abcb
 MISSING_WORDS = frozenset({'', 'na', 'n/a', 'nan', 'null', 'none', 'unknown'})
 

@@ -12,7 +12,10 @@ import base64
 import io
 from functools import cache
 
-from .core import need
+from PIL import Image
+
+from .core import InputError, need
+from .image import open_image
 
 # %% ../nbs/api/01_templates.ipynb #7fdbaa94
 @cache
@@ -52,3 +55,14 @@ def data_uri(
     "`data` as an address that a page can hold, so that it needs no other file"
     if isinstance(data, str): data = data.encode()
     return f'data:{kind};base64,{base64.b64encode(data).decode()}'
+
+# %% ../nbs/api/01_templates.ipynb #3b34d1da
+def thumbnail(
+    path, # An image file
+    side:int=240, # Pixels of its longer side at most
+)->Image.Image|None: # `None` if it cannot be read
+    "A small copy of the image"
+    try: img = open_image(path, side=side)
+    except InputError: return None
+    img.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return img

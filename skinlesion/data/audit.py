@@ -31,9 +31,8 @@ from .files import common_folder, is_below
 from .scan import scan_images
 from .shortcuts import shortcut_score
 from .split import groups_across_splits
-from ..image import open_image
 from ..store.cache import cached_value, code_version
-from ..templates import data_uri, jpeg, render
+from ..templates import data_uri, jpeg, render, thumbnail
 
 # %% ../../nbs/api/18_data.audit.ipynb #dd6c3b29
 SEVERITIES = ('severe', 'warning', 'note')
@@ -736,7 +735,8 @@ def audit_page(
             shown = [group[:MAX_SHOWN_IMAGES] for group in first]
         for path in sum(shown, []):
             if path in thumbnails: continue
-            thumbnails[path] = _thumbnail(os.path.join(result.root, path))
+            img = thumbnail(os.path.join(result.root, path), PAGE_THUMBNAIL_SIDE)
+            thumbnails[path] = '' if img is None else data_uri(jpeg(img, quality=75), 'image/jpeg')
         n_more = n_images - sum(map(len, shown))
         more = f'and {plural(n_more, "image")} more' if n_more else ''
         findings.append(dict(finding=finding, shown=shown, more=more))
@@ -748,10 +748,3 @@ def audit_page(
         about=result.about,
         notice=NOTICE,
     )
-
-def _thumbnail(path):
-    "The image as the address of its own content; empty if it cannot be read"
-    try: img = open_image(path, side=PAGE_THUMBNAIL_SIDE)
-    except (InputError, OSError): return ''
-    img.thumbnail((PAGE_THUMBNAIL_SIDE, PAGE_THUMBNAIL_SIDE))
-    return data_uri(jpeg(img, quality=75), 'image/jpeg')

@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, Progress, plural, prob_column, read_ahead, truncated_list
-from .plots import thumbnail
 from .section import Card, Gallery, Section
 from .table import Predictions, as_predictions
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_distance, evidence, overlay, probabilities
+from ..templates import thumbnail
 
 # %% ../../nbs/api/46_evaluate.activations.ipynb #688f0eef
 def classify_images(

@@ -13,6 +13,7 @@ from importlib.resources import files
 
 import pandas as pd
 
+from ..core import SPLIT_TEXTS
 from ..domains.profile import load_domain
 from .metrics import interval_text
 from .section import Grid, Section
@@ -72,9 +73,10 @@ def _score_facts(m, domain):
     by_class = [f'{sum(row):,} {c}' for c,row in zip(m['classes'], m['confusion'])]
     counts = ', '.join(by_class)
     units = load_domain(domain).groups
+    split = SPLIT_TEXTS.get(m['split'])
+    images = f'{split} images' if split else 'images'
     groups = f'{n_groups:,} groups ({units})'
     if n_groups == n: groups = f'images treated as independent, without ids of {units}'
-    split = f'{m["split"]} ' if m['split'] else ''
     scores = []
     for name in PERFORMANCE_SCORES:
         if name in m['metrics']:
@@ -82,7 +84,7 @@ def _score_facts(m, domain):
     titles = ', '.join(METRICS[name].title for name in m['metrics'])
     confidence = f'{100*m["confidence"]:g}%'
     facts = {}
-    facts['flow'] = f'{n:,} {split}images were evaluated: {counts}; {groups}.'
+    facts['flow'] = f'{n:,} {images} were evaluated: {counts}; {groups}.'
     facts['metrics'] = f'{titles}.'
     facts['uncertainty'] = (f'{confidence} intervals by resampling groups {m["resamples"]:,} times '
                             f'(seed {m["seed"]}).')

@@ -14,10 +14,6 @@ import re
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from PIL import Image
-
-from ..core import InputError
-from ..image import open_image
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #f018f50a
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#8C8C8C']
@@ -95,14 +91,3 @@ def svg(
             metadata=dict(Date=None, Creator=None),
         )
     return re.sub(r"'DejaVu Sans'[^;\"]*sans-serif", _FONTS, file.getvalue().decode())
-
-# %% ../../nbs/api/41_evaluate.plots.ipynb #3f678858
-def thumbnail(
-    path, # An image file
-    side:int=240, # Pixels of its longer side at most
-): # A PIL image, or `None` if it cannot be read
-    "A small copy of the image"
-    try: img = open_image(path)
-    except InputError: return None
-    img.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return img

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import NOTICE, InputError, plural, prob_column, replacing, truncated_list
+from ..core import NOTICE, SPLIT_TEXTS, InputError, plural, prob_column, replacing, truncated_list
 from ..data.audit import Audit, write_audit
 from ..data.cases import write_cases
 from ..domains.profile import Domain, load_domain
@@ -46,8 +46,6 @@ from ..image import keep_decoded
 from ..score_names import LOWER_IS_BETTER, METRICS
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #49415609
-SPLIT_TEXTS = dict(valid='validation', train='training', test='test')
-
 def _sample_text(m, domain):
     "Such as '200 test images of 100 groups (lesions or patients)'"
     split = SPLIT_TEXTS.get(m['split'])
