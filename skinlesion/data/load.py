@@ -8,8 +8,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.load.html.md"""
 __all__ = ['load_cases', 'cases_text']
 
 # %% ../../nbs/api/16_data.load.ipynb #324495b9
+from dataclasses import replace
+
 from ..core import InputError, plural, truncated_list
-from .cases import Cases, count_cases, skipped_text
+from .cases import Cases, count_cases, is_positive_by_alphabet, skipped_text
 from .deduplicate import drop_duplicates, dropped_text, duplicate_images, merged_groups
 from .layouts import read_cases
 from .split import groups_across_splits, portable_groups, split_cases
@@ -32,6 +34,12 @@ def load_cases(
 )->Cases: # With a split
     "Read and split `data`, with copies of one image on one side or dropped"
     cases = read_cases(data, layout, positive, target, strict, columns, mapping, check or drop, domain)
+    if is_positive_by_alphabet(cases.classes, positive):
+        note = (
+            f'the positive class is assumed to be {cases.positive}, the last in alphabetical order; '
+            'name another one if that is wrong'
+        )
+        cases = replace(cases, notes=[*cases.notes, note])
     had_train = (cases.split == 'train').any()
     if drop: cases = drop_duplicates(cases)
     if had_train and not (cases.split == 'train').any():
