@@ -48,9 +48,7 @@ def ood_distances(
             raise InputError(f'{kind}: none of the {len(images)} images can be read')
         embeddings = np.concatenate([batch[3] for batch in batches])
         distance = embedding_distance(embeddings, predictor.reference)
-        # groups are resampled in the order of their names: an older name, to keep intervals as they were
-        prefix = kind.replace('synthetic', 'depicted')
-        groups = [f'{prefix} {i}' for i in range(len(distance))]
+        groups = [f'{kind} {i}' for i in range(len(distance))]
         tables.append(pd.DataFrame(dict(kind=kind, group=groups, distance=distance)))
     return pd.concat(tables, ignore_index=True)
 
