@@ -49,6 +49,19 @@ def is_image(
     "Whether `name` has the ending of an image, in any case"
     return name.lower().endswith(IMAGE_SUFFIXES)
 
+# %% ../../nbs/api/10_data.files.ipynb #9ba702b9
+def is_url(
+    path:str, # A path or an address
+)->bool:
+    "Whether `path` is an address such as `s3://bucket/a.jpg`, and no file of this computer"
+    return '://' in path
+
+def absolute_path(
+    path:str, # A path or an address
+)->str:
+    "The absolute path of a file of this computer; an address as it is"
+    return path if is_url(path) else os.path.abspath(path)
+
 # %% ../../nbs/api/10_data.files.ipynb #123cec4d
 def common_folder(
     paths:Iterable, # Files

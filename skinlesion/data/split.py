@@ -22,11 +22,12 @@ from .deduplicate import left_out_of_training
 def portable_groups(
     cases, # `Cases`, or a table with `path` and `group`
 )->pd.Series: # Of str, one per row
-    "The group of each row; where that is its path, without what only says where the set lies"
+    "Groups that do not depend on the folder of the set"
     table = table_of(cases)
+    # What the first and the last path in order share, all between them share
     prefix = os.path.commonprefix([table.path.min(), table.path.max()])
-    place_free = table.path.str[len(prefix):]
-    return table.group.where(table.group != table.path, place_free)
+    path_in_set = table.path.str[len(prefix):]
+    return table.group.where(table.group != table.path, path_in_set)
 
 def group_labels(
     labels:pd.Series, # Of each image
@@ -50,7 +51,7 @@ def hold_out(
     table = table_of(cases)
     groups = portable_groups(table)
     labels = group_labels(table.label, groups)
-    _check_groups(labels, 2, 'split')
+    _check_groups(labels, 2, 'a split')
     rng = np.random.default_rng(seed)
     held_out = []
     for _,of_class in labels.groupby(labels):
@@ -60,8 +61,8 @@ def hold_out(
         held_out.extend(names[:n])
     return groups.isin(held_out)
 
-def _check_groups(labels, needed, part):
-    "Refuse classes with fewer groups than the `needed` ones; `labels` is of groups"
+def _check_groups(labels, needed, purpose):
+    "Refuse classes with fewer than `needed` groups; `labels` is of groups"
     counts = labels.value_counts()
     few = counts[counts < needed]
     if not len(few): return
@@ -70,7 +71,7 @@ def _check_groups(labels, needed, part):
     raise InputError(
         f'{plural(len(few), "class")} with fewer than {needed} groups left to divide: '
         f'{truncated_list(named)}. '
-        f'Each {part} needs one: add images, merge these classes or drop them'
+        f'For {purpose} each class needs {needed}: add images, merge these classes or drop them'
     )
 
 # %% ../../nbs/api/16_data.split.ipynb #d8f077c2
@@ -105,8 +106,8 @@ def split_cases(
         values = ' and '.join(map(str, proportions.values()))
         raise InputError(f'valid and test are {values} and leave nothing to train on')
     table = cases.table if groups is None else cases.table.assign(group=groups)
-    is_left_out = left_out_of_training(table.split, table.group)
-    is_left_out &= table.split == '' # what has a split of the source keeps it
+    # Rows of a group that a fixed test or valid part has; a row with a split of the source keeps it
+    is_left_out = left_out_of_training(table.split, table.group) & (table.split == '')
     split = _fill_splits(table[~is_left_out], proportions, seed)
     result = cases[~is_left_out].assign(split=split.to_numpy())
     if not is_left_out.any(): return result
@@ -151,10 +152,10 @@ def folds(
     pool = cases.table[~is_test]
     pool = pool.assign(group=portable_groups(pool))
     pool = pool.sort_values(['group', 'path']) # so that neither row order nor place can matter
-    _check_groups(group_labels(pool.label, pool.group), k, 'fold')
-    folder = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
+    _check_groups(group_labels(pool.label, pool.group), k, f'{k} folds')
+    splitter = StratifiedGroupKFold(k, shuffle=True, random_state=seed)
     result = []
-    for _,rows in folder.split(pool, pool.label, pool.group):
+    for _,rows in splitter.split(pool, pool.label, pool.group):
         is_held_out = cases.table.index.isin(pool.index[rows])
         split = np.where(is_held_out, 'valid', 'train')
         split[is_test] = 'test'

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, prob_column, truncated_list
-from ..data.cases import Cases, TableFacts, as_cases, pick_positive, read_splits
+from ..data.cases import Cases, ImageTable, as_cases, pick_positive, read_splits
 from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
 from ..domains.profile import guess_domain, load_domain
 from ..postprocess import probabilities
@@ -89,7 +89,7 @@ def check_rows(
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #6c198bb5
 @dataclass(eq=False)
-class Predictions(TableFacts):
+class Predictions(ImageTable):
     "Cases with a model's probability for each class: a checked table, and the arrays that scores are made of"
     table:pd.DataFrame # By image: `path`, `label`, `group` (str), `p_<class>` (0..1), `pred`; a `RangeIndex`
     classes:list # Of str, in the order of the columns of `probs`

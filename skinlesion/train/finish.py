@@ -17,7 +17,8 @@ from fastai.torch_core import num_distrib
 
 from ..core import SPLITS, InputError
 from ..data.audit import Audit
-from ..data.cases import Cases, absolute_path, write_cases
+from ..data.cases import Cases, write_cases
+from ..data.files import absolute_path
 from ..data.fingerprints import training_fingerprints
 from ..evaluate.calibration import Calibration
 from ..evaluate.metrics import interval_text, metrics
