@@ -39,9 +39,9 @@ class Ensemble(nn.Module):
         self.fc = average_layers([m.get_classifier() for m in members])
         self.num_features = self.fc.in_features
         self.input_spec = first.input_spec
-        self.recreate = first.recreate | {
-            'name': f'{len(members)} x {first.recreate["name"]}',
-            'members': [m.recreate for m in members],
+        self.architecture = first.architecture | {
+            'name': f'{len(members)} x {first.architecture["name"]}',
+            'members': [m.architecture for m in members],
         }
 
     def get_classifier(self)->nn.Linear:
@@ -119,7 +119,7 @@ class Views(nn.Module):
         self.views = VIEWS[views]
         self.num_features = model.num_features
         self.input_spec = model.input_spec
-        self.recreate = dict(model.recreate, views=views)
+        self.architecture = dict(model.architecture, views=views)
 
     def get_classifier(self)->nn.Linear:
         "The last layer"

@@ -129,19 +129,19 @@ def save_weights(
 
 # %% ../../nbs/api/24_models.export.ipynb #1ccb69b6
 def load_weights(
-    model:nn.Module, # With `recreate`, from `build_model`
+    model:nn.Module, # With `architecture`, from `build_model`
     file, # A .safetensors of the same network
 )->nn.Module: # `model`
     "Load the weights in `file` into `model`; `InputError` if they are of another network"
     try: model.load_state_dict(load_file(file))
     except RuntimeError as e:
-        name = model.recreate['name']
+        name = model.architecture['name']
         raise InputError(f'{file}: these weights do not fit the network {name!r}') from e
     return model
 
 def load_model(
-    recreate:dict, # `recreate` of the model that was saved
+    architecture:dict, # `architecture` of the model that was saved
     file, # Its .safetensors
 )->nn.Module: # In evaluation mode
-    "The network of `recreate` with the weights in `file`"
-    return load_weights(recreate_model(recreate), file).eval()
+    "The network of `architecture` with the weights in `file`"
+    return load_weights(recreate_model(architecture), file).eval()

@@ -37,7 +37,7 @@ def build_model(
     num_classes:int=2, # Classes
     channels:int=3, # 1 (grey) or 3 (RGB)
     pretrained:bool=True, # Load published weights (for timm's models)
-)->nn.Module: # With `recreate` (dict) and `input_spec`; in training mode
+)->nn.Module: # With `architecture` (dict) and `input_spec`; in training mode
     "The network `arch` with a new small head for `num_classes`; `InputError` if it cannot be built"
     if arch in SCRATCH_ARCHS:
         model = SCRATCH_ARCHS[arch](num_classes, channels)
@@ -46,7 +46,7 @@ def build_model(
         check_arch(arch)
         model = _timm_model(arch, num_classes, channels, pretrained)
         name = model.pretrained_cfg['architecture']
-    model.recreate = dict(
+    model.architecture = dict(
         name=name,
         args=_model_args(arch),
         num_classes=num_classes,
@@ -110,9 +110,10 @@ def with_small_head(
     size = pretrained_cfg['input_size'][-1]
     head = model.get_classifier()
     body = TimmBody(model).eval()
-    with torch.no_grad(): features = body(torch.zeros(2, channels, size, size))
+    with torch.no_grad(): features = body(torch.zeros(2, channels, size, size)) # two, for a batch of one could lose its axis
     num_features = features.shape[1]
-    if not isinstance(head, nn.Linear) or head.in_features != num_features:
+    takes_features = isinstance(head, nn.Linear) and head.in_features == num_features
+    if not takes_features: # several heads, another kind of head, or layers between body and head
         model = PooledClassifier(body, num_features, num_classes)
         model.pretrained_cfg = pretrained_cfg
     init_head(model)
@@ -121,7 +122,7 @@ def with_small_head(
 # %% ../../nbs/api/23_models.registry.ipynb #bbb94d02
 def _reachable(endpoint, timeout=5.):
     "Whether the hub at the address `endpoint` may be reached"
-    if urllib.request.getproxies(): return True # it is for the proxy to say
+    if urllib.request.getproxies(): return True # only the proxy can reach it
     url = urlparse(endpoint)
     address = url.hostname, url.port or 443
     try: socket.create_connection(address, timeout).close()
@@ -133,6 +134,7 @@ def _hub_or_cache():
     "Use only the hub's cache where the hub cannot be reached, which otherwise takes a minute to find out"
     constants = huggingface_hub.constants
     before = constants.HF_HUB_OFFLINE
+    # The hub's library reads it at each request, and timm passes on no argument for it
     constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
     try: yield
     finally: constants.HF_HUB_OFFLINE = before
@@ -167,7 +169,7 @@ def _model_args(arch):
 def default_input(
     model:nn.Module, # A model of ours or timm's
     channels:int=3, # 1 (grey) or 3 (RGB)
-)->InputSpec: # What it was pretrained on, or 128 px scaled to about -2..2 for our own networks
+)->InputSpec: # What it was pretrained on; for our own networks 128 px, and values from -2 to 2
     "The `InputSpec` that suits `model`"
     cfg = getattr(model, 'pretrained_cfg', None)
     if not cfg:
@@ -190,21 +192,21 @@ def _by_channel(rgb, channels): return tuple(rgb) if channels == 3 else (sum(rgb
 
 # %% ../../nbs/api/23_models.registry.ipynb #97d14ffa
 def recreate_model(
-    recreate:dict, # `recreate` of a model that `build_model`, `Ensemble` or `Views` made
+    architecture:dict, # `architecture` of a model that `build_model`, `Ensemble` or `Views` made
 )->nn.Module: # The same network with untrained weights
     "Build a network again from its description, without a download"
-    if 'views' in recreate:
-        without_views = {k: v for k, v in recreate.items() if k != 'views'}
-        return Views(recreate_model(without_views), recreate['views'])
-    if 'members' in recreate: return Ensemble([recreate_model(m) for m in recreate['members']])
-    name = recreate['name']
-    num_classes = recreate['num_classes']
-    channels = recreate['channels']
+    if 'views' in architecture:
+        without_views = {k: v for k, v in architecture.items() if k != 'views'}
+        return Views(recreate_model(without_views), architecture['views'])
+    if 'members' in architecture: return Ensemble([recreate_model(m) for m in architecture['members']])
+    name = architecture['name']
+    num_classes = architecture['num_classes']
+    channels = architecture['channels']
     if name in SCRATCH_ARCHS: model = SCRATCH_ARCHS[name](num_classes, channels)
     else:
-        args = dict(num_classes=num_classes, in_chans=channels, **recreate['args'])
+        args = dict(num_classes=num_classes, in_chans=channels, **architecture['args'])
         model = timm.create_model(name, pretrained=False, **args)
         model = with_small_head(model, num_classes, channels)
-    model.recreate = recreate
+    model.architecture = architecture
     model.input_spec = default_input(model, channels)
     return model

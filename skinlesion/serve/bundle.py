@@ -162,7 +162,7 @@ def save_bundle(
     "Write `model` as a bundle; a `RuntimeError` if its ONNX graph does not give the network's probabilities"
     export = need('skinlesion.models.export')
     config = dict(
-        architecture=model.recreate,
+        architecture=model.architecture,
         classes=list(classes),
         positive=positive,
         input=spec.to_dict(),

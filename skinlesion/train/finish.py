@@ -152,7 +152,7 @@ def architecture_text(
     outputs:ModelOutputs, # Of its network
 )->str: # Such as `resnet18, pretrained`
     "The network, and where its weights come from"
-    text = outputs.model.recreate['name']
+    text = outputs.model.architecture['name']
     text += ', pretrained' if is_pretrained(recipe.arch) and recipe.pretrained else ', trained from scratch'
     if recipe.tta != 'none' and not recipe.folds:
         text += f', averaged over {len(outputs.model.views)} views of each image'
