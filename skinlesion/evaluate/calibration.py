@@ -361,7 +361,7 @@ def calibration_scores(
             replicates[name],
             preds.n_groups,
             value_range=METRICS[name].value_range,
-            inflated=name == 'ece',
+            inflated=METRICS[name].is_inflated_by_chance,
             domain=preds.domain,
         )
     return result

@@ -32,8 +32,8 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import (COMPARED, interval_text, metrics, percent_text, predictive_table,
-                                         predictive_values, threshold_text)
+from .metrics import (interval_text, metrics, percent_text, predictive_table, predictive_values,
+                                         threshold_text)
 from .metrics import compare as compare_models
 from .ood import OOD_TITLE, ood_section
 from .operating import fit_thresholds, operating_section
@@ -43,7 +43,7 @@ from .section import Grid, Section, template
 from .subgroups import subgroups_section
 from .table import Predictions, as_predictions
 from ..image import keep_decoded
-from ..score_names import LOWER_IS_BETTER, METRICS
+from ..score_names import COMPARED, LOWER_IS_BETTER, METRICS, SHOWN_BY_CLASS
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #49415609
 def _sample_text(m, domain):
@@ -167,14 +167,16 @@ def _shown_scores(m):
 
 def _score_rows(m):
     "What the table of scores shows"
-    is_binary = m['positive'] is not None
+    is_multiclass = m['positive'] is None
     chance_loss = np.log(len(m['classes']))
-    largest = dict(brier=1 if is_binary else 2, partial_auroc=0.2, log_loss=chance_loss) # 1 for the others
     rows = []
     for name,entry in _shown_scores(m).items():
         score = METRICS[name]
         meaning = score.meaning_for(m['positive'])
-        bar = _bar(entry, largest.get(name, 1))
+        value_range = score.range_for(is_multiclass)
+        largest = value_range[1] if value_range else 1
+        if name == 'log_loss': largest = chance_loss # its range has no end
+        bar = _bar(entry, largest)
         rows.append(dict(title=score.title, meaning=meaning, entry=entry, bar=bar))
     return rows
 
@@ -207,7 +209,6 @@ def _comparison_row(model, metric, entry):
     return dict(model=model, metric=metric, difference=entry['value'], **numbers)
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #f8ed21ff
-SHOWN_BY_CLASS = ('sensitivity', 'specificity', 'precision', 'npv', 'f1', 'auroc', 'average_precision')
 TWO_CLASS_TILES = ('auroc', 'sensitivity', 'specificity', 'precision')
 MULTICLASS_TILES = ('accuracy', 'balanced_accuracy', 'macro_auroc', 'macro_f1')
 
