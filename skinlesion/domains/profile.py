@@ -65,7 +65,8 @@ def check_names(
     if isinstance(names, str): names = [names]
     for name in names:
         if not name or name in valid: continue
-        raise InputError(f'{profile.name}.toml: {field}: nothing is called {name!r}; use one of {", ".join(valid)}')
+        file = f'{profile.name}.toml'
+        raise InputError(f'{file}: {field}: nothing is called {name!r}; use one of {", ".join(valid)}')
 
 _TYPE_TEXTS = {str: 'a text', bool: 'true or false', tuple: 'a list of texts'}
 

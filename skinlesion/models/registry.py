@@ -110,7 +110,8 @@ def with_small_head(
     size = pretrained_cfg['input_size'][-1]
     head = model.get_classifier()
     body = TimmBody(model).eval()
-    with torch.no_grad(): features = body(torch.zeros(2, channels, size, size)) # two, for a batch of one could lose its axis
+    images = torch.zeros(2, channels, size, size) # two, for a batch of one could lose its axis
+    with torch.no_grad(): features = body(images)
     num_features = features.shape[1]
     takes_features = isinstance(head, nn.Linear) and head.in_features == num_features
     if not takes_features: # several heads, another kind of head, or layers between body and head

@@ -175,8 +175,9 @@ class HistoryLogger(Callback):
     def after_epoch(self):
         "Write the row"
         if not self.is_validated: return
-        is_probe = self.phase == 'probe'
-        row = dict(epoch=self.n_epochs() if is_probe else self.n_epochs()+1, phase=self.phase)
+        epoch = self.n_epochs() # 0 for the linear probe, which is before the first
+        if self.phase != 'probe': epoch += 1
+        row = dict(epoch=epoch, phase=self.phase)
         row['train_loss'] = self.loss_sum/self.n_images if self.n_images else float('nan')
         row['valid_loss'] = float(self.recorder.loss.value)
         for metric in self.recorder.metrics: row[metric.name] = float(metric.value)
@@ -215,10 +216,10 @@ class HistoryLogger(Callback):
         with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
 
     def finish(self,
-        best_epoch:int, # Number of the row whose weights the network has now
+        best_row:int, # Position of the row whose weights the network has now; the linear probe has one too
     )->pd.DataFrame: # The history
         "Mark the best epoch in the history"
-        for number,row in enumerate(self.rows): row['kept'] = number == best_epoch
+        for number,row in enumerate(self.rows): row['kept'] = number == best_row
         self.write()
         return self.table()
 
@@ -289,7 +290,8 @@ class Checkpoint(Callback):
         self.opt_state = state['opt']
         self.keep.load(state['keep'])
         if state['average']: self.average.load(state['average'], learn.model)
-        set_rng_state(state['rng'][rank_distrib() % len(state['rng'])])
+        states = state['rng'] # of each process; of more processes than before, some share one
+        set_rng_state(states[rank_distrib() % len(states)])
         learn.dls.train.rng.setstate(state['order'])
         self.history.rows = state['rows']
         return [row['phase'] for row in state['rows']]
@@ -308,15 +310,16 @@ class TimeBudget(Callback):
     order = 59 # just before the schedule asks how far training is
     def __init__(self,
         seconds:float, # In all, with what was spent before the run was resumed
-        history_logger:HistoryLogger, # Knows that
+        history_logger:HistoryLogger, # Has the seconds of the epochs so far
     ):
         self.seconds = seconds
         self.history = history_logger
-        self.zero = _clock() - _seconds(self.history.rows)
+        # What the clock would have read at the start, had the run not been interrupted
+        self.start = _clock() - _seconds(self.history.rows)
 
     def spent(self)->float:
         "Seconds since training began, by one clock for all processes"
-        return broadcast(lambda: _clock()-self.zero)
+        return broadcast(lambda: _clock()-self.start)
 
     def progress(self)->float: # 0..1, more if the time is over
         "How far the phase is"
@@ -380,13 +383,13 @@ def make_learner(
     )
     learn = lesion_learner(
         dls,
-        recipe.arch,
+        recipe.arch, # with `pretrained`, says whether there is a body to fine-tune
         recipe.pretrained,
         **recipe.loss_options(),
         wd=recipe.wd,
         precision=recipe.precision,
         freeze_norm=recipe.freeze_norm,
-        model=model,
+        model=model, # is trained; no other is built
     )
     learn.remove_cb(ProgressCallback)
     plan = phases(learn.pretrained, recipe.epochs, recipe.lr, recipe.body_lr, recipe.probe, recipe.minutes)
@@ -404,7 +407,7 @@ class Run:
     about:dict # As in `run.json`
 
 # %% ../../nbs/api/37_train.run.ipynb #d234daf1
-def _same_run(recipe, cases, about, out):
+def _run_to_resume(recipe, cases, about, out):
     "The content of `out/run.json`; an `InputError` unless it is of this recipe and this data"
     begun = read_run(out)
     advice = 'resume with the same, or choose another --out'
@@ -432,7 +435,7 @@ def check_begin(
     about = describe_run(recipe, cases)
     first_files = [out/name for name in ('recipe.toml', 'cases.csv', 'run.json')]
     is_begun = all(file.exists() for file in first_files)
-    return _same_run(recipe, cases, about, out) if resume and is_begun else about
+    return _run_to_resume(recipe, cases, about, out) if resume and is_begun else about
 
 # %% ../../nbs/api/37_train.run.ipynb #2edbf3eb
 def begin_run(
@@ -449,7 +452,7 @@ def begin_run(
     write_cases(cases, out/'cases.csv')
 
 # %% ../../nbs/api/37_train.run.ipynb #bae3a3fd
-def _fit(learn, plan, out, tracker, recipe, cbs):
+def _train_and_record(learn, plan, out, tracker, recipe, cbs):
     "Train `learn` with the callbacks of a run, and return the history"
     _,epochs,rate = plan[-1]
     keep = KeepBest(recipe.patience)
@@ -466,7 +469,7 @@ def _fit(learn, plan, out, tracker, recipe, cbs):
         with learn.added_cbs([*callbacks, *cbs]): fit(learn, plan=plan, keep=keep, probe=probe, done=done)
     if history_logger.progress is not None: history_logger.progress.close()
     if np.isfinite(history_logger.loss_sum): return history_logger.finish(keep.best_epoch)
-    highest = getattr(rate, 'stop', rate)
+    highest = getattr(rate, 'stop', rate) # a slice, from body to head, where the body is pretrained
     checkpoint_text = f'; {checkpoint.file} is as it was before it' if history_logger.rows else ''
     raise RuntimeError(f'the loss is not finite in epoch {history_logger.n_epochs()+1}; try a lower learning rate '
                        f'than {highest:g} (lr in the recipe){checkpoint_text}')
@@ -489,7 +492,7 @@ def fit_run(
     learn,plan = make_learner(recipe, cases, num_workers)
     if is_main: begin_run(recipe, cases, out, about)
     tracker = start_tracker(recipe.track if is_main else 'none', out, recipe.to_dict(), about)
-    with tracker.watching(): history = _fit(learn, plan, out, tracker, recipe, cbs)
+    with tracker.watching(): history = _train_and_record(learn, plan, out, tracker, recipe, cbs)
     seconds = history.seconds.sum() # over all sessions, where it was resumed
     about['seconds']['training'] = round(float(seconds), 1)
     return Run(out, recipe, learn, history, tracker, about)
