@@ -59,8 +59,8 @@ class Score:
         positive:str|None, # The positive class of two; `None` with more classes
     )->str:
         "What the score means, for a reader of one report"
-        if positive is not None: return self.meaning.format(positive=positive)
-        return self.multiclass_meaning or self.meaning
+        if positive is None: return self.multiclass_meaning or self.meaning
+        return self.meaning.format(positive=positive)
 
     def range_for(self,
         multiclass:bool, # Whether it is the score of more than two classes together
@@ -300,5 +300,6 @@ def score_title(
     name:str, # A key of `METRICS`
 )->str: # Such as `Brier score, lower is better`
     "The title of a score, which says so where less is better"
-    title = METRICS[name].title
-    return f'{title}, lower is better' if name in LOWER_IS_BETTER else title
+    score = METRICS[name]
+    if not score.lower_is_better: return score.title
+    return f'{score.title}, lower is better'

@@ -39,7 +39,8 @@ def texture(
 def _blur(images, sigma):
     "Gaussian blur; weights that would fall outside go to those inside"
     pixels = np.arange(THUMBNAIL_SIDE)
-    distances = (pixels[:,None]-pixels)/sigma
+    distances = pixels[:,None] - pixels
+    distances = distances/sigma
     weights = np.exp(-distances**2/2).astype(np.float32)
     matrix = weights/weights.sum(1, keepdims=True)
     return matrix @ images @ matrix.T
@@ -94,6 +95,7 @@ def rotation_invariants(
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #adf663d0
 _RING_WIDTH = 0.09 # standard deviation of a ring, of half a side
+_PERIODS = np.arange(N_HARMONICS)[:,None] # of the waves around a ring
 
 def _normalised(vectors):
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -117,18 +119,19 @@ def _harmonic_basis(crop):
     y = (y-centre_y)/half_height
     radius = np.hypot(x, y)
     angle = np.arctan2(y, x)
-    distances = (radius-RING_RADII[:,None])/_RING_WIDTH
-    rings = np.exp(-distances**2/2)*(radius < 1)
-    periods = np.arange(N_HARMONICS)[:,None]
-    waves = np.exp(1j*periods*angle)
-    basis = _normalised(rings)[:,None]*waves
-    basis = basis.reshape(-1, THUMBNAIL_SIDE*THUMBNAIL_SIDE)
+    distances = radius - RING_RADII[:,None]
+    distances = distances/_RING_WIDTH
+    rings = np.exp(-distances**2/2)
+    rings = _normalised(rings*(radius < 1))
+    waves = np.exp(1j*_PERIODS*angle)
+    basis = rings[:,None]*waves
+    basis = basis.reshape(-1, len(x))
     basis = basis.T.astype(np.complex64)
     return basis.real.copy(), basis.imag.copy()
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #3a85b885
 _ANGLES = np.arange(64)*2*np.pi/64 # radians
-_ROTATIONS = np.exp(1j*np.arange(N_HARMONICS)[:,None]*_ANGLES).astype(np.complex64)
+_ROTATIONS = np.exp(1j*_PERIODS*_ANGLES).astype(np.complex64)
 
 def _norms(harmonics):
     flat = harmonics.reshape(len(harmonics), -1)
@@ -167,8 +170,10 @@ def initial_maps(
     cosine = np.cos(angles)
     sine = np.sin(angles)
     sign = np.where(mirrored, -1, 1)
-    to_x = [half_width*cosine, -half_width*sine*sign, centre_x]
-    to_y = [half_height*sine, half_height*cosine*sign, centre_y]
+    signed_sine = sine*sign
+    signed_cosine = cosine*sign
+    to_x = [half_width*cosine, -half_width*signed_sine, centre_x]
+    to_y = [half_height*sine, half_height*signed_cosine, centre_y]
     maps = np.stack([*to_x, *to_y], 1)
     return maps.reshape(-1, 2, 3).astype(np.float32)
 
@@ -187,14 +192,18 @@ def _sample_at(images, points):
     position = (points+1)*(THUMBNAIL_SIDE/2) - 0.5
     position = np.clip(position, 0, THUMBNAIL_SIDE-1.001)
     corner = position.astype(np.int32)
-    fraction_x,fraction_y = np.split(position-corner, 2, axis=-1)
+    fraction = position - corner
+    fraction_x,fraction_y = np.split(fraction, 2, axis=-1)
     column,row = np.moveaxis(corner, -1, 0)
-    first_pixel = np.arange(n)[:,None]*THUMBNAIL_SIDE*THUMBNAIL_SIDE
-    pixel = first_pixel + row*THUMBNAIL_SIDE + column
+    first_row = np.arange(n)*THUMBNAIL_SIDE # of each image, among the rows of all
+    row_of_all = first_row[:,None] + row
+    left = row_of_all*THUMBNAIL_SIDE + column
+    right = left + 1
     values = images.reshape(-1, channels)
-    top = _between(values[pixel], values[pixel+1], fraction_x)
-    pixel += THUMBNAIL_SIDE # the row below
-    bottom = _between(values[pixel], values[pixel+1], fraction_x)
+    top = _between(values[left], values[right], fraction_x)
+    left += THUMBNAIL_SIDE # the row below
+    right += THUMBNAIL_SIDE
+    bottom = _between(values[left], values[right], fraction_x)
     return _between(top, bottom, fraction_y)
 
 def _between(first, second, fraction):
@@ -217,12 +226,17 @@ def weighted_correlation(
     weights:np.ndarray, # Of the same shape, 0 or 1: the points to compare
 )->np.ndarray: # One per image, -1..1; 0 where fewer than `_MIN_OVERLAP` of the points are compared
     "Pearson's correlation of each row"
-    n = np.maximum(weights.sum(1, keepdims=True), 1)
-    first = first - (first*weights).sum(1, keepdims=True)/n
-    second = second - (second*weights).sum(1, keepdims=True)/n
-    covariance = (weights*first*second).sum(1)
-    first_variance = (weights*first*first).sum(1)
-    second_variance = (weights*second*second).sum(1)
+    n = weights.sum(1, keepdims=True)
+    n = np.maximum(n, 1)
+    first_sum = (first*weights).sum(1, keepdims=True)
+    second_sum = (second*weights).sum(1, keepdims=True)
+    first = first - first_sum/n
+    second = second - second_sum/n
+    weighted_first = weights*first
+    weighted_second = weights*second
+    covariance = (weighted_first*second).sum(1)
+    first_variance = (weighted_first*first).sum(1)
+    second_variance = (weighted_second*second).sum(1)
     scale = np.sqrt(first_variance*second_variance + 1e-9)
     is_enough = n[:,0] > _MIN_OVERLAP*first.shape[1]
     return np.where(is_enough, covariance/scale, 0)
@@ -235,15 +249,21 @@ def _gauss_newton_step(values_and_slopes, target, points, maps):
     values,slope_x,slope_y = np.split(sampled, 3, axis=-1)
     gain = -target[...,None]
     offset = -np.ones_like(gain)
-    jacobian = np.concatenate([slope_x*points, slope_y*points, gain, offset], -1)
+    by_x = slope_x*points
+    by_y = slope_y*points
+    jacobian = np.concatenate([by_x, by_y, gain, offset], -1)
     weights = _overlap(mapped_points, points)
-    weighted = (jacobian*weights[...,None]).transpose(0, 2, 1)
+    weighted = jacobian*weights[...,None]
+    weighted = weighted.transpose(0, 2, 1)
     normal_matrix = weighted @ jacobian
     trace = np.trace(normal_matrix, axis1=1, axis2=2)
-    damping = trace[:,None,None]*1e-4 + 1e-3
-    normal_matrix += np.eye(8, dtype=np.float32)*damping
-    solution = np.linalg.solve(normal_matrix, -(weighted @ values))
-    step = np.clip(solution[:,:6,0], -0.1, 0.1)
+    damping = trace*1e-4 + 1e-3
+    identity = np.eye(8, dtype=np.float32)
+    normal_matrix += identity*damping[:,None,None]
+    right_side = -(weighted @ values)
+    solution = np.linalg.solve(normal_matrix, right_side)
+    step = solution[:,:6,0] # without gain and offset
+    step = np.clip(step, -0.1, 0.1)
     return step.reshape(-1, 2, 3)
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #d0b1a005
@@ -258,8 +278,9 @@ def registered(
     points = _points(24)
     smooth_first = _blur(first.astype(np.float32), 1)
     smooth_second = _blur(second.astype(np.float32), 1)
-    slope_x = np.gradient(smooth_first, axis=2)*(THUMBNAIL_SIDE/2) # per unit of -1..1
-    slope_y = np.gradient(smooth_first, axis=1)*(THUMBNAIL_SIDE/2)
+    half_side = THUMBNAIL_SIDE/2 # pixels in a unit of -1..1
+    slope_x = half_side*np.gradient(smooth_first, axis=2)
+    slope_y = half_side*np.gradient(smooth_first, axis=1)
     values_and_slopes = np.stack([smooth_first, slope_x, slope_y], -1)
     target = _sample_at(smooth_second[...,None], points[:,:2])
     target = target[...,0]
@@ -307,10 +328,10 @@ def find_duplicates(
     )
     identity = '\n'.join([code, str(min_similarity), *checksums])
     digest = hashlib.sha256(identity.encode()).hexdigest()
-    pairs = cached_value(
-        f'duplicates {digest[:40]}',
-        compute=lambda: search_duplicates(scan, other, min_similarity).to_dict('list'),
-    )
+    def search():
+        pairs = search_duplicates(scan, other, min_similarity)
+        return pairs.to_dict('list')
+    pairs = cached_value(f'duplicates {digest[:40]}', search)
     dtypes = dict(i=int, j=int, kind=object, similarity=float)
     return pd.DataFrame(pairs).astype(dtypes)
 
@@ -330,7 +351,8 @@ def search_duplicates(
     second = first if other is None else _searchable(other)
     near = _matches(first, second, min_similarity)
     if other is None:
-        near[['i', 'j']] = np.sort(near[['i', 'j']], axis=1)
+        both = near[['i', 'j']]
+        near[['i', 'j']] = np.sort(both, axis=1)
     else:
         backwards = _matches(second, first, min_similarity)
         backwards = backwards.rename(columns=dict(i='j', j='i'))
@@ -386,13 +408,15 @@ def has_texture(
 def _searchable(scan):
     "The textures of the first file of each content, without images that have no texture"
     rows = np.sort(_first_rows(scan).to_numpy(int))
-    textures = np.zeros((len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.int8)
+    shape = (len(rows), THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+    textures = np.zeros(shape, np.int8)
     searchable_rows = [rows[:0]]
     end = 0
     for block in _blocks(rows): # filled from the front, so that the set is in memory once
         block_textures = texture(scan.greys[block])
         is_searchable = has_texture(block_textures)
-        start,end = end,end + is_searchable.sum()
+        start = end
+        end += is_searchable.sum()
         textures[start:end] = block_textures[is_searchable]
         searchable_rows.append(block[is_searchable])
     return _Textures(np.concatenate(searchable_rows), textures[:end])
@@ -423,11 +447,12 @@ def _matches(first, second, min_similarity):
             similarity = similarities(first_textures, second_textures, maps)
             is_near = similarity >= min_similarity
             near = candidates[is_near]
-            matches.append(pd.DataFrame(dict(
+            near = pd.DataFrame(dict(
                 i=first.rows[near.i],
                 j=second.rows[near.j],
                 similarity=similarity[is_near],
-            )))
+            ))
+            matches.append(near)
             bar.update(len(block))
     return pd.concat(matches)
 
@@ -436,14 +461,16 @@ def _candidates(textures, whole, index):
     "Pairs of which the harmonics correlate at some angle, best first: the best crop and angle of each"
     crops = np.concatenate([circular_harmonics(textures, crop) for crop in CROPS]) # all images for each crop
     n_neighbours = min(_NEIGHBOURS, len(whole))
-    _,neighbours = index.search(rotation_invariants(crops), n_neighbours)
+    descriptors = rotation_invariants(crops)
+    _,neighbours = index.search(descriptors, n_neighbours)
     crop_row,column = np.nonzero(neighbours >= 0) # -1 where the index has too few
     j = neighbours[crop_row,column]
     correlation,angle,mirrored = best_rotation(crops[crop_row], whole[j])
+    crop,i = np.divmod(crop_row, len(textures))
     candidates = pd.DataFrame(dict(
-        i=crop_row%len(textures),
+        i=i,
         j=j,
-        crop=crop_row//len(textures),
+        crop=crop,
         correlation=correlation,
         angle=angle,
         mirrored=mirrored,
@@ -472,8 +499,10 @@ def nearest_neighbours(
         cells.cp.niter = 10
         cells.cp.min_points_per_centroid = 1
         cells.cp.max_points_per_centroid = _TRAINING_PER_CELL
-        order = np.random.default_rng(0).permutation(len(harmonics))
-        sample = harmonics[order[:_TRAINING_PER_CELL*n_cells]]
+        rng = np.random.default_rng(0)
+        order = rng.permutation(len(harmonics))
+        n_training = _TRAINING_PER_CELL*n_cells
+        sample = harmonics[order[:n_training]]
         index.train(rotation_invariants(sample))
     for block in _blocks(harmonics): index.add(rotation_invariants(block))
     return index
@@ -485,11 +514,13 @@ def duplicate_groups(
     "The sets of images that `pairs` connect, in the order of their first image"
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
-    rows,position = np.unique(pairs[['i', 'j']].to_numpy(), return_inverse=True)
+    numbers = pairs[['i', 'j']].to_numpy()
+    rows,position = np.unique(numbers, return_inverse=True)
     position = position.reshape(-1, 2)
     first,second = position.T
     ones = np.ones(len(position))
-    graph = coo_array((ones, (first, second)), shape=(len(rows), len(rows)))
+    n = len(rows)
+    graph = coo_array((ones, (first, second)), shape=(n, n))
     _,component = connected_components(graph)
     groups = pd.Series(rows).groupby(component)
     return [group.tolist() for _,group in groups]

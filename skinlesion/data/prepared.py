@@ -37,7 +37,8 @@ class ChecksummedArrays:
     ):
         size = int(np.prod(shape))
         self.checksums = np.frombuffer(buffer, np.uint32, n)
-        flat = np.frombuffer(buffer, np.uint8, n*size, offset=self.checksums.nbytes)
+        offset = self.checksums.nbytes
+        flat = np.frombuffer(buffer, np.uint8, n*size, offset)
         self.arrays = flat.reshape(n, *shape)
         self.is_verified = np.zeros(n, bool) # whether this process has compared the checksum
 
@@ -47,20 +48,22 @@ class ChecksummedArrays:
         shape:tuple, # Of each array
     )->int: # Bytes
         "Size of the buffer of `n` arrays of `shape`, with their checksums"
-        return n*(4 + int(np.prod(shape)))
+        size = int(np.prod(shape))
+        return n*(size + 4)
 
     def get(self,
         k:int, # Number of the array
         make:Callable, # `make()` returns it
     )->np.ndarray: # Not to be written to
         "Array `k`, made unless a valid one is there"
-        if self.is_verified[k]: return self.arrays[k]
-        is_written = self.checksums[k] != 0
-        if not is_written or zlib.crc32(self.arrays[k]) != self.checksums[k]:
-            self.arrays[k] = make()
-            self.checksums[k] = zlib.crc32(self.arrays[k])
+        array = self.arrays[k]
+        if self.is_verified[k]: return array
+        checksum = self.checksums[k] # 0 where nothing was written
+        if checksum == 0 or zlib.crc32(array) != checksum:
+            array[:] = make()
+            self.checksums[k] = zlib.crc32(array)
         self.is_verified[k] = True
-        return self.arrays[k]
+        return array
 
 # %% ../../nbs/api/17_data.prepared.ipynb #3b41a89f
 class Prepared:
@@ -72,7 +75,8 @@ class Prepared:
         slots:np.ndarray=None, # For each image, the number of its array
         place:str='none', # Where `arrays` are: `memory`, `disk` or `none`
     ):
-        self.paths = np.array([str(p) for p in paths], object)
+        names = [str(path) for path in paths]
+        self.paths = np.array(names, object)
         self.spec = spec
         self.arrays = arrays
         self.slots = slots
@@ -95,8 +99,9 @@ class Prepared:
     )->'Prepared': # With the same arrays
         "The images at `positions`"
         positions = np.asarray(positions, int)
+        paths = self.paths[positions]
         slots = None if self.slots is None else self.slots[positions]
-        return Prepared(self.paths[positions], self.spec, self.arrays, slots, self.place)
+        return Prepared(paths, self.spec, self.arrays, slots, self.place)
 
     def batches(self,
         batches:Iterable, # Of lists of positions
@@ -107,12 +112,15 @@ class Prepared:
 
         def shares(): # each is every `threads`-th image of a batch, so that a batch is one task for each thread
             for positions in batches:
-                batch = np.empty((len(positions), *self.shape), np.uint8)
+                shape = (len(positions), *self.shape)
+                batch = np.empty(shape, np.uint8)
                 for first in range(threads): yield batch, positions, first
 
         def fill(share):
             batch,positions,first = share
-            for k in range(first, len(batch), threads): batch[k] = self[positions[k]]
+            for k in range(first, len(batch), threads):
+                position = positions[k]
+                batch[k] = self[position]
             return batch
 
         filled = read_ahead(fill, shares(), ahead=threads, threads=threads)
@@ -130,17 +138,22 @@ def pick_place(
 )->str: # `memory`, `disk` or `none`
     "Where to keep `nbytes`; raises `InputError` if the place that is asked for cannot hold them"
     if cache not in CACHE_PLACES:
-        raise InputError(f'no cache {cache!r}; use {", ".join(CACHE_PLACES)}')
+        places = ', '.join(CACHE_PLACES)
+        raise InputError(f'no cache {cache!r}; use {places}')
     if cache == 'none': return 'none'
     if cache == 'memory':
         _check_room(nbytes, cache, free_memory())
         return cache
     if cache == 'disk':
-        _check_room(nbytes, cache, min(free_disk(), cache_limit()))
+        room = min(free_disk(), cache_limit())
+        _check_room(nbytes, cache, room)
         return cache
-    processes = int(os.environ.get('LOCAL_WORLD_SIZE', 1)) # each process of torchrun keeps its own
-    if nbytes*processes <= _MEMORY_PROPORTION*free_memory(): return 'memory'
-    if nbytes <= min(_DISK_PROPORTION*free_disk(), cache_limit()): return 'disk'
+    processes = os.environ.get('LOCAL_WORLD_SIZE', 1) # each process of torchrun keeps its own
+    nbytes_of_all = nbytes*int(processes)
+    memory = _MEMORY_PROPORTION*free_memory()
+    if nbytes_of_all <= memory: return 'memory'
+    disk = _DISK_PROPORTION*free_disk()
+    if nbytes <= min(disk, cache_limit()): return 'disk'
     return 'none'
 
 # %% ../../nbs/api/17_data.prepared.ipynb #e0c0a002
@@ -151,9 +164,11 @@ _ADVICE = {
 
 def _check_room(nbytes, place, room):
     if nbytes <= room: return
+    needed = f'{nbytes/1e9:.2f} GB'
+    available = f'{room/1e9:.2f} GB'
     raise InputError(
-        f'the prepared images take {nbytes/1e9:.2f} GB, '
-        f'but {place} has room for {room/1e9:.2f} GB: {_ADVICE[place]}'
+        f'the prepared images take {needed}, '
+        f'but {place} has room for {available}: {_ADVICE[place]}'
     )
 
 # %% ../../nbs/api/17_data.prepared.ipynb #505f2e5b
@@ -167,14 +182,18 @@ def free_memory()->int: # Bytes
     "How much memory can be had, within the limit of the container if there is one"
     available = _number_in('/proc/meminfo', 'MemAvailable:')
     if available is None: # no Linux: half of all memory
-        try: return os.sysconf('SC_PAGE_SIZE')*os.sysconf('SC_PHYS_PAGES')//2
+        try:
+            page_size = os.sysconf('SC_PAGE_SIZE')
+            n_pages = os.sysconf('SC_PHYS_PAGES')
         except (AttributeError, ValueError, OSError): return 0 # Windows does not say
+        return page_size*n_pages//2
     free = available*1024
     limit = _number_in(f'{_CGROUP}/memory.max')
     used = _number_in(f'{_CGROUP}/memory.current')
     if limit is not None and used is not None:
         reclaimable = _number_in(f'{_CGROUP}/memory.stat', 'inactive_file') or 0
-        free = min(free, limit - used + reclaimable)
+        within_limit = limit - used + reclaimable
+        free = min(free, within_limit)
     return max(0, free)
 
 _CGROUP = '/sys/fs/cgroup'
@@ -182,10 +201,11 @@ _CGROUP = '/sys/fs/cgroup'
 def _number_in(file, name=''):
     "The number behind `name` in the text `file`; `None` if it is not there"
     with suppress(OSError, ValueError):
-        for line in Path(file).read_text().splitlines():
+        text = Path(file).read_text()
+        for line in text.splitlines():
             if not line.startswith(name): continue
-            first_word = line.removeprefix(name).split()[0]
-            return int(first_word)
+            words = line.removeprefix(name).split()
+            return int(words[0])
 
 # %% ../../nbs/api/17_data.prepared.ipynb #011d4f15
 def content_keys(
@@ -205,33 +225,30 @@ def prepared(
     cache:str='auto', # One of `CACHE_PLACES`
 )->Prepared: # Of all rows of `cases`, in their order
     "The images of `cases`, and where to keep them; raises `InputError` if `cache` cannot hold them"
-    keys,slots = np.unique(content_keys(cases), return_inverse=True)
+    keys = content_keys(cases)
+    keys,slots = np.unique(keys, return_inverse=True)
     entry = _entry(keys, spec)
     shape = (spec.channels, spec.size, spec.size)
-    nbytes = ChecksummedArrays.nbytes(len(keys), shape)
+    n_arrays = len(keys)
+    nbytes = ChecksummedArrays.nbytes(n_arrays, shape)
     is_on_disk = cache in ('auto', 'disk') and is_cached(entry)
     place = 'disk' if is_on_disk else pick_place(nbytes, cache)
     if place == 'none': return Prepared(cases.path, spec)
     if place == 'memory': buffer = mmap.mmap(-1, nbytes)
     else: buffer = _mapped_file(entry, nbytes)
-    arrays = ChecksummedArrays(buffer, len(keys), shape)
+    arrays = ChecksummedArrays(buffer, n_arrays, shape)
     return Prepared(cases.path, spec, arrays, slots, place)
 
 # %% ../../nbs/api/17_data.prepared.ipynb #69ec71f7
 def _entry(keys, spec):
     "Name in the cache of the images `keys`, prepared for `spec`"
-    settings = [
-        spec.size,
-        spec.resize,
-        spec.interpolation,
-        spec.channels,
-        *(spec.value_range or ()),
-        PIL.__version__,
-        features.version('libjpeg_turbo'),
-    ]
+    settings = [spec.size, spec.resize, spec.interpolation, spec.channels]
+    settings += spec.value_range or ()
+    settings += [PIL.__version__, features.version('libjpeg_turbo')]
     settings_text = ' '.join(map(str, settings))
     text = '\n'.join([settings_text, *keys])
-    return f'prepared/{hashlib.sha256(text.encode()).hexdigest()[:40]}'
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return f'prepared/{digest[:40]}'
 
 def _mapped_file(entry, nbytes):
     "The file of `entry`, mapped into memory"
@@ -246,7 +263,8 @@ def _mapped_file(entry, nbytes):
 
     def is_complete(folder):
         file = folder/'squares'
-        return file.is_file() and file.stat().st_size == nbytes
+        if not file.is_file(): return False
+        return file.stat().st_size == nbytes
 
     folder = cached(entry, make, is_complete)
     with open(folder/'squares', 'r+b') as f: return mmap.mmap(f.fileno(), nbytes)

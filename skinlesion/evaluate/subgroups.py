@@ -49,7 +49,8 @@ AGE_BANDS = {0: '0 to 29', 30: '30 to 49', 50: '50 to 69', 70: '70 and over'} # 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #e25f7697
 def _categories(x, name):
     "The column `x` as a categorical, missing values as `UNKNOWN_VALUE`; `None` if it has too many values"
-    is_number = pd.api.types.is_numeric_dtype(x) and not pd.api.types.is_bool_dtype(x)
+    is_bool = pd.api.types.is_bool_dtype(x)
+    is_number = pd.api.types.is_numeric_dtype(x) and not is_bool
     if is_number:
         numbers = pd.Series(np.asarray(x, float))
         result = _number_categories(numbers, name)
@@ -87,7 +88,9 @@ def _number_categories(x, name):
         edges = [-np.inf, low, high, np.inf]
         names = [f'low, up to {low:.3g}', 'middle', f'high, above {high:.3g}']
         return pd.cut(x, edges, labels=names)
-    halves = np.where(x > low, f'above {low:.3g}', f'up to {low:.3g}')
+    above = f'above {low:.3g}'
+    up_to = f'up to {low:.3g}'
+    halves = np.where(x > low, above, up_to)
     halves = np.where(x.isna(), None, halves)
     return pd.Categorical(halves)
 
@@ -124,7 +127,8 @@ def subgroup_columns(
         by_path = by_path.drop(columns=unused, errors='ignore')
         measured = by_path.columns.difference(table.columns, sort=False)
         of_images = by_path.reindex(table.path)
-        table = table.assign(**{column: of_images[column].array for column in measured})
+        table = table.copy(deep=False)
+        for column in measured: table[column] = of_images[column].array
     sources = {name: name for name in columns or ()}
     if columns is None:
         for name,synonyms in ATTRIBUTES.items():
@@ -168,7 +172,8 @@ def _subgroup_codes(attributes):
 def _score_subgroups(preds, codes, resamples, seed):
     "For each subgroup: score -> its entry and numbers of groups; or a text for too few images"
     needed = ['path', 'label', 'group', *map(prob_column, preds.classes)]
-    slim = preds.table[needed].assign(path=range(len(preds))) # numbers are quicker to check
+    slim = preds.table[needed]
+    slim = slim.assign(path=range(len(preds))) # numbers are quicker to check
     preds = preds.with_table(slim)
     min_images = min(MIN_SUBGROUP_IMAGES, len(preds)) # all images of a small table have scores
     uses_jackknife = resamples and len(preds) > MAX_BOOTSTRAP_IMAGES
@@ -185,7 +190,9 @@ def _score_subgroups(preds, codes, resamples, seed):
         else: replicates = scorer.bootstrap(resamples, seed)
         entries = score_entries(scorer, replicates)
         support = score_support(scorer)
-        result.append({key: (entry, support[key]) for key,entry in entries.items()})
+        scores = {}
+        for key,entry in entries.items(): scores[key] = (entry, support[key])
+        result.append(scores)
     return result
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #25b5501d
@@ -203,7 +210,8 @@ def step_down(
     largest = np.maximum.accumulate(distances, 1)
     largest = largest[:,::-1] # of this test and all after it
     is_as_large = largest >= abs(observed[descending])-1e-9
-    p = (1 + is_as_large.sum(0))/(1 + len(permuted))
+    n_as_large = is_as_large.sum(0)
+    p = (n_as_large + 1)/(len(permuted) + 1)
     result = np.empty(len(p))
     result[descending] = np.maximum.accumulate(p)
     return result
@@ -216,7 +224,8 @@ def _exchangeable(y, groups, n_classes):
     counts = np.zeros((groups.max()+1, n_classes), int) # images of each group and class
     np.add.at(counts, (groups, y), 1)
     at_least_one = np.maximum(counts, 1)
-    quarter_octaves = np.ceil(4*np.log2(at_least_one/4))
+    octaves = np.log2(at_least_one/4)
+    quarter_octaves = np.ceil(4*octaves)
     size = np.where(counts > 4, 4+quarter_octaves, counts)
     kind = _row_numbers(size)
     n_alike = np.bincount(kind)[kind]
@@ -246,7 +255,8 @@ def _nearest_blocks(counts):
     last_block = np.maximum(n_blocks-1, 0) # takes the rest too
     block = np.minimum(position//MIN_ALIKE, last_block)
     result = np.empty(len(order), int)
-    result[order] = present*(len(order)+1) + block
+    first_block = present*(len(order)+1)
+    result[order] = first_block + block
     return result
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #c50d8e21
@@ -256,7 +266,8 @@ def _permutations(y, groups, n_classes, n, rng):
     group = groups[order]
     size = np.bincount(groups)
     start = np.cumsum(size)-size
-    place = np.arange(len(group))-start[group] # of each image in its group
+    position = np.arange(len(group))
+    place = position-start[group] # of each image in its group
     kind = _exchangeable(y, groups, n_classes)
     by_kind = np.argsort(kind, kind='stable')
     is_new = np.diff(kind[by_kind]) != 0
@@ -295,7 +306,8 @@ def _permutation_tests(preds, codes, is_tested, permutations, seed):
         scores = np.stack([*by_name.values()], 1)
         return scores[is_tested]
     observed = tested_scores(codes)
-    permuted = np.stack([tested_scores(codes[rows]) for rows in places])
+    permuted = [tested_scores(codes[rows]) for rows in places]
+    permuted = np.stack(permuted)
     expected[is_tested] = np.nanmean(permuted, 0)
     p[is_tested] = step_down(*_standardized(observed, permuted))
     return p, expected
@@ -306,10 +318,11 @@ def _standardized(observed, permuted):
     together = np.vstack([observed, permuted])
     mean = np.nanmean(together, 0)
     spread = np.nanstd(together, 0)
+    has_spread = spread > 1e-12
     result = []
     for values in (observed, permuted):
         distance = np.zeros_like(values)
-        np.divide(values-mean, spread, out=distance, where=spread > 1e-12)
+        np.divide(values-mean, spread, out=distance, where=has_spread)
         result.append(np.nan_to_num(distance))
     return result
 
@@ -405,7 +418,8 @@ def subgroups(
     preds = as_predictions(preds, positive)
     attributes,left_out = subgroup_columns(preds, columns, properties)
     attribute,subgroup = ALL_IMAGES
-    attributes.insert(0, attribute, pd.Categorical([subgroup]*len(preds)))
+    whole_table = pd.Categorical([subgroup]*len(preds))
+    attributes.insert(0, attribute, whole_table)
     codes,names = _subgroup_codes(attributes)
     scores = _score_subgroups(preds, codes, resamples, seed)
     affordable = max(MIN_PERMUTATIONS, MAX_PERMUTED_IMAGES//len(preds))
@@ -457,7 +471,8 @@ def plot_subgroups(
         of_subgroups = averages[~is_all & of_score]
         _plot_scores(ax, of_subgroups, whole, lines)
         title = METRICS[name].title
-        labels(ax, title, f'{title}, all images: {whole.value:.2f}', '')
+        x_label = f'{title}, all images: {whole.value:.2f}'
+        labels(ax, title, x_label, '')
     panels[0].set_yticks(range(len(lines)), texts)
     for tick,(_,subgroup) in zip(panels[0].get_yticklabels(), lines):
         tick.set_fontweight('normal' if subgroup else 'bold')
@@ -479,7 +494,8 @@ def _plot_scores(ax, table, whole, lines):
         rows = table[is_shown]
         positions = y[is_shown]
         ax.hlines(positions, rows.low, rows.high, color=color, lw=1.5)
-        ax.plot(rows.value, positions, marker, ms=5, color=color, mfc=fill, mew=1.4)
+        marks = dict(ms=5, color=color, mfc=fill, mew=1.4)
+        ax.plot(rows.value, positions, marker, **marks)
     is_undefined = table.value.isna()
     style = dict(fontsize=7.5, color=GREY, va='center')
     at_left = ax.get_yaxis_transform()
@@ -562,14 +578,17 @@ def subgroup_table(
     result:SubgroupScores, # From `subgroups`
 )->pd.DataFrame: # Texts; one row for each subgroup, an asterisk marks a gap larger than chance
     "The main scores of all subgroups, for a person to read"
-    names = list(dict.fromkeys(['accuracy', *result.main_scores]))
+    names = ['accuracy', *result.main_scores]
+    names = list(dict.fromkeys(names)) # the accuracy may be a main score
     averages = result.table[result.table['class'] == '']
     rows = []
     for (attribute,subgroup),scores in averages.groupby(['attribute', 'subgroup'], sort=False):
         by_name = {score['metric']: score for score in scores.to_dict('records')}
         accuracy = by_name['accuracy']
         row = {'Attribute': attribute, 'Subgroup': subgroup}
-        row['Images (groups)'] = f'{accuracy["images"]:,} ({accuracy["groups"]:,})'
+        n_images = accuracy['images']
+        n_groups = accuracy['groups']
+        row['Images (groups)'] = f'{n_images:,} ({n_groups:,})'
         for name in names:
             score = by_name[name]
             mark = '*' if score['beyond_chance'] else ''
@@ -594,8 +613,12 @@ def _gaps_text(result):
     worst_by_attribute = gaps.drop_duplicates('attribute').head(3)
     for row in worst_by_attribute.to_dict('records'):
         score = _score_name(row)
-        value = f'{_value_text(row)} for {row["subgroup"]}, where {row["expected"]:.2f} would be expected'
-        sentences.append(f'{score} differs by {row["attribute"]} by more than chance: {value}.')
+        attribute = row['attribute']
+        subgroup = row['subgroup']
+        value = _value_text(row)
+        expected = f'{row["expected"]:.2f} would be expected'
+        sentences.append(f'{score} differs by {attribute} by more than chance: '
+                         f'{value} for {subgroup}, where {expected}.')
     n_gaps = plural(len(gaps), 'gap')
     verb = 'is' if len(gaps) == 1 else 'are'
     sentences.append(f'In all, {n_gaps} of {n:,} that were tested {verb} larger than chance.')
@@ -630,17 +653,20 @@ def subgroups_section(
         names = truncated_list(sorted(possible), 99)
         missing = (f'The predictions have no column to make subgroups of: add one or more of {names}, '
                    'or name others with columns=.')
-        return Section(name, title, missing=' '.join([missing, *notes]))
+        missing = ' '.join([missing, *notes])
+        return Section(name, title, missing=missing)
 
     if 'estimated skin tone' in attributes: notes.insert(0, how['skin_tone'])
     if len(preds) > MAX_BOOTSTRAP_IMAGES: notes.insert(0, how['jackknife'])
     notes.insert(0, how['scores'])
     alt = f'scores with intervals of each value of {truncated_list(attributes, 9)}'
     figure = plot_subgroups(result)
-    parts = [Plot('subgroups', 'Scores by subgroup', figure, ' '.join(notes), alt, wide=True)]
+    plot = Plot('subgroups', 'Scores by subgroup', figure, ' '.join(notes), alt, wide=True)
+    parts = [plot]
     gaps = gap_table(result)
     if len(gaps): parts.append(Grid('Gaps larger than chance', gaps, how['gaps']))
-    parts.append(Grid('All subgroups', subgroup_table(result), how['all']))
+    table = subgroup_table(result)
+    parts.append(Grid('All subgroups', table, how['all']))
     text = _gaps_text(result)
     if 'diagnosis type' in set(result.gaps.attribute): text += f' {how["diagnosis_type"]}'
     return Section(name, title, text, parts, subgroup_data(result))

@@ -35,7 +35,8 @@ class Crypt(NamedTuple):
         from_boot = 2*(angle - self.boot_angle)
         nearness = np.cos(from_boot)
         bump = np.exp(3*(nearness - 1))
-        boot = strength*rng.uniform(0, 0.7)*bump
+        boot_size = strength*rng.uniform(0, 0.7)
+        boot = boot_size*bump
         elongation = rng.uniform(0, 0.18)
         ellipse = 1 + elongation*np.cos(from_boot + 1)
         n_teeth = int(rng.integers(7, 12))
@@ -47,7 +48,8 @@ class Crypt(NamedTuple):
         saw = depth*np.abs(teeth)
         outline = ellipse + boot
         lumen = ellipse + 1.3*boot
-        return outline, lumen*(1.1 - saw)
+        lumen = lumen*(1.1 - saw)
+        return outline, lumen
 
     def masks(self, u, v, strength, seed):
         "Masks of the crypt, its lumen and its mucus; `u` and `v` are coordinates in units of its radius"
@@ -77,8 +79,10 @@ class Crypt(NamedTuple):
         depth = rng.uniform(0.82, 0.97, n)
         distances = self.radius*(outline*depth)
         for angle,distance in zip(angles.tolist(), distances.tolist()):
-            x = self.x + distance*math.cos(angle)
-            y = self.y + distance*math.sin(angle)
+            from_centre_x = distance*math.cos(angle)
+            from_centre_y = distance*math.sin(angle)
+            x = self.x + from_centre_x
+            y = self.y + from_centre_y
             radius = rng.uniform(0.007, 0.011)
             darkness = int(rng.uniform(150, 255))
             x = (x + 1)/2
@@ -107,7 +111,8 @@ def _crypts(rng, strength):
     mean_lumen = rng.normal(0.36, 0.09)
     radius = rng.normal(mean_radius, 0.04, n)
     radius = radius + 0.06*strength
-    radius = spacing*np.clip(radius, 0.2, 0.46)
+    radius = np.clip(radius, 0.2, 0.46)
+    radius = spacing*radius
     lumen = rng.normal(mean_lumen, 0.06, n)
     lumen = lumen + 0.18*strength
     lumen = np.clip(lumen, 0.12, 0.72)
@@ -128,8 +133,10 @@ def _draw_crypts(rng, size, strength, nuclei):
         rows = _pixels(crypt.y, reach, size)
         columns = _pixels(crypt.x, reach, size)
         box = (rows, columns)
-        u = (x[box]-crypt.x)/crypt.radius
-        v = (y[box]-crypt.y)/crypt.radius
+        from_crypt_x = x[box] - crypt.x
+        from_crypt_y = y[box] - crypt.y
+        u = from_crypt_x/crypt.radius
+        v = from_crypt_y/crypt.radius
         crypt_masks = crypt.masks(u, v, strength, seed)
         for mask,crypt_mask in zip(masks, crypt_masks):
             mask[box] = np.maximum(mask[box], crypt_mask)
@@ -138,7 +145,9 @@ def _draw_crypts(rng, size, strength, nuclei):
 
 def _pixels(centre, reach, size):
     "The slice of the pixels up to `reach` from `centre`, in coordinates of -1..1"
-    edges = np.array([centre-reach, centre+reach])
+    first = centre - reach
+    last = centre + reach
+    edges = np.array([first, last])
     edges = (edges + 1)/2*size
     edges = np.clip(edges, 0, size)
     first,last = edges.astype(int).tolist()
@@ -184,7 +193,8 @@ def draw_tissue(
 
     # light through both stains, with the colour and the noise of a scanner
     white = rng.uniform(0.93, 0.99, 3)
-    img = absorb(rgb(*white), blue, _HAEMATOXYLIN)
+    light = rgb(*white)
+    img = absorb(light, blue, _HAEMATOXYLIN)
     img = absorb(img, pink, _EOSIN)
     scanner_noise = 0.012*noise(rng, 128, size)
     return to_image(img + scanner_noise)
