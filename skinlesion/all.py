@@ -1,5 +1,6 @@
 "Everything public for notebooks: `from skinlesion.all import *`; the demo page is in `skinlesion.serve.demo`"
 from .core import *
+from .dicom import *
 from .image import *
 from .postprocess import *
 from .score_names import *

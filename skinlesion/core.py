@@ -31,7 +31,7 @@ os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 # %% ../nbs/api/00_core.ipynb #54867354
 SPLITS = ('train', 'valid', 'test')
 CASE_COLUMNS = ('path', 'label', 'group', 'split')
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp', '.dcm', '.dicom')
 SYSTEM_FILES = {'__MACOSX', '.DS_Store', 'Thumbs.db', 'desktop.ini'} # left by operating systems in any folder
 NOTICE = 'Research software, not a medical device.'
 

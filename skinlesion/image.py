@@ -124,9 +124,11 @@ def _open(source, name, channels, side, value_range):
 # %% ../nbs/api/01_image.ipynb #81bf437e
 def _decode(source, name, side=None):
     "The decoded image of the file `source`, or an `InputError` that calls it `name`"
+    from skinlesion.dicom import is_dicom, open_dicom
     if isinstance(source, (str, Path)):
         if Path(source).is_dir(): raise InputError(f'{name}: a folder, not an image')
         if not Path(source).is_file(): raise InputError(f'{name}: no such file')
+    if is_dicom(source): return open_dicom(source, name, Image.MAX_IMAGE_PIXELS)
     try:
         img = Image.open(source)
         if img.width*img.height > Image.MAX_IMAGE_PIXELS: raise Image.DecompressionBombError
@@ -197,12 +199,15 @@ class _DecodedImages:
 
 def _file_key(source, name, channels, side, value_range):
     "What identifies a decoded image: the file, its state, and how it is decoded; `None` if it is no file"
+    from skinlesion.dicom import is_dicom
     if isinstance(source, Image.Image): return None
     try:
         state = os.stat(name)
-        header = Image.open(source)
-        if side: header.draft(None, (side, side))
-        size = header.size
+        size = None # of a DICOM file, which is always decoded whole
+        if not is_dicom(source):
+            header = Image.open(source)
+            if side: header.draft(None, (side, side))
+            size = header.size
     except Exception: return None # decoding it says what is wrong
     finally:
         if hasattr(source, 'seek'): source.seek(0)

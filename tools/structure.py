@@ -15,7 +15,7 @@ PACKAGE = ROOT/'skinlesion'
 # From the ground up: a module imports from its own layer and from those before it. The longest name that fits a module counts.
 LAYERS = (
     ('core',),
-    ('image', 'postprocess', 'templates', 'score_names'),
+    ('dicom', 'image', 'postprocess', 'templates', 'score_names'),
     ('store', 'synth', 'domains'),
     ('data',),
     ('models',),

@@ -22,6 +22,7 @@ import pandas as pd
 from PIL import Image
 
 from ..core import InputError, Progress, printable, read_ahead
+from ..dicom import PATIENT_FACTS, dicom_facts, is_dicom, patient_group
 from ..image import open_image
 from ..store.cache import CacheTable, code_version, file_stamp
 
@@ -83,6 +84,25 @@ def _value_or(read, default):
     try: return read()
     except Exception: return default
 
+# %% ../../nbs/api/11_data.scan.ipynb #fbc8ff2b
+def _dicom_header_facts(file, name, n_bytes):
+    "What `header_facts` tells of other images, of a DICOM file, and `dicom`: `PATIENT_FACTS` and `burned_in`"
+    facts = dicom_facts(file, name)
+    width = facts['width']
+    height = facts['height']
+    about_patient = {name: facts[name] for name in (*PATIENT_FACTS, 'burned_in')}
+    return dict(
+        format='DICOM',
+        mode=facts['mode'],
+        width=width,
+        height=height,
+        aspect=width/height,
+        bytes_per_pixel=n_bytes/(width*height),
+        orientation=1,
+        frames=1,
+        dicom=json.dumps(about_patient),
+    )
+
 # %% ../../nbs/api/11_data.scan.ipynb #b559fab6
 THUMBNAIL_SIDE = 64 # pixels a side of the copy that is kept of each image
 BORDER_WIDTH = 3 # pixels of the thumbnail, 5% of its side
@@ -138,7 +158,8 @@ def scan_file(
         file = _NamedBytes(content, path)
         img = open_image(file, side=2*THUMBNAIL_SIDE) # decodes, or says why not
         file.seek(0)
-        header = header_facts(Image.open(file), len(content))
+        if is_dicom(file): header = _dicom_header_facts(file, path, len(content))
+        else: header = header_facts(Image.open(file), len(content))
         grey = img.convert('L').resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BILINEAR)
         colours = colour_facts(img)
         facts['bytes'] = len(content)
@@ -161,6 +182,7 @@ _FACT_NAMES = (
     'reason', 'extension', 'name', 'bytes', 'sha256',
     'format', 'mode', 'width', 'height', 'aspect', 'bytes_per_pixel', 'quantisation', 'orientation', 'frames',
     'border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b', 'black_corners', 'saturated',
+    'dicom',
 )
 
 @dataclass
@@ -183,7 +205,8 @@ def scan_images(
     greys = np.zeros((len(paths), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     n_pixels = THUMBNAIL_SIDE*THUMBNAIL_SIDE
     rows = [None]*len(paths)
-    version = code_version('skinlesion.data.scan', 'skinlesion.image')
+    version = code_version('skinlesion.data.scan', 'skinlesion.image', 'skinlesion.dicom')
+    version += patient_group('key') # patients that were hashed with another key are others
     with CacheTable('scan of images', version) as cache:
         for key,value in cache.get(stamps): # the thumbnail, then the facts
             for i in positions[key]:
