@@ -55,6 +55,7 @@ from .evaluate.captions import *
 from .evaluate.plots import *
 from .evaluate.proportions import *
 from .evaluate.section import *
+from .evaluate.texts import *
 from .evaluate.table import *
 from .evaluate.metrics import *
 from .evaluate.calibration import *

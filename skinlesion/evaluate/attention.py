@@ -22,12 +22,13 @@ from ..core import InputError, Progress, plural, truncated_list
 from ..domains.profile import load_domain
 from .activations import Activations
 from .captions import captions
-from .errors import draw_interval_dots, label_rows, prediction_outcomes
-from .metrics import interval_text, metrics, percent_text
-from .plots import COLOURS, axes, labels, literal
+from .errors import prediction_outcomes
+from .metrics import metrics
+from .plots import COLOURS, axes, draw_interval_dots, label_rows, labels, literal
 from .proportions import group_mean
 from .scores import ratio
 from .section import Card, Gallery, Grid, Plot, Section, records
+from .texts import interval_text, percent_text
 from ..image import square
 from ..postprocess import overlay
 

@@ -21,12 +21,12 @@ from scipy.special import log_softmax, softmax
 from ..core import plural, prob_column
 from .captions import captions
 from .intervals import interval_entry
-from .metrics import interval_text
 from .plots import COLOURS, GREY, labels, literal, quiet
 from .proportions import bootstrap_sums, group_mean
 from .scores import ece_terms, log_loss_terms
 from .section import Grid, Plot, Section
 from .table import Predictions, as_predictions
+from .texts import interval_text
 from ..postprocess import probabilities
 from ..score_names import METRICS
 

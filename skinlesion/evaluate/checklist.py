@@ -15,8 +15,8 @@ import pandas as pd
 
 from ..core import SPLIT_TEXTS
 from ..domains.profile import load_domain
-from .metrics import interval_text
 from .section import Grid, Section
+from .texts import interval_text
 from ..score_names import METRICS
 
 if sys.version_info >= (3, 11): import tomllib

@@ -21,11 +21,11 @@ from scipy.stats import beta
 from ..core import InputError, plural, truncated_list
 from ..domains.profile import load_domain
 from .captions import captions
-from .metrics import interval_text, threshold_text
 from .plots import COLOURS, GREY, axes, labels, literal
 from .proportions import below_target, group_mean
 from .section import Grid, Plot, Section
 from .table import as_predictions
+from .texts import interval_text, threshold_text
 from ..postprocess import prediction_sets
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #c7ed2035

@@ -21,11 +21,11 @@ from scipy.stats import fisher_exact
 from ..core import InputError, plural, truncated_list
 from .activations import Activations, image_card
 from .captions import captions
-from .metrics import percent_text
-from .plots import COLOURS, axes, labels, legend_name, literal
+from .plots import COLOURS, axes, draw_interval_dots, label_rows, labels, legend_name, literal
 from .proportions import group_mean
 from .section import Gallery, Grid, Plot, Section, records
 from .table import as_predictions
+from .texts import percent_text
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #71c52afe
 def prediction_outcomes(
@@ -142,21 +142,6 @@ def confusions(
         ignore_index=True,
     )
     return by_size.head(n)
-
-# %% ../../nbs/api/47_evaluate.errors.ipynb #e533c6ad
-def draw_interval_dots(ax, rows, value, low, high, color, label):
-    "A dot for each of `rows`, and a line from `low` to `high` where there is an interval"
-    low = np.asarray(low, float)
-    high = np.asarray(high, float)
-    ax.hlines(rows, low, high, color=color, lw=2.2, alpha=0.6)
-    ax.plot(value, rows, 'o', ms=7, mec='white', mew=1, color=color, label=label)
-
-def label_rows(ax, names, sizes):
-    "Names and numbers of images to the left of the rows of a figure of proportions"
-    ticks = [f'{name} ({size:,})' for name,size in zip(names, sizes)]
-    ax.set_yticks(range(len(ticks)), ticks)
-    ax.set_xlim(-0.02, 1.02)
-    ax.set_ylim(-0.6, len(ticks)-0.4)
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #0448b8ab
 def plot_error_rates(

@@ -15,11 +15,11 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..core import InputError, truncated_list
 from .captions import captions
-from .metrics import interval_text
 from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal, unit_square
 from .scores import Ranking
 from .section import Plot, Section
 from .table import as_predictions
+from .texts import interval_text
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #990cb622
 def _classes_to_draw(preds):

@@ -16,11 +16,12 @@ from ..core import InputError
 from ..domains.profile import load_domain
 from .activations import Activations, classify_images, image_card
 from .captions import captions
-from .metrics import interval_text, metrics, percent_text
+from .metrics import metrics
 from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal
 from .proportions import group_mean
 from .section import Gallery, Grid, Plot, Section, records
 from .table import Predictions
+from .texts import interval_text, percent_text
 from ..postprocess import embedding_distance
 from ..synth.kinds import images_of_kind
 

@@ -20,11 +20,11 @@ from ..domains.profile import load_domain
 from .captions import captions
 from .conformal import NEEDS_VALIDATION, fit_referral, fit_sets
 from .intervals import interval_entry
-from .metrics import interval_text, threshold_text
 from .plots import COLOURS, GREY, axes, labels, literal
 from .proportions import below_target, bootstrap_sums, group_mean
 from .section import Grid, Plot, Section
 from .table import Predictions, as_predictions
+from .texts import interval_text, threshold_text
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #95202b46
 def threshold_table(

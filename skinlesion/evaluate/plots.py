@@ -12,6 +12,7 @@ import io
 import re
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
@@ -64,6 +65,21 @@ def literal(
     "Show a `$` in the name of a class or file as a `$`"
     for text in fig.findobj(Text): text.set_parse_math(False)
     return fig
+
+# %% ../../nbs/api/41_evaluate.plots.ipynb #d5f6bba9
+def draw_interval_dots(ax, rows, value, low, high, color, label):
+    "A dot for each of `rows`, and a line from `low` to `high` where there is an interval"
+    low = np.asarray(low, float)
+    high = np.asarray(high, float)
+    ax.hlines(rows, low, high, color=color, lw=2.2, alpha=0.6)
+    ax.plot(value, rows, 'o', ms=7, mec='white', mew=1, color=color, label=label)
+
+def label_rows(ax, names, sizes):
+    "Names and numbers of images to the left of the rows of a figure of proportions"
+    ticks = [f'{name} ({size:,})' for name,size in zip(names, sizes)]
+    ax.set_yticks(range(len(ticks)), ticks)
+    ax.set_xlim(-0.02, 1.02)
+    ax.set_ylim(-0.6, len(ticks)-0.4)
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #526cfa34
 def legend(ax, loc='best'):

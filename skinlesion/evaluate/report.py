@@ -32,8 +32,7 @@ from .checklist import checklist, checklist_sections
 from .conformal import referral_section, sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
-from .metrics import (interval_text, metrics, percent_text, predictive_table, predictive_values,
-                                         threshold_text)
+from .metrics import metrics, predictive_table, predictive_values
 from .metrics import compare as compare_models
 from .ood import OOD_TITLE, ood_section
 from .operating import fit_thresholds, operating_section
@@ -42,6 +41,7 @@ from .robustness import ROBUSTNESS_TITLE, robustness_section
 from .section import Grid, Section, template
 from .subgroups import subgroups_section
 from .table import Predictions, as_predictions
+from .texts import interval_text, percent_text, threshold_text
 from ..image import keep_decoded
 from ..score_names import COMPARED, LOWER_IS_BETTER, METRICS, SHOWN_BY_CLASS
 

@@ -22,11 +22,12 @@ from PIL import Image, ImageEnhance, ImageFilter
 from ..core import InputError, plural, truncated_list
 from .activations import classify_images
 from .captions import captions
-from .metrics import compare, interval_text, metrics
+from .metrics import compare, metrics
 from .plots import COLOURS, GREY, literal, quiet
 from .proportions import group_mean
 from .section import Card, Gallery, Grid, Plot, Section, records
 from .table import as_predictions, predictions_table
+from .texts import interval_text
 from ..image import open_image, square
 from ..postprocess import probabilities
 from ..score_names import METRICS

@@ -20,12 +20,13 @@ from ..core import MISSING_WORDS, InputError, plural, prob_column, truncated_lis
 from ..data.readers import COLUMN_SYNONYMS, matching_column
 from ..domains.profile import load_domain
 from .captions import captions
-from .metrics import Scorer, interval_text, score_entries, score_support
+from .metrics import Scorer, score_entries, score_support
 from .plots import COLOURS, GREY, labels, literal, quiet
 from .properties import TONES
 from .scores import SubsetWeights
 from .section import Grid, Plot, Section
 from .table import as_predictions
+from .texts import interval_text
 from ..score_names import LOWER_IS_BETTER, METRICS, SECOND_NAMES
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #900199c4

@@ -21,10 +21,11 @@ from ..data.cases import Cases, write_cases
 from ..data.files import absolute_path
 from ..data.fingerprints import training_fingerprints
 from ..evaluate.calibration import Calibration
-from ..evaluate.metrics import interval_text, metrics
+from ..evaluate.metrics import metrics
 from ..evaluate.operating import fit_thresholds
 from ..evaluate.report import Report, audited_shortcut, report
 from ..evaluate.table import Predictions, read_predictions
+from ..evaluate.texts import interval_text
 from ..models.registry import is_pretrained
 from ..score_names import METRICS
 from ..serve.bundle import add_to_bundle, save_bundle
