@@ -124,11 +124,11 @@ def _open(source, name, channels, side, value_range):
 # %% ../nbs/api/01_image.ipynb #81bf437e
 def _decode(source, name, side=None):
     "The decoded image of the file `source`, or an `InputError` that calls it `name`"
-    from skinlesion.dicom import is_dicom, open_dicom
+    from skinlesion.dicom import DICOM_SUFFIXES, is_dicom, open_dicom
     if isinstance(source, (str, Path)):
         if Path(source).is_dir(): raise InputError(f'{name}: a folder, not an image')
         if not Path(source).is_file(): raise InputError(f'{name}: no such file')
-    if is_dicom(source): return open_dicom(source, name, Image.MAX_IMAGE_PIXELS)
+    if name.lower().endswith(DICOM_SUFFIXES): return open_dicom(source, name, Image.MAX_IMAGE_PIXELS)
     try:
         img = Image.open(source)
         if img.width*img.height > Image.MAX_IMAGE_PIXELS: raise Image.DecompressionBombError
@@ -136,6 +136,7 @@ def _decode(source, name, side=None):
         img.load() # finds a truncated file
         return img
     except Image.UnidentifiedImageError:
+        if is_dicom(source): return open_dicom(source, name, Image.MAX_IMAGE_PIXELS)
         raise InputError(f'{name}: not an image that can be read') from None
     except Image.DecompressionBombError:
         limit = Image.MAX_IMAGE_PIXELS
@@ -199,12 +200,12 @@ class _DecodedImages:
 
 def _file_key(source, name, channels, side, value_range):
     "What identifies a decoded image: the file, its state, and how it is decoded; `None` if it is no file"
-    from skinlesion.dicom import is_dicom
+    from skinlesion.dicom import DICOM_SUFFIXES
     if isinstance(source, Image.Image): return None
     try:
         state = os.stat(name)
         size = None # of a DICOM file, which is always decoded whole
-        if not is_dicom(source):
+        if not name.lower().endswith(DICOM_SUFFIXES):
             header = Image.open(source)
             if side: header.draft(None, (side, side))
             size = header.size
