@@ -170,7 +170,7 @@ def _evaluated_part(cases, split, n_known=0):
     return part
 
 def _predicted(predictor, cases):
-    probs = predictor.probabilities(cases.path)
+    probs = predictor.predict_proba(cases.path)
     return predictions_table(cases, probs, predictor.classes, predictor.positive)
 
 def _evaluation_facts(predictor, bundle, data, cases, part):
@@ -183,7 +183,6 @@ def _evaluation_facts(predictor, bundle, data, cases, part):
         'Files left out': str(len(cases.skipped)),
         'Data hash': str(cases.data_hash),
     }
-
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(

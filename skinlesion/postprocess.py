@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/postprocess.html.md"""
 
 # %% auto #0
 __all__ = ['probabilities', 'evidence', 'overlay', 'embedding_distance', 'embedding_reference', 'ood_score', 'fit_ood',
-           'ood_limit', 'prediction_sets', 'exceeded_thresholds', 'referral_reason']
+           'ood_score_threshold', 'prediction_sets', 'exceeded_thresholds', 'referral_reason']
 
 # %% ../nbs/api/02_postprocess.ipynb #3a7354bc
 import numpy as np
@@ -142,7 +142,7 @@ def fit_ood(
     threshold = np.sort(distances)[rank-1]
     return dict(threshold=float(threshold), share=share, images=n)
 
-def ood_limit(
+def ood_score_threshold(
     fitted:dict|None, # From `fit_ood`
     reference:dict, # From `embedding_reference`
 )->float|None: # 0..1, `None` if nothing was fitted

@@ -17,12 +17,21 @@ from PIL import Image
 from .core import InputError, need
 from .image import open_image
 
+# %% ../nbs/api/01_templates.ipynb #38aa7a53
+def probability_percent(
+    p:float, # 0..1
+)->str: # Such as `71.3%`
+    "Never 100% or 0%: no network is that certain"
+    if p > 0.999: return '> 99.9%'
+    if p < 0.001: return '< 0.1%'
+    return f'{100*p:.1f}%'
+
 # %% ../nbs/api/01_templates.ipynb #7fdbaa94
 @cache
 def environment(): # `jinja2.Environment`
     "The one environment; a module may add filters of its own to it"
     jinja2 = need('jinja2')
-    return jinja2.Environment(
+    env = jinja2.Environment(
         loader=jinja2.PackageLoader('skinlesion', ''),
         autoescape=lambda name: name is not None and name.endswith('.html.j2'),
         undefined=jinja2.StrictUndefined,
@@ -30,6 +39,8 @@ def environment(): # `jinja2.Environment`
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    env.filters['probability_percent'] = probability_percent
+    return env
 
 def render(
     name:str, # A template, from the package's folder, such as `data/audit.html.j2`

@@ -95,7 +95,7 @@ def verified_predictor(
     step = max(len(preds)//n, 1)
     rows = preds[::step][:n]
     predictor = Predictor(bundle)
-    gap = abs(predictor.probabilities(rows.path) - rows.probs).max()
+    gap = abs(predictor.predict_proba(rows.path) - rows.probs).max()
     if gap > 1e-4:
         raise RuntimeError(f'{bundle}: its answers differ from the network by {gap:.1e} in probability')
     return predictor
