@@ -21,6 +21,7 @@ from .data.cases import *
 from .data.files import *
 from .data.scan import *
 from .data.readers import *
+from .data.headers import *
 from .data.layouts import *
 from .data.duplicates import *
 from .data.deduplicate import *

@@ -120,7 +120,7 @@ def _read_dataset(source, name, header_only=False):
         raise InputError(f'{name}: broken or truncated DICOM file ({type(e).__name__})') from None
 
 # %% ../nbs/api/02_dicom.ipynb #ce299f7e
-_NO_PATIENT = MISSING_WORDS | {'anon', 'anonymous', 'anonymized', 'anonymised', 'deidentified', 'de-identified', 'removed', '0'}
+_NO_PATIENT = MISSING_WORDS | {'anon', 'anonymous', 'anonymized', 'anonymised', 'deidentified', 'de-identified', 'removed'}
 
 def patient_group(
     patient_id:str, # PatientID

@@ -86,6 +86,7 @@ def unusual_files(
     result['animated'] = is_sequence
     result['cmyk'] = facts['mode'] == 'CMYK'
     result['deep'] = facts['mode'].str.match('I|F')
+    result['burned_in'] = facts.dicom.astype(str).str.contains('"burned_in": true', regex=False)
     result['narrow'] = is_wide | is_tall
     result['small'] = shorter_side < MIN_USEFUL_SIDE
     return result
@@ -123,6 +124,11 @@ FILE_CHECKS['deep'] = FileCheck(
     'note',
     'of more than 8 bits a channel',
     'check that they are not dark or flat: 16 bits are scaled as 65535 to 255',
+)
+FILE_CHECKS['burned_in'] = FileCheck(
+    'warning',
+    'with text in their pixels, as their DICOM headers say (BurnedInAnnotation)',
+    'remove or cover the text: it may name the patient, and a network may read it',
 )
 FILE_CHECKS['narrow'] = FileCheck(
     'warning',
@@ -633,6 +639,7 @@ _AUDIT_CODE = (
     'skinlesion.data.scan',
     'skinlesion.data.shortcuts',
     'skinlesion.data.split',
+    'skinlesion.dicom',
     'skinlesion.image',
 )
 

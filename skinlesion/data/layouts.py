@@ -17,6 +17,7 @@ from ..core import IMAGE_SUFFIXES, InputError, truncated_list
 from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
                                    to_binary)
 from .files import TABLE_SUFFIXES, list_files, open_zips, unpacked
+from .headers import join_headers
 from .readers import (HAM_BINARY_CLASSES, is_csv, is_ham10000, is_mhist, is_xray, read_csv,
                                      read_folder, read_ham10000, read_mhist, read_xray)
 from .scan import scan_images
@@ -130,6 +131,7 @@ def read_cases(
     name,result = read_layout(data, layout, columns)
     cases = _as_read(data, name, result)
     if check or strict: cases = _checked(cases)
+    else: cases = join_headers(cases)
     if strict and cases.skipped:
         raise InputError(f'{data}: {skipped_text(cases.skipped)}; remove or mend them, or leave out --strict')
     if not len(cases):
@@ -181,12 +183,13 @@ def _checked(cases):
     usable = cases[is_usable]
     hashes = facts.sha256[is_usable]
     reasons = zip(unusable.path, unusable.reason)
-    return replace(
+    usable = replace(
         usable,
         classes=sorted(usable.label.unique()),
         hashes=dict(zip(usable.path, hashes)),
         skipped=[*cases.skipped, *reasons],
     )
+    return join_headers(usable, facts[is_usable])
 
 # %% ../../nbs/api/13_data.layouts.ipynb #080e4fa0
 def _to_target(cases, target, positive, mapping):
