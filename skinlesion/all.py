@@ -62,6 +62,7 @@ from .evaluate.metrics import *
 from .evaluate.calibration import *
 from .evaluate.conformal import *
 from .evaluate.figures import *
+from .evaluate.referral import *
 from .evaluate.operating import *
 from .evaluate.activations import *
 from .evaluate.properties import *

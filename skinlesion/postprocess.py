@@ -177,7 +177,7 @@ def exceeded_thresholds(
 
 def referral_reason(
     confidence:float, # Probability of the predicted class, 0..1
-    rule:dict|None, # From `evaluate.conformal.fit_referral`
+    rule:dict|None, # From `evaluate.referral.fit_referral`
 )->str: # Such as 'confidence 0.71 is below 0.93'; '' for none, or if there is no rule
     "Why an image that is predicted with this `confidence` is referred for human review"
     if not rule: return ''

@@ -18,11 +18,12 @@ from matplotlib.figure import Figure
 from ..core import InputError, plural, prob_column, truncated_list
 from ..domains.profile import load_domain
 from .captions import captions
-from .conformal import NEEDS_VALIDATION, fit_referral, fit_sets
+from .conformal import fit_sets
 from .intervals import interval_entry
 from .plots import COLOURS, GREY, axes, labels, literal
 from .proportions import below_target, bootstrap_sums, group_mean
-from .section import Grid, Plot, Section
+from .referral import fit_referral
+from .section import Grid, Plot, Section, needs_validation
 from .table import Predictions, as_predictions
 from .texts import interval_text, threshold_text
 
@@ -327,7 +328,7 @@ def _by_class_text(result, points):
 # %% ../../nbs/api/45_evaluate.operating.ipynb #7060c487
 def _points_text(result, points, domain):
     "Sentences on the first operating point, on what is below its target, and on what has too few lesions"
-    if not points: return [NEEDS_VALIDATION.format('thresholds are')]
+    if not points: return [needs_validation('thresholds are')]
     text = []
     if len({point['positive'] for point in points.values()}) > 1: text += _by_class_text(result, points)
     elif result:
@@ -396,7 +397,7 @@ def operating_section(
     points = (choices or {}).get('thresholds') or {}
     about = dict(name='operating', title='Operating points')
     if not points and label is None:
-        return Section(**about, missing=NEEDS_VALIDATION.format('thresholds are'))
+        return Section(**about, missing=needs_validation('thresholds are'))
     how = captions('operating', preds.domain, label=label)
     result = evaluate_thresholds(preds, dict(thresholds=points), resamples, seed)
     text = _points_text(result, points, preds.domain)

@@ -29,7 +29,7 @@ from .activations import collect_activations
 from .attention import ATTENTION_TITLE, attention_section
 from .calibration import calibration_section
 from .checklist import checklist, checklist_sections
-from .conformal import referral_section, sets_section
+from .conformal import sets_section
 from .errors import errors_section
 from .figures import curves_section, history_section
 from .metrics import metrics, predictive_table, predictive_values
@@ -37,6 +37,7 @@ from .metrics import compare as compare_models
 from .ood import OOD_TITLE, ood_section
 from .operating import fit_thresholds, operating_section
 from .properties import measure_images
+from .referral import referral_section
 from .robustness import ROBUSTNESS_TITLE, robustness_section
 from .section import Grid, Section, template
 from .subgroups import subgroups_section

@@ -92,6 +92,22 @@ class Section:
     def __repr__(self): return f'Section({self.name}: {self.title})'
     def _repr_html_(self): return template('section').render(s=self)
 
+# %% ../../nbs/api/41_evaluate.section.ipynb #46163e75
+def needs_validation(
+    what:str, # What was not fitted, and its verb, such as `thresholds are`
+)->str: # Such as 'The thresholds are chosen on validation images: evaluate a bundle that has them ...'
+    "What a section lacks that needs validation images, and what to do"
+    return (f'The {what} chosen on validation images: '
+            'evaluate a bundle that has them, as those trained by this version do, '
+            'or give predictions with rows whose split is valid, of images that the model was not trained on.')
+
+# %% ../../nbs/api/41_evaluate.section.ipynb #c4774df6
+def all_and_by_class(
+    result:dict, # `n`, `by_class`, and what was measured on all images
+)->dict: # 'all', or the name of a class -> what was measured on its images
+    "The rows of a table of classes"
+    return dict(all=result | dict(images=result['n'])) | result['by_class']
+
 # %% ../../nbs/api/41_evaluate.section.ipynb #825384d5
 def records(
     table:pd.DataFrame,
