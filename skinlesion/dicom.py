@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from .core import MISSING_WORDS, InputError, missing_package, need
+from .core import MISSING_WORDS, InputError, SetupError, missing_package, need
 
 # %% ../nbs/api/02_dicom.ipynb #ee3d274c
 DICOM_SUFFIXES = ('.dcm', '.dicom')
@@ -96,7 +96,7 @@ _DEFLATED = b'1.2.840.10008.1.2.1.99'
 def _read_dataset(source, name, header_only=False):
     "The elements `_TAGS` of the file `source`; an `InputError` that calls it `name` if it is no DICOM file"
     if find_spec('pydicom') is None:
-        raise InputError(f'{name}: a DICOM file; {missing_package("pydicom", "dicom")}')
+        raise SetupError(f'{name}: a DICOM file; {missing_package("pydicom", "dicom")}')
     import pydicom
     is_path = isinstance(source, (str, Path))
     try:
@@ -260,7 +260,10 @@ def _check_image(dataset, name, max_pixels):
     if frames > 1:
         raise InputError(f'{name}: {frames} frames in one DICOM file; save the one to use as a file of its own')
     if dataset.Rows*dataset.Columns > max_pixels:
-        raise InputError(f'{name}: more than {max_pixels} pixels, refused as a decompression bomb')
+        raise SetupError(
+            f'{name}: more than {max_pixels} pixels, refused as a decompression bomb; '
+            'SKINLESION_MAX_PIXELS raises the limit'
+        )
 
 _PLUGINS = { # transfer syntax -> the decoder of pydicom that is used; uncompressed ones need none
     '1.2.840.10008.1.2': '',
@@ -296,7 +299,7 @@ def _decode_pixels(dataset, name):
                 'GPL reads: pip install pylibjpeg pylibjpeg-libjpeg'
             )
     if plugin and plugin not in decoder.available_plugins:
-        raise InputError(f"{name}: stored as {syntax.name}, which needs: pip install 'skinlesion[dicom]'")
+        raise SetupError(f"{name}: stored as {syntax.name}, which needs: pip install 'skinlesion[dicom]'")
     values,described = decoder.as_array(dataset, decoding_plugin=plugin)
     colours = described['photometric_interpretation']
     if colours not in (*_GREY, 'RGB', 'PALETTE COLOR'):
