@@ -29,11 +29,11 @@ class Score:
     meaning:str # With two classes; `{positive}` is the positive class. Empty for what only more classes have
     multiclass_meaning:str = '' # With more than two classes; empty where it is the same
     _:KW_ONLY
-    rests_on:tuple # Of `IMAGE_KINDS`: whose groups its interval rests on; of several, the kind with the fewest
+    rests_on:tuple # Of `IMAGE_KINDS`: whose groups its interval rests on; of several kinds, the fewest
     needs:tuple # Of `IMAGE_KINDS`: without which it is undefined
     by_class:bool # Whether each of more than two classes has it too, against the rest
-    is_macro_average:bool # With more than two classes: a mean over them, or else of all together and all groups
-    value_range:tuple|None # Lowest and highest value, also of its interval; `None` if intervals are not limited
+    is_macro_average:bool # With more than two classes a mean over them; else of all together and all groups
+    value_range:tuple|None # Lowest and highest value, of its interval too; `None` if that has no limits
     multiclass_range:tuple|None = None # With more than two classes, where it is another
     is_proportion:bool = False # A proportion, an area or a mean of such: Clopper-Pearson bounds hold for it
     is_inflated_by_chance:bool = False # Higher on few images than on many, by chance alone

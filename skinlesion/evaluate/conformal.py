@@ -214,7 +214,8 @@ def _sets_text(result, fitted, domain):
     empty = result['empty']['value']
     empty_text = f', and {empty:.1%} are empty, since no class is likely enough' if empty else ''
     text.append(f'{one:.0%} of the sets have a single class{empty_text}.')
-    without_threshold = [label for label,quantile in zip(fitted['classes'], fitted['quantiles']) if quantile is None]
+    quantiles = zip(fitted['classes'], fitted['quantiles'])
+    without_threshold = [label for label,quantile in quantiles if quantile is None]
     if without_threshold:
         names = ', '.join(without_threshold)
         text.append(f'Too few validation {group}s for a threshold: {names}, and so in every set.')

@@ -130,6 +130,7 @@ class Scorer:
             scores['brier'] = by_class['brier'].sum(1)
             scores['micro_auroc'] = pooled[0]
             scores['micro_average_precision'] = pooled[1]
+            # micro averages among them: one label and one prediction an image, so they count what is correct
             for name in SECOND_NAMES: scores[name] = scores[METRICS[name].second_name_of]
 
         result = in_order(scores, self.names)
@@ -368,7 +369,7 @@ def predictive_entries(
     prevalence:float, # Proportion of positives where the model is used, 0..1
     values:dict, # `sensitivity` and `specificity`, each an array with one number
     replicates:dict, # The same of the resamples; empty without any
-    n_groups:list, # How many groups of the class there are, and how many of others
+    support:list, # How many groups of the class there are, and how many of others
     confidence:float=0.95, # Of the intervals, 0..1
     reason:str='', # Why a value is undefined, if it is
     domain:str='other', # As for `interval_entry`
@@ -376,7 +377,7 @@ def predictive_entries(
     "Both predictive values at one prevalence, with their intervals"
     is_resampled = bool(replicates)
     if not is_resampled: replicates = dict.fromkeys(values, np.array([]))
-    fewest = min(n_groups)
+    fewest = min(support)
     predictive = _bayes(values, prevalence)
     resampled = _bayes(replicates, prevalence)
     entries = {}
@@ -391,14 +392,15 @@ def predictive_entries(
             value_range=(0, 1),
             domain=domain,
         )
-    at_limit = any(rate[0] in (0, 1) for rate in values.values())
-    if not is_resampled or fewest < 2 or not at_limit: return entries
+    is_at_limit = any(rate[0] in (0, 1) for rate in values.values())
+    if not is_resampled or fewest < 2 or not is_at_limit: return entries
 
     lows = {}
     highs = {}
-    for name,n in zip(values, n_groups): # each at half the error, so that both hold at once
+    of_both = (1+confidence)/2 # Bonferroni: each at half the error, so that both hold at once
+    for name,n in zip(values, support):
         value = values[name][0]
-        rate = interval_entry(value, replicates[name], n, (1+confidence)/2, value_range=(0, 1), exact=True)
+        rate = interval_entry(value, replicates[name], n, of_both, value_range=(0, 1), exact=True)
         lows[name] = [rate['low']]
         highs[name] = [rate['high']]
     # both predictive values grow with either rate
@@ -443,17 +445,17 @@ def predictive_values(
     values = rates(np.ones((1, len(preds))))
     replicates = bootstrap_scores(rates, preds.groups, resamples, seed)
     of_class = preds.y == k
-    n_groups = [len(np.unique(preds.groups[images])) for images in (of_class, ~of_class)]
+    support = [len(np.unique(preds.groups[images])) for images in (of_class, ~of_class)]
     reason = 'no image was predicted as the class in question'
-    if not n_groups[1]: reason = f'every image is of {label}'
-    if not n_groups[0]: reason = f'no image of {label}'
+    if not support[1]: reason = f'every image is of {label}'
+    if not support[0]: reason = f'no image of {label}'
     result = []
     for p in prevalences:
         entries = predictive_entries(
             p,
             values,
             replicates,
-            n_groups,
+            support,
             confidence,
             reason,
             preds.domain,

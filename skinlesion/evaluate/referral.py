@@ -249,7 +249,8 @@ def _referral_text(result, rule, is_fitted):
     entries = with_errors[worst]
     n_images = plural(entries['images'], 'image')
     return (f'{text} This is an average over the classes: of {n_images} of {worst}, '
-            f'{entries["images_answered"]:,} are not referred, of which {entries["images_wrong"]:,} are wrong.')
+            f'{entries["images_answered"]:,} are not referred, '
+            f'of which {entries["images_wrong"]:,} are wrong.')
 
 # %% ../../nbs/api/44_evaluate.referral.ipynb #452b0a15
 def referral_section(

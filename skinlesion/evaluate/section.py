@@ -99,7 +99,8 @@ def needs_validation(
     "What a section lacks that needs validation images, and what to do"
     return (f'The {what} chosen on validation images: '
             'evaluate a bundle that has them, as those trained by this version do, '
-            'or give predictions with rows whose split is valid, of images that the model was not trained on.')
+            'or give predictions with rows whose split is valid, '
+            'of images that the model was not trained on.')
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #c4774df6
 def all_and_by_class(

@@ -25,13 +25,13 @@ from ..domains.profile import guess_domain, load_domain
 from ..postprocess import probabilities
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #a94d8806
-def _refuse_rows(bad, table, problem, file=''):
-    "An `InputError` with how many rows are `bad` (bool), and which is the first"
-    n_bad = np.count_nonzero(bad)
+def _refuse_predictions(table, is_bad, problem, file=''):
+    "An `InputError` with how many rows `is_bad` (bool) has, and the path of the first"
+    n_bad = np.count_nonzero(is_bad)
     if not n_bad: return
     where = f'{file}: ' if file else ''
     rows = 'rows' if file else 'predictions'
-    first = truncated_list(table.path[bad], 2)
+    first = truncated_list(table.path[is_bad], 2)
     raise InputError(f'{where}{n_bad} of {len(table)} {rows} {problem}; first: {first}')
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #9e93d9f3
@@ -58,7 +58,7 @@ def table_probs(
     return probs
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #39de2ab5
-SUM_TOLERANCE = 1e-3 # by which the probabilities of a row may miss a sum of 1; more with many classes
+SUM_TOLERANCE = 1e-3 # by which the probabilities of two classes may miss a sum of 1
 
 def check_rows(
     table:pd.DataFrame, # One row per image: `path`, `label`, `group`
@@ -67,25 +67,25 @@ def check_rows(
 ):
     "Refuse rows without a label, a group, a path of their own, or probabilities"
     finite = np.isfinite(probs).all(1)
-    _refuse_rows(~finite, table, 'have a probability that is missing or infinite')
+    _refuse_predictions(table, ~finite, 'have a probability that is missing or infinite')
 
     outside = (probs < 0) | (probs > 1)
     problem = 'have a probability outside 0..1 (percent and logits have to be made probabilities first)'
-    _refuse_rows(outside.any(1), table, problem)
+    _refuse_predictions(table, outside.any(1), problem)
 
-    tolerance = SUM_TOLERANCE*max(1, len(classes)/2)
-    wrong_sum = abs(probs.sum(1)-1) > tolerance + 1e-9
-    _refuse_rows(wrong_sum, table, f'have probabilities that do not sum to 1 (within {tolerance:g})')
+    tolerance = SUM_TOLERANCE*len(classes)/2
+    wrong_sum = abs(probs.sum(1)-1) > tolerance + 1e-9 # what the sum itself rounds
+    _refuse_predictions(table, wrong_sum, f'have probabilities that do not sum to 1 (within {tolerance:g})')
 
     is_class = table.label.astype(str).isin(classes)
     problem = f'have a label that is none of the classes {truncated_list(classes, 8)}'
-    _refuse_rows(~is_class, table, problem)
+    _refuse_predictions(table, ~is_class, problem)
 
     problem = 'have no `group`: give the lesion or patient, or the path where it is unknown'
-    _refuse_rows(table.group.isna(), table, problem)
+    _refuse_predictions(table, table.group.isna(), problem)
 
     repeated = table.path.duplicated()
-    _refuse_rows(repeated, table, 'repeat the path of an earlier row: keep one row per image')
+    _refuse_predictions(table, repeated, 'repeat the path of an earlier row: keep one row per image')
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #6c198bb5
 @dataclass(eq=False)
@@ -107,8 +107,8 @@ class Predictions(ImageTable):
         self._check_positive(self.positive)
         labels = self.table.label.astype(str)
         groups = self.table.group.astype(str)
-        answers = np.array(self.classes, dtype=object)[self.y_pred]
-        self.table = self.table.assign(label=labels, group=groups, pred=answers).reset_index(drop=True)
+        predicted = np.array(self.classes, dtype=object)[self.y_pred]
+        self.table = self.table.assign(label=labels, group=groups, pred=predicted).reset_index(drop=True)
 
     def _check_positive(self, positive):
         if positive is not None and positive not in self.classes:
@@ -252,15 +252,15 @@ def predictions(
     return predictions_table(cases.take(positions), probs, classes, cases.positive)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #5b1c0d2e
-def _add_complement(table):
-    "If `table` has the probability of one of two classes alone, add the other's and return its name, else ''"
+def _with_complement(table):
+    "`table` with the probability of the other class, where it has one of two alone, and the name of that class, or ''"
     columns = [column for column in table if column.startswith('p_')]
-    if len(columns) != 1: return ''
+    if len(columns) != 1: return table, ''
     others = set(table.label.astype(str)) - {columns[0].removeprefix('p_')}
-    if len(others) != 1: return ''
+    if len(others) != 1: return table, ''
     name = others.pop()
-    table[prob_column(name)] = 1 - pd.to_numeric(table[columns[0]], errors='coerce')
-    return name
+    complement = 1 - pd.to_numeric(table[columns[0]], errors='coerce')
+    return table.assign(**{prob_column(name): complement}), name
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #bec1d9f7
 def _standard_columns(table, file):
@@ -274,7 +274,7 @@ def _standard_columns(table, file):
 
     splits = read_splits(table.split, file) if 'split' in table else ''
 
-    # a path counts from the folder of the file where the image is there and not here
+    # a relative path is tried from the current folder first, then from the folder of the table
     folder = os.path.dirname(file)
     paths = []
     for path in table.path:
@@ -290,7 +290,7 @@ def _numbers(table, classes, file):
     columns = [prob_column(label) for label in classes]
     probs = table[columns].apply(pd.to_numeric, errors='coerce').to_numpy(float)
     is_number = np.isfinite(probs).all(1)
-    _refuse_rows(~is_number, table, 'have a probability that is missing or no number', file)
+    _refuse_predictions(table, ~is_number, 'have a probability that is missing or no number', file)
     labels = set(table.label)
     absent = [label for label in classes if label not in labels]
     if absent and (abs(probs.sum(1)-1) > 0.05).any():
@@ -311,14 +311,14 @@ def read_predictions(
     no_path = table.path.eq('').to_numpy()
     if no_path.any():
         raise InputError(f'{file}: {no_path.sum()} of {len(table)} rows have no path, '
-                         f'first row {no_path.argmax()+2}')
-    _refuse_rows(table.label.eq(''), table, 'have no label', file)
-    complement = _add_complement(table)
+                         f'first row {no_path.argmax()+2}') # the header is line 1
+    _refuse_predictions(table, table.label.eq(''), 'have no label', file)
+    table,complement = _with_complement(table)
     classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
     if len(classes) < 2:
         raise InputError(f'{file}: no column p_<class> for each of two or more classes; '
                          f'it has {truncated_list(table.columns, 8)}')
-    given_paths = table.path
+    given_paths = table.path # which rows without an id have as their group, before paths change
     table = _standard_columns(table, file)
     n_alone = (table.group == given_paths).sum()
     probs = _numbers(table, classes, file)
