@@ -20,8 +20,13 @@ from .synth.predictions import *
 from .data.cases import *
 from .data.files import *
 from .data.scan import *
+from .data.columns import *
+from .data.labels import *
+from .data.folders import *
+from .data.image_index import *
 from .data.readers import *
 from .data.headers import *
+from .data.published import *
 from .data.layouts import *
 from .data.duplicates import *
 from .data.deduplicate import *

@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..core import InputError, truncated_list
 from .cases import Cases, as_cases
-from .readers import COLUMN_SYNONYMS
+from .columns import COLUMN_SYNONYMS
 from ..domains.profile import load_domain
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88

@@ -17,7 +17,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ..core import MISSING_WORDS, InputError, plural, prob_column, truncated_list
-from ..data.readers import COLUMN_SYNONYMS, matching_column
+from ..data.columns import COLUMN_SYNONYMS, matching_column
 from ..domains.profile import load_domain
 from .captions import captions
 from .metrics import Scorer, score_entries, score_support
