@@ -147,7 +147,7 @@ for word in MISSING_WORDS: _MISSING_VALUES |= {word, word.upper(), word.capitali
 
 def read_table(
     file, # A csv table
-    text=TEXT_COLUMNS, # Columns that stay text, with '' where a value is missing; or a function that says it of a name
+    text=TEXT_COLUMNS, # Columns that stay text, with '' where a value is missing; or a function that picks them from all names
 )->pd.DataFrame: # A row per line; missing values of other columns are NaN
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:
@@ -161,8 +161,7 @@ def read_table(
         header = pd.read_csv(file, nrows=1, header=None, dtype=str, **how)
         _check_header(file, header.iloc[0])
         names = pd.read_csv(file, nrows=0, **how).columns
-        is_text = text if callable(text) else text.__contains__
-        text = list(filter(is_text, names))
+        if callable(text): text = text(names)
         others = [name for name in names if name not in text]
         return pd.read_csv(
             file,

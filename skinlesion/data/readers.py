@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 # %% auto #0
 __all__ = ['ReadResult', 'read_folder', 'published_notes', 'is_kaggle', 'drop_repeated_rows', 'refuse_rows', 'path_in_table',
            'locate_images', 'join_images', 'column_names', 'named_table', 'path_column', 'Labels', 'read_labels',
-           'rows_of_table', 'read_label_table', 'label_tables', 'is_csv', 'read_csv']
+           'rows_of_table', 'rows_of_frame', 'label_tables', 'is_csv', 'read_label_table', 'read_csv']
 
 # %% ../../nbs/api/12_data.readers.ipynb #f7be6ebe
 import os
@@ -328,6 +328,34 @@ def _without_uncertain(result):
     skipped = [*result.skipped, *zip(rows.path[is_left_out], reasons)]
     return result._replace(rows=rows[~is_left_out], skipped=skipped)
 
+# %% ../../nbs/api/12_data.readers.ipynb #827cb595
+def rows_of_frame(
+    frame:pd.DataFrame, # A row per image
+    columns=None, # See `read_csv`
+    images=None, # See `locate_images`
+    finding:str=None, # See `read_labels`
+)->ReadResult:
+    "Rows of a table of labelled images in memory; its paths count from the current folder"
+    frame = frame.reset_index(drop=True)
+    columns = column_names(columns)
+    texts = {column: frame[column].map(_as_text) for column in _text_columns(frame, columns)}
+    return rows_of_table(frame.assign(**texts), 'the table', {}, columns, images, finding)
+
+# %% ../../nbs/api/12_data.readers.ipynb #90eee164
+def _text_columns(names, columns):
+    "Those of the columns `names` that hold an image, a label, a group or a split"
+    texts = [*TEXT_COLUMNS, *columns.values()]
+    for role in ('path', 'label', 'group', 'split'): texts += COLUMN_SYNONYMS[role]
+    plain_names = set(map(plain_name, texts))
+    return [name for name in names if plain_name(name) in plain_names]
+
+# %% ../../nbs/api/12_data.readers.ipynb #a3cf11e2
+def _as_text(value):
+    "A value as a csv table would have it; '' where it is missing"
+    if pd.isna(value): return ''
+    if isinstance(value, float) and value.is_integer(): return str(int(value))
+    return str(value)
+
 # %% ../../nbs/api/12_data.readers.ipynb #3d7f26cd
 def _has_label(table):
     return bool(_role_columns(table, 'label') or finding_columns(table, _role_columns(table, 'path')))
@@ -340,17 +368,7 @@ def _names_images(table, index):
         if named and len(named) >= len(index)/2: return True
     return False
 
-# %% ../../nbs/api/12_data.readers.ipynb #c923e94b
-def read_label_table(
-    file, # A csv table
-    columns:dict=None, # From `column_names`
-)->pd.DataFrame: # Whose columns of image, label, group and split are text
-    "The table in `file`"
-    names = [*TEXT_COLUMNS, *(columns or {}).values()]
-    for role in ('path', 'label', 'group', 'split'): names += COLUMN_SYNONYMS[role]
-    plain_names = set(map(plain_name, names))
-    return read_table(file, lambda column: plain_name(column) in plain_names)
-
+# %% ../../nbs/api/12_data.readers.ipynb #4c8610be
 def label_tables(
     files:dict, # From `list_files`
     columns:dict=None, # From `column_names`
@@ -374,6 +392,14 @@ def is_csv(
 )->bool:
     "Whether there is a csv table of labelled images at the top, or in an outer folder"
     return bool(label_tables(files))
+
+# %% ../../nbs/api/12_data.readers.ipynb #c923e94b
+def read_label_table(
+    file, # A csv table
+    columns:dict=None, # From `column_names`
+)->pd.DataFrame: # Whose columns of image, label, group and split are text
+    "The table in `file`"
+    return read_table(file, lambda names: _text_columns(names, columns or {}))
 
 # %% ../../nbs/api/12_data.readers.ipynb #24793bfd
 def read_csv(

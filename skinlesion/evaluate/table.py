@@ -20,7 +20,8 @@ import pandas as pd
 
 from ..core import InputError, prob_column, truncated_list
 from ..data.cases import Cases, ImageTable, as_cases, pick_positive, read_splits
-from ..data.readers import COLUMN_SYNONYMS, column_names, named_table
+from ..data.columns import COLUMN_SYNONYMS
+from ..data.readers import column_names, named_table
 from ..domains.profile import guess_domain, load_domain
 from ..postprocess import probabilities
 
