@@ -12,14 +12,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+import pandas as pd
 
 from ..core import IMAGE_SUFFIXES, InputError, truncated_list
 from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
                                    to_binary)
 from .files import TABLE_SUFFIXES, list_files, open_zips, unpacked
 from .headers import join_headers
-from .readers import (HAM_BINARY_CLASSES, is_csv, is_ham10000, is_mhist, is_xray, read_csv,
-                                     read_folder, read_ham10000, read_mhist, read_xray)
+from .published import (HAM_BINARY_CLASSES, is_ham10000, is_mhist, is_xray, read_ham10000, read_mhist,
+                                       read_xray)
+from .readers import is_csv, read_csv, read_folder, rows_of_frame
 from .scan import scan_images
 from ..domains.profile import guess_domain, load_domain
 from ..store.s3 import local_copy
@@ -101,22 +103,27 @@ def read_layout(
     data, # See `read_cases`
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     columns=None, # For csv tables: see `read_csv`
+    images=None, # For csv tables: see `locate_images`
+    finding:str=None, # For csv tables: see `read_labels`
 )->tuple: # Name of the layout, and the `ReadResult` of its reader
     "Find the layout of `data` and read its rows, without opening an image"
     if layout not in ('auto', *LAYOUTS):
         raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
+    if isinstance(data, pd.DataFrame): return 'csv', rows_of_frame(data, columns, images, finding)
     files = source_files(data)
     is_table = len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES)
-    if layout == 'auto' and (columns or is_table): layout = 'csv'
-    if layout == 'csv': return layout, read_csv(files, columns) # says itself what the table lacks
+    if layout == 'auto' and (columns or is_table or images is not None): layout = 'csv'
+    if layout == 'csv': return layout, read_csv(files, columns, images, finding) # says itself what the table lacks
     candidates = LAYOUTS if layout == 'auto' else [layout]
     for name in candidates:
-        if LAYOUTS[name].fits(files): return name, LAYOUTS[name].read(files)
+        if not LAYOUTS[name].fits(files): continue
+        if name == 'csv': return name, read_csv(files, finding=finding)
+        return name, LAYOUTS[name].read(files)
     raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
 
 # %% ../../nbs/api/13_data.layouts.ipynb #166f7307
 def read_cases(
-    data, # A folder, a .zip, a csv table or s3://bucket/prefix
+    data, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     positive:str=None, # The positive class; see `pick_positive`
     target:str=None, # `binary` makes two classes: the layout's own, or `positive` against the rest
@@ -125,10 +132,12 @@ def read_cases(
     mapping:dict=None, # New class of classes, as `{'akiec': 'benign'}`; with `target`, over the layout's own
     check:bool=True, # Decode every image first; else there is no data hash
     domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
+    images=None, # For csv tables: the folder of the images, where they lie nowhere near
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are
-    name,result = read_layout(data, layout, columns)
+    name,result = read_layout(data, layout, columns, images, finding=positive)
+    data = 'the table' if isinstance(data, pd.DataFrame) else data
     cases = _as_read(data, name, result)
     if check or strict: cases = _checked(cases)
     else: cases = join_headers(cases)
@@ -196,6 +205,7 @@ def _to_target(cases, target, positive, mapping):
     "`cases` with the classes asked for, and the positive one"
     if target not in (None, 'binary'):
         raise InputError(f"no target {target!r}; use 'binary' or leave it out")
+    if 'finding' in cases: return replace(cases, positive='positive') # chosen when the labels were read
     binary_classes = LAYOUTS[cases.layout].binary_classes
     unknown = sorted(set(mapping) - {*cases.classes, *binary_classes})
     if unknown:
