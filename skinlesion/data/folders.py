@@ -184,7 +184,7 @@ def rows_of_folders(
         label=[place.folders[level] for place in placed],
         group=[place.path for place in placed],
         split=[place.split for place in placed],
-    ))
+    )).astype(str)
     rows,notes = _with_other_folders(rows, placed, level)
     return FolderRows(rows, skipped, ignored, notes)
 
