@@ -96,6 +96,7 @@ class Cases(ImageTable):
     proportions:dict = field(default_factory=dict) # Of `valid` and `test`, where the layout has its own; 0..1
     skipped:list = field(default_factory=list) # Of `(path, reason)`: files left out
     notes:list = field(default_factory=list) # Of str: what was assumed or left out
+    value_range:tuple|None = None # Raw values that become black and white; `None` for 8 bits
     dropped:pd.DataFrame|None = None # `path`, `what` and `why` of copies left out; `None` if none were sought
 
     def __str__(self): return f'{plural(len(self), "image")}, classes {truncated_list(self.classes, 8)}'

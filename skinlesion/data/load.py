@@ -31,9 +31,21 @@ def load_cases(
     check:bool=True, # See `read_cases`
     drop:bool=False, # Drop duplicates, as `drop_duplicates` does; `dropped` of the cases lists them
     domain:str=None, # See `read_cases`
+    value_range:tuple=None, # See `read_cases`
 )->Cases: # With a split
     "Read and split `data`, with copies of one image on one side or dropped"
-    cases = read_cases(data, layout, positive, target, strict, columns, mapping, check or drop, domain)
+    cases = read_cases(
+        data,
+        layout,
+        positive,
+        target,
+        strict,
+        columns,
+        mapping,
+        check or drop,
+        domain,
+        value_range=value_range,
+    )
     if is_positive_by_alphabet(cases.classes, positive):
         note = (
             f'the positive class is assumed to be {cases.positive}, the last in alphabetical order; '

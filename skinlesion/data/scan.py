@@ -7,7 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.scan.html.md"""
 # %% auto #0
 __all__ = ['MAX_IMAGE_BYTES', 'BULK', 'THUMBNAIL_SIDE', 'BORDER_WIDTH', 'CORNER_SIDE', 'BLACK_BELOW', 'SATURATED_ABOVE',
            'BIT_DEPTHS', 'read_image_file', 'name_pattern', 'header_facts', 'value_facts', 'own_range', 'colour_facts',
-           'scan_file', 'Scan', 'scan_images', 'set_value_range', 'deep_rows', 'find_value_range', 'colours_in_range']
+           'scan_file', 'Scan', 'scan_images', 'set_value_range', 'deep_rows', 'find_value_range', 'range_of_cases',
+           'value_range_notes', 'range_text', 'colours_in_range']
 
 # %% ../../nbs/api/11_data.scan.ipynb #04bb45ea
 import hashlib
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from .cases import Cases
 from ..dicom import PATIENT_FACTS, dicom_facts, is_dicom, patient_group
 from ..core import InputError, Progress, plural, printable, read_ahead
 from ..image import SetupError, has_deep_header, is_deep, open_header, raw_image, to_8bit
@@ -63,6 +65,7 @@ def header_facts(
 )->dict: # Name of a fact to its value
     "What the header of an image file tells"
     width,height = img.size
+    is_wide = _value_or(lambda: ';16' in str(img.tile[0].args), False) # what is decoded has no tiles left
     tables = getattr(img, 'quantization', None) or {} # of a JPEG
     quantisation = None
     if tables.get(0): quantisation = sum(tables[0])/len(tables[0])
@@ -78,6 +81,7 @@ def header_facts(
         quantisation=quantisation,
         orientation=orientation,
         frames=frames,
+        upper_bits_only=is_wide and not is_deep(img.mode), # colours of 16 bits, of which Pillow decodes 8
     )
 
 def _value_or(read, default):
@@ -221,6 +225,7 @@ class _NamedBytes(io.BytesIO):
 _FACT_NAMES = (
     'reason', 'extension', 'name', 'bytes', 'sha256',
     'format', 'mode', 'width', 'height', 'aspect', 'bytes_per_pixel', 'quantisation', 'orientation', 'frames',
+    'upper_bits_only',
     'lowest', 'bulk_low', 'bulk_high', 'highest', 'levels', 'declared_low', 'declared_high',
     'border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b', 'black_corners', 'saturated',
     'dicom',
@@ -318,6 +323,46 @@ def find_value_range(
     is_deep_file = read_ahead(has_deep_header, paths)
     deep_paths = [path for path,deep in zip(paths, is_deep_file) if deep]
     return set_value_range(scan_images(deep_paths).table)
+
+def range_of_cases(
+    cases:Cases, # Scanned or not
+)->tuple|None: # As of `set_value_range`
+    "The range of the values of `cases`"
+    is_known = cases.value_range is not None or cases.hashes
+    return cases.value_range if is_known else find_value_range(cases.path)
+
+# %% ../../nbs/api/11_data.scan.ipynb #efd66a0b
+def value_range_notes(
+    facts:pd.DataFrame, # The table of `scan_images`, of usable images
+    value_range:tuple|None, # Of the set
+)->list: # Of str
+    "What to say of images with more than 8 bits"
+    notes = []
+    if value_range is not None:
+        deep = facts[deep_rows(facts)]
+        count = plural(len(deep), 'image')
+        notes.append(
+            f'{count} with more than 8 bits and values from {deep.lowest.min():g} to {deep.highest.max():g}: '
+            f'{range_text(value_range)}; value_range sets another range'
+        )
+    n_wide = int((facts.upper_bits_only == True).sum())
+    if n_wide:
+        count = plural(n_wide, 'colour image')
+        notes.append(
+            f'{count} of 16 bits a channel, of which the upper 8 are used; '
+            'if they have fewer bits, such as 12, convert them to 8'
+        )
+    return notes
+
+def range_text(
+    value_range:tuple, # Of a set
+)->str: # Such as `'0 is black and 4095 white (12 bits)'`
+    "What a range means"
+    low,high = value_range
+    depth = ''
+    for bits in BIT_DEPTHS:
+        if (low, high) == (0, 2**bits-1): depth = f' ({bits} bits)'
+    return f'{low:g} is black and {high:g} white{depth}'
 
 # %% ../../nbs/api/11_data.scan.ipynb #95b3136d
 def colours_in_range(

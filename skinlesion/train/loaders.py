@@ -9,6 +9,7 @@ __all__ = ['ReadTarget', 'ReadImage', 'NormaliseBatch', 'balanced_order', 'soft_
 
 # %% ../../nbs/api/33_train.loaders.ipynb #5759706e
 import random
+from dataclasses import replace
 from functools import partial
 from itertools import tee
 
@@ -26,6 +27,7 @@ from torch.utils.data import get_worker_info
 from ..core import CASE_COLUMNS, InputError, plural, truncated_list
 from ..data.cases import Cases, as_cases, table_of
 from ..data.prepared import Prepared, prepared
+from ..data.scan import range_of_cases
 from ..domains.profile import load_domain
 from ..image import InputSpec, normalise
 from .augment import augmentations
@@ -203,6 +205,7 @@ def lesion_dls(
     "Training and validation loaders over `cases`; `InputError` if there is nothing to train or validate on"
     cases = as_cases(cases)
     if spec is None: spec = InputSpec(size=128)
+    if spec.value_range is None: spec = replace(spec, value_range=range_of_cases(cases))
     if augment is None: augment = load_domain(cases.domain).augment
     train = np.flatnonzero(cases.split == 'train').tolist()
     valid = np.flatnonzero(cases.split == 'valid').tolist()
