@@ -16,7 +16,7 @@ from fastai.torch_core import rank_distrib
 from .core import InputError, truncated_list
 from .data.audit import audit
 from .data.files import TABLE_SUFFIXES
-from .data.fingerprints import split_as_trained
+from .data.fingerprints import is_known, known_images, known_text, split_as_trained
 from .data.layouts import read_cases
 from .data.load import cases_text, load_cases
 from .domains.profile import load_domain
@@ -103,21 +103,21 @@ def evaluate(
     predictor = Predictor(bundle)
     check_out_of_run(out)
     cases = _labelled_cases(predictor, data, layout, strict, columns)
-    cases,n_known,note = split_as_trained(cases, predictor.reference)
-    if note: print(note)
+    known = known_images(cases, predictor.reference)
+    text = known_text(known, cases.domain)
+    if text: print(text)
+    known_paths = cases.path[is_known(known)]
+    cases = split_as_trained(cases, known)
     check_labels(cases, predictor.classes)
-    part = _evaluated_part(cases, split, n_known)
+    part = _evaluated_part(cases, split, len(known_paths))
     preds = _predicted(predictor, part)
     fitted = fitted_choices(predictor)
     valid = cases.part('valid')
     valid = valid[~valid.group.isin(part.group)]
     if fitted['choices'] is None and len(valid): # an older bundle, without thresholds
         fitted['valid'] = _predicted(predictor, valid)
-    facts = _evaluation_facts(predictor, bundle, data, cases, part)
-    n_trained_on = part.split.isin(['train', 'valid']).sum() if n_known else 0
-    if n_trained_on:
-        facts['Leak'] = f'{n_trained_on} of the {len(part)} images evaluated were in the training: the scores are inflated'
-        print(f'Leak: {facts["Leak"]}')
+    facts = _evaluation_facts(predictor, bundle, data, cases, part, known_paths)
+    if 'Leak' in facts: print(f'Leak: {facts["Leak"]}')
     synthetic = ' (synthetic images)' if is_synthetic(cases.path[0]) else ''
     title = f'{predictor.config["architecture"]["name"]} on {Path(data).name}{synthetic}'
     train_images = cases.part('train').table
@@ -161,8 +161,13 @@ def _evaluated_part(cases, split, n_known=0):
     "The cases in `split`; an `InputError` if there are none, or only such as were in the training"
     names = sorted(set(cases.split) - {''})
     if split is None and n_known and 'test' not in names:
-        raise InputError(f'{cases.root}: all {len(cases)} images were in the training, or are copies of such; --split all '
-                         'evaluates them all the same')
+        advice = '--split all evaluates them all the same'
+        if n_known == len(cases):
+            raise InputError(f'{cases.root}: all {n_known} images were in the training, or are copies of such; {advice}')
+        raise InputError(
+            f'{cases.root}: {n_known} of {len(cases)} images were in the training, or are copies of such, and the '
+            f'others are in {" and ".join(names)} of their source, so that none is left to test; {advice}'
+        )
     if split is None: split = 'test' if 'test' in names else 'all'
     part = cases if split == 'all' else cases.part(split)
     if not len(part):
@@ -173,16 +178,21 @@ def _predicted(predictor, cases):
     probs = predictor.predict_proba(cases.path)
     return predictions_table(cases, probs, predictor.classes, predictor.positive)
 
-def _evaluation_facts(predictor, bundle, data, cases, part):
+def _evaluation_facts(predictor, bundle, data, cases, part, known_paths):
     "What the report says of the evaluation, by title"
-    about = predictor.config.get('about') or {}
-    return about | {
-        'Bundle': str(bundle),
-        'Data': str(data),
-        'Split': ', '.join(sorted(name or 'not split' for name in part.split.unique())),
-        'Files left out': str(len(cases.skipped)),
-        'Data hash': str(cases.data_hash),
-    }
+    facts = dict(predictor.config.get('about') or {})
+    facts['Bundle'] = str(bundle)
+    facts['Data'] = str(data)
+    facts['Split'] = ', '.join(sorted(name or 'not split' for name in part.split.unique()))
+    facts['Files left out'] = str(len(cases.skipped))
+    facts['Data hash'] = str(cases.data_hash)
+    n_known = part.path.isin(known_paths).sum()
+    if n_known:
+        facts['Leak'] = (
+            f'{n_known} of the {len(part)} images evaluated were in the training, or are copies of such '
+            f'or of the same {load_domain(cases.domain).groups}: the scores are inflated'
+        )
+    return facts
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(
