@@ -63,8 +63,10 @@ class ImageTable:
         other:pd.DataFrame, # More columns of the images, such as ages of patients
         **kwargs, # As for `DataFrame.merge`, such as `on='patient_id'`
     ):
-        "The same with columns of `other`; a left join by default, so that no row is lost"
-        return self.with_table(self.table.merge(other, **{'how': 'left', **kwargs}))
+        "The same with columns of `other`; by default a left join, and an `InputError` if `other` repeats a key"
+        defaults = dict(how='left', validate='many_to_one') # no row is lost, and none is doubled
+        try: return self.with_table(self.table.merge(other, **defaults | kwargs))
+        except pd.errors.MergeError as e: raise InputError(f'these tables cannot be merged: {e}') from None
 
     def part(self,
         *splits:str, # Such as `'valid', 'test'`
@@ -98,6 +100,21 @@ class Cases(ImageTable):
     notes:list = field(default_factory=list) # Of str: what was assumed or left out
     value_range:tuple|None = None # Raw values that become black and white; `None` for 8 bits
     dropped:pd.DataFrame|None = None # `path`, `what` and `why` of copies left out; `None` if none were sought
+
+    def with_table(self,
+        table:pd.DataFrame, # One row per image
+    ):
+        "The same facts with other rows or columns; the classes and the hash follow labels that change"
+        result = super().with_table(table)
+        if 'label' not in table or 'path' not in table: return result
+        if not set(table.label) <= set(self.classes):
+            _check_table(table)
+            result.table['label'] = result.table.label.astype(str)
+            result.classes = sorted(result.table.label.unique())
+            positive = self.positive if self.positive in result.classes else None
+            result.positive = pick_positive(result.classes, positive)
+        if self.hashes: result.data_hash = data_hash(result)
+        return result
 
     def __str__(self): return f'{plural(len(self), "image")}, classes {truncated_list(self.classes, 8)}'
     __repr__ = __str__
@@ -265,7 +282,6 @@ def relabel(
         result,
         classes=classes,
         positive=pick_positive(classes, positive),
-        data_hash=data_hash(result),
     )
 
 def to_binary(
