@@ -194,6 +194,7 @@ def _evaluation_facts(predictor, bundle, data, cases, part, known_paths):
         )
     return facts
 
+
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(
     predictions, # A csv with `path`, `label` and `p_<class>` columns
