@@ -25,6 +25,7 @@ from .data.labels import *
 from .data.folders import *
 from .data.image_index import *
 from .data.readers import *
+from .data.public_table import *
 from .data.headers import *
 from .data.published import *
 from .data.layouts import *
