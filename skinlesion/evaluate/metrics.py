@@ -195,14 +195,18 @@ def score_support(
         images_by_group = np.bincount(scorer.groups[images])
         return np.count_nonzero(images_by_group)
     classes = range(scorer.n_classes)
-    groups_of = { # kind of images -> how many groups, by class
+    true = np.array([n_groups(scorer.y == k) for k in classes])
+    not_true = np.array([n_groups(scorer.y != k) for k in classes])
+    predicted = np.array([n_groups(scorer.y_pred == k) for k in classes])
+    not_predicted = np.array([n_groups(scorer.y_pred != k) for k in classes])
+    groups_of = { # one of `IMAGE_KINDS` -> how many groups, by class
         'all': np.repeat(scorer.n_groups, scorer.n_classes),
-        'class': np.array([n_groups(scorer.y == k) for k in classes]),
-        'rest': np.array([n_groups(scorer.y != k) for k in classes]),
-        'predicted': np.array([n_groups(scorer.y_pred == k) for k in classes]),
-        'predicted rest': np.array([n_groups(scorer.y_pred != k) for k in classes]),
+        'class': true,
+        'rest': not_true,
+        'predicted': predicted,
+        'predicted rest': not_predicted,
+        'each class': true,
     }
-    groups_of['each class'] = groups_of['class']
 
     result = {}
     for name in scorer.names:
@@ -228,7 +232,7 @@ def undefined_reason(
     total = confusion.sum()
     n_true = confusion.sum(1)
     n_predicted = confusion.sum(0)
-    n_images = { # kind of images -> how many, by class
+    n_images = { # one of `IMAGE_KINDS` -> how many, by class
         'class': n_true,
         'rest': total-n_true,
         'predicted': n_predicted,

@@ -254,7 +254,7 @@ def predictions(
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #5b1c0d2e
 def _with_complement(table):
-    "`table` with the probability of the other class, where it has one of two alone, and the name of that class, or ''"
+    "`table`, with the other class's probability where it has one of two alone; and that class, or ''"
     columns = [column for column in table if column.startswith('p_')]
     if len(columns) != 1: return table, ''
     others = set(table.label.astype(str)) - {columns[0].removeprefix('p_')}

@@ -20,7 +20,9 @@ def interval_text(
     def text(number): return f'{round(number, digits) + 0.:.{digits}f}' # + 0. makes a -0 a 0
     value = text(entry['value'])
     if entry['low'] is None: return value
-    return f"{value} ({text(entry['low'])} to {text(entry['high'])})"
+    low = text(entry['low'])
+    high = text(entry['high'])
+    return f'{value} ({low} to {high})'
 
 # %% ../../nbs/api/41_evaluate.texts.ipynb #17c74c6c
 def percent_text(
@@ -33,7 +35,9 @@ def percent_text(
     def text(number): return f'{number:.{digits}%}'
     value = text(entry['value'])
     if is_missing(entry['low']): return value
-    return f"{value} ({text(entry['low'])} to {text(entry['high'])})"
+    low = text(entry['low'])
+    high = text(entry['high'])
+    return f'{value} ({low} to {high})'
 
 # %% ../../nbs/api/41_evaluate.texts.ipynb #357015dd
 def threshold_text(
