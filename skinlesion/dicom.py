@@ -115,6 +115,7 @@ def _read_dataset(source, name, header_only=False):
             if is_path: file.close()
             else: file.seek(0)
     except InputError: raise
+    except FileNotFoundError: raise InputError(f'{name}: no such file') from None
     except PermissionError: raise InputError(f'{name}: no permission to read it') from None
     except Exception as e: # pydicom raises whatever it likes on a broken file
         raise InputError(f'{name}: broken or truncated DICOM file ({type(e).__name__})') from None
@@ -220,6 +221,20 @@ def _value_range(dataset, has_window):
     # with a slope below 0 pydicom's window goes from the first to the second, and plain values do not
     return ends if has_window else np.sort(ends)
 
+# %% ../nbs/api/02_dicom.ipynb #b53ec6e2
+def _grey_pixels(values, dataset, name):
+    "The stored `values` of a grey image as 8-bit pixels"
+    if values.dtype.itemsize > 2: return _to_8bit(_grey_levels(values, dataset, name))
+    limits = np.iinfo(values.dtype)
+    possible = np.arange(limits.min, limits.max+1).astype(values.dtype)
+    table = _to_8bit(_grey_levels(possible, dataset, name))
+    return table[values.astype(np.int32) - limits.min]
+
+def _to_8bit(levels):
+    "`levels`, 0..1, as 8-bit pixels"
+    pixels = np.clip(levels*255, 0, 255).round()
+    return pixels.astype(np.uint8)
+
 # %% ../nbs/api/02_dicom.ipynb #7a38cfaa
 def _rgb_levels(values, dataset):
     "The stored `values` of a colour image as red, green and blue, 0..1"
@@ -319,11 +334,9 @@ def open_dicom(
         _check_image(dataset, name, max_pixels)
         values = _decode_pixels(dataset, name)
         is_grey = dataset.PhotometricInterpretation in _GREY
-        if is_grey: levels = _grey_levels(values, dataset, name)
-        else: levels = _rgb_levels(values, dataset)
-        pixels = np.clip(levels*255, 0, 255).round()
-        img = Image.fromarray(pixels.astype(np.uint8))
-        return img if is_grey else _to_srgb(img, dataset, name)
+        if is_grey: return Image.fromarray(_grey_pixels(values, dataset, name))
+        img = Image.fromarray(_to_8bit(_rgb_levels(values, dataset)))
+        return _to_srgb(img, dataset, name)
     except InputError: raise
     except Exception as e: # pydicom and its decoders raise whatever they like on a broken file
         raise InputError(f'{name}: broken or truncated DICOM file ({type(e).__name__})') from None

@@ -22,8 +22,12 @@ from ..dicom import DICOM_SUFFIXES, PATIENT_FACTS, dicom_facts
 # %% ../../nbs/api/12_data.headers.ipynb #c0301193
 def _headers(paths, facts):
     "The facts of each of `paths` as a dictionary; an empty one where there are none"
-    if facts is not None: return [json.loads(text) if isinstance(text, str) else {} for text in facts.dicom]
-    return list(read_ahead(_read_header, paths))
+    if facts is None: return list(read_ahead(_read_header, paths))
+    headers = []
+    for text in facts.dicom:
+        is_dicom = isinstance(text, str)
+        headers.append(json.loads(text) if is_dicom else {})
+    return headers
 
 def _read_header(path):
     if not path.lower().endswith(DICOM_SUFFIXES) or not os.path.isfile(path): return {}
@@ -37,10 +41,8 @@ def join_headers(
 )->Cases: # With the patient (hashed) as `group` where there was none, and `age`, `sex`, `site`, `modality`, `view`
     "Join to `cases` what the headers of its DICOM files tell; other cases are as they were"
     headers = _headers(cases.path, facts)
-    n_dicom = sum(map(bool, headers))
-    if not n_dicom: return cases
-    columns = {name: [header.get(name) for header in headers] for name in PATIENT_FACTS}
-    values = pd.DataFrame(columns, index=cases.table.index)
+    if not any(headers): return cases
+    values = pd.DataFrame(headers, columns=list(PATIENT_FACTS), index=cases.table.index)
     table = cases.table.copy()
     notes = []
 
@@ -56,11 +58,12 @@ def join_headers(
 
     for name in values:
         if values[name].isna().all(): continue
-        column = find_column(table, name) if name in COLUMN_SYNONYMS else name
-        column = column or name
-        if column not in table: table[column] = values[name]
-        else:
-            words = table[column].astype(str).str.strip().str.lower()
-            is_missing = table[column].isna() | words.isin(MISSING_WORDS)
-            table[column] = table[column].mask(is_missing, values[name])
+        column = name
+        if name in COLUMN_SYNONYMS: column = find_column(table, name) or name
+        if column not in table:
+            table[column] = values[name]
+            continue
+        text = table[column].astype(str).str.strip()
+        is_missing = table[column].isna() | text.str.lower().isin(MISSING_WORDS)
+        table[column] = table[column].mask(is_missing, values[name])
     return replace(cases.with_table(table), notes=[*cases.notes, *notes])
