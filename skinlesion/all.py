@@ -32,6 +32,7 @@ from .data.layouts import *
 from .data.duplicates import *
 from .data.deduplicate import *
 from .data.load import *
+from .data.overview import *
 from .data.split import *
 from .data.fingerprints import *
 from .data.prepared import *
