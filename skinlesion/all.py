@@ -76,6 +76,7 @@ from .evaluate.properties import *
 from .evaluate.errors import *
 from .evaluate.subgroups import *
 from .evaluate.attention import *
+from .evaluate.data import *
 from .evaluate.checklist import *
 from .evaluate.ood import *
 from .evaluate.robustness import *

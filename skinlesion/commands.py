@@ -130,6 +130,7 @@ def evaluate(
         title=title,
         predictor=predictor,
         train=train_images if len(train_images) else None,
+        cases=cases,
         pdf=pdf,
         **fitted,
     )

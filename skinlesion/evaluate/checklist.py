@@ -92,7 +92,7 @@ def _score_facts(m, domain):
     return facts
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #a7ac8cb7
-SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood')
+SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood', 'data')
 
 def _section_facts(sections, performance):
     "What the sections of the report say; `performance` is repeated next to the subgroups"

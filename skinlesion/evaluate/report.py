@@ -24,12 +24,14 @@ import pandas as pd
 from ..core import NOTICE, SPLIT_TEXTS, InputError, plural, prob_column, replacing, truncated_list
 from ..data.audit import Audit, write_audit
 from ..data.cases import write_cases
+from ..data.overview import table_one, write_table_one
 from ..domains.profile import Domain, load_domain
 from .activations import collect_activations
 from .attention import ATTENTION_TITLE, attention_section
 from .calibration import calibration_section
 from .checklist import checklist, checklist_sections
 from .conformal import sets_section
+from .data import data_section
 from .errors import errors_section
 from .figures import curves_section, history_section
 from .metrics import metrics, predictive_table, predictive_values
@@ -457,6 +459,7 @@ def report(
     about:dict|None=None, # What else the page should say of the run: name -> text
     compare:dict|None=None, # Name of another model -> its predictions on the same images
     audit:Audit|None=None, # Of the data that the model was trained on
+    cases=None, # The data set, with its split, for Table 1
     title:str|None=None, # Of the page
     domain=None, # What the images show: a `Domain` or its name; that of the bundle or of `preds` if `None`
     resamples:int=1000, # Bootstrap resamples of the groups
@@ -479,6 +482,7 @@ def report(
     activations = collect_activations(preds, predictor, train, train_embeddings) if predictor else None
     sections = [*_probability_sections(preds, m, choices, calibration, activations, resamples, seed)]
     sections += _image_sections(preds, predictor, activations, audit, resamples)
+    if cases is not None: sections.append(data_section(cases, domain))
     sections.append(history_section(history))
     m['sections'] = {}
     for section in sections:
@@ -498,6 +502,7 @@ def report(
             audit,
             title or 'Evaluation report',
             pdf,
+            cases,
         )
     return result
 
@@ -512,6 +517,8 @@ REPORT_FILES = (
     'figures',
     'audit.html',
     'audit.json',
+    'table1.csv',
+    'table1.tex',
 )
 
 def check_report_out(
@@ -530,7 +537,7 @@ def check_report_out(
                          'choose a new folder, since this one would be replaced')
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #0827888d
-def _write(result, preds, out, about, audit, title, pdf):
+def _write(result, preds, out, about, audit, title, pdf, cases):
     "All files of a report"
     with replacing(out) as folder:
         folder.mkdir()
@@ -548,6 +555,9 @@ def _write(result, preds, out, about, audit, title, pdf):
             for plot in section.plots():
                 (folder/'figures'/f'{plot.name}.svg').write_text(plot.svg, encoding='utf8')
         if audit: write_audit(audit, folder)
+        if cases is not None:
+            table = table_one(cases)
+            for name in ('table1.csv', 'table1.tex'): write_table_one(table, folder/name)
         page = _page(result, about, title, audit)
         (folder/'report.html').write_text(page, encoding='utf8')
         table = checklist(result.metrics, result.sections, about, audit, result.domain)

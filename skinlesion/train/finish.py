@@ -281,6 +281,7 @@ def finish_run(
         about=facts,
         compare=runs,
         audit=audited,
+        cases=outputs.cases,
         predictor=predictor,
         history=history,
         train=train,
