@@ -19,7 +19,8 @@ import pandas as pd
 
 from ..core import MISSING_WORDS, plural
 from .columns import COLUMN_SYNONYMS, matching_column, plain_name
-from .files import TABLE_SUFFIXES, first_line, read_table
+from .files import TABLE_SUFFIXES, first_line, is_image, read_table
+from .image_index import image_key
 from .readers import ReadResult, published_notes, rows_of_table
 
 # %% ../../nbs/api/12_data.public_table.ipynb #92ef24c2
@@ -40,7 +41,7 @@ class PublicTable:
     title:str # What the set is called
     source:str # Address of the paper or page that describes it
     tables:dict # File name of a table, in any case and with * for any text, to the split it is of, or ''
-    columns:dict # Our name to theirs, or to a tuple of theirs: `path`, `label`, `patient_id`, `lesion_id`, `split`, `age`, ...
+    columns:dict # Our name to theirs, or a tuple of theirs: `path`, `label`, `patient_id`, `lesion_id`, `group`, `split`, `age`, ...
     header:tuple = () # Further columns by which the table is recognised
     classes:dict = field(default_factory=dict) # Their label, lower case, to our class
     binary_classes:dict = field(default_factory=dict) # Class to `benign` or `malignant`
@@ -49,6 +50,8 @@ class PublicTable:
     about_classes:str = '' # For the documentation, where `classes` does not say it
     about_group:str = '' # For the documentation, where it is no column
     note:str = '' # What a user should know
+    companions:tuple = () # Patterns, lower case, of paths of masks and copies of images: left out where there are other images
+    second_image:str = '' # Column with another image of each row, which is left out
     open_table:Callable = None # From a file to its table, where it is no csv table
     prepare:Callable = None # From the table, with our names, and the files of the source to the table
 
@@ -112,9 +115,11 @@ def read_public(
     parts.sort(key=lambda part: -part.shape[1]) # of an image that several tables name, the most detailed row stays
     table = pd.concat(parts, ignore_index=True)
     if public.prepare: table = public.prepare(table, files)
+    if 'split' in table and table.split.nunique() == 1: table['split'] = '' # one part alone
     if 'label' in table: table['label'] = _class_names(public, table.label)
     for column in _text_columns(public, table): table[column] = table[column].fillna('')
     file = files[next(iter(tables))]
+    files = _images_of(public, table, files)
     ours = {name: name for name in ('path', 'label') if name in table}
     result = rows_of_table(table, file, files, ours, images, finding)
     rows = result.rows
@@ -126,7 +131,7 @@ def read_public(
     return ReadResult(rows[~is_unlabelled], [*result.skipped, *unlabelled], notes)
 
 # %% ../../nbs/api/12_data.public_table.ipynb #b4c7aa37
-_TEXT_COLUMNS = ('path', 'label', 'split', 'patient_id', 'lesion_id')
+_TEXT_COLUMNS = ('path', 'label', 'split', 'patient_id', 'lesion_id', 'group')
 
 def _open(public, file):
     "The table in `file`, with our names"
@@ -142,7 +147,7 @@ def _open(public, file):
 def _text_columns(public, names):
     "Those of `names` that hold an image, a label, a split, a patient or a lesion, under our name or theirs"
     theirs = their_columns(public, names)
-    roles = [theirs.get(ours, ours) for ours in _TEXT_COLUMNS]
+    roles = [theirs.get(ours, ours) for ours in _TEXT_COLUMNS] + [public.second_image]
     for role in ('group', 'split'): roles += COLUMN_SYNONYMS[role]
     plain_names = set(map(plain_name, roles))
     return [name for name in names if plain_name(name) in plain_names]
@@ -154,6 +159,19 @@ def _class_names(public, labels):
     is_missing = words.isin([*MISSING_WORDS, *public.unlabelled])
     classes = words.map(public.classes).fillna(texts)
     return classes.mask(is_missing, _NO_LABEL)
+
+# %% ../../nbs/api/12_data.public_table.ipynb #8d3bdfc5
+def _images_of(public, table, files):
+    "`files` without companions, and without the second images of the rows of `table`"
+    own = {
+        name: path for name,path in files.items()
+        if not any(fnmatchcase(name.lower(), pattern) for pattern in public.companions)
+    }
+    if not any(map(is_image, own)): own = files # the copies are all there is
+    if not public.second_image: return own
+    second_images = set(map(image_key, table[public.second_image]))
+    second_images -= set(map(image_key, table.path))
+    return {name: path for name,path in own.items() if not is_image(name) or image_key(name) not in second_images}
 
 # %% ../../nbs/api/12_data.public_table.ipynb #5a38f2a7
 def facts_of(
@@ -169,7 +187,7 @@ def facts_of(
         public.title,
         f'{public.n_images:,}' if public.n_images else 'any',
         classes,
-        public.about_group or ', else '.join(units) or 'none known',
+        public.about_group or ', else '.join(units) or 'none',
         split,
         ', '.join(metadata),
         public.source,
