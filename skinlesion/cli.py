@@ -65,12 +65,18 @@ _POSITIVE = 'The class to detect; several with commas for --target binary'
 Positive = Annotated[Optional[str], _option(_POSITIVE, metavar='CLASS')]
 Strict = Annotated[bool, _option('Refuse data with files that are no usable images', '--strict')]
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
+_MAX_PIXELS = 'Pixels that one image may have, against decompression bombs; SKINLESION_MAX_PIXELS sets it too'
+MaxPixels = Annotated[Optional[int], _option(_MAX_PIXELS, metavar='N', min=1)]
 Epochs = Annotated[Optional[int], _option('Epochs of the whole network', metavar='N')]
 Track = Annotated[Optional[str], _option(_TRACKERS, metavar='T')]
 ReportFolder = Annotated[str, _option('Folder for the report', metavar='DIR')]
 Host = Annotated[str, _option('Address to serve on; 0.0.0.0 for all networks', metavar='H')]
 _PORT = 'Port to serve on; the next free one if it is taken'
 Port = Annotated[int, _option(_PORT, metavar='P', min=1, max=65535)]
+
+def _set_max_pixels(n):
+    "Raise or lower the limit for all that this process decodes, in worker processes too"
+    if n is not None: os.environ['SKINLESION_MAX_PIXELS'] = str(n)
 
 # %% ../nbs/api/71_cli.ipynb #3b3946c6
 @app.command(epilog='Example: skinlesion sample lesions --n 400')
@@ -113,8 +119,10 @@ def cases(
         'part; --out then lists what was dropped too',
         '--drop-duplicates',
     )] = False,
+    max_pixels: MaxPixels = None,
 ):
     "Count the images of a data set by class and split"
+    _set_max_pixels(max_pixels)
     from skinlesion.data.cases import write_cases
     from skinlesion.data.deduplicate import dropped_file, write_dropped
     from skinlesion.data.load import cases_text, load_cases
@@ -155,8 +163,10 @@ def audit(
         metavar='DATA2',
     )] = None,
     strict: Annotated[bool, _option('Exit with 1 if a finding is severe', '--strict')] = False,
+    max_pixels: MaxPixels = None,
 ):
     "Find leakage, shortcuts and corrupt files"
+    _set_max_pixels(max_pixels)
     from skinlesion.data.audit import audit
     from skinlesion.data.layouts import read_cases
     other = read_cases(against, check=False) if against else None
@@ -228,6 +238,7 @@ def train(
         'Train although one lesion or image is in several parts of the split',
         '--allow-leaks',
     )] = False,
+    max_pixels: MaxPixels = None,
 ):
     "Train and evaluate a model, into a run folder"
     from skinlesion.commands import train
@@ -245,6 +256,7 @@ def train(
         columns=columns,
         folds=folds,
         tta=tta,
+        max_pixels=max_pixels,
     )
     changes = named | _pairs('--set', 'FIELD=VALUE, such as mixup=0.4', fields)
     train(data, out, recipe, resume, strict, compare or (), allow_leaks, **changes)
@@ -284,8 +296,10 @@ def evaluate(
     )] = None,
     strict: Strict = False,
     pdf: Pdf = False,
+    max_pixels: MaxPixels = None,
 ):
     "Evaluate a model on a data set"
+    _set_max_pixels(max_pixels)
     from skinlesion.commands import evaluate
     evaluate(bundle, data, out, layout, split, strict, columns, pdf, positive)
 
@@ -326,16 +340,19 @@ def predict(
     bundle: Bundle,
     images: Annotated[list[str], _argument('IMAGE...', 'Image files')],
     as_json: Annotated[bool, _option('One JSON object a line', '--json')] = False,
+    max_pixels: MaxPixels = None,
 ):
     "Predict images"
+    _set_max_pixels(max_pixels)
     from skinlesion.serve.predictor import predict
     for answer in predict(bundle, images):
         print(json.dumps(answer.to_dict()) if as_json else _answer_line(answer))
 
 # %% ../nbs/api/71_cli.ipynb #7ef8a2a4
 @app.command(epilog='Example: skinlesion serve run/bundle')
-def serve(bundle: Bundle, host: Host = '127.0.0.1', port: Port = 7860):
+def serve(bundle: Bundle, host: Host = '127.0.0.1', port: Port = 7860, max_pixels: MaxPixels = None):
     "Show a model in the browser"
+    _set_max_pixels(max_pixels)
     from skinlesion.serve.demo import serve
     serve(bundle, host, port)
 

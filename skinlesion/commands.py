@@ -9,6 +9,7 @@ __all__ = ['MAX_TRAIN_IMAGES', 'DEMO_RECIPE', 'train', 'evaluate', 'report_file'
 
 # %% ../nbs/api/70_commands.ipynb #813f277e
 import os, shutil, sys, time
+from dataclasses import replace
 from pathlib import Path
 
 from fastai.torch_core import rank_distrib
@@ -19,10 +20,11 @@ from .data.files import TABLE_SUFFIXES
 from .data.fingerprints import is_known, known_images, known_text, split_as_trained
 from .data.layouts import read_cases
 from .data.load import cases_text, load_cases
+from .data.scan import range_text
 from .domains.profile import load_domain
 from .evaluate.report import Report, check_report_out, report
 from .evaluate.table import as_predictions, check_labels, predictions_table, read_predictions
-from .image import keep_decoded
+from .image import keep_decoded, pixel_limit
 from .models.registry import check_arch
 from .serve.predictor import Predictor
 from .synth.sets import is_synthetic, sample
@@ -46,8 +48,11 @@ def train(
     **changes, # Fields of `Recipe` to set
 )->Report: # `None` in all processes of a run but the first
     "Train on `data`, and write the run folder `out`; an `InputError` before anything is written if it cannot be"
-    began = time.monotonic()
     recipe = make_recipe(recipe, **changes)
+    with pixel_limit(recipe.max_pixels): return _train(recipe, data, out, resume, strict, compare, allow_leaks)
+
+def _train(recipe, data, out, resume, strict, compare, allow_leaks):
+    began = time.monotonic()
     check_arch(recipe.arch)
     check_track(recipe.track)
     check_out(out, resume)
@@ -109,6 +114,8 @@ def evaluate(
     known_paths = cases.path[is_known(known)]
     cases = split_as_trained(cases, known)
     check_labels(cases, predictor.classes)
+    note = _take_range(predictor, cases)
+    if note: print(note)
     part = _evaluated_part(cases, split, len(known_paths))
     preds = _predicted(predictor, part)
     fitted = fitted_choices(predictor)
@@ -157,6 +164,17 @@ def _labelled_cases(predictor, data, layout, strict, columns):
         if recipe.get('target'): classes['positive'] = recipe.get('positive')
     domain = predictor.config.get('domain')
     return read_cases(data, layout, strict=strict, columns=columns, domain=domain, **classes)
+
+def _take_range(predictor, cases):
+    "Let `predictor` scale the images of `cases` by a range of raw values; what to say of it, or ''"
+    theirs = cases.value_range
+    trained = predictor.spec.value_range
+    if theirs is None or theirs == trained: return ''
+    if trained is not None:
+        return (f'Range: in these images {range_text(theirs)}; they are scaled as the model was trained, '
+                f'where {range_text(trained)}')
+    predictor.spec = replace(predictor.spec, value_range=theirs)
+    return f'Range: {range_text(theirs)} in these images; the model was trained on others, of 8 bits'
 
 def _evaluated_part(cases, split, n_known=0):
     "The cases in `split`; an `InputError` if there are none, or only such as were in the training"

@@ -301,7 +301,7 @@ def deep_rows(
     facts:pd.DataFrame, # The table of `scan_images`
 )->np.ndarray: # Bool, one per row
     "Which images have more than 8 bits"
-    return np.array([is_deep(mode or '') for mode in facts['mode']], bool)
+    return np.array([is_deep(str(mode)) for mode in facts['mode']], bool)
 
 def _check_one_type(deep, is_float):
     "Refuse floating point and integers in one set"

@@ -93,7 +93,7 @@ class Activations:
         size:int=240, # Pixels of its long side
     ): # PIL image; `None` if it cannot be read
         "The image with the evidence for the predicted class laid over it"
-        img = thumbnail(path, size)
+        img = thumbnail(path, size, self.spec.value_range)
         row = self.row_of.get(path)
         if img is None or row is None: return img
         evidence_map = self.maps[row].astype(np.float32)
@@ -167,7 +167,8 @@ def image_card(
     is_long = len(name) > NAME_LENGTH
     caption = [*lines, f'…{name[1-NAME_LENGTH:]}' if is_long else name]
     alt = f'{name}: {"; ".join(lines)}'
-    plain = thumbnail(path)
+    value_range = activations.spec.value_range if activations is not None else None
+    plain = thumbnail(path, value_range=value_range)
     if plain is None or activations is None or path not in activations.row_of:
         return Card(plain, caption, alt)
     return Card(

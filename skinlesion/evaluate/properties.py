@@ -124,10 +124,11 @@ UNKNOWN_PROPERTIES = dict(
 
 def measure_images(
     paths:Iterable, # Image files
+    value_range:tuple=None, # As for `open_image`
 )->pd.DataFrame: # `path` and what `image_properties` gives, by file; missing where unreadable
     "Measure the properties of each of `paths`"
     def measure_file(path):
-        try: return image_properties(open_image(path, side=SIZE))
+        try: return image_properties(open_image(path, side=SIZE, value_range=value_range))
         except InputError: return UNKNOWN_PROPERTIES
     paths = list(paths)
     rows = []

@@ -322,7 +322,8 @@ def _probability_sections(preds, m, choices, calibration, activations, resamples
     bootstrap = dict(resamples=resamples, seed=seed)
     has_all = activations is not None and not activations.unreadable
     before = activations.uncalibrated() if has_all and calibration.get('vector') else None
-    properties = _measured_properties(preds)
+    value_range = activations.spec.value_range if activations is not None else None
+    properties = _measured_properties(preds, value_range)
     yield curves_section(preds, m)
     yield prevalence_section(preds, chosen, **bootstrap)
     yield calibration_section(preds, calibration, **bootstrap, before=before)
@@ -404,12 +405,12 @@ def prevalence_section(
 # %% ../../nbs/api/49_evaluate.report.ipynb #e9c24a03
 MAX_MEASURED = 20_000 # images; of more, no properties are measured
 
-def _measured_properties(preds):
+def _measured_properties(preds, value_range):
     "From `measure_images`, or `None` where there are no files or too many"
     if len(preds) > MAX_MEASURED: return None
     paths = [path for path in preds.table.path if os.path.isfile(str(path))]
     if not paths: return None
-    properties = measure_images(paths)
+    properties = measure_images(paths, value_range)
     if load_domain(preds.domain).skin_tone: return properties
     return properties.drop(columns=['ita', 'estimated_skin_tone'])
 

@@ -286,10 +286,10 @@ def _column_text(row, column, digits=2):
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #2f0eb282
 EXAMPLE_SIZE = 240 # pixels of the long side
 
-def _example_cards(paths):
+def _example_cards(paths, value_range):
     "The first image that can be read, and its corrupted copies"
     for path in paths:
-        try: img = open_image(path, side=EXAMPLE_SIZE)
+        try: img = open_image(path, side=EXAMPLE_SIZE, value_range=value_range)
         except InputError: continue
         break
     img.thumbnail((EXAMPLE_SIZE, EXAMPLE_SIZE))
@@ -324,7 +324,7 @@ def robustness_section(
         alt,
         wide=True,
     )
-    cards = _example_cards(_balanced_sample(preds, n, seed).path)
+    cards = _example_cards(_balanced_sample(preds, n, seed).path, predictor.spec.value_range)
     gallery = Gallery('The corruptions', cards, how['examples'])
     strengths = []
     for name,corruption in CORRUPTIONS.items():

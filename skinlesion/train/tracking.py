@@ -134,6 +134,7 @@ class WandbRun:
         config:dict, # The recipe
         about:dict, # As in `run.json`
     ):
+        self.value_range = config.get('value_range') # as in the recipe
         self.wandb = need('wandb')
         self.log_images = config.get('log_images', False)
         os.environ.setdefault('WANDB_SILENT', 'true') # some of its lines heed only this
@@ -168,7 +169,7 @@ class WandbRun:
         if self.log_images and preds is not None:
             images = []
             for row in preds.head(N_LOGGED_IMAGES).to_dict('records'):
-                image = open_image(row['path'])
+                image = open_image(row['path'], side=LOGGED_SIDE, value_range=self.value_range)
                 image.thumbnail((LOGGED_SIDE, LOGGED_SIDE))
                 probability = row[prob_column(row['pred'])]
                 caption = f'{row["label"]}, predicted {row["pred"]} ({probability:.2f})'
