@@ -91,13 +91,13 @@ def _value_rows(name, column, parts):
 def _age_rows(ages, parts):
     "Median and quartiles of the ages"
     ages = pd.to_numeric(ages, errors='coerce')
-    rows = {('age, years', 'median (quartiles)'): {}, ('age, years', 'missing'): {}}
+    rows = {('age (years)', 'median (quartiles)'): {}, ('age (years)', 'missing'): {}}
     for name,part in parts.items():
         of_part = ages[part.index]
         low,middle,high = of_part.quantile([0.25, 0.5, 0.75])
         known = of_part.notna().any()
-        rows['age, years', 'median (quartiles)'][name] = f'{middle:.0f} ({low:.0f} to {high:.0f})' if known else 'not known'
-        rows['age, years', 'missing'][name] = _count_text(of_part.isna())
+        rows['age (years)', 'median (quartiles)'][name] = f'{middle:.0f} ({low:.0f} to {high:.0f})' if known else 'not known'
+        rows['age (years)', 'missing'][name] = _count_text(of_part.isna())
     return rows
 
 def _count_text(is_counted):
