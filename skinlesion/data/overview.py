@@ -59,50 +59,59 @@ def table_one(
     table = table_of(cases)
     parts = {'all': table}
     for split in SPLITS:
-        if (table.split == split).any(): parts[SPLIT_TEXTS.get(split, split)] = table[table.split == split]
-    rows = {}
-    rows['images', ''] = {name: f'{len(part):,}' for name,part in parts.items()}
+        rows_of_split = table[table.split == split]
+        if len(rows_of_split): parts[SPLIT_TEXTS[split]] = rows_of_split
+    entries = {}
+    entries['images', ''] = _by_part(parts, lambda part: f'{len(part):,}')
     if (table.group != table.path).any():
-        rows['groups (lesions or patients)', ''] = {name: f'{part.group.nunique():,}' for name,part in parts.items()}
-    rows |= _value_rows('class', table.label, parts)
+        entries['groups (lesions or patients)', ''] = _by_part(parts, lambda part: f'{part.group.nunique():,}')
+    entries |= _value_entries('class', table.label, parts)
     age = find_column(table, 'age')
-    if age: rows |= _age_rows(table[age], parts)
+    if age: entries |= _age_entries(age, parts)
     for meaning in ('sex', 'site', 'skin_tone'):
         column = find_column(table, meaning)
-        if column: rows |= _value_rows(column, table[column], parts)
-    index = pd.MultiIndex.from_tuples(rows, names=['characteristic', 'value'])
-    return pd.DataFrame(list(rows.values()), index=index)
+        if column: entries |= _value_entries(column, table[column], parts)
+    index = pd.MultiIndex.from_tuples(entries, names=['characteristic', 'value'])
+    return pd.DataFrame(list(entries.values()), index=index)
 
 # %% ../../nbs/api/17_data.overview.ipynb #4a61ae9d
-def _value_rows(name, column, parts):
+def _by_part(parts, text_of):
+    "What `text_of` says of each part of the set"
+    return {name: text_of(part) for name,part in parts.items()}
+
+def _count_text(is_counted):
+    n = int(is_counted.sum())
+    proportion = n/max(len(is_counted), 1)
+    return f'{n:,} ({proportion:.1%})'
+
+def _value_entries(name, column, parts):
     "Counts and percentages of the values of a column"
     texts = column.astype(object).where(column.notna(), '').astype(str)
     values = texts[texts != ''].value_counts().index.tolist()
     if name == 'class': values = sorted(values)
-    shown = values[:_MAX_VALUES]
-    rows = {}
-    for value in shown: rows[name, value] = {part: _count_text(texts[rows_of.index] == value) for part,rows_of in parts.items()}
-    if len(values) > len(shown):
-        rows[name, 'others'] = {part: _count_text(texts[rows_of.index].isin(values[_MAX_VALUES:])) for part,rows_of in parts.items()}
-    if (texts == '').any():
-        rows[name, 'missing'] = {part: _count_text(texts[rows_of.index] == '') for part,rows_of in parts.items()}
-    return rows
+    groups = {value: [value] for value in values[:_MAX_VALUES]}
+    if len(values) > _MAX_VALUES: groups['others'] = values[_MAX_VALUES:]
+    if (texts == '').any(): groups['missing'] = ['']
+    entries = {}
+    for title,group in groups.items():
+        is_counted = texts.isin(group)
+        entries[name, title] = _by_part(parts, lambda part: _count_text(is_counted[part.index]))
+    return entries
 
-def _age_rows(ages, parts):
-    "Median and quartiles of the ages"
-    ages = pd.to_numeric(ages, errors='coerce')
-    rows = {('age (years)', 'median (quartiles)'): {}, ('age (years)', 'missing'): {}}
-    for name,part in parts.items():
-        of_part = ages[part.index]
-        low,middle,high = of_part.quantile([0.25, 0.5, 0.75])
-        known = of_part.notna().any()
-        rows['age (years)', 'median (quartiles)'][name] = f'{middle:.0f} ({low:.0f} to {high:.0f})' if known else 'not known'
-        rows['age (years)', 'missing'][name] = _count_text(of_part.isna())
-    return rows
+def _age_entries(column, parts):
+    "Median and quartiles of the ages, and how many are missing"
+    def ages_of(part): return pd.to_numeric(part[column], errors='coerce')
 
-def _count_text(is_counted):
-    n = int(is_counted.sum())
-    return f'{n:,} ({n/max(len(is_counted), 1):.1%})'
+    def quartiles_text(part):
+        ages = ages_of(part)
+        if ages.isna().all(): return 'not known'
+        low,middle,high = ages.quantile([0.25, 0.5, 0.75])
+        return f'{middle:.0f} ({low:.0f} to {high:.0f})'
+
+    return {
+        ('age (years)', 'median (quartiles)'): _by_part(parts, quartiles_text),
+        ('age (years)', 'missing'): _by_part(parts, lambda part: _count_text(ages_of(part).isna())),
+    }
 
 # %% ../../nbs/api/17_data.overview.ipynb #cd3fe523
 def write_table_one(
@@ -111,7 +120,8 @@ def write_table_one(
 )->Path: # The file
     "Write Table 1; an `InputError` for another ending"
     file = Path(file)
-    if file.suffix not in ('.csv', '.tex'): raise InputError(f'{file}: Table 1 is written as .csv or .tex; choose one of these endings')
+    if file.suffix not in ('.csv', '.tex'):
+        raise InputError(f'{file}: Table 1 is written as .csv or .tex; choose one of these endings')
     if file.is_dir(): raise InputError(f'{file}: is a folder; name the file to write')
     with replacing(file) as temporary:
         if file.suffix == '.csv': table.to_csv(temporary)
@@ -123,12 +133,12 @@ _LATEX_SPECIAL = str.maketrans({'%': r'\%', '_': r'\_', '&': r'\&', '#': r'\#', 
 
 def _latex(table):
     "A tabular with a line per row; the characteristic stands where it changes"
-    lines = [r'\begin{tabular}{ll' + 'r'*len(table.columns) + '}', r'\hline']
-    lines.append(' & '.join(['', '', *table.columns]).translate({ord('%'): r'\%'}) + r' \\ \hline')
+    def line(*cells): return ' & '.join(str(cell).translate(_LATEX_SPECIAL) for cell in cells) + r' \\'
+
+    alignment = 'll' + 'r'*len(table.columns)
+    lines = [rf'\begin{{tabular}}{{{alignment}}}', r'\hline', line('', '', *table.columns), r'\hline']
     previous = None
     for (characteristic,value),row in zip(table.index, table.to_numpy()):
-        first = '' if characteristic == previous else characteristic
+        lines.append(line('' if characteristic == previous else characteristic, value, *row))
         previous = characteristic
-        cells = [str(cell).translate(_LATEX_SPECIAL) for cell in (first, value, *row)]
-        lines.append(' & '.join(cells) + r' \\')
     return '\n'.join([*lines, r'\hline', r'\end{tabular}', ''])

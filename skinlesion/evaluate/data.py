@@ -22,14 +22,14 @@ def data_section(
     domain='other', # A `Domain` or its name: what the images show
 )->Section:
     "Table 1 of the whole set, by part of the split"
-    table = table_one(cases)
-    rows = table.reset_index()
+    rows = table_one(cases).reset_index()
     of_cases = table_of(cases)
     n_test = int((of_cases.split == 'test').sum())
-    known = [name for name in dict.fromkeys(rows.characteristic) if name not in ('images', 'groups (lesions or patients)')]
+    described = [name for name in rows.characteristic.unique() if not name.startswith(('images', 'groups'))]
     text = (f'The set has {plural(len(of_cases), "image")}, of which {n_test:,} are in the test part. '
-            f'Table 1 (table1.csv) gives {", ".join(known)} for each part, with what is missing.')
+            f'Table 1 (table1.csv) gives {", ".join(described)} for each part, with what is missing.')
     is_repeated = rows.characteristic.duplicated()
     shown = rows.assign(characteristic=rows.characteristic.mask(is_repeated, ''))
     how = captions('data', domain)['table_one']
-    return Section('data', 'Data', text, [Grid('Table 1', shown, how)], dict(rows=rows.to_dict('records')))
+    data = dict(rows=rows.to_dict('records'))
+    return Section('data', 'Data', text, [Grid('Table 1', shown, how)], data)
