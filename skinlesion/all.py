@@ -29,6 +29,7 @@ from .data.public_table import *
 from .data.headers import *
 from .data.published import *
 from .data.layouts import *
+from .data.unlabelled import *
 from .data.duplicates import *
 from .data.deduplicate import *
 from .data.load import *

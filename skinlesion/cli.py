@@ -53,6 +53,7 @@ _DOMAINS = f'What the images show: {", ".join(DOMAINS)}; as the data suggests if
 _TRACKERS = 'wandb (offline without a key), mlflow (a file next to RUN) or none, the default'
 _TARGET = "'binary': malignant against benign where the layout knows them, else --positive against the rest"
 _COLUMNS = 'Columns of a csv table, such as path=file,label=dx,group=patient'
+_IMAGES = 'The folder of the images that a table names, where they lie nowhere near it'
 
 Data = Annotated[str, _argument('DATA', 'A folder, a .zip, a csv table, or s3://bucket/prefix')]
 Bundle = Annotated[str, _argument('BUNDLE', 'A trained model, such as RUN/bundle')]
@@ -60,8 +61,9 @@ Layout = Annotated[str, _option(_LAYOUTS, metavar='L')]
 RecipeLayout = Annotated[Optional[str], _option(_LAYOUTS, metavar='L')]
 Domain = Annotated[Optional[str], _option(_DOMAINS, metavar='D')]
 Columns = Annotated[Optional[str], _option(_COLUMNS, metavar='OURS=NAME,...')]
+Images = Annotated[Optional[str], _option(_IMAGES, metavar='DIR')]
 Target = Annotated[Optional[str], _option(_TARGET, metavar='T')]
-_POSITIVE = 'The class to detect; several with commas for --target binary'
+_POSITIVE = 'The class to detect, or one of several findings; several with commas for --target binary'
 Positive = Annotated[Optional[str], _option(_POSITIVE, metavar='CLASS')]
 Strict = Annotated[bool, _option('Refuse data with files that are no usable images', '--strict')]
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
@@ -109,6 +111,7 @@ def cases(
     )] = None,
     seed: Annotated[int, _option('Fixes the split', metavar='K', min=0)] = 42,
     columns: Columns = None,
+    images: Images = None,
     strict: Strict = False,
     check: Annotated[bool, _option(
         'Decode every image, and keep copies in one part of our split, as training does',
@@ -135,6 +138,7 @@ def cases(
         strict,
         seed=seed,
         columns=columns,
+        images=images,
         check=check,
         drop=drop,
         domain=domain,
@@ -154,6 +158,9 @@ def audit(
     data: Data,
     layout: Layout = 'auto',
     columns: Columns = None,
+    images: Images = None,
+    target: Target = None,
+    positive: Positive = None,
     out: Annotated[Optional[str], _option(
         'Folder for audit.json and the page audit.html',
         metavar='DIR',
@@ -168,9 +175,9 @@ def audit(
     "Find leakage, shortcuts and corrupt files"
     _set_max_pixels(max_pixels)
     from skinlesion.data.audit import audit
-    from skinlesion.data.layouts import read_cases
-    other = read_cases(against, check=False) if against else None
-    result = audit(read_cases(data, layout, columns=columns, check=False), out, other)
+    from skinlesion.data.unlabelled import read_images, read_to_audit
+    other = read_images(against) if against else None
+    result = audit(read_to_audit(data, layout, columns, images, target, positive), out, other)
     print(result)
     if out: print(f'wrote {out}/audit.html and {out}/audit.json')
     if strict and result.counts()['severe']: raise typer.Exit(1)
@@ -232,6 +239,7 @@ def train(
         metavar='FIELD=VALUE',
     )] = None,
     columns: Columns = None,
+    images: Images = None,
     resume: Annotated[bool, _option('Go on with the unfinished run in RUN', '--resume')] = False,
     strict: Strict = False,
     allow_leaks: Annotated[bool, _option(
@@ -254,6 +262,7 @@ def train(
         domain=domain,
         track=track,
         columns=columns,
+        images=images,
         folds=folds,
         tta=tta,
         max_pixels=max_pixels,

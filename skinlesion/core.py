@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'SPLIT_NAMES', 'MISSING_WORDS',
-           'prob_column', 'InputError', 'SetupError', 'printable', 'truncated_list', 'plural', 'need',
+           'prob_column', 'InputError', 'SetupError', 'NoLabels', 'printable', 'truncated_list', 'plural', 'need',
            'missing_package', 'remove', 'replacing', 'check_writable_folder', 'sha256', 'versions', 'n_cores',
            'read_ahead', 'Progress']
 
@@ -77,6 +77,10 @@ class InputError(ValueError):
 
 class SetupError(InputError):
     "An image that cannot be read here, with this limit and these packages, though its file may be good"
+
+class NoLabels(InputError):
+    "A source of images that says nothing of their classes, or knows one alone; it may serve where no labels are needed"
+
 
 # %% ../nbs/api/00_core.ipynb #64e2a586
 def printable(

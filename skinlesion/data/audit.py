@@ -32,6 +32,7 @@ from .files import common_folder, is_below
 from .scan import colours_in_range, deep_rows, range_text, scan_images, set_value_range
 from .shortcuts import shortcut_score
 from .split import groups_across_splits
+from .unlabelled import read_images, read_to_audit
 from ..store.cache import cached_value, code_version
 from ..templates import data_uri, jpeg, render, thumbnail
 
@@ -602,6 +603,7 @@ class Audit:
     root:str = '' # Folder that the paths are relative to
     about:dict = field(default_factory=dict) # Path to what the page says of the image: its label and split
     value_range:tuple|None = None # Of the images, if they have more than 8 bits
+    notes:list = field(default_factory=list) # Of str: what was assumed of the data
 
     def counts(self)->dict: # Severity to number of findings
         "How many findings of each severity there are"
@@ -640,11 +642,12 @@ class Audit:
     def to_dict(self)->dict:
         "As in `audit.json`"
         findings = [asdict(f) for f in self.findings]
-        return dict(n=self.n, findings=findings)
+        return dict(n=self.n, findings=findings, notes=self.notes)
 
     def __str__(self):
         lines = [f'{f.severity}: {f.title}: {f.summary}' for f in self.findings]
-        return '\n'.join([self.headline(), *lines])
+        assumed = [f'assumed: {note}' for note in self.notes]
+        return '\n'.join([self.headline(), *lines, *assumed])
 
     __repr__ = __str__
 
@@ -657,14 +660,16 @@ class Audit:
 
 # %% ../../nbs/api/18_data.audit.ipynb #45d6f175
 def audit(
-    cases:Cases, # Or a table; read with `check=False`, for unreadable files are findings too
+    cases:Cases, # Or a table; read with `check=False`, for unreadable files are findings too. A label may be ''
     out=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
     against=None, # Cases or a table with `path`: another set, to find images that are in both
     seed:int=42, # Fixes folds, permutations and bootstrap samples
 )->Audit:
     "Find leakage, shortcuts, label conflicts, corrupt files and small classes; `InputError` without an image"
     if out is not None: check_writable_folder(out)
-    cases = as_cases(cases)
+    is_plain = isinstance(cases, pd.DataFrame) and not set(CASE_COLUMNS) <= set(cases)
+    cases = read_to_audit(cases) if is_plain else as_cases(cases)
+    if isinstance(against, pd.DataFrame) and 'path' not in against: against = read_images(against)
 
     # the folder that all images are in
     root = os.path.abspath(cases.root)
@@ -679,11 +684,10 @@ def audit(
     findings = cached_value(f'audit {inputs.fingerprint(root)}', find)
     about = {}
     for path,label,split in zip(cases.path, cases.label, cases.split):
-        text = f'{label}, {split}' if split else label
-        about[_relative(path, root)] = text
+        about[_relative(path, root)] = ', '.join(filter(None, [label, split]))
     n_images = len(cases) + len(inputs.skipped_facts)
     findings = [Finding(**f) for f in findings]
-    result = Audit(n_images, findings, root, about, inputs.value_range)
+    result = Audit(n_images, findings, root, about, inputs.value_range, cases.notes)
     if out is not None: write_audit(result, out)
     return result
 
@@ -751,8 +755,9 @@ class _AuditInputs:
         if self.against is not None:
             shared = find_duplicates(self.scan, self.other_scan)
             findings += duplicates_across_sets(table, self.against, shared)
-        findings += shortcut_findings(self.cases.with_table(grouped), facts, self.seed)
-        findings += small_class_findings(usable)
+        if (usable.label != '').any():
+            findings += shortcut_findings(self.cases.with_table(grouped), facts, self.seed)
+            findings += small_class_findings(usable)
         findings += metadata_findings(usable)
         findings.sort(key=lambda f: SEVERITIES.index(f.severity)) # stable
         result = []
@@ -811,5 +816,6 @@ def audit_page(
         findings=findings,
         thumbnails=thumbnails,
         about=result.about,
+        notes=result.notes,
         notice=NOTICE,
     )

@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.cases.html.md"""
 
 # %% auto #0
 __all__ = ['ImageTable', 'Cases', 'positive_names', 'pick_positive', 'is_positive_by_alphabet', 'as_cases', 'read_splits',
-           'data_hash', 'relabel', 'to_binary', 'write_cases', 'count_cases', 'skipped_text']
+           'data_hash', 'relabel', 'to_binary', 'write_cases', 'count_cases', 'are_alone', 'skipped_text']
 
 # %% ../../nbs/api/10_data.cases.ipynb #4ada17ea
 import hashlib
@@ -81,7 +81,10 @@ class ImageTable:
         "The rows at these positions"
         return self.with_table(self.table.iloc[rows])
 
-    def _repr_html_(self): return f'<p>{self}</p>{self.table.head().to_html(notebook=True)}'
+    def _repr_html_(self):
+        table = self.table
+        if 'group' in table and are_alone(table): table = table.drop(columns='group') # it says nothing
+        return f'<p>{self}</p>{table.head().to_html(notebook=True)}'
 
 # %% ../../nbs/api/10_data.cases.ipynb #5a5e1a26
 @dataclass(eq=False)
@@ -319,22 +322,33 @@ def write_cases(
 # %% ../../nbs/api/10_data.cases.ipynb #9919e22c
 def count_cases(
     cases, # `Cases`, or a table of cases
-)->pd.DataFrame: # A row per class and one for all, a column per split and one for all: `images (groups)`
-    "Images of each class by split, with the number of groups behind them"
+)->pd.DataFrame: # A row per class and one for all, a column per split and one for all: `images (groups)`, or images alone
+    "Images of each class by split, with the number of groups behind them where there are groups of several images"
     table = table_of(cases)
+    has_groups = not are_alone(table)
     split = table.split.replace('', 'not split')
     classes = sorted(table.label.unique())
-    def images_and_groups(rows): return f'{len(rows)} ({rows.group.nunique()})'
+    def counted(rows):
+        n_groups = f' ({rows.group.nunique()})' if has_groups else ''
+        return f'{len(rows)}{n_groups}'
     counts = {}
     for name in (*SPLITS, 'not split', 'all'):
         part = table if name == 'all' else table[split == name]
         if not len(part): continue
-        column = dict.fromkeys(classes, '0 (0)')
+        column = dict.fromkeys(classes, counted(part[:0]))
         for label,rows in part.groupby('label'):
-            column[label] = images_and_groups(rows)
-        column['all'] = images_and_groups(part)
+            column[label] = counted(rows)
+        column['all'] = counted(part)
         counts[name] = column
     return pd.DataFrame(counts).rename_axis('class')
+
+def are_alone(
+    cases, # `Cases`, or a table with `path` and `group`
+)->bool:
+    "Whether each image is a group of its own, since its lesion or patient is not known"
+    table = table_of(cases)
+    return bool((table.group == table.path).all())
+
 
 # %% ../../nbs/api/10_data.cases.ipynb #8fcf5989
 def skipped_text(

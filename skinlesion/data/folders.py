@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.folders.html.md"""
 
 # %% auto #0
 __all__ = ['COMPANION', 'folder_words', 'folder_kind', 'split_name', 'is_class_name', 'masked_stem', 'FilePlace', 'split_parts',
-           'place_of', 'wrapping_folders', 'class_level', 'FolderRows', 'rows_of_folders']
+           'place_of', 'wrapping_folders', 'class_level', 'FolderRows', 'rows_of_folders', 'unlabelled_rows']
 
 # %% ../../nbs/api/11_data.folders.ipynb #a1782deb
 import re
@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import SPLIT_NAMES, InputError, truncated_list
+from ..core import SPLIT_NAMES, InputError, NoLabels, truncated_list
 from .files import is_image
 from ..domains.profile import DOMAINS, load_domain
 
@@ -206,7 +206,7 @@ def class_level(
     levels = [{chain[i] for chain in chains if len(chain) > i} for i in range(n_levels)]
     candidates = [i for i,names in enumerate(levels) if not _are_ids(names)]
     if not candidates:
-        raise InputError(
+        raise NoLabels(
             f'the folders {truncated_list(sorted(levels[0]), 4)} look like patients or numbers, and none names a class; '
             'give a csv table with columns path and label'
         )
@@ -237,7 +237,6 @@ def _are_no_attributes(names): return not {folder_kind(name) for name in names} 
 def _has_class_name(names): return any(map(is_class_name, names))
 
 def _are_no_numbers(names): return names <= {'0', '1'} or {folder_kind(name) for name in names} != {'number'}
-
 
 # %% ../../nbs/api/11_data.folders.ipynb #9526641a
 def _check_levels(names, pairs):
@@ -347,3 +346,24 @@ def _patient_of(folders, level):
         if any(character.isdigit() for character in name): return name
     return ''
 
+
+# %% ../../nbs/api/11_data.folders.ipynb #e3bb21e9
+def unlabelled_rows(
+    files:dict, # From `list_files`
+)->FolderRows: # Whose `label` is ''
+    "All images of a source, each a group of its own, with the split of its folder"
+    outer = wrapping_folders(files)
+    splits = split_parts({folder for name in files for folder in name[len(outer):].split('/')[:-1]})
+    places = [place_of(name, path, outer, splits) for name,path in files.items()]
+    stems = {_stem(place.name) for place in places}
+    placed = []
+    skipped = []
+    ignored = []
+    for place in places:
+        if not is_image(place.name): ignored.append(place.name)
+        elif place.is_mask or masked_stem(_stem(place.name)) in stems: skipped.append((place.path, COMPANION))
+        else: placed.append(place)
+    paths = [place.path for place in placed]
+    splits = [place.split for place in placed]
+    rows = pd.DataFrame(dict(path=paths, label='', group=paths, split=splits), dtype=str)
+    return FolderRows(rows, skipped, ignored, [])

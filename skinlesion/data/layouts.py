@@ -17,16 +17,16 @@ from importlib.util import find_spec
 
 import pandas as pd
 
-from ..core import IMAGE_SUFFIXES, SUFFIX_EXTRAS, InputError, missing_package
+from ..core import IMAGE_SUFFIXES, SUFFIX_EXTRAS, InputError, NoLabels, missing_package
 from ..core import plural, truncated_list
 from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
                                    to_binary)
-from .files import TABLE_SUFFIXES, list_files, open_zips, unpacked
+from .files import TABLE_SUFFIXES, is_image, list_files, open_zips, unpacked
 from .headers import join_headers
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, is_ham10000, is_mhist, is_xray, read_ham10000, read_mhist,
                                        read_xray)
-from .readers import is_csv, read_csv, read_folder, rows_of_frame
+from .readers import FRAME_NAME, is_csv, read_csv, read_folder, rows_of_frame
 from .scan import scan_images, set_value_range, value_range_notes
 from ..domains.profile import guess_domain, load_domain
 from ..store.s3 import local_copy
@@ -156,7 +156,7 @@ def read_layout(
 def read_cases(
     data, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
-    positive:str=None, # The positive class; see `pick_positive`
+    positive:str=None, # The positive class, see `pick_positive`; or a finding, where images have several
     target:str=None, # `binary` makes two classes: the layout's own, or `positive` against the rest
     strict:bool=False, # Refuse the set if a file is no usable image, instead of leaving that file out
     columns=None, # For csv tables: see `read_csv`
@@ -169,7 +169,7 @@ def read_cases(
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are
     name,result = read_layout(data, layout, columns, images, finding=positive)
-    data = 'the table' if isinstance(data, pd.DataFrame) else data
+    data = FRAME_NAME if isinstance(data, pd.DataFrame) else data
     cases = _as_read(data, name, result)
     if check or strict: cases = _checked(cases, value_range)
     else: cases = join_headers(replace(cases, value_range=value_range))
@@ -187,7 +187,7 @@ def read_cases(
     cases = replace(cases, domain=domain)
     cases = _to_target(cases, target, positive, mapping or {})
     if len(cases.classes) < 2:
-        raise InputError(
+        raise NoLabels(
             f'{data}: all {len(cases)} images have the label {cases.classes[0]!r}; '
             'two classes or more are needed'
         )
@@ -214,7 +214,9 @@ def _as_read(data, name, result):
     if not len(result.rows):
         unusable = ''
         if result.skipped: unusable = f' (but {skipped_text(result.skipped)})'
-        raise InputError(f'{data}: no images found{unusable}; the layout {name!r} is {LAYOUTS[name].needs}')
+        has_images = any(is_image(path) for path,_ in result.skipped)
+        error = NoLabels if has_images else InputError
+        raise error(f'{data}: no images found{unusable}; the layout {name!r} is {LAYOUTS[name].needs}')
     for column in result.rows:
         if not str(column).startswith('p_'): continue
         raise InputError(

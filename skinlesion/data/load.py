@@ -11,7 +11,7 @@ __all__ = ['load_cases', 'cases_text']
 from dataclasses import replace
 
 from ..core import InputError, plural, truncated_list
-from .cases import Cases, count_cases, is_positive_by_alphabet, skipped_text
+from .cases import Cases, are_alone, count_cases, is_positive_by_alphabet, skipped_text
 from .deduplicate import drop_duplicates, dropped_text, duplicate_images, merged_groups
 from .layouts import read_cases
 from .split import groups_across_splits, portable_groups, split_cases
@@ -21,7 +21,7 @@ def load_cases(
     data, # See `read_cases`
     layout:str='auto', # See `read_cases`
     target:str=None, # See `read_cases`
-    positive:str=None, # See `pick_positive`
+    positive:str=None, # See `read_cases`
     strict:bool=False, # Refuse the set if a file is no usable image
     valid:float=None, # See `split_cases`
     test:float=None, # See `split_cases`
@@ -31,6 +31,7 @@ def load_cases(
     check:bool=True, # See `read_cases`
     drop:bool=False, # Drop duplicates, as `drop_duplicates` does; `dropped` of the cases lists them
     domain:str=None, # See `read_cases`
+    images:str=None, # See `read_cases`
     value_range:tuple=None, # See `read_cases`
 )->Cases: # With a split
     "Read and split `data`, with copies of one image on one side or dropped"
@@ -44,6 +45,7 @@ def load_cases(
         mapping,
         check or drop,
         domain,
+        images=images,
         value_range=value_range,
     )
     if is_positive_by_alphabet(cases.classes, positive):
@@ -72,10 +74,10 @@ def cases_text(
 )->str: # Several lines
     "What `cases` are, how many of each class are in each split, and what was assumed or left out"
     n_images = plural(len(cases), 'image')
-    n_groups = plural(cases.group.nunique(), 'group')
+    of_groups = '' if are_alone(cases) else f' of {plural(cases.group.nunique(), "group")}'
     how = f'layout {cases.layout}'
     if not cases.data_hash: how += '; not decoded'
-    title = f'{n_images} of {n_groups} in {cases.root} ({how})'
+    title = f'{n_images}{of_groups} in {cases.root} ({how})'
     if cases.positive: title += f'; the positive class is {cases.positive}'
     lines = [title, count_cases(cases).to_string()]
     if cases.skipped: lines.append(f'left out: {skipped_text(cases.skipped)}')

@@ -45,8 +45,9 @@ class DataFields(BaseModel):
     layout:str = 'auto' # A name in `data.layouts.LAYOUTS`
     domain:Literal[DOMAINS]|None = None # `None` guesses it from the layout and the classes
     target:Literal['binary']|None = None # `binary` puts the positive classes against the rest
-    positive:str|None = None # The positive class
+    positive:str|None = None # The positive class; where images have several findings, the one against the rest
     columns:dict[str, str]|str|None = None # Our names of columns to those of a table, such as `label=dx`
+    images:str|None = None # The folder of the images that a table names, where they lie nowhere near it
     mapping:dict[str, str]|None = None # New class of each class; overrides the layout's own with `target`
     value_range:ValueRange|None = None # Raw values that become black and white; `None`: found from all images
     valid:float|None = Field(None, gt=0, lt=1) # Proportion of the groups to validate on; `None` as in the layout
