@@ -17,27 +17,36 @@ import pandas as pd
 
 from ..core import MISSING_WORDS, SPLIT_NAMES, InputError, truncated_list
 from .cases import read_splits
+from .folders import folder_kind, split_name
 
 # %% ../../nbs/api/11_data.columns.ipynb #1948dcd9
 _PATIENT_NAMES = (
     'patient_id', 'patient', 'subject_id', 'subject', 'participant_id', 'participant', 'person_id', 'person',
-    'pat_id', 'pid', 'case_id', 'case', 'case_num',
+    'pat_id', 'pt_id', 'pid', 'mrn', 'patient_number', 'patient_no', 'patient_code', 'patient_name', 'subj_id',
+    'case_id', 'case', 'case_num', 'study_id', 'study_instance_uid', 'exam_id', 'accession_number',
 )
-_LESION_NAMES = ('lesion_id', 'lesion')
+_LESION_NAMES = ('lesion_id', 'lesion', 'lesion_number', 'lesion_no', 'mole_id', 'nodule_id', 'tumor_id', 'tumour_id')
 COLUMN_SYNONYMS = {
     'path': (
         'path', 'filepath', 'file_path', 'image_path', 'img_path', 'image', 'image_id', 'image_name', 'image_index',
         'image_file', 'image_filename', 'img', 'img_id', 'img_name', 'isic_id', 'file', 'file_name', 'fname',
-        'file_id', 'md5hash', 'ddi_file', 'bcn_filename', 'id',
+        'file_id', 'filenames', 'image_file_name', 'image_filepath', 'img_file', 'img_filename', 'image_names', 'images',
+        'relative_path', 'rel_path', 'full_path', 'photo', 'photo_id', 'dicom_path', 'dicom_id', 'x_ray_image_name',
+        'md5hash', 'ddi_file', 'bcn_filename', 'id', 'name',
     ),
     'label': (
         'label', 'labels', 'target', 'dx', 'diagnosis', 'diagnostic', 'class', 'class_name', 'class_label', 'category',
         'finding_labels', 'finding', 'benign_malignant', 'malignant', 'ground_truth', 'majority_vote_label', 'y',
+        'classification', 'pathology', 'label_name', 'true_label', 'class_id', 'class_index', 'category_id', 'lesion_type',
+        'tumor_type', 'tumour_type', 'diagnosis_label',
     ),
     'patient': _PATIENT_NAMES,
     'lesion': _LESION_NAMES,
     'group': ('group', *_PATIENT_NAMES, *_LESION_NAMES),
-    'split': ('split', 'partition', 'fold', 'set', 'subset', 'phase'),
+    'split': (
+        'split', 'partition', 'fold', 'set', 'subset', 'phase', 'data_split', 'dataset_split', 'train_test',
+        'train_test_split', 'usage', 'dataset',
+    ),
     'age': ('age', 'age_approx', 'patient_age', 'age_years'), # years
     'sex': ('sex', 'gender', 'patient_gender', 'patient_sex'),
     'site': (
@@ -111,7 +120,10 @@ def only_one(
     "The column of `candidates` to take; an `InputError` if they differ and none has our own name"
     if not candidates: return Choice(None, '')
     best,*others = candidates
-    if best == role: return Choice(best, '')
+    if best == role:
+        contrary = [other for other in others if not _divides_further(table[other], table[best])]
+        if not contrary: return Choice(best, '')
+        return Choice(best, f'the {role} is taken from the column {best}, and not from {truncated_list(contrary)}, which differs')
     if not others: return Choice(best, f'the {role} is taken from the column {best}')
     if not all(same_partition(table[best], table[other]) for other in others):
         raise InputError(
@@ -122,6 +134,8 @@ def only_one(
     best = (in_words or candidates)[0]
     others = [column for column in candidates if column != best]
     return Choice(best, f'the {role} is taken from the column {best}; {truncated_list(others)} divides the rows in the same way')
+
+def _divides_further(finer, coarser): return finer.groupby(coarser).nunique().sum() == finer.nunique()
 
 def _is_numeric(column): return bool(pd.to_numeric(column, errors='coerce').notna().all())
 
@@ -136,35 +150,56 @@ def read_groups(
     table:pd.DataFrame, # A row per image; texts, '' where a value is missing
 )->Groups:
     "The group of each row: the widest known unit, patient before lesion"
-    names = pd.Series('', table.index)
     if 'group' in table: return Groups(_known(table.group), '')
+    names = pd.Series('', table.index)
     used = []
     for role in ('patient', 'lesion'):
-        candidates = matching_columns(table, COLUMN_SYNONYMS[role])
-        candidates = [column for column in candidates if (_known(table[column]) != '').any()]
-        if not candidates: continue
-        column = _widest(file, candidates, table)
-        names = names.mask(names == '', _known(table[column]))
+        columns = {column: _known(table[column]) for column in matching_columns(table, COLUMN_SYNONYMS[role])}
+        columns = {column: values for column,values in columns.items() if (values != '').any()}
+        if not columns: continue
+        column = _widest(file, columns)
+        _check_wider(file, used, names, column, columns[column])
+        for finer in (column, *columns): names = _filled(names, columns[finer])
         used.append(column)
     if not used: return Groups(names, '')
     note = f'images with the same {used[0]} stay together'
     if len(used) > 1: note += f', and without one those with the same {used[1]}'
     return Groups(names, note)
 
+
+# %% ../../nbs/api/11_data.columns.ipynb #825ab2c6
+_MORE_MISSING_WORDS = ('-', '--', '?', '.', 'missing', 'not available', 'unk')
+
 def _known(column):
     "The texts of `column` without blanks at their ends; '' for words that say that a value is missing"
     texts = column.fillna('').astype(str).str.strip()
-    return texts.mask(texts.str.lower().isin(MISSING_WORDS), '')
+    return texts.mask(texts.str.lower().isin([*MISSING_WORDS, *_MORE_MISSING_WORDS]), '')
 
-def _widest(file, candidates, table):
-    "The column of `candidates` whose groups are unions of those of all others"
-    for column in candidates:
-        others = [other for other in candidates if other != column]
-        if all(table.groupby(other)[column].nunique().max() <= 1 for other in others): return column
+def _filled(names, finer):
+    "`names`, and where one is missing the name of other rows with the same `finer`, else this"
+    is_known = (names != '') & (finer != '')
+    of_finer = names[is_known].groupby(finer[is_known]).agg(lambda values: values.iloc[0] if values.nunique() == 1 else None)
+    return names.mask(names == '', finer.map(of_finer).fillna(finer))
+
+def _widest(file, columns):
+    "The one of `columns` whose groups are unions of those of all others"
+    for column,values in columns.items():
+        others = [other[(other != '') & (values != '')] for name,other in columns.items() if name != column]
+        if all(values.groupby(other).nunique().max() <= 1 for other in others if len(other)): return column
     raise InputError(
-        f'{file}: what belongs together could be any of the columns {truncated_list(candidates, 8)}, and none of them '
-        f'contains the others. Name the right one: --columns group={candidates[0]} (or another of them)'
+        f'{file}: what belongs together could be any of the columns {truncated_list(columns, 8)}, and none of them '
+        f'contains the others. Name the right one: --columns group={next(iter(columns))} (or another of them)'
     )
+
+def _check_wider(file, used, patients, column, lesions):
+    "Refuse patients that have an image each, although several images are of one lesion"
+    patients = patients[(patients != '') & (lesions != '')]
+    if not used or not len(patients) or patients.duplicated().any() or not lesions[patients.index].duplicated().any(): return
+    raise InputError(
+        f'{file}: each image has a {used[0]} of its own, although several are of one {column}. '
+        f'Name what belongs together: --columns group={column} (or another column)'
+    )
+
 
 # %% ../../nbs/api/11_data.columns.ipynb #b761fe4f
 def read_split_column(
@@ -172,16 +207,24 @@ def read_split_column(
     table:pd.DataFrame, # A row per image
 )->tuple: # The split of each row, '' where there is none; and a note or ''
     "The split that the source fixes, and where it stands"
-    candidates = []
+    candidates = {}
     other_values = []
-    for column in matching_columns(table, COLUMN_SYNONYMS['split']):
-        words = _known(table[column]).str.lower()
-        if words.isin(['', *SPLIT_NAMES]).all() and (words != '').any(): candidates.append(column)
-        elif plain_name(column) in ('split', 'partition'): return read_splits(table[column], file), ''
-        elif (words != '').any(): other_values.append(column)
-    splits = pd.DataFrame({column: read_splits(table[column], file) for column in candidates})
-    choice = only_one(file, 'split', candidates, splits)
-    if choice.column is not None: return splits[choice.column], choice.note
+    columns = ['split'] if 'split' in table else matching_columns(table, COLUMN_SYNONYMS['split'])
+    for column in columns:
+        words = _split_words(table[column])
+        is_split = words.isin(SPLIT_NAMES)
+        if is_split.any() or plain_name(column) in ('split', 'partition'): candidates[column] = read_splits(words, file)
+        elif (words != '').any() and plain_name(column) != 'dataset': other_values.append(column)
+    candidates = {column: splits for column,splits in candidates.items() if (splits != '').any()}
+    choice = only_one(file, 'split', list(candidates), pd.DataFrame(candidates))
+    if choice.column is not None: return candidates[choice.column], choice.note
     note = ''
     if other_values: note = f'the column {truncated_list(other_values)} names no train, valid or test part, and is no split'
     return pd.Series('', table.index), note
+
+def _split_words(column):
+    "The values in lower case; those that are called like folders of a split, such as `Training Set`, as the split"
+    values = _known(column)
+    words = {value: split_name(value) if folder_kind(value) == 'split' else value.lower() for value in values.unique()}
+    return values.map(words)
+
