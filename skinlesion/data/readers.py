@@ -20,10 +20,10 @@ from ..core import CASE_COLUMNS, InputError, NoLabels, plural, truncated_list
 from .columns import (COLUMN_SYNONYMS, matching_columns, only_one, plain_name, read_groups,
                                      read_split_column)
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, list_files, open_zips, read_table, zip_names
-from .folders import folder_kind, place_of, rows_of_folders, split_name
-from .image_index import ImageIndex, image_key
+from .folders import folder_kind, place_of, rows_of_folders, split_name, wrapping_folders
+from .image_index import ImageIndex, image_key, is_common_name
 from .labels import (as_findings, choice_text, finding_columns, findings_of_texts, label_of_columns,
-                                    merge_spellings, one_finding)
+                                    merge_spellings, one_finding, plain_label)
 
 # %% ../../nbs/api/12_data.readers.ipynb #67cbe1a0
 class ReadResult(NamedTuple):
@@ -124,7 +124,7 @@ def locate_images(
     images=None, # A folder to look in instead
 )->tuple: # Path of each image or `None`; notes on images that are there twice, or in no row
     "Find the images that a table names; an `InputError` if a name fits several images that differ"
-    if images is not None: return _look_up(names, file, list_files(images))
+    if images is not None: return _look_up(names, file, list_files(images), is_here=True)
     direct = [path_in_table(file, name) for name in names]
     is_there = [os.path.isfile(path) for path in direct]
     if all(is_there): return direct, []
@@ -132,19 +132,21 @@ def locate_images(
     paths,notes = _look_up(names, file, files)
     if not any(is_there) and not any(paths):
         above = os.path.dirname(os.path.dirname(os.path.abspath(file)))
-        paths,notes = _look_up(names, file, list_files(above))
+        files_above = {name: path for name,path in list_files(above).items() if path not in set(files.values())}
+        paths,notes = _look_up(names, file, files_above)
+        if any(paths): notes = [*notes, _note_above(names, paths, file)]
     paths = [path if there else other for path,there,other in zip(direct, is_there, paths)]
     return paths, notes
 
 # %% ../../nbs/api/12_data.readers.ipynb #25cc88c8
-def _look_up(names, file, files):
+def _look_up(names, file, files, is_here=False):
     "Path of each image or `None`, by its name among `files` and in the zips that are needed; and notes"
     index = ImageIndex(without_masks(files))
     missing = {image_key(name) for name in names if name not in index}
     if missing:
         def is_needed(zip_path): return not missing.isdisjoint(map(image_key, zip_names(zip_path)))
         index = ImageIndex(without_masks(open_zips(files, is_needed)))
-    lookup = index.find_all(names, file)
+    lookup = index.find_all(names, file, is_here)
     notes = []
     if lookup.repeated:
         count = plural(len(lookup.repeated), 'image')
@@ -155,9 +157,23 @@ def _look_up(names, file, files):
         notes.append(f'{count} without a row in {os.path.basename(file)}, left out: {truncated_list(sorted(unlisted))}')
     return lookup.paths, notes
 
+def _note_above(names, paths, file):
+    "The note on images that are outside the folder of their table; an `InputError` if they may be those of another set"
+    for name,path in zip(names, paths):
+        if path is None or not is_common_name(name): continue
+        folder = os.path.basename(os.path.dirname(path))
+        if folder_kind(folder) in ('filler', 'batch', 'split'): continue
+        raise InputError(
+            f'{file}: {name!r} is not in the folder of the table; if {path} is this image, name the folder of the images '
+            '(--images DIR)'
+        )
+    folders = sorted({os.path.dirname(path) for path in paths if path is not None})
+    return f'the images of {os.path.basename(file)} are in {truncated_list(folders)}, outside its folder'
+
 def without_masks(files):
     "`files` without those in folders of masks"
-    return {name: path for name,path in files.items() if not place_of(name, path).is_mask}
+    outer = wrapping_folders(files)
+    return {name: path for name,path in files.items() if not place_of(name, path, outer).is_mask}
 
 # %% ../../nbs/api/12_data.readers.ipynb #4b09e410
 def join_images(
@@ -234,8 +250,10 @@ def path_column(
     n_located = {column: sum(path is not None for path in paths[column]) for column in candidates}
     most = max(n_located.values())
     if not most: return candidates[0]
-    best = [column for column in candidates if n_located[column] == most]
-    if all(paths[column] == paths[best[0]] for column in best): return best[0]
+    best = [column for column in candidates if n_located[column]]
+    pairs = pd.DataFrame(paths)[best].bfill(axis=1)
+    is_same = [paths[column][row] in (None, pairs.iloc[row, 0]) for column in best for row in range(len(pairs))]
+    if all(is_same): return max(best, key=n_located.get)
     raise InputError(
         f'{file}: the images could be named by any of the columns {truncated_list(best, 8)}, which name different ones. '
         f'Name the right one: --columns path={best[0]} (or another of them)'
@@ -247,6 +265,9 @@ def _no_column_text(file, role, table):
         f'{file}: no column `{role}`; it has {truncated_list(table.columns, 8)}. '
         f'Name the one that holds the {role} (columns: {role}=NAME)'
     )
+
+def _role_columns(table, *roles):
+    return [column for role in roles for column in matching_columns(table, COLUMN_SYNONYMS[role])]
 
 # %% ../../nbs/api/12_data.readers.ipynb #b625991d
 _GENERIC_LABELS = ('label', 'labels', 'target', 'class', 'classlabel', 'groundtruth', 'y')
@@ -271,7 +292,7 @@ def read_labels(
         column,note = only_one(file, 'label', candidates, table)
     notes = [note] if note else []
     if column is None:
-        columns = finding_columns(table, others)
+        columns = finding_columns(table, [*others, *_role_columns(table, *COLUMN_SYNONYMS)])
         if not columns: raise NoLabels(_no_column_text(file, 'label', table))
         findings = as_findings(table[columns])
         labels = label_of_columns(findings)
@@ -283,7 +304,8 @@ def read_labels(
         marks = as_findings(table[columns])
         if findings is None and plain_name(column) not in _GENERIC_LABELS and marks[column].isin([0, 1]).all():
             labels = label_of_columns(marks)
-    if findings is None or labels is not None and finding is None and column is None: return Labels(labels, columns, notes)
+    is_one_hot = column is None and labels is not None
+    if findings is None or is_one_hot: return Labels(labels, columns, notes)
     if finding is None: raise InputError(f'{file}: {choice_text(findings)}')
     notes.append(f'positive are the images with {finding}, negative those without it')
     return Labels(one_finding(findings, finding, file), columns, notes)
@@ -318,9 +340,6 @@ def rows_of_table(
     return _without_uncertain(result._replace(notes=notes))
 
 # %% ../../nbs/api/12_data.readers.ipynb #ac23390b
-def _role_columns(table, *roles):
-    return [column for role in roles for column in matching_columns(table, COLUMN_SYNONYMS[role])]
-
 def _without_uncertain(result):
     "`result` without the images of which nobody says whether they have the finding"
     rows = result.rows
