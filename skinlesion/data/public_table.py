@@ -49,6 +49,7 @@ class PublicTable:
     n_images:int = 0 # As published; 0 where a user chooses what to download
     about_classes:str = '' # For the documentation, where `classes` does not say it
     about_group:str = '' # For the documentation, where it is no column
+    about_split:str = '' # Likewise
     note:str = '' # What a user should know
     companions:tuple = () # Patterns, lower case, of paths of masks and copies of images: left out where there are other images
     second_image:str = '' # Column with another image of each row, which is left out
@@ -182,6 +183,7 @@ def facts_of(
     units = [column.removesuffix('_id') for column in ('patient_id', 'lesion_id') if column in public.columns]
     splits = [split for split in dict.fromkeys(public.tables.values()) if split]
     split = 'a column' if 'split' in public.columns else ', '.join(splits)
+    split = public.about_split or split
     metadata = [column for column in public.columns if column not in _TEXT_COLUMNS]
     return SetFacts(
         public.title,
