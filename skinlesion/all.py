@@ -28,6 +28,7 @@ from .data.readers import *
 from .data.public_table import *
 from .data.headers import *
 from .data.published import *
+from .data.other_sets import *
 from .data.layouts import *
 from .data.unlabelled import *
 from .data.duplicates import *

@@ -16,7 +16,7 @@ import typer
 
 from . import __version__
 from .core import NOTICE, InputError, missing_package
-from .domains.profile import DOMAINS
+from .domains.profile import DOMAINS, load_domain
 
 # %% ../nbs/api/71_cli.ipynb #3f283eae
 app = typer.Typer(
@@ -48,7 +48,9 @@ def _options(
 def _option(help, *names, **kwargs): return typer.Option(*names, help=help, **kwargs)
 def _argument(metavar, help): return typer.Argument(metavar=metavar, help=help)
 
-_LAYOUTS = 'How the data is laid out: auto, folder, ham10000, mhist, xray or csv'
+_PUBLIC_LAYOUTS = [layout for domain in DOMAINS for layout in load_domain(domain).layouts]
+_LAYOUT_NAMES = ['folder', 'csv', *_PUBLIC_LAYOUTS]
+_LAYOUTS = f'How the data is laid out: auto, {", ".join(_LAYOUT_NAMES)}'
 _DOMAINS = f'What the images show: {", ".join(DOMAINS)}; as the data suggests if left out'
 _TRACKERS = 'wandb (offline without a key), mlflow (a file next to RUN) or none, the default'
 _TARGET = "'binary': malignant against benign where the layout knows them, else --positive against the rest"
@@ -85,7 +87,7 @@ def _set_max_pixels(n):
 def sample(
     out: Annotated[str, _argument('OUT', 'Folder to make')],
     layout: Annotated[str, _option(
-        'Layout to make: folder, ham10000, mhist, xray or csv',
+        f'Layout to make: {", ".join(_LAYOUT_NAMES)}',
         metavar='L',
     )] = 'folder',
     n: Annotated[int, _option('Number of images', metavar='N')] = 400,

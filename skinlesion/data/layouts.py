@@ -23,6 +23,10 @@ from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, tabl
                                    to_binary)
 from .files import TABLE_SUFFIXES, is_image, list_files, open_zips, unpacked
 from .headers import join_headers
+from .other_sets import (BREAKHIS_FACTS, CHEXPERT, COVID_QU_EX_FACTS, COVID_RADIOGRAPHY_FACTS,
+                                        MENDELEY_XRAY_FACTS, NIH_CHESTXRAY14, PCAM_FACTS, is_breakhis, is_covid_qu_ex,
+                                        is_covid_radiography, is_mendeley_xray, is_pcam, read_breakhis, read_covid_qu_ex,
+                                        read_covid_radiography, read_mendeley_xray, read_pcam)
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, is_ham10000, is_mhist, is_xray, read_ham10000, read_mhist,
                                        read_xray)
@@ -75,6 +79,42 @@ LAYOUTS['xray'] = Layout(
     'class folders covid, normal and pneumonia, and no others',
     proportions=dict(test=0.2),
 )
+
+# %% ../../nbs/api/13_data.layouts.ipynb #253ff707
+LAYOUTS['nih-chestxray14'] = table_layout(NIH_CHESTXRAY14)
+LAYOUTS['chexpert'] = table_layout(CHEXPERT)
+LAYOUTS['covid-radiography'] = Layout(
+    read_covid_radiography,
+    is_covid_radiography,
+    'class folders COVID, Lung_Opacity, Normal and Viral Pneumonia',
+    facts=COVID_RADIOGRAPHY_FACTS,
+)
+LAYOUTS['covid-qu-ex'] = Layout(
+    read_covid_qu_ex,
+    is_covid_qu_ex,
+    'class folders COVID-19, Non-COVID and Normal in Train, Val and Test',
+    facts=COVID_QU_EX_FACTS,
+)
+LAYOUTS['mendeley-xray'] = Layout(
+    read_mendeley_xray,
+    is_mendeley_xray,
+    'class folders NORMAL and PNEUMONIA with images such as person12_bacteria_48.jpeg',
+    facts=MENDELEY_XRAY_FACTS,
+)
+LAYOUTS['breakhis'] = Layout(
+    read_breakhis,
+    is_breakhis,
+    'images such as SOB_B_A-14-22549AB-40-001.png in any folders',
+    facts=BREAKHIS_FACTS,
+)
+LAYOUTS['pcam'] = Layout(
+    read_pcam,
+    is_pcam,
+    'train_labels.csv of Kaggle next to train/*.tif, or class folders 0 and 1 in a folder called pcam',
+    facts=PCAM_FACTS,
+)
+
+# %% ../../nbs/api/13_data.layouts.ipynb #755bb320
 LAYOUTS['csv'] = Layout(
     read_csv,
     is_csv,
