@@ -124,6 +124,11 @@ def cases(
         'part; --out then lists what was dropped too',
         '--drop-duplicates',
     )] = False,
+    table_one_file: Annotated[Optional[str], _option(
+        'Write Table 1 of a paper: images, classes, age, sex and site by part of the split; .csv or .tex',
+        '--table-one',
+        metavar='FILE',
+    )] = None,
     max_pixels: MaxPixels = None,
 ):
     "Count the images of a data set by class and split"
@@ -131,6 +136,8 @@ def cases(
     from skinlesion.data.cases import write_cases
     from skinlesion.data.deduplicate import dropped_file, write_dropped
     from skinlesion.data.load import cases_text, load_cases
+    from skinlesion.data.overview import check_table_one_file, has_people, table_one, table_one_text, write_table_one
+    if table_one_file: check_table_one_file(table_one_file)
     if out and drop: dropped_file(out)
     table = load_cases(
         data,
@@ -146,6 +153,8 @@ def cases(
         domain=domain,
     )
     print(cases_text(table))
+    if has_people(table): print(f'\nTable 1\n{table_one_text(table_one(table))}')
+    if table_one_file: print(f'wrote {write_table_one(table_one(table), table_one_file)}')
     if out:
         write_cases(table, out)
         print(f'wrote {out}')
