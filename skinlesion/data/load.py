@@ -80,6 +80,7 @@ def cases_text(
     title = f'{n_images}{of_groups} in {cases.root} ({how})'
     if cases.positive: title += f'; the positive class is {cases.positive}'
     lines = [title, count_cases(cases).to_string()]
+    if are_alone(cases): lines.append('no lesion or patient ids: images treated as independent')
     if cases.skipped: lines.append(f'left out: {skipped_text(cases.skipped)}')
     divided = groups_across_splits(cases)
     if divided:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import SPLIT_TEXTS, SPLITS, InputError, replacing
-from .cases import names_groups, table_of
+from .cases import are_alone, table_of
 from .columns import find_column
 from ..image import open_image
 
@@ -63,7 +63,7 @@ def table_one(
         if len(rows_of_split): parts[SPLIT_TEXTS[split]] = rows_of_split
     entries = {}
     entries['images', ''] = _by_part(parts, lambda part: f'{len(part):,}')
-    if names_groups(table):
+    if not are_alone(table):
         entries['groups (lesions or patients)', ''] = _by_part(parts, lambda part: f'{part.group.nunique():,}')
     entries |= _value_entries('class', table.label, parts)
     age = find_column(table, 'age')
