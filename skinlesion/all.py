@@ -86,6 +86,7 @@ from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
 from .train.outputs import *
+from .train.fold_runs import *
 from .train.finish import *
 from .train.sweep import *
 from .cloud.stacks import *

@@ -194,7 +194,7 @@ def audit(
     if strict and result.counts()['severe']: raise typer.Exit(1)
 
 # %% ../nbs/api/71_cli.ipynb #5d46467b
-def _pairs(option, form, given):
+def _named_values(option, form, given):
     "`NAME=VALUE` as keywords; values are text, which whoever takes them reads"
     pairs = {}
     for text in given or ():
@@ -278,7 +278,7 @@ def train(
         tta=tta,
         max_pixels=max_pixels,
     )
-    changes = named | _pairs('--set', 'FIELD=VALUE, such as mixup=0.4', fields)
+    changes = named | _named_values('--set', 'FIELD=VALUE, such as mixup=0.4', fields)
     train(data, out, recipe, resume, strict, compare or (), allow_leaks, **changes)
 
 # %% ../nbs/api/71_cli.ipynb #76814376
@@ -505,7 +505,7 @@ def deploy(
 ):
     "Create or update a stack, and upload a data set"
     from skinlesion.cloud.stacks import deploy
-    deploy(stack, bucket, upload, prefix, dry_run, connection, **_pairs('--set', 'NAME=VALUE', setting))
+    deploy(stack, bucket, upload, prefix, dry_run, connection, **_named_values('--set', 'NAME=VALUE', setting))
 
 # %% ../nbs/api/71_cli.ipynb #a55471d9
 @cloud_app.command('status', epilog='Example: skinlesion cloud status data --bucket my-bucket')

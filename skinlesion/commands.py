@@ -29,7 +29,8 @@ from .models.registry import check_arch
 from .serve.predictor import Predictor
 from .synth.sets import is_synthetic, sample
 from .train.distributed import main_process_first, process_group
-from .train.finish import finish_run, finished_runs, fit_folds, fitted_choices
+from .train.finish import finish_run, finished_runs, fitted_choices
+from .train.fold_runs import fit_folds
 from .train.outputs import collect_outputs
 from .train.recipe import DATA_FIELDS, make_recipe, resolve_recipe
 from .train.run import check_out, check_outside, fit_run, read_run

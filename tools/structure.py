@@ -22,7 +22,7 @@ LAYERS = (
     ('train',),
     ('evaluate',),
     ('serve',),
-    ('train.outputs', 'train.finish', 'train.sweep'), # what ends a run joins training, evaluation and bundle
+    ('train.outputs', 'train.fold_runs', 'train.finish', 'train.sweep'), # what ends a run joins training, evaluation and bundle
     ('serve.demo',),
     ('commands', 'cloud'),
     ('cli',),

@@ -6,36 +6,29 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.finish.html.md"""
 
 # %% auto #0
 __all__ = ['save_outputs', 'export_bundle', 'verified_predictor', 'fitted_choices', 'finished_runs', 'architecture_text',
-           'treatment_facts', 'run_facts', 'calibration_facts', 'finish_run', 'fit_folds']
+           'treatment_facts', 'run_facts', 'calibration_facts', 'leak_facts', 'finish_run']
 
 # %% ../../nbs/api/53_train.finish.ipynb #ad8e8345
 import time
 from pathlib import Path
 
-import pandas as pd
-from fastai.torch_core import num_distrib
-
 from ..core import SPLITS, InputError
 from ..data.audit import Audit
-from ..data.cases import Cases, write_cases
+from ..data.cases import Cases
 from ..data.files import absolute_path
 from ..data.fingerprints import training_fingerprints
 from ..evaluate.calibration import Calibration
-from ..evaluate.metrics import metrics
 from ..evaluate.operating import fit_thresholds
 from ..evaluate.report import Report, audited_shortcut, report
 from ..evaluate.table import Predictions, read_predictions
-from ..evaluate.texts import interval_text
 from ..models.registry import is_pretrained
-from ..score_names import METRICS
 from ..serve.bundle import add_to_bundle, save_bundle
 from ..serve.predictor import Predictor
 from ..synth.sets import is_synthetic
-from .folds import fit_fold, fold_cases
-from .outputs import ModelOutputs, average_outputs, collect_outputs
+from .fold_runs import fold_facts
+from .outputs import ModelOutputs, collect_outputs
 from .recipe import Recipe
-from .run import Run, begin_run, best_epoch_text, check_begin, read_run, utc_now, write_run
-from .tracking import start_tracker
+from .run import Run, best_epoch_text, read_run, utc_now, write_run
 
 # %% ../../nbs/api/53_train.finish.ipynb #d9e2bec1
 def save_outputs(
@@ -181,7 +174,8 @@ def treatment_facts(
     return {'Augmentation': ', '.join(augmentation), 'Loss': ', '.join(loss), 'Imbalance': imbalance}
 
 # %% ../../nbs/api/53_train.finish.ipynb #52ffe83c
-def _pairs(values): return ', '.join(f'{name} {value}' for name,value in values.items())
+def _names_and_values(values):
+    return ', '.join(f'{name} {value}' for name,value in values.items())
 
 def run_facts(
     run:Run, # Finished training
@@ -194,7 +188,7 @@ def run_facts(
     facts['Images'] = ', '.join(images)
     facts['Files left out'] = str(len(record['skipped']))
     facts['Architecture'] = architecture_text(run.recipe, outputs)
-    facts['Input'] = _pairs(outputs.spec.to_dict())
+    facts['Input'] = _names_and_values(outputs.spec.to_dict())
     facts |= treatment_facts(run.recipe)
     n_epochs = run.history.epoch.max()
     facts['Epochs'] = f'{n_epochs}; best on validation: {best_epoch_text(run.history)}'
@@ -204,7 +198,7 @@ def run_facts(
     device = f'{machine["cores"]} cores'
     if machine['gpu']: device += f', {machine["gpu"][0]}'
     facts['Training time'] = f'{record["seconds"]["training"]:.0f} s on {device}'
-    facts['Versions'] = _pairs(record['versions'])
+    facts['Versions'] = _names_and_values(record['versions'])
     return facts
 
 # %% ../../nbs/api/53_train.finish.ipynb #5e574d03
@@ -224,22 +218,15 @@ def calibration_facts(
         facts[title] = '; '.join(values)
     return facts
 
-# %% ../../nbs/api/53_train.finish.ipynb #a97fa527
-def _fold_facts(run, held_out_preds):
-    "What the held-out images say of single networks"
-    scores = metrics(held_out_preds)
-    texts = []
-    for name in ('auroc', 'balanced_accuracy'):
-        interval = interval_text(scores['metrics'][name], 3)
-        texts.append(f'{METRICS[name].title} {interval}')
-    n_epochs = run.history.groupby('fold').epoch.max()
-    return {
-        'Epochs': ', '.join(f'{n} in fold {fold}' for fold, n in n_epochs.items()),
-        'Folds': f'{run.recipe.folds}, grouped; {", ".join(texts)} on {scores["n"]} images, each predicted by the one '
-                 'network that had it held out',
-        'Thresholds and sets': 'fitted on these predictions of single networks, not on those of their mean, which is '
-                               'more confident; what counts is what they give on the test images',
-    }
+# %% ../../nbs/api/53_train.finish.ipynb #faaf5798
+def leak_facts(
+    audited:Audit, # Of the data of the run
+)->dict: # `Leak` to text; empty without leakage
+    "What the report says next to the scores where one lesion or image is in several parts of the split"
+    leaks = audited.leaks()
+    if not leaks: return {}
+    summaries = '; '.join(leak.summary for leak in leaks)
+    return {'Leak': f'{summaries}: the scores are inflated by leakage'}
 
 # %% ../../nbs/api/53_train.finish.ipynb #77d7135e
 _NO_OTHER_RUN = (
@@ -262,13 +249,12 @@ def finish_run(
     recipe = run.recipe
     calibration, changes = outputs.calibrated(recipe.imbalance != 'none')
     preds = outputs.predictions('test', calibration)
-    scores = metrics(preds)
-    bundle_facts = dict(metrics=scores, recipe=recipe.to_dict())
-    bundle = save_outputs(outputs, calibration, changes, run.out/'bundle', **bundle_facts)
+    bundle = save_outputs(outputs, calibration, changes, run.out/'bundle', recipe=recipe.to_dict())
     predictor = verified_predictor(bundle, preds)
     facts = run_facts(run, outputs) | calibration_facts(calibration, changes)
     facts['Compared with'] = ', '.join(runs) or _NO_OTHER_RUN
-    if recipe.folds: facts |= _fold_facts(run, outputs.predictions('valid', calibration))
+    facts |= leak_facts(audited)
+    if recipe.folds: facts |= fold_facts(run, outputs.predictions('valid', calibration))
     title = f'{architecture_text(recipe, outputs)}: {", ".join(outputs.cases.classes)}'
     if is_synthetic(outputs.cases.path[0]): title += ' (synthetic images)'
     history = None if recipe.folds else run.history # each fold has its own
@@ -288,8 +274,10 @@ def finish_run(
         train_embeddings=outputs.train_embeddings,
         **fitted_choices(predictor),
     )
+    scores = {name: value for name, value in result.metrics.items() if name != 'sections'}
     lasting = {title: text for title, text in facts.items() if title in _LASTING_FACTS}
-    add_to_bundle(bundle, findings=result.findings(), about=lasting, shortcut=audited_shortcut(audited))
+    shortcut = audited_shortcut(audited)
+    add_to_bundle(bundle, metrics=scores, findings=result.findings(), about=lasting, shortcut=shortcut)
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=utc_now()))
     values = {}
@@ -298,44 +286,3 @@ def finish_run(
     run.tracker.call('finish', values, preds.table, bundle, run.out/'report')
     run.tracker.close()
     return result
-
-# %% ../../nbs/api/53_train.finish.ipynb #f7c5cffb
-def _rows_by_epoch(history):
-    "A row for each epoch, with the values of all folds"
-    for epoch,part in history.groupby('epoch'):
-        values = dict(epoch=int(epoch))
-        for row in part.to_dict('records'):
-            fold = row.pop('fold')
-            for name in ('epoch', 'phase', 'kept'): del row[name]
-            for name, value in row.items(): values[f'fold-{fold}/{name}'] = value
-        yield values
-
-# %% ../../nbs/api/53_train.finish.ipynb #a39f46db
-def fit_folds(
-    recipe:Recipe, # With `folds`
-    cases:Cases, # With a split, whose test part stays
-    out, # Run folder
-    resume:bool=False, # Go on with the unfinished run in `out`
-)->tuple: # `Run` of all, and the `ModelOutputs` of the mean of their networks
-    "Train a network on each fold; an `InputError` in a run of several processes"
-    if num_distrib():
-        raise InputError('folds are trained by one process, one after another; leave out torchrun')
-    cases = fold_cases(cases, recipe.folds, recipe.seed)
-    out = Path(out)
-    record = check_begin(recipe, cases, out, resume)
-    begin_run(recipe, cases, out, record)
-    parts, histories, seconds = [], [], []
-    for k in range(recipe.folds):
-        print(f'fold {k+1} of {recipe.folds}, in {out}/fold-{k}')
-        run = fit_fold(recipe, cases, k, out)
-        parts.append(collect_outputs(run.learn, recipe.tta))
-        histories.append(run.history.assign(fold=k))
-        seconds.append(run.about['seconds']['training'])
-    history = pd.concat(histories, ignore_index=True)
-    history.to_csv(out/'history.csv', index=False)
-    record['seconds']['training'] = round(sum(seconds), 1)
-    outputs = average_outputs(parts, cases)
-    write_cases(outputs.predictions('valid', Calibration(1., 0)), out/'held_out.csv')
-    tracker = start_tracker(recipe.track, out, recipe.to_dict(), record)
-    for row in _rows_by_epoch(history): tracker.call('log', row)
-    return Run(out, recipe, None, history, tracker, record), outputs
