@@ -20,6 +20,7 @@ from ..core import InputError, Progress, replacing
 from .diagnosis import draw_diagnosis
 from .layouts import SampleLayout, apportion, csv_text, images_per_case
 from .lesion import draw_lesion, labels_and_splits
+from .other_sets import OTHER_SAMPLES
 from .paint import check_size
 from .tissue import draw_tissue
 from .xray import XRAY_FINDINGS, draw_xray, to_grey
@@ -254,6 +255,9 @@ SAMPLE_LAYOUTS['xray'] = SampleLayout(xray_set, 24, """\
 The layout is that of Asraf and Islam (Mendeley Data jctsfj2sfn, 2021). The labels follow white patches in the
 lungs.""")
 
+# %% ../../nbs/api/08_synth.sets.ipynb #4dfb0c37
+SAMPLE_LAYOUTS |= OTHER_SAMPLES
+
 # %% ../../nbs/api/08_synth.sets.ipynb #8af280b2
 _README_TITLE = '# Synthetic sample'
 
@@ -302,19 +306,22 @@ def sample(
     return out
 
 def _write(file, content):
-    "Write an image or a text"
+    "Write an image, a text or bytes"
     file.parent.mkdir(parents=True, exist_ok=True)
     if isinstance(content, Image.Image): content.save(file, quality=90) # PNG ignores the quality
+    elif isinstance(content, bytes): file.write_bytes(content)
     else: file.write_bytes(content.encode()) # the same line ends on every system
 
 # %% ../../nbs/api/08_synth.sets.ipynb #b107c7b3
+_DEEPEST = 10 # folders from an image to its set
+
 def is_synthetic(
     path, # An image of a set, or the set's folder
 )->bool:
     "Whether `path` belongs to a set that `sample` made"
     path = Path(path)
-    # the set itself, or up to three folders above an image: its class, its split or archive, the set
-    for folder in (path, *list(path.parents)[:3]):
+    # the set itself, or above an image: folders of its class, patient, split or archive, and the set
+    for folder in (path, *list(path.parents)[:_DEEPEST]):
         readme = folder/'README.md'
         if not readme.is_file(): continue
         text = readme.read_text(encoding='utf-8', errors='replace')
