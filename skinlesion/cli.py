@@ -254,7 +254,7 @@ def train(
     resume: Annotated[bool, _option('Go on with the unfinished run in RUN', '--resume')] = False,
     strict: Strict = False,
     allow_leaks: Annotated[bool, _option(
-        'Train although one lesion or image is in several parts of the split',
+        'Train although one lesion is in several parts of the split, and on copies of test images',
         '--allow-leaks',
     )] = False,
     max_pixels: MaxPixels = None,

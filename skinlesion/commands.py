@@ -78,7 +78,7 @@ def _audited(data, recipe, strict, allow_leaks):
     "The cases of `data` and their audit; an `InputError` if the scores would be inflated by leakage"
     fields = {name: getattr(recipe, name) for name in DATA_FIELDS}
     with main_process_first():
-        cases = load_cases(data, strict=strict, **fields)
+        cases = load_cases(data, strict=strict, allow_leaks=allow_leaks, **fields)
         print(cases_text(cases))
         audited = audit(cases)
     print(audited.short())

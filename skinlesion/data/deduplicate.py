@@ -67,7 +67,7 @@ def drop_duplicates(
     cases:Cases, # With or without a split, or a table of cases
     pairs:pd.DataFrame=None, # From `duplicate_images`, which is asked if `None`
 )->Cases: # Without copies; `dropped` has a row for each image left out: `path`, `what`, `reason` (of `DROP_REASONS`), `why`
-    "Keep one of each set of copies, each group on one side, and a fixed test or validation part as it is"
+    "Keep one of each set of copies, each group on one side, and a fixed test part as it is"
     cases = as_cases(cases)
     if pairs is None: pairs = duplicate_images(cases)
     group = merged_groups(cases, pairs)
@@ -85,7 +85,6 @@ def drop_duplicates(
     is_dropped = cases.table.index.isin(rows)
     without_copies = cases.assign(group=group)[~is_dropped]
     return replace(without_copies, dropped=dropped)
-
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #f8a6d5e2
 def _copies(cases, sets_of_rows, is_fixed):

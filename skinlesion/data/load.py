@@ -33,6 +33,7 @@ def load_cases(
     domain:str=None, # See `read_cases`
     images:str=None, # See `read_cases`
     value_range:tuple=None, # See `read_cases`
+    allow_leaks:bool=False, # See `split_cases`
 )->Cases: # With a split
     "Read and split `data`, with copies of one image on one side or dropped"
     cases = read_cases(
@@ -66,7 +67,7 @@ def load_cases(
     if check and not drop:
         pairs = duplicate_images(cases)
         groups = merged_groups(cases.assign(group=groups), pairs)
-    return split_cases(cases, valid, test, seed, groups)
+    return split_cases(cases, valid, test, seed, groups, allow_leaks)
 
 # %% ../../nbs/api/16_data.load.ipynb #d2b42a59
 def cases_text(

@@ -93,6 +93,7 @@ def split_cases(
     test:float=None, # Proportion of groups for test, used only where the source fixes no test part; 0..1
     seed:int=42, # Fixes the split
     groups:pd.Series=None, # What stays together, a name per row; `cases.group` if `None`
+    allow_leaks:bool=False, # Leave copies of images of a fixed test or validation part in train
 )->Cases: # With `split` filled
     "Fill `split`; a part that the source fixes is kept, and only its train part is divided"
     cases = as_cases(cases)
@@ -106,15 +107,25 @@ def split_cases(
         values = ' and '.join(map(str, proportions.values()))
         raise InputError(f'valid and test are {values} and leave nothing to train on')
     table = cases.table if groups is None else cases.table.assign(group=groups)
-    # Rows of a group that a fixed test or valid part has; a row with a split of the source keeps it
-    is_left_out = left_out_of_training(table.split, table.group) & (table.split == '')
+    is_left_out = left_out_of_training(table.split, table.group)
+    # A group that the source itself divides stays as the source has it, for the audit to report
+    is_divided = left_out_of_training(cases.split, cases.group)
+    is_left_out &= (table.split == '') | ~is_divided
+    if allow_leaks: is_left_out &= table.split == ''
+    if (table.split == 'train').any() and not table.split[~is_left_out].isin(['train', '']).any():
+        raise InputError(
+            'each image of the train part is a copy of one in another part, or of the same group, '
+            'and nothing would be left to train on; split it anew: give a table without the column `split`'
+        )
     split = _fill_splits(table[~is_left_out], proportions, seed)
     result = cases[~is_left_out].assign(split=split.to_numpy())
     if not is_left_out.any(): return result
     paths = cases.path[is_left_out]
+    counts = table.split[is_left_out].replace('', 'not split').value_counts()
+    parts = ', '.join(f'{n} {part}' for part,n in counts.items())
     note = (
-        f'{plural(len(paths), "image")} without a split left out, since a fixed test or validation part '
-        f'has images of the same group: {truncated_list(paths)}'
+        f'{plural(len(paths), "image")} left out ({parts}), since a fixed test or validation part '
+        f'has the same image or group: {truncated_list(paths)}'
     )
     return replace(result, notes=[*result.notes, note])
 
