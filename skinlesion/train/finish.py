@@ -104,16 +104,17 @@ def fitted_choices(
 
 # %% ../../nbs/api/53_train.finish.ipynb #a0680418
 def _comparable(folder, cases):
-    "The predictions of a finished run on the test images of `cases`; `None` if it is another run, or no run"
-    try:
-        if not read_run(folder)['finished']: return None
-        preds = read_predictions(folder/'report'/'predictions.csv', cases.positive)
-    except (InputError, OSError, ValueError, KeyError):
-        return None # a folder of somebody else's, or a broken run
+    "The predictions of a finished run on the test images of `cases`, `None` for another run; an `InputError` for a damaged one"
+    if not read_run(folder)['finished']: return None
+    file = folder/'report'/'predictions.csv'
+    try: preds = read_predictions(file, cases.positive)
+    except InputError: raise
+    except (OSError, ValueError, KeyError) as e: raise InputError(f'{file}: cannot be read ({e})') from None
     labels = dict(zip(preds.path, preds.label))
     test = cases.part('test')
     is_same = all(labels.get(absolute_path(path)) == label for path,label in zip(test.path, test.label))
     return preds if is_same and sorted(preds.classes) == sorted(cases.classes) else None
+
 
 # %% ../../nbs/api/53_train.finish.ipynb #7e9a4d9b
 def finished_runs(
@@ -126,11 +127,16 @@ def finished_runs(
     neighbours = [file.parent for file in sorted(out.parent.glob('*/run.json')) if file.parent != out]
     runs = {}
     for folder in neighbours:
-        preds = _comparable(folder, cases)
+        try: preds = _comparable(folder, cases)
+        except InputError as e:
+            print(f'note: left out of the comparison: {e}')
+            continue
         if preds is not None: runs[folder] = preds
     for folder in map(Path, compare):
-        preds = _comparable(folder, cases)
-        if preds is None: raise InputError(f'{folder}: no finished run on these test images to compare with')
+        problem = f'{folder}: no finished run on these test images to compare with'
+        try: preds = _comparable(folder, cases)
+        except InputError as e: raise InputError(f'{problem} ({e})') from None
+        if preds is None: raise InputError(problem)
         runs[folder.absolute()] = preds
     names = [folder.name for folder in runs]
     named = {}

@@ -43,8 +43,14 @@ from .tracking import Tracker, start_tracker
 def read_run(
     out, # Run folder
 )->dict: # The content of `run.json`
-    "What `out/run.json` says"
-    return json.loads((Path(out)/'run.json').read_text(encoding='utf-8'))
+    "What `out/run.json` says; an `InputError` if there is none, or it says nothing of a run"
+    file = Path(out)/'run.json'
+    try: about = json.loads(file.read_text(encoding='utf-8'))
+    except OSError as e: raise InputError(f'{file}: cannot be read ({e.strerror})') from None
+    except ValueError as e: raise InputError(f'{file}: is damaged ({e})') from None
+    if not isinstance(about, dict) or 'finished' not in about:
+        raise InputError(f'{file}: is not the record of a run')
+    return about
 
 def write_run(
     out, # Run folder
