@@ -21,6 +21,7 @@ from .data.cases import *
 from .data.files import *
 from .data.scan import *
 from .data.columns import *
+from .data.ages import *
 from .data.labels import *
 from .data.folders import *
 from .data.image_index import *
