@@ -25,15 +25,17 @@ import pandas as pd
 
 from ..core import CASE_COLUMNS, MISSING_WORDS, NOTICE, InputError
 from ..core import check_writable_folder, plural, printable, replacing, truncated_list
+from .ages import age_bands
 from .cases import Cases, as_cases, table_of
+from .columns import find_column
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
 from .files import common_folder, is_below
-from .scan import colours_in_range, deep_rows, range_text, scan_images, set_value_range
+from .scan import Scan, colours_in_range, deep_rows, range_text, scan_images, set_value_range
 from .shortcuts import shortcut_score
 from .split import groups_across_splits
 from .unlabelled import read_images, read_to_audit
-from ..store.cache import cached_value, code_version
+from ..store.cache import cached_value, closure_version
 from ..templates import data_uri, jpeg, render, thumbnail
 
 # %% ../../nbs/api/18_data.audit.ipynb #dd6c3b29
@@ -424,21 +426,17 @@ def small_class_findings(
     return findings
 
 # %% ../../nbs/api/18_data.audit.ipynb #1ba51d69
-_AGE_LIMITS = [0, 30, 50, 70, 200] # years, of the spans in which ages are counted
-
 def _subgroups(rows):
-    "The rows of each class in each sex, site and span of ages, by a name"
-    columns = {}
-    for name in ('sex', 'age', 'site', 'localization'):
-        if name in rows: columns[name] = rows[name]
-    if 'age' in rows:
-        years = pd.to_numeric(rows.age, errors='coerce')
-        columns['age'] = pd.cut(years, _AGE_LIMITS, right=False)
+    "The rows of each class in each sex, site and band of age, by a name"
     subgroups = {}
-    for name,column in columns.items():
-        for (value,label),part in rows.groupby([column, rows.label], observed=True):
-            subgroups[f'{label}, {name} {value}'] = part
+    for meaning in ('sex', 'age', 'site'):
+        name = find_column(rows.columns, meaning)
+        if name is None: continue
+        values = age_bands(rows[name]) if meaning == 'age' else rows[name]
+        for (value,label),part in rows.groupby([values, rows.label], observed=True):
+            subgroups[f'{label}, {meaning} {value}'] = part
     return subgroups
+
 
 # %% ../../nbs/api/18_data.audit.ipynb #dbc435a5
 def _too_small(split_name, unit, rows_by_name, severity):
@@ -516,16 +514,17 @@ def missing_value_findings(
 
 # %% ../../nbs/api/18_data.audit.ipynb #4e568f46
 def age_findings(
-    table:pd.DataFrame, # Of cases, with `age` or without
+    table:pd.DataFrame, # Of cases, with a column of ages or without
 )->list: # Of `Finding`, one or none
     "Ages that no person has"
-    if 'age' not in table: return []
-    years = pd.to_numeric(table.age, errors='coerce')
-    is_plausible = years.between(0, MAX_AGE) | _is_missing(table.age)
+    column = find_column(table.columns, 'age')
+    if column is None: return []
+    years = pd.to_numeric(table[column], errors='coerce')
+    is_plausible = years.between(0, MAX_AGE) | _is_missing(table[column])
     implausible = table[~is_plausible]
     if implausible.empty: return []
     n = plural(len(implausible), 'image')
-    values = sorted(set(implausible.age.astype(str)))
+    values = sorted(set(implausible[column].astype(str)))
     return [Finding(
         'metadata',
         'warning',
@@ -618,7 +617,7 @@ class Audit:
         "How much was found"
         counts = [f'{n} {severity}' for severity,n in self.counts().items() if n]
         n_findings = plural(len(self.findings), 'finding')
-        about = f'{n_findings} ({", ".join(counts)})' if counts else 'nothing found'
+        about = f'{n_findings} ({", ".join(counts)})' if counts else 'no findings'
         return f'{plural(self.n, "image")} audited: {about}'
 
     def short(self)->str: # Three lines
@@ -629,8 +628,8 @@ class Audit:
         for title,n in titles.items():
             times = f' ({n})' if n > 1 else ''
             less_severe.append(title + times)
-        severe_text = '; '.join(severe) or 'nothing'
-        less_severe_text = ', '.join(less_severe) or 'nothing'
+        severe_text = '; '.join(severe) or 'no findings'
+        less_severe_text = ', '.join(less_severe) or 'no findings'
         return f'{self.headline()}\n  severe: {severe_text}\n  less severe: {less_severe_text}'
 
     def table(self)->pd.DataFrame: # A row per finding
@@ -679,7 +678,7 @@ def audit(
 
     if out is not None and os.path.realpath(out) == os.path.realpath(root):
         raise InputError(f'{out}: holds the images; choose another folder for the audit')
-    inputs = _AuditInputs(cases, against, seed)
+    inputs = _AuditInputs.read(cases, against, seed)
     def find(): return [asdict(finding) for finding in inputs.findings(root)]
     findings = cached_value(f'audit {inputs.fingerprint(root)}', find)
     about = {}
@@ -692,37 +691,38 @@ def audit(
     return result
 
 # %% ../../nbs/api/18_data.audit.ipynb #0ff03b3b
-_AUDIT_CODE = (
-    'skinlesion.data.audit',
-    'skinlesion.data.deduplicate',
-    'skinlesion.data.duplicates',
-    'skinlesion.data.scan',
-    'skinlesion.data.shortcuts',
-    'skinlesion.data.split',
-    'skinlesion.dicom',
-    'skinlesion.image',
-)
-
+@dataclass
 class _AuditInputs:
-    "What the findings of an audit rest on; each file is read once, by `scan_images`"
-    def __init__(self, cases, against, seed):
-        table = cases.table.sort_values('path') # so that row order cannot matter
-        self.cases = cases.with_table(table)
-        self.seed = seed
-        self.scan = scan_images(self.cases.path)
-        self.value_range = cases.value_range or set_value_range(self.scan.table)
-        self.against = None if against is None else table_of(against)
-        self.other_scan = None if against is None else scan_images(against.path)
+    "What the findings of an audit rest on"
+    cases:Cases # Sorted by path, so that row order cannot matter
+    scan:Scan # Of the files of `cases`
+    skipped_facts:pd.DataFrame # As the table of `scan`, of files that the reader left out
+    against:pd.DataFrame|None # Another set
+    other_scan:Scan|None # Of its files
+    value_range:tuple|None # Of the set, as of `set_value_range`
+    seed:int
+
+    @classmethod
+    def read(cls, cases, against, seed):
+        "Scan all files, each once"
+        cases = cases.with_table(_hashable(cases.table.sort_values('path')))
         reasons = {}
         for path,reason in cases.skipped:
             if os.path.lexists(path): reasons[path] = reason
         facts = scan_images(reasons).table
         is_readable = facts.reason == '' # a file that decodes may be skipped too, such as one without a label
         reason = facts.reason.mask(is_readable, facts.path.map(reasons))
-        self.skipped_facts = facts.assign(reason=reason)
+        other_scan = None
+        if against is not None:
+            against = table_of(against)
+            other_scan = scan_images(against.path)
+        scan = scan_images(cases.path)
+        value_range = cases.value_range or set_value_range(scan.table)
+        return cls(cases, scan, facts.assign(reason=reason), against, other_scan, value_range, seed)
 
     def fingerprint(self, root):
-        version = code_version(*_AUDIT_CODE)
+        "A name for these inputs, wherever the data are, and for the code that decides the findings"
+        version = closure_version('skinlesion.data.audit', 'scikit-learn', 'pillow')
         digest = hashlib.sha256(f'{version} {self.seed} {self.cases.domain} {self.value_range}'.encode())
         tables = [self.cases.table, self.scan.table, self.skipped_facts]
         if self.against is not None: tables += [self.against[['path']], self.other_scan.table]
@@ -765,6 +765,14 @@ class _AuditInputs:
             items = [[_relative(path, root) for path in group] for group in finding.items]
             result.append(replace(finding, items=items))
         return result
+
+def _hashable(table):
+    "`table` with text instead of values such as lists, which have no hash"
+    result = table.copy(deep=False)
+    for name in table:
+        is_hashable = table[name].map(pd.api.types.is_hashable)
+        if not is_hashable.all(): result[name] = table[name].astype(str)
+    return result
 
 # %% ../../nbs/api/18_data.audit.ipynb #a0d10010
 def _relative(path, root):

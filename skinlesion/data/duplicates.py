@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import Progress, need
-from ..store.cache import cached_value, code_version
+from ..store.cache import cached_value, closure_version
 from .scan import THUMBNAIL_SIDE, Scan
 
 # %% ../../nbs/api/14_data.duplicates.ipynb #f59af002
@@ -321,11 +321,7 @@ def find_duplicates(
     "Pairs of files with the same content, and of images that are near-duplicates"
     checksums = _checksums(scan)
     if other is not None: checksums = [*checksums, '', *_checksums(other)]
-    code = code_version(
-        'skinlesion.data.duplicates',
-        'skinlesion.data.scan',
-        'skinlesion.image',
-    )
+    code = closure_version('skinlesion.data.duplicates', 'pillow')
     identity = '\n'.join([code, str(min_similarity), *checksums])
     digest = hashlib.sha256(identity.encode()).hexdigest()
     def search():

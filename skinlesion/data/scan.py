@@ -27,7 +27,7 @@ from .cases import Cases
 from ..dicom import PATIENT_FACTS, dicom_facts, is_dicom, patient_group
 from ..core import InputError, Progress, plural, printable, read_ahead
 from ..image import SetupError, has_deep_header, is_deep, open_header, raw_image, to_8bit
-from ..store.cache import CacheTable, code_version, file_stamp
+from ..store.cache import CacheTable, closure_version, file_stamp
 
 # %% ../../nbs/api/11_data.scan.ipynb #e96adfd0
 MAX_IMAGE_BYTES = 1 << 29 # no photograph is larger, and a few such at once would fill the memory
@@ -251,7 +251,7 @@ def scan_images(
     greys = np.zeros((len(paths), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     n_pixels = THUMBNAIL_SIDE*THUMBNAIL_SIDE
     rows = [None]*len(paths)
-    version = code_version('skinlesion.data.scan', 'skinlesion.image', 'skinlesion.dicom')
+    version = closure_version('skinlesion.data.scan', 'pillow')
     version += patient_group('key') # patients that were hashed with another key are others
     with CacheTable('scan of images', version) as cache:
         for key,value in cache.get(stamps): # the thumbnail, then the facts
