@@ -166,7 +166,7 @@ def dicom_facts(
             burned_in=_text(dataset, 'BurnedInAnnotation').upper() == 'YES',
             patient=patient_group(_text(dataset, 'PatientID')),
             age=_age_in_years(_text(dataset, 'PatientAge')),
-            sex=_SEXES.get(_text(dataset, 'PatientSex').upper()),
+            sex=_SEX_NAMES.get(_text(dataset, 'PatientSex').upper()),
             site=(_code_string(dataset, 'BodyPartExamined') or '').lower() or None,
             modality=_code_string(dataset, 'Modality'),
             view=_code_string(dataset, 'ViewPosition'),
@@ -174,7 +174,7 @@ def dicom_facts(
     except Exception as e: # pydicom converts elements when they are asked for
         raise InputError(f'{name}: broken header of a DICOM file ({type(e).__name__})') from None
 
-_SEXES = dict(M='male', F='female', O='other')
+_SEX_NAMES = dict(M='male', F='female', O='other')
 
 def _text(dataset, keyword):
     "The first value of an element of text, as it is in the file; '' where there is none"

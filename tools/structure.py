@@ -1,4 +1,4 @@
-"""Check what the folders promise: layers, no circle of imports, no public name twice, the field's words.
+"""Check what the folders promise: layers, no circle of imports, no public name and no constant twice, the field's words.
 
     python tools/structure.py            # prints each problem, exits 1 if there is one
 """
@@ -113,6 +113,21 @@ def twice(paths):
         for public in public_names(path): homes[public].append(name)
     return [f'`{public}` is public in {" and in ".join(names)}' for public, names in homes.items() if len(names) > 1]
 
+def constants(path):
+    "The upper-case names that the module defines, public or not"
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id.isupper(): yield target.id
+
+def constants_twice(paths):
+    "Constants that two modules define: one name, two meanings, or one value in two places"
+    homes = defaultdict(list)
+    for name, path in paths.items():
+        for constant in constants(path): homes[constant].append(name)
+    return [f'`{constant}` is a constant of {" and of ".join(names)}: rename one, or import it' for constant, names in homes.items()
+            if len(names) > 1]
+
 def texts():
     "(file, place, text) of all that people read: notebooks cell by cell, with what they print, templates, tables of texts, tools"
     for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
@@ -151,7 +166,7 @@ def vague_names(paths):
 def main():
     paths = modules()
     graph = {name: set(imported(name, path, paths.keys())) - {name} for name, path in paths.items()}
-    problems = [*upward(graph), *circles(graph), *twice(paths), *words(), *vague_names(paths)]
+    problems = [*upward(graph), *circles(graph), *twice(paths), *constants_twice(paths), *words(), *vague_names(paths)]
     for problem in problems: print(problem)
     sys.exit(1 if problems else 0)
 

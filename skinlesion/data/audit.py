@@ -536,7 +536,7 @@ def age_findings(
 
 # %% ../../nbs/api/18_data.audit.ipynb #a0d10008
 _SIGNIFICANCE = 0.05 # false discovery rate over all columns
-_MAX_VALUES = 50 # a text column with more different values holds names
+_MAX_TEXT_VALUES = 50 # a text column with more different values holds names
 
 def split_difference_findings(
     table:pd.DataFrame, # Of cases
@@ -586,7 +586,7 @@ def _compare(train, test):
     splits = np.repeat(['train', 'test'], [len(train), len(test)])
     values = pd.concat([train, test]).astype(str)
     counts = pd.crosstab(splits, values.to_numpy())
-    if not 1 < counts.shape[1] <= _MAX_VALUES: return None
+    if not 1 < counts.shape[1] <= _MAX_TEXT_VALUES: return None
     p = chi2_contingency(counts).pvalue
     effect = association(counts.to_numpy(), method='cramer')
     return p, effect, "Cramér's V"

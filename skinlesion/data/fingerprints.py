@@ -100,13 +100,13 @@ def _hash_difference(frequencies, hashes):
 
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #02c1eba7
-_BLOCK = 256 # images whose textures are computed at once
+_TEXTURES_AT_ONCE = 256 # images, to save memory
 
 def _textures(cases):
     "The texture of each image, in little more memory than the result takes"
     scan = scan_images(cases.path)
-    starts = range(0, len(scan), _BLOCK)
-    return np.concatenate([texture(scan.greys[start:start+_BLOCK]) for start in starts])
+    starts = range(0, len(scan), _TEXTURES_AT_ONCE)
+    return np.concatenate([texture(scan.greys[start:start+_TEXTURES_AT_ONCE]) for start in starts])
 
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #f4b97c59

@@ -255,7 +255,7 @@ def error_clusters(
 # %% ../../nbs/api/47_evaluate.errors.ipynb #937ba2e6
 DIAGNOSIS_COLUMNS = ('dx', 'dx_type') # that divide a label further
 DESCRIPTIVE_COLUMNS = (*DIAGNOSIS_COLUMNS, 'sex', 'site', 'localization', 'source')
-MAX_VALUES = 12 # of a column that are tested, the most common ones
+MAX_TESTED_VALUES = 12 # of a column that are tested, the most common ones
 
 def _distinctive_value(outcomes, table, cluster):
     "The value that is most unusually common among the errors of `cluster`, or `'nothing'`"
@@ -268,7 +268,7 @@ def _distinctive_value(outcomes, table, cluster):
     n_outside = int((~inside).sum())
     tests = []
     for column in described:
-        for value,n in described[column].value_counts().head(MAX_VALUES).items():
+        for value,n in described[column].value_counts().head(MAX_TESTED_VALUES).items():
             n_value_inside = int((described[column][inside] == value).sum())
             n_value_outside = int(n) - n_value_inside
             counts_inside = [n_value_inside, n_inside-n_value_inside]

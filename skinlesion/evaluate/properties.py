@@ -59,7 +59,7 @@ def tone_class(
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #fdecb47f
 SIZE = 224 # pixels a side of the copy that is measured
-BORDER_WIDTH = 0.12 # of the side
+SKIN_BORDER_WIDTH = 0.12 # of the side
 VISIBLE_LIGHTNESS = (20, 95) # L* of what is neither black nor white
 SKIN_RED = (2, 40) # a* of skin
 SKIN_YELLOW = (3, 45) # b* of skin
@@ -71,7 +71,7 @@ def skin_angle(
 )->float: # Degrees, NaN where too little of the border looks like skin
     "Individual typology angle of the skin at the border of an image"
     border = np.ones(lab.shape[:2], bool)
-    width = round(BORDER_WIDTH*len(border))
+    width = round(SKIN_BORDER_WIDTH*len(border))
     border[width:-width, width:-width] = False
     pixels = lab[border]
     lightness,red,yellow = pixels.T

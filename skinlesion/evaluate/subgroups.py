@@ -31,7 +31,7 @@ from .texts import interval_text
 from ..score_names import LOWER_IS_BETTER, METRICS, SECOND_NAMES
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #900199c4
-MAX_VALUES = 12 # values of a column that are told apart
+MAX_SUBGROUPS = 12 # values of a column that are told apart
 UNKNOWN_VALUE = 'unknown' # the subgroup of missing values
 ALL_IMAGES = 'all', 'all images' # attribute and subgroup of the rows for the whole table
 
@@ -79,7 +79,7 @@ def _categories(x, name):
 def _number_categories(x, name):
     "Bands of age, thirds, or each value where there are few"
     if name == 'age': return age_bands(x)
-    if x.nunique() <= MAX_VALUES:
+    if x.nunique() <= MAX_SUBGROUPS:
         values = np.sort(x.dropna().unique())
         names = [f'{value:g}' for value in values]
         texts = x.map('{:g}'.format, na_action='ignore')
@@ -102,8 +102,8 @@ def _text_categories(texts):
     values = sorted(counts.index)
     tones = list(TONES)
     if set(values) <= set(tones): values.sort(key=tones.index)
-    if len(values) <= MAX_VALUES: return pd.Categorical(texts, values)
-    frequent = counts.index[:MAX_VALUES-1]
+    if len(values) <= MAX_SUBGROUPS: return pd.Categorical(texts, values)
+    frequent = counts.index[:MAX_SUBGROUPS-1]
     n_frequent = counts[frequent].sum()
     if n_frequent < 0.5*counts.sum(): return None
     n_rare_values = len(counts) - len(frequent)

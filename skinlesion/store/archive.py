@@ -116,7 +116,7 @@ def _unpacked_size(files, archive, max_bytes, max_files):
     return unpacked
 
 # %% ../../nbs/api/03_store.archive.ipynb #36d178c2
-_BLOCK_BYTES = 1 << 20 # read at once
+_BYTES_AT_ONCE = 1 << 20 # read at once
 _DAMAGE_ERRORS = (zipfile.BadZipFile, zlib.error, struct.error, OSError,
                   EOFError, IndexError, NotImplementedError, ValueError)
 
@@ -132,7 +132,7 @@ def _entry_blocks(archive_file, entry, archive):
     "The content of `entry` in blocks, no more of it than the list of contents says"
     remaining = entry.file_size
     with _zip_errors(f'{archive}: the entry {entry.filename!r}'), archive_file.open(entry) as source:
-        while block := source.read(_BLOCK_BYTES):
+        while block := source.read(_BYTES_AT_ONCE):
             remaining -= len(block)
             if remaining < 0: raise zipfile.BadZipFile('longer than the archive says')
             yield block

@@ -39,7 +39,7 @@ def _file(path, size, sha256):
     return _File(path, size, sha256, key)
 
 # %% ../../nbs/api/05_store.s3.ipynb #72aa300b
-_SCHEMA = 1 # version of the manifest's format
+_MANIFEST_SCHEMA = 1 # version of the manifest's format
 _SHA256 = re.compile('[0-9a-f]{64}')
 
 def _manifest_lines(files):
@@ -54,7 +54,7 @@ def _checksum(lines): return hashlib.sha256('\n'.join(lines).encode()).hexdigest
 def _make_manifest(files):
     "The content of the manifest of `files`, one line for each"
     lines = _manifest_lines(files)
-    header = f'{{"schema": {_SCHEMA}, "sha256": "{_checksum(lines)}", "files": [\n'
+    header = f'{{"schema": {_MANIFEST_SCHEMA}, "sha256": "{_checksum(lines)}", "files": [\n'
     return (header + ',\n'.join(lines) + '\n]}\n').encode()
 
 # %% ../../nbs/api/05_store.s3.ipynb #6ea0f9f6
@@ -75,9 +75,9 @@ def _parse_manifest(content, url):
         schema = manifest['schema']
         checksum = manifest['sha256']
         files = []
-        if schema <= _SCHEMA: files = [_file(**entry) for entry in manifest['files']]
+        if schema <= _MANIFEST_SCHEMA: files = [_file(**entry) for entry in manifest['files']]
     except (ValueError, KeyError, TypeError) as e: raise damaged from e
-    if schema > _SCHEMA:
+    if schema > _MANIFEST_SCHEMA:
         raise InputError(f'{url}: written by a newer skinlesion (schema {schema}); upgrade this one')
     if _checksum(_manifest_lines(files)) != checksum: raise damaged
     unsafe = []

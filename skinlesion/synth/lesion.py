@@ -87,14 +87,14 @@ def _network(rng, size, meshes):
     return smooth_step(-0.35 - waves, 0.5)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #751835ac
-_ANGLES = np.linspace(-np.pi, np.pi, 361).astype(np.float32) # of the points of an outline
+_OUTLINE_ANGLES = np.linspace(-np.pi, np.pi, 361).astype(np.float32) # of the points of an outline
 
 def _outline(rng, signs):
-    "Radius by `_ANGLES` of an outline with the area of the unit disc, and its centroid"
+    "Radius by `_OUTLINE_ANGLES` of an outline with the area of the unit disc, and its centroid"
     axis = rng.uniform(0, np.pi)
     elongation = rng.uniform(0, 0.16)
     lobe,bay = rng.uniform(-np.pi, np.pi, 2)
-    from_axis = _ANGLES - axis
+    from_axis = _OUTLINE_ANGLES - axis
     ellipse = elongation*np.cos(2*from_axis)
     bay_angle = lobe + 2 + bay/3
     lobe = 1.1*_bump(lobe, 4.)
@@ -104,7 +104,7 @@ def _outline(rng, signs):
 
     order = np.arange(3, 15)[:, None] # of the Fourier harmonics
     phase = rng.uniform(0, 2*np.pi, order.shape)
-    waves = np.cos(order*_ANGLES + phase)
+    waves = np.cos(order*_OUTLINE_ANGLES + phase)
     amplitude = rng.normal(size=order.shape)
     waves = waves*amplitude/order**0.9
     irregularity = 0.01 + 0.26*signs['border']
@@ -116,7 +116,7 @@ def _outline(rng, signs):
 
     # centroid of the region within the radius
     inner = r[:-1]
-    angles = _ANGLES[:-1]
+    angles = _OUTLINE_ANGLES[:-1]
     area = (inner**2/2).sum()
     moment = inner**3/3
     moment_x = (moment*np.cos(angles)).sum()
@@ -126,7 +126,7 @@ def _outline(rng, signs):
 
 def _bump(angle, sharpness):
     "A smooth bump of height 1 around `angle`"
-    nearness = np.cos(_ANGLES-angle)
+    nearness = np.cos(_OUTLINE_ANGLES-angle)
     return np.exp(sharpness*(nearness - 1))
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #900a77b0
@@ -149,7 +149,7 @@ def _place_lesion(rng, size, signs):
     v = v + shift_y
     u,v = bend(rng, u, v, {7: 0.05, 20: 0.02})
     angles = np.arctan2(v, u)
-    rim = np.interp(angles, _ANGLES, r)
+    rim = np.interp(angles, _OUTLINE_ANGLES, r)
     rim = rim.astype(np.float32)
     depth = 1 - np.hypot(u, v)/rim
     raggedness = 0.02 + 0.15*signs['border']
@@ -333,7 +333,7 @@ def draw_lesion(
     return draw_signs(signs, size, rng)
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #6d4efbaa
-_BLOCK = ( # class and split of 20 images
+_CLASSES_AND_SPLITS = ( # class and split of 20 images
     [('benign', 'train')]*8
     + [('benign', 'test')]*3
     + [('malignant', 'train')]*7
@@ -347,7 +347,7 @@ def labels_and_splits(n, seed):
     block = 0
     while len(result) < n:
         rng = np.random.default_rng((seed, block, 20))
-        for k in rng.permutation(20): result.append(_BLOCK[k])
+        for k in rng.permutation(20): result.append(_CLASSES_AND_SPLITS[k])
         block += 1
     return result[:n]
 
