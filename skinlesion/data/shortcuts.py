@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..core import InputError, truncated_list
 from .cases import Cases, as_cases
-from .columns import COLUMN_SYNONYMS
+from .columns import COLUMN_SYNONYMS, matching_columns
 from ..domains.profile import load_domain
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88
@@ -77,6 +77,7 @@ def _feature_table(cases, facts, features):
     x = {}
     for feature,names in FEATURE_SETS[features].items():
         known = [name for name in names if name in table]
+        if features in ('patient', 'source'): known = matching_columns(cases.columns, names) # not those of the scan
         columns = [name for name in known if table[name].nunique(dropna=False) > 1]
         if columns: columns_of[feature] = columns
         for name in columns:
