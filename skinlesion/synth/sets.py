@@ -79,7 +79,7 @@ _HAM10000['df'] = _HamDiagnosis(115, 52, {'histo': 0.45, 'consensus': 0.55})
 _HAM10000['mel'] = _HamDiagnosis(1113, 61, {'histo': 1})
 _HAM10000['vasc'] = _HamDiagnosis(142, 52, {'histo': 0.33, 'consensus': 0.67})
 _HAM10000['nv'] = _HamDiagnosis(6705, 46, {'histo': 0.38, 'follow_up': 0.55, 'consensus': 0.07})
-_SEXES = {'male': 0.54, 'female': 0.44, 'unknown': 0.02} # to its probability
+_SEX_PROPORTIONS = {'male': 0.54, 'female': 0.44, 'unknown': 0.02} # to its probability
 _SITES = { # likewise
     'back': 0.22,
     'lower extremity': 0.21,
@@ -119,7 +119,7 @@ def _ham_metadata(rng, dx):
         'dx': dx,
         'dx_type': dx_type,
         'age': '' if is_age_missing else age,
-        'sex': _random_key(rng, _SEXES),
+        'sex': _random_key(rng, _SEX_PROPORTIONS),
         'localization': _random_key(rng, _SITES),
     }
 
