@@ -126,14 +126,17 @@ def only_one(
         return Choice(best, f'the {role} is taken from the column {best}, and not from {truncated_list(contrary)}, which differs')
     if not others: return Choice(best, f'the {role} is taken from the column {best}')
     if not all(same_partition(table[best], table[other]) for other in others):
-        raise InputError(
-            f'{file}: the {role} could be any of the columns {truncated_list(candidates, 8)}, which differ. '
-            f'Name the right one: --columns {role}={best} (or another of them)'
-        )
+        raise InputError(_differing_text(file, role, candidates))
     in_words = [column for column in candidates if not _is_numeric(table[column])]
     best = (in_words or candidates)[0]
     others = [column for column in candidates if column != best]
     return Choice(best, f'the {role} is taken from the column {best}; {truncated_list(others)} divides the rows in the same way')
+
+def _differing_text(file, role, candidates):
+    return (
+        f'{file}: the {role} could be any of the columns {truncated_list(candidates, 8)}, which differ. '
+        f'Name the right one: --columns {role}={candidates[0]} (or another of them)'
+    )
 
 def _divides_further(finer, coarser): return finer.groupby(coarser).nunique().sum() == finer.nunique()
 
@@ -192,11 +195,12 @@ def _widest(file, columns):
     )
 
 def _check_wider(file, used, patients, column, lesions):
-    "Refuse patients that have an image each, although several images are of one lesion"
-    patients = patients[(patients != '') & (lesions != '')]
-    if not used or not len(patients) or patients.duplicated().any() or not lesions[patients.index].duplicated().any(): return
+    "Refuse patients of one lesion each, where several of them have the same lesion"
+    if not used: return
+    pairs = pd.DataFrame(dict(patient=patients, lesion=lesions))[(patients != '') & (lesions != '')].drop_duplicates()
+    if pairs.patient.duplicated().any() or pairs.lesion.nunique() == 1 or not pairs.lesion.duplicated().any(): return
     raise InputError(
-        f'{file}: each image has a {used[0]} of its own, although several are of one {column}. '
+        f'{file}: several {used[0]} have the same {column}, and none has two. '
         f'Name what belongs together: --columns group={column} (or another column)'
     )
 
@@ -216,6 +220,8 @@ def read_split_column(
         if is_split.any() or plain_name(column) in ('split', 'partition'): candidates[column] = read_splits(words, file)
         elif (words != '').any() and plain_name(column) != 'dataset': other_values.append(column)
     candidates = {column: splits for column,splits in candidates.items() if (splits != '').any()}
+    first = next(iter(candidates.values()), None)
+    if not all(splits.equals(first) for splits in candidates.values()): raise InputError(_differing_text(file, 'split', list(candidates)))
     choice = only_one(file, 'split', list(candidates), pd.DataFrame(candidates))
     if choice.column is not None: return candidates[choice.column], choice.note
     note = ''
@@ -227,4 +233,3 @@ def _split_words(column):
     values = _known(column)
     words = {value: split_name(value) if folder_kind(value) == 'split' else value.lower() for value in values.unique()}
     return values.map(words)
-

@@ -96,6 +96,10 @@ class ImageIndex:
 
     def __len__(self): return sum(map(len, self.by_key.values()))
 
+    def n_names(self)->int:
+        "How many images there are, if those that differ by their ending alone are one"
+        return sum(len({tuple(folders) for folders,_ in places}) for places in self.by_key.values())
+
     def paths(self)->list: # Of str
         "Paths of all images"
         return [path for places in self.by_key.values() for _,path in places]
@@ -147,6 +151,7 @@ class ImageIndex:
             lookup.paths.append(paths[0] if paths else None)
         lookup.repeated = list(dict.fromkeys(lookup.repeated))
         _drop_less_fitting(names, fits, lookup.paths)
+        _drop_other_endings(names, lookup.paths)
         _check_one_name(names, lookup.paths, source)
         if not is_here: _check_folders(names, lookup.paths, source)
         return lookup
@@ -165,6 +170,19 @@ def _drop_less_fitting(names, fits, paths):
     for fit,path in zip(fits, paths): deepest[path] = max(fit.n_folders, deepest.get(path, 0))
     for k,path in enumerate(paths):
         if path is not None and _is_elsewhere(names[k], fits[k], deepest[path]): paths[k] = None
+
+_SAME_ENDINGS = {'jpeg': 'jpg', 'jfif': 'jpg', 'tiff': 'tif'}
+
+def _ending(name):
+    ending = name.strip().lower().rsplit('.', 1)[-1]
+    return _SAME_ENDINGS.get(ending, ending)
+
+def _drop_other_endings(names, paths):
+    "Where other names lead to files with their own ending, a file with another one is no image of the table, but a mask of a missing one"
+    rows = [k for k,path in enumerate(paths) if path is not None and is_image(names[k].strip())]
+    differing = [k for k in rows if _ending(names[k]) != _ending(paths[k])]
+    if len(differing) > len(rows)/2: return
+    for k in differing: paths[k] = None
 
 def _n_equal_at_end(first, second):
     "How many of the last parts of the two are the same"
@@ -201,4 +219,3 @@ def _check_folders(names, paths, source):
             f'{source}: {name!r} is not there, and {path} has the same name in another folder; '
             'name the folder of the images (--images DIR)'
         )
-

@@ -19,8 +19,9 @@ import pandas as pd
 from ..core import CASE_COLUMNS, InputError, NoLabels, plural, truncated_list
 from .columns import (COLUMN_SYNONYMS, matching_columns, only_one, plain_name, read_groups,
                                      read_split_column)
-from .files import TABLE_SUFFIXES, TEXT_COLUMNS, list_files, open_zips, read_table, zip_names
-from .folders import folder_kind, place_of, rows_of_folders, split_name, wrapping_folders
+from .files import TABLE_SUFFIXES, TEXT_COLUMNS, is_image, list_files, open_zips, read_table, zip_names
+from .folders import (file_stem, folder_kind, mask_stems, place_of, rows_of_folders, split_name,
+                                     wrapping_folders)
 from .image_index import ImageIndex, image_key, is_common_name
 from .labels import (as_findings, choice_text, finding_columns, findings_of_texts, label_of_columns,
                                     merge_spellings, one_finding, plain_label)
@@ -270,7 +271,7 @@ def _role_columns(table, *roles):
     return [column for role in roles for column in matching_columns(table, COLUMN_SYNONYMS[role])]
 
 # %% ../../nbs/api/12_data.readers.ipynb #b625991d
-_GENERIC_LABELS = ('label', 'labels', 'target', 'class', 'classlabel', 'groundtruth', 'y')
+_FINDING_LABELS = ('malignant', 'benign_malignant') # a label of 0 and 1 that says what 1 is
 
 class Labels(NamedTuple):
     "The class of each row"
@@ -302,7 +303,7 @@ def read_labels(
         labels = table[column]
         findings = findings_of_texts(labels)
         marks = as_findings(table[columns])
-        if findings is None and plain_name(column) not in _GENERIC_LABELS and marks[column].isin([0, 1]).all():
+        if findings is None and matching_columns([column], _FINDING_LABELS) and marks[column].isin([0, 1]).all():
             labels = label_of_columns(marks)
     is_one_hot = column is None and labels is not None
     if findings is None or is_one_hot: return Labels(labels, columns, notes)
@@ -387,15 +388,17 @@ def _as_text(value):
 
 # %% ../../nbs/api/12_data.readers.ipynb #3d7f26cd
 def _has_label(table):
-    return bool(_role_columns(table, 'label') or finding_columns(table, _role_columns(table, 'path')))
+    return bool(_role_columns(table, 'label') or finding_columns(table, _role_columns(table, *COLUMN_SYNONYMS)))
 
-def _names_images(table, index):
-    "Whether a column of the table names at least half of the images"
+def _named_images(table, index):
+    "The most images that a column of the table names"
+    most = set()
     for column in _role_columns(table, 'path'):
         candidates = map(index.candidates, set(table[column]))
         named = {paths[0] for paths in candidates if len(paths) == 1}
-        if named and len(named) >= len(index)/2: return True
-    return False
+        if len(named) > len(most): most = named
+    return most
+
 
 # %% ../../nbs/api/12_data.readers.ipynb #4c8610be
 def label_tables(
@@ -404,16 +407,24 @@ def label_tables(
 )->list: # Of paths
     "The tables that list labelled images of the source"
     columns = columns or {}
-    index = ImageIndex(without_masks(files))
+    images = [name for name in files if is_image(name)]
+    outer = wrapping_folders(images)
+    masks = mask_stems(map(file_stem, images))
+    index = ImageIndex({name: path for name,path in without_masks(files).items() if file_stem(name) not in masks})
     result = []
+    parts = {}
     for name,path in files.items():
-        if name.count('/') > 1 or not name.lower().endswith(TABLE_SUFFIXES): continue
+        if name.removeprefix(outer).count('/') > 1 or not name.lower().endswith(TABLE_SUFFIXES): continue
         try: table = read_label_table(path, columns)
         except InputError: continue # a text, or another table that is not read
         if any(str(column).startswith('p_') for column in table): continue
-        if columns: is_of_set = set(columns.values()) <= set(table)
-        else: is_of_set = _has_label(table) and _names_images(table, index)
-        if is_of_set: result.append(path)
+        if columns:
+            if set(columns.values()) <= set(table): result.append(path)
+        elif _has_label(table):
+            named = _named_images(table, index)
+            if len(named) and len(named) >= index.n_names()/2: result.append(path)
+            if len(named) and folder_kind(file_stem(name)) == 'split': parts[path] = named
+    if len(parts) > 1 and len(set().union(*parts.values())) >= index.n_names()/2: return list(dict.fromkeys([*parts, *result]))
     return result
 
 def is_csv(
