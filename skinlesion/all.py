@@ -31,6 +31,7 @@ from .data.headers import *
 from .data.published import *
 from .data.other_sets import *
 from .data.layouts import *
+from .data.matching import *
 from .data.unlabelled import *
 from .data.duplicates import *
 from .data.deduplicate import *

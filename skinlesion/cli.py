@@ -306,12 +306,21 @@ def evaluate(
     out: ReportFolder,
     layout: Layout = 'auto',
     columns: Columns = None,
+    images: Images = None,
+    mapping: Annotated[Optional[str], _option(
+        'Classes of the model for labels of DATA that are called otherwise, such as Melanoma=malignant',
+        metavar='THEIRS=OURS,...',
+    )] = None,
+    target: Annotated[Optional[str], _option(
+        "'binary': the labels in --positive, or what the layout knows as malignant, against the rest",
+        metavar='T',
+    )] = None,
     split: Annotated[Optional[str], _option(
         'train, valid, test or all; test where there is one, else all',
         metavar='SPLIT',
     )] = None,
     positive: Annotated[Optional[str], _option(
-        'Of more than two classes, the one to detect',
+        'Of more than two classes, the one to detect; or labels or a finding of DATA that are positive',
         metavar='CLASS',
     )] = None,
     strict: Strict = False,
@@ -321,7 +330,7 @@ def evaluate(
     "Evaluate a model on a data set"
     _set_max_pixels(max_pixels)
     from skinlesion.commands import evaluate
-    evaluate(bundle, data, out, layout, split, strict, columns, pdf, positive)
+    evaluate(bundle, data, out, layout, split, strict, columns, pdf, positive, images, mapping, target)
 
 # %% ../nbs/api/71_cli.ipynb #360373d9
 @app.command(epilog='Example: skinlesion report predictions.csv --out evaluated')

@@ -16,14 +16,13 @@ from fastai.torch_core import rank_distrib
 
 from .core import InputError, truncated_list
 from .data.audit import audit
-from .data.files import TABLE_SUFFIXES
 from .data.fingerprints import is_known, known_images, known_text, split_as_trained
-from .data.layouts import read_cases
-from .data.load import cases_text, load_cases
+from .data.load import assumed_facts, cases_text, load_cases
+from .data.matching import ForeignSet, ModelClasses, read_for_model
 from .data.scan import range_text
 from .domains.profile import load_domain
 from .evaluate.report import Report, check_report_out, report
-from .evaluate.table import as_predictions, check_labels, predictions_table, read_predictions
+from .evaluate.table import as_predictions, predictions_table, read_predictions
 from .image import keep_decoded, pixel_limit
 from .models.registry import check_arch
 from .serve.predictor import Predictor
@@ -39,7 +38,7 @@ from .train.tracking import check_track
 # %% ../nbs/api/70_commands.ipynb #05f09eb5
 @keep_decoded()
 def train(
-    data, # A folder of images or a csv table
+    data, # A folder of images, a csv table, or a DataFrame with a row per image
     out, # Run folder to write
     recipe=None, # A TOML file, or the name of a shipped recipe
     resume:bool=False, # Go on with the unfinished run in `out`
@@ -86,8 +85,8 @@ def _audited(data, recipe, strict, allow_leaks):
     if leaks and not allow_leaks:
         texts = [f'{leak.summary}, first {truncated_list(leak.items[0])}' for leak in leaks]
         raise InputError(
-            f'{data}: {"; ".join(texts)}. The scores would be inflated by leakage: train on a cleaned table '
-            f'(skinlesion cases {data} --drop-duplicates --out clean.csv), or go on with --allow-leaks'
+            f'{cases.root}: {"; ".join(texts)}. The scores would be inflated by leakage: train on a cleaned table '
+            f'(skinlesion cases {cases.root} --drop-duplicates --out clean.csv), or go on with --allow-leaks'
         )
     return cases, audited
 
@@ -96,25 +95,30 @@ MAX_TRAIN_IMAGES = 3000 # among which the report looks for those nearest to a mi
 
 def evaluate(
     bundle, # A bundle
-    data, # A folder of images or a csv table
+    data, # A folder of images, a csv table, or a DataFrame with a row per image
     out, # Folder for the report
     layout:str='auto', # See `read_cases`
     split:str|None=None, # Evaluate this part alone; `test` where there is one, else all, if `None`
     strict:bool=False, # Refuse data with files that are no usable images
     columns=None, # See `read_cases`
     pdf:bool=False, # Print the report as report.pdf too
-    positive:str|None=None, # Of more than two classes, the one that the decision curve is for
+    positive:str|None=None, # Of more than two classes, the one that the decision curve is for; or labels of the set
+    images=None, # See `read_cases`
+    mapping=None, # Their labels to classes of the model, as in `label_mapping`
+    target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
 )->Report:
     "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if no image is of its classes"
     predictor = Predictor(bundle)
     check_out_of_run(out)
-    cases = _labelled_cases(predictor, data, layout, strict, columns)
+    model = ModelClasses(predictor.classes, predictor.positive, predictor.config.get('recipe'))
+    foreign = ForeignSet(data, layout, columns, images, mapping, target, positive)
+    cases = read_for_model(foreign, model, strict, predictor.config.get('domain'))
+    for note in cases.notes: print(f'note: {note}')
     known = known_images(cases, predictor.reference)
     text = known_text(known, cases.domain)
     if text: print(text)
     known_paths = cases.path[is_known(known)]
     cases = split_as_trained(cases, known)
-    check_labels(cases, predictor.classes)
     note = _take_range(predictor, cases)
     if note: print(note)
     part = _evaluated_part(cases, split, len(known_paths))
@@ -124,20 +128,16 @@ def evaluate(
     valid = valid[~valid.group.isin(part.group)]
     if fitted['choices'] is None and len(valid): # an older bundle, without thresholds
         fitted['valid'] = _predicted(predictor, valid)
-    facts = _evaluation_facts(predictor, bundle, data, cases, part, known_paths)
+    facts = _evaluation_facts(predictor, bundle, cases, part, known_paths)
     if 'Leak' in facts: print(f'Leak: {facts["Leak"]}')
-    synthetic = ' (synthetic images)' if is_synthetic(cases.path[0]) else ''
-    title = f'{predictor.config["architecture"]["name"]} on {Path(data).name}{synthetic}'
-    train_images = cases.part('train').table
-    if len(train_images) > MAX_TRAIN_IMAGES: train_images = train_images.sample(MAX_TRAIN_IMAGES, random_state=42)
     result = report(
         preds,
         out,
-        positive,
+        positive if positive in predictor.classes else None,
         about=facts,
-        title=title,
+        title=_evaluation_title(predictor, cases),
         predictor=predictor,
-        train=train_images if len(train_images) else None,
+        train=_train_images(cases),
         cases=cases,
         pdf=pdf,
         **fitted,
@@ -154,18 +154,6 @@ def check_out_of_run(out):
 
 
 # %% ../nbs/api/70_commands.ipynb #076fe01c
-def _labelled_cases(predictor, data, layout, strict, columns):
-    "The cases of `data`; with the classes of the recipe, unless they are those of the model already"
-    recipe = predictor.config.get('recipe') or {}
-    if str(data).lower().endswith(TABLE_SUFFIXES): columns = columns or recipe.get('columns')
-    labels = set(read_cases(data, layout, columns=columns, check=False).label)
-    classes = {}
-    if not labels <= set(predictor.classes):
-        classes = dict(target=recipe.get('target'), mapping=recipe.get('mapping'))
-        if recipe.get('target'): classes['positive'] = recipe.get('positive')
-    domain = predictor.config.get('domain')
-    return read_cases(data, layout, strict=strict, columns=columns, domain=domain, **classes)
-
 def _take_range(predictor, cases):
     "Let `predictor` scale the images of `cases` by a range of raw values; what to say of it, or ''"
     theirs = cases.value_range
@@ -198,14 +186,15 @@ def _predicted(predictor, cases):
     probs = predictor.predict_proba(cases.path)
     return predictions_table(cases, probs, predictor.classes, predictor.positive)
 
-def _evaluation_facts(predictor, bundle, data, cases, part, known_paths):
+def _evaluation_facts(predictor, bundle, cases, part, known_paths):
     "What the report says of the evaluation, by title"
     facts = dict(predictor.config.get('about') or {})
     facts['Bundle'] = str(bundle)
-    facts['Data'] = str(data)
+    facts['Data'] = cases.root
     facts['Split'] = ', '.join(sorted(name or 'not split' for name in part.split.unique()))
     facts['Files left out'] = str(len(cases.skipped))
     facts['Data hash'] = str(cases.data_hash)
+    facts |= assumed_facts(cases.notes)
     n_known = part.path.isin(known_paths).sum()
     if n_known:
         facts['Leak'] = (
@@ -213,6 +202,16 @@ def _evaluation_facts(predictor, bundle, data, cases, part, known_paths):
             f'or of the same {load_domain(cases.domain).groups}: the scores are inflated'
         )
     return facts
+
+def _evaluation_title(predictor, cases):
+    synthetic = ' (synthetic images)' if is_synthetic(cases.path[0]) else ''
+    return f'{predictor.config["architecture"]["name"]} on {Path(cases.root).name}{synthetic}'
+
+def _train_images(cases):
+    "At most `MAX_TRAIN_IMAGES` of the training, `None` if there are none"
+    images = cases.part('train').table
+    if len(images) > MAX_TRAIN_IMAGES: images = images.sample(MAX_TRAIN_IMAGES, random_state=42)
+    return images if len(images) else None
 
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
@@ -233,9 +232,7 @@ def report_file(
     try: preds = as_predictions(preds)
     except InputError as e: raise InputError(f'{predictions}: {e}') from None
     facts = _rows_facts(table, preds, valid)
-    for k,note in enumerate(table.notes, 1):
-        title = 'Assumed' if len(table.notes) == 1 else f'Assumed, {k}'
-        facts[title] = note
+    facts |= assumed_facts(table.notes)
     for title,text in facts.items(): print(f'{title}: {text}')
     about = {'Predictions': str(predictions)} | facts
     title = Path(predictions).stem

@@ -17,6 +17,7 @@ from ..data.audit import Audit
 from ..data.cases import Cases
 from ..data.files import absolute_path
 from ..data.fingerprints import training_fingerprints
+from ..data.load import assumed_facts
 from ..evaluate.calibration import Calibration
 from ..evaluate.operating import fit_thresholds
 from ..evaluate.report import Report, audited_shortcut, report
@@ -205,7 +206,7 @@ def run_facts(
     if machine['gpu']: device += f', {machine["gpu"][0]}'
     facts['Training time'] = f'{record["seconds"]["training"]:.0f} s on {device}'
     facts['Versions'] = _names_and_values(record['versions'])
-    return facts
+    return facts | assumed_facts(record.get('notes', [])) # an earlier version recorded none
 
 # %% ../../nbs/api/53_train.finish.ipynb #5e574d03
 def calibration_facts(

@@ -79,9 +79,10 @@ def check_out(
 
 def check_outside(
     out, # Folder to write
-    data, # Where the images are
+    data, # Where the images are; a table in memory is nowhere
 ):
     "An `InputError` if `out` lies inside the folder `data`"
+    if isinstance(data, pd.DataFrame): return
     if Path(data).is_dir() and Path(out).resolve().is_relative_to(Path(data).resolve()):
         raise InputError(f'{out}: lies inside the images in {data}, and would be read as a class; choose another '
                          'folder for --out')
@@ -119,6 +120,7 @@ def describe_run(
         data_hash=cases.data_hash,
         images={split: int(n) for split, n in counts.items()},
         skipped=list(cases.skipped),
+        notes=list(cases.notes),
     )
     return dict(
         id=uuid.uuid4().hex[:12],
