@@ -62,13 +62,13 @@ def nih_set(out, n, size, seed):
     boxes = []
     names_of = {False: [], True: []} # whether for test -> names
     for patient in patients:
-        findings,looks = patient.kind
+        findings,shown = patient.kind
         part = 1 if patient.number <= len(patients)/2 else 2
-        for k,film in enumerate(_films(looks, patient, size, seed)):
+        for k,film in enumerate(_films(shown, patient, size, seed)):
             name = f'{patient.number:08d}_{k:03d}.png'
             names_of[patient.is_held_out].append(name)
             rows.append(_nih_row(name, findings, k, patient, film))
-            if looks == 'pneumonia': boxes.append(_nih_box(name, film))
+            if shown == 'pneumonia': boxes.append(_nih_box(name, film))
             yield f'images_{part:03d}/images/{name}', film
     yield 'Data_Entry_2017.csv', csv_text(rows)
     yield 'BBox_List_2017.csv', csv_text(boxes).replace('\n', ',,,\n') # three empty columns, as published
@@ -125,10 +125,10 @@ def chexpert_set(out, n, size, seed):
     root = 'CheXpert-v1.0-small'
     rows_of = {'train': [], 'valid': []}
     for patient in _patients(n, seed, _CHEXPERT_KINDS):
-        looks,findings = patient.kind
+        shown,findings = patient.kind
         split = 'valid' if patient.is_held_out else 'train'
         number = patient.number + 64540*patient.is_held_out
-        for k,film in enumerate(_films(looks, patient, size, seed)):
+        for k,film in enumerate(_films(shown, patient, size, seed)):
             view = 'lateral' if k == 1 else 'frontal'
             path = f'{root}/{split}/patient{number:05d}/study1/view{k+1}_{view}.jpg'
             rows_of[split].append({
@@ -206,8 +206,8 @@ def covid_radiography_set(out, n, size, seed):
     root = 'COVID-19_Radiography_Dataset'
     rows_of = {label: [] for label,_ in _RADIOGRAPHY_KINDS}
     for patient in _patients(n, seed, _RADIOGRAPHY_KINDS):
-        label,looks = patient.kind
-        for film in _films(looks, patient, size, seed):
+        label,shown = patient.kind
+        for film in _films(shown, patient, size, seed):
             rows = rows_of[label]
             name = f'{label}-{len(rows)+1}'
             rows.append({
@@ -234,10 +234,10 @@ def covid_qu_ex_set(out, n, size, seed):
     lung,infection = ('/'.join([f'{part} Segmentation Data']*2) for part in ('Lung', 'Infection'))
     n_images = 0
     for patient in _patients(n, seed, _QU_EX_KINDS):
-        label,looks = patient.kind
+        label,shown = patient.kind
         turn = (patient.number - 1)//len(_QU_EX_KINDS)
         split = _QU_EX_SPLITS[turn%4]
-        for film in _films(looks, patient, size, seed):
+        for film in _films(shown, patient, size, seed):
             n_images += 1
             name = f'{label.lower()}_{n_images}.png'
             yield f'{lung}/{split}/{label}/images/{name}', film
@@ -265,8 +265,8 @@ def mendeley_xray_set(out, n, size, seed):
         n_patients[kind] += 1
         split = _KERMANY_SPLITS[n_patients[kind]%4]
         is_ill = kind in ('bacteria', 'virus')
-        looks,label = ('pneumonia', 'PNEUMONIA') if is_ill else ('normal', 'NORMAL')
-        for k,film in enumerate(_films(looks, patient, size, seed)):
+        shown,label = ('pneumonia', 'PNEUMONIA') if is_ill else ('normal', 'NORMAL')
+        for k,film in enumerate(_films(shown, patient, size, seed)):
             n_images[kind] += 1
             if is_ill: name = f'person{n_patients[kind]}_{kind}_{n_images[kind]}'
             else: name = f'{kind}-{n_patients[kind]:04d}-{k+1:04d}'
