@@ -215,6 +215,9 @@ def is_xray(
     files:dict, # From `list_files`
 )->bool:
     "Whether the class folders are those of the chest X-ray set"
+    folders = {name.rpartition('/')[0].lower() for name in files}
+    names = {name for folder in folders for name in folder.split('/')}
+    if not names.issuperset(XRAY_CLASSES): return False # most sets, at once
     try: labels = rows_of_folders(files).rows.label
     except InputError: return False # folders that are no classes
     return set(labels.str.lower()) == set(XRAY_CLASSES)

@@ -409,21 +409,24 @@ def label_tables(
     columns = columns or {}
     images = [name for name in files if is_image(name)]
     outer = wrapping_folders(images)
-    masks = mask_stems(map(file_stem, images))
-    index = ImageIndex({name: path for name,path in without_masks(files).items() if file_stem(name) not in masks})
     result = []
-    parts = {}
+    labelled = {} # name -> table
     for name,path in files.items():
-        if name.removeprefix(outer).count('/') > 1 or not name.lower().endswith(TABLE_SUFFIXES): continue
+        if not name.lower().endswith(TABLE_SUFFIXES) or name.removeprefix(outer).count('/') > 1: continue
         try: table = read_label_table(path, columns)
         except InputError: continue # a text, or another table that is not read
         if any(str(column).startswith('p_') for column in table): continue
         if columns:
             if set(columns.values()) <= set(table): result.append(path)
-        elif _has_label(table):
-            named = _named_images(table, index)
-            if len(named) and len(named) >= index.n_names()/2: result.append(path)
-            if len(named) and folder_kind(file_stem(name)) == 'split': parts[path] = named
+        elif _has_label(table): labelled[name] = table
+    if not labelled: return result
+    masks = mask_stems(map(file_stem, images))
+    index = ImageIndex({name: path for name,path in without_masks(files).items() if file_stem(name) not in masks})
+    parts = {}
+    for name,table in labelled.items():
+        named = _named_images(table, index)
+        if len(named) and len(named) >= index.n_names()/2: result.append(files[name])
+        if len(named) and folder_kind(file_stem(name)) == 'split': parts[files[name]] = named
     if len(parts) > 1 and len(set().union(*parts.values())) >= index.n_names()/2: return list(dict.fromkeys([*parts, *result]))
     return result
 
