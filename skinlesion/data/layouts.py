@@ -30,7 +30,7 @@ from .other_sets import (BREAKHIS_FACTS, CHEXPERT, COVID_QU_EX_FACTS, COVID_RADI
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, is_ham10000, is_mhist, is_xray, read_ham10000, read_mhist,
                                        read_xray)
-from .readers import FRAME_NAME, is_csv, read_csv, read_folder, rows_of_frame
+from .readers import FRAME_NAME, is_csv, read_class_folders, read_csv, rows_of_frame
 from .scan import scan_images, set_value_range, value_range_notes
 from ..domains.profile import guess_domain, load_domain
 from ..store.s3 import local_copy
@@ -122,7 +122,7 @@ LAYOUTS['csv'] = Layout(
     reads_table=True,
 )
 LAYOUTS['folder'] = Layout(
-    read_folder,
+    read_class_folders,
     lambda files: True,
     f'images as CLASS/*.jpg or train/CLASS/*.jpg (any of {", ".join(IMAGE_SUFFIXES)})',
 )

@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 __all__ = ['FRAME_NAME', 'ReadResult', 'read_folder', 'published_notes', 'is_kaggle', 'drop_repeated_rows', 'refuse_rows',
            'path_in_table', 'locate_images', 'join_images', 'column_names', 'named_table', 'path_column', 'Labels',
            'read_labels', 'rows_of_table', 'rows_of_frame', 'label_frame', 'label_tables', 'is_csv', 'read_label_table',
-           'read_csv']
+           'read_csv', 'join_facts', 'read_class_folders']
 
 # %% ../../nbs/api/12_data.readers.ipynb #f7be6ebe
 import os
@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..core import CASE_COLUMNS, InputError, NoLabels, plural, truncated_list
 from .columns import (COLUMN_SYNONYMS, matching_columns, only_one, plain_name, read_groups,
-                                     read_split_column)
+                                     read_split_column, same_partition)
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, is_image, list_files, open_zips, read_table, zip_names
 from .folders import (file_stem, folder_kind, mask_stems, place_of, rows_of_folders, split_name,
                                      wrapping_folders)
@@ -270,6 +270,16 @@ def _no_column_text(file, role, table):
 def _role_columns(table, *roles):
     return [column for role in roles for column in matching_columns(table, COLUMN_SYNONYMS[role])]
 
+# %% ../../nbs/api/12_data.readers.ipynb #f68dacf8
+def _one_hot_with(column, table, others):
+    "`column` with the columns of 0 and 1 that are the other classes, if there are such; else alone"
+    findings = as_findings(table[finding_columns(table, [*others, *_role_columns(table, *COLUMN_SYNONYMS)])])
+    is_exclusive = [name for name in findings if not ((findings[name] == 1) & (as_findings(table[[column]])[column] == 1)).any()]
+    columns = [name for name in table if name == column or name in is_exclusive]
+    if len(columns) > 1 and label_of_columns(as_findings(table[columns])) is not None: return columns
+    return [column]
+
+
 # %% ../../nbs/api/12_data.readers.ipynb #b625991d
 _FINDING_LABELS = ('malignant', 'benign_malignant') # a label of 0 and 1 that says what 1 is
 
@@ -304,7 +314,8 @@ def read_labels(
         findings = findings_of_texts(labels)
         marks = as_findings(table[columns])
         if findings is None and matching_columns([column], _FINDING_LABELS) and marks[column].isin([0, 1]).all():
-            labels = label_of_columns(marks)
+            columns = _one_hot_with(column, table, others)
+            labels = label_of_columns(as_findings(table[columns]))
     is_one_hot = column is None and labels is not None
     if findings is None or is_one_hot: return Labels(labels, columns, notes)
     if finding is None: raise InputError(f'{file}: {choice_text(findings)}')
@@ -332,6 +343,7 @@ def rows_of_table(
     group = read_groups(file, roles)
     split,split_note = read_split_column(file, roles)
     labels,spelling_notes = merge_spellings(label.labels.astype(str))
+    _check_classes(file, labels, label.columns, group.names)
     rest = table.drop(columns=[path_from, *label.columns, *(name for name in CASE_COLUMNS if name in table)], errors='ignore')
     rows = rest.assign(image=table[path_from], label=labels, group=group.names, split=split)
     if finding is not None and set(labels) <= {'positive', 'negative', 'uncertain', 'not mentioned'}:
@@ -348,6 +360,21 @@ def _without_uncertain(result):
     reasons = rows.label[is_left_out] + ': ' + rows.get('finding', pd.Series(dtype=object))[is_left_out].astype(str)
     skipped = [*result.skipped, *zip(rows.path[is_left_out], reasons)]
     return result._replace(rows=rows[~is_left_out], skipped=skipped)
+
+def _check_classes(file, labels, columns, groups):
+    "Refuse labels that are no classes, and groups that are"
+    n_classes = labels.nunique()
+    if n_classes > 20 and n_classes > len(labels)/2:
+        raise InputError(
+            f'{file}: {n_classes} different labels of {len(labels)} rows in {truncated_list(columns)}, which are no classes. '
+            'Name the column that holds the class: --columns label=NAME'
+        )
+    if len(labels) > 4*n_classes and (groups != '').all() and same_partition(groups, labels):
+        raise InputError(
+            f'{file}: the groups {truncated_list(sorted(groups.unique()))} divide the rows as the labels do, so that they are no patients or '
+            'lesions. Name the right column: --columns group=NAME (the column of the images where there is none)'
+        )
+
 
 # %% ../../nbs/api/12_data.readers.ipynb #827cb595
 def rows_of_frame(
@@ -454,24 +481,110 @@ def read_csv(
     "Rows of the csv table in `files`, or of several that are called like splits"
     columns = column_names(columns)
     tables = list(files.values()) if len(files) == 1 else label_tables(files, columns)
-    stems = [os.path.splitext(os.path.basename(table))[0] for table in tables]
-    is_split = [folder_kind(stem) == 'split' for stem in stems]
-    if len(tables) > 1 and all(is_split):
-        parts = [rows_of_table(read_label_table(table, columns), table, files, columns, images, finding) for table in tables]
-        return _joined_parts(parts, map(split_name, stems))
-    if len(tables) != 1:
+    is_split = [folder_kind(file_stem(table)) == 'split' for table in tables]
+    if len(tables) != 1 and not (tables and all(is_split)):
         count = plural(len(tables), 'csv table')
         raise InputError(
             f'{count} with a path and a label among {plural(len(files), "file")}'
             f'{": " + truncated_list(tables) if tables else ""}; name the table itself'
         )
-    return rows_of_table(read_label_table(tables[0], columns), tables[0], files, columns, images, finding)
+    parts = [rows_of_table(read_label_table(table, columns), table, files, columns, images, finding) for table in tables]
+    result = parts[0] if len(parts) == 1 else _joined_parts(parts, tables)
+    conflict = _conflict_with_folders(result.rows, tables[0])
+    if len(files) == 1: return result._replace(notes=[*result.notes, *conflict])
+    if conflict: raise InputError(f'{conflict[0]}; mend the table, or name what to read: the table itself, or --layout folder')
+    return join_facts(result, files, tables)
+
 
 # %% ../../nbs/api/12_data.readers.ipynb #35a08132
-def _joined_parts(parts, splits):
+def _joined_parts(parts, tables):
     "One result of the parts of a set; the rows of each have the split that its table is called after"
     rows = []
-    for part,split in zip(parts, splits): rows.append(part.rows.assign(split=split))
+    for part,table in zip(parts, tables):
+        split = split_name(file_stem(table))
+        differs = ~part.rows.split.isin(['', split])
+        if differs.any(): raise InputError(f'{table}: {plural(int(differs.sum()), "row")} of another split than the table is called after')
+        rows.append(part.rows.assign(split=split))
+    rows = pd.concat(rows, ignore_index=True)
+    repeated = rows.path[rows.path.duplicated()]
+    if len(repeated):
+        raise InputError(f'{plural(len(repeated), "image")} in two of the tables {truncated_list(tables)}: {truncated_list(repeated)}; remove it from one')
+    rows['label'],spelling_notes = merge_spellings(rows.label)
     skipped = [pair for part in parts for pair in part.skipped]
     notes = [note for part in parts for note in part.notes if 'without a row in' not in note]
-    return ReadResult(pd.concat(rows, ignore_index=True), skipped, list(dict.fromkeys(notes)))
+    return ReadResult(rows, skipped, list(dict.fromkeys([*notes, *spelling_notes])))
+
+
+# %% ../../nbs/api/12_data.readers.ipynb #87aed0a4
+def _conflict_with_folders(rows, table):
+    "What to say of images in a folder that is called like another of the classes, in a list; an empty one where there are none"
+    if 'finding' in rows: return []
+    classes = {plain_label(label) for label in rows.label.unique()}
+    folders = rows.path.map(os.path.dirname)
+    classes_of = {folder: classes & {plain_label(name) for name in folder.split(os.sep)} for folder in folders.unique()}
+    named = folders.map(classes_of)
+    has_class = named.map(bool)
+    differs = [bool(names) and plain_label(label) not in names for names,label in zip(named, rows.label)]
+    if not any(differs) or has_class.mean() < 0.5: return []
+    first = rows[differs].iloc[0]
+    return [f'{table}: {plural(sum(differs), "image")} in a folder of another class than the table says, such as {first.path} ({first.label})']
+
+
+# %% ../../nbs/api/12_data.readers.ipynb #b58bcadc
+def join_facts(
+    result:ReadResult, # Of the images of `files`
+    files:dict, # From `list_files`
+    tables:list=(), # That the result comes from
+)->ReadResult: # With groups and splits, where it had none
+    "Join the groups and splits that other tables of the source have; an `InputError` if they contradict what is known"
+    rows = result.rows.copy()
+    own = set(rows.path)
+    index = None
+    notes = []
+    for name,file in files.items():
+        if file in tables or name.count('/') > 2 or not name.lower().endswith(TABLE_SUFFIXES): continue
+        try: table = read_label_table(file)
+        except InputError: continue # a text, or another table that is not read
+        if not _role_columns(table, 'path') or not _role_columns(table, 'group', 'split'): continue
+        if index is None: index = ImageIndex({name: path for name,path in files.items() if path in own})
+        facts = _facts_by_path(table, file, index)
+        if len(facts) < len(rows)/2: continue
+        for column in ('group', 'split'):
+            values = rows.path.map(facts[column]).fillna('')
+            known = rows[column].mask(rows[column] == rows.path, '')
+            is_new = (known == '') & (values != '')
+            both = (known != '') & (values != '')
+            agree = same_partition(known[both], values[both]) if column == 'group' else known[both].equals(values[both])
+            if not agree: raise InputError(f'{file}: its {column} is not that of the folders or of the table of the labels; name the table to read')
+            if not is_new.any(): continue
+            rows[column] = known.mask(is_new, values)
+            notes.append(f'the {column} of {plural(int(is_new.sum()), "image")} is taken from {os.path.basename(file)}')
+    rows['group'] = rows.group.mask(rows.group == '', rows.path)
+    return result._replace(rows=rows, notes=[*result.notes, *notes])
+
+
+# %% ../../nbs/api/12_data.readers.ipynb #b417c442
+def _facts_by_path(table, file, index):
+    "Group and split of each image that `table` names, by its path"
+    best = []
+    for column in _role_columns(table, 'path'):
+        candidates = [index.candidates(name) for name in table[column]]
+        paths = [found[0] if len(found) == 1 else None for found in candidates]
+        if len(set(paths)) > len(set(best)): best = paths
+    facts = pd.DataFrame(dict(
+        path=best or None,
+        label='',
+        group=read_groups(file, table).names,
+        split=read_split_column(file, table)[0],
+    ))
+    facts = facts[facts.path.notna()]
+    return drop_repeated_rows(file, facts, facts.path)[0].set_index('path')
+
+
+# %% ../../nbs/api/12_data.readers.ipynb #2bf61b22
+def read_class_folders(
+    files:dict, # From `list_files`
+)->ReadResult:
+    "Rows of class folders, with the groups and splits in tables next to them"
+    return join_facts(read_folder(files), files)
+
