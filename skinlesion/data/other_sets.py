@@ -176,10 +176,15 @@ _KERMANY_NAME = re.compile(
     re.IGNORECASE,
 )
 
-def _kermany_name(name):
-    "How Kermany et al. would name the file, as a match; `None` for any other name"
+def _kermany_patient(name):
+    "Patient and cause, as the name of a file says them; '' for what it does not say"
     stem,_ = os.path.splitext(os.path.basename(name))
-    return _KERMANY_NAME.fullmatch(stem)
+    match = _KERMANY_NAME.fullmatch(stem)
+    if match is None: return '', ''
+    patient = match['person'] or match['number'] or match['series']
+    cause = match['cause'] or match['disease'] or ''
+    cause = cause.lower()
+    return patient, '' if cause == 'normal' else cause
 
 # %% ../../nbs/api/13_data.other_sets.ipynb #bdf52dce
 MENDELEY_XRAY_FACTS = SetFacts(
@@ -198,7 +203,7 @@ def is_mendeley_xray(
     "Whether there are folders of normal and of pneumonia, and most images are named as those of Kermany et al."
     if not {'normal', 'pneumonia'} <= _folder_names(files): return False
     images = list(filter(is_image, files))
-    n_named = sum(_kermany_name(name) is not None for name in images)
+    n_named = sum(_kermany_patient(name) != ('', '') for name in images)
     return n_named > len(images)/2
 
 def read_mendeley_xray(
@@ -210,12 +215,10 @@ def read_mendeley_xray(
         inside = name.rpartition('chest_xray/')[2]
         once.setdefault(inside, path)
     result = read_folder(once)
-    matches = result.rows.path.map(_kermany_name)
-    patients = [match and (match['person'] or match['number'] or match['series']) for match in matches]
-    causes = [match and (match['cause'] or match['disease']) for match in matches]
-    causes = pd.Series(causes, result.rows.index, dtype=object).str.lower()
-    result.rows['group'] = [patient or path for patient,path in zip(patients, result.rows.path)]
-    result.rows['cause'] = causes.replace('normal', None)
+    rows = result.rows
+    named = pd.DataFrame(map(_kermany_patient, rows.path), index=rows.index, columns=['patient', 'cause'])
+    rows['group'] = named.patient.where(named.patient != '', rows.path)
+    rows['cause'] = named.cause.replace('', None)
     n_copies = len(files) - len(once)
     if n_copies: result.notes.append(f'{plural(n_copies, "file")} in a second folder chest_xray, used once')
     return _with_count(result, MENDELEY_XRAY_FACTS)
@@ -243,17 +246,25 @@ _SUBTYPES = {
     'PC': 'papillary_carcinoma',
 }
 
-def _breakhis_name(name):
-    "The parts of the name of an image of BreakHis, as a match; `None` for any other name"
+def _breakhis_facts(name):
+    "What the name of an image of BreakHis says; `None` for any other name"
     stem,_ = os.path.splitext(os.path.basename(name))
-    return _BREAKHIS_NAME.fullmatch(stem)
+    match = _BREAKHIS_NAME.fullmatch(stem)
+    if match is None: return None
+    subtype = match['subtype'].upper()
+    return dict(
+        label=_TUMOURS[match['label'].upper()],
+        group=match['slide'].upper(),
+        subtype=_SUBTYPES.get(subtype, subtype),
+        magnification=f'{match["magnification"]}X',
+    )
 
 def is_breakhis(
     files:dict, # From `list_files`
 )->bool:
     "Whether most images are named as those of BreakHis"
     images = list(filter(is_image, files))
-    n_named = sum(_breakhis_name(name) is not None for name in images)
+    n_named = sum(_breakhis_facts(name) is not None for name in images)
     return n_named > len(images)/2
 
 def read_breakhis(
@@ -265,21 +276,12 @@ def read_breakhis(
     skipped = []
     for name,path in files.items():
         if not is_image(name): continue
-        match = _breakhis_name(name)
+        facts = _breakhis_facts(name)
         place = place_of(name, path, outer)
-        problem = place.problem or ('' if match else 'not named as the images of BreakHis')
-        if problem:
-            skipped.append((path, problem))
-            continue
-        subtype = match['subtype'].upper()
-        rows.append(dict(
-            path=path,
-            label=_TUMOURS[match['label'].upper()],
-            group=match['slide'].upper(),
-            split=place.split,
-            subtype=_SUBTYPES.get(subtype, subtype),
-            magnification=f'{match["magnification"]}X',
-        ))
+        problem = place.problem
+        if facts is None: problem = 'not named as the images of BreakHis'
+        if problem: skipped.append((path, problem))
+        else: rows.append(dict(path=path, split=place.split) | facts)
     return _with_count(ReadResult(pd.DataFrame(rows), skipped, []), BREAKHIS_FACTS)
 
 # %% ../../nbs/api/13_data.other_sets.ipynb #8c5e6143
