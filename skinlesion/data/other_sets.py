@@ -165,7 +165,7 @@ def read_covid_qu_ex(
     result = read_folder(lung_part or infection_part or files)
     if lung_part and infection_part:
         count = plural(sum(map(is_image, infection_part)), 'file')
-        result.notes.append(f'{count} of the infection part left out: its images are those of the lung part in other splits')
+        result.notes.append(f'{count} of the infection part left out: they are images of the lung part in other splits')
     return _with_count(result, COVID_QU_EX_FACTS)
 
 # %% ../../nbs/api/13_data.other_sets.ipynb #322f6cf2
@@ -200,7 +200,7 @@ MENDELEY_XRAY_FACTS = SetFacts(
 def is_mendeley_xray(
     files:dict, # From `list_files`
 )->bool:
-    "Whether there are folders of normal and of pneumonia, and most images are named as those of Kermany et al."
+    "Whether there are folders of normal and of pneumonia, and most images are named as those of the set"
     if not {'normal', 'pneumonia'} <= _folder_names(files): return False
     images = list(filter(is_image, files))
     n_named = sum(_kermany_patient(name) != ('', '') for name in images)
@@ -233,7 +233,10 @@ BREAKHIS_FACTS = SetFacts(
     metadata='subtype, magnification',
     source='https://doi.org/10.1109/TBME.2015.2496264',
 )
-_BREAKHIS_NAME = re.compile(r'\w+_(?P<label>[BM])_(?P<subtype>[A-Z]+)[-_](?P<slide>\d+-\w+)-(?P<magnification>\d+)-\d+', re.IGNORECASE)
+_BREAKHIS_NAME = re.compile(
+    r'\w+_(?P<label>[BM])_(?P<subtype>[A-Z]+)[-_](?P<slide>\d+-\w+)-(?P<magnification>\d+)-\d+',
+    re.IGNORECASE,
+)
 _TUMOURS = {'B': 'benign', 'M': 'malignant'}
 _SUBTYPES = {
     'A': 'adenosis',
@@ -322,8 +325,12 @@ def read_pcam(
     if table is None: return read_folder(files)
     rows = read_table(table, ['id', 'label']).rename(columns=dict(id='image'))
     outer = wrapping_folders(files)
-    unlabelled = {name for name,path in files.items() if is_image(name) and place_of(name, path, outer).split == 'test'}
-    labelled = {name: path for name,path in files.items() if name not in unlabelled}
+    labelled = {}
+    n_unlabelled = 0
+    for name,path in files.items():
+        is_test = place_of(name, path, outer).split == 'test'
+        if is_test: n_unlabelled += is_image(name)
+        else: labelled[name] = path
     result = join_images(table, rows.assign(group='', split=''), labelled)
-    if unlabelled: result.notes.append(f'{plural(len(unlabelled), "image")} of the test folder without labels left out')
+    if n_unlabelled: result.notes.append(f'{plural(n_unlabelled, "image")} of the test folder without labels left out')
     return result

@@ -53,7 +53,12 @@ def _films(finding, patient, size, seed):
     return [to_grey(film) for film in films]
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #0855455f
-_NIH_KINDS = [('No Finding', 'normal'), ('Pneumonia', 'pneumonia'), ('Cardiomegaly|Effusion', 'normal'), ('Infiltration|Pneumonia', 'pneumonia')]
+_NIH_KINDS = [ # what the table says, and what the image shows
+    ('No Finding', 'normal'),
+    ('Pneumonia', 'pneumonia'),
+    ('Cardiomegaly|Effusion', 'normal'),
+    ('Infiltration|Pneumonia', 'pneumonia'),
+]
 
 def nih_set(out, n, size, seed):
     "Folders of images, a table of findings, a table of boxes, and two lists"
@@ -153,20 +158,29 @@ The layout is that of CheXpert (Irvin et al., AAAI 2019). Pneumonia and lung opa
 lungs; all other findings are words without a sign in the image.""")
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #07e80ad9
-_WORKBOOK = { # files of a workbook with one sheet
-    '[Content_Types].xml': '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
-        '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Override PartName="/xl/workbook.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
-        '<Override PartName="/xl/worksheets/sheet1.xml" ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
-        '</Types>',
-    '_rels/.rels': '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" '
-        'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>',
-    'xl/_rels/workbook.xml.rels': '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"><Relationship Id="rId1" '
-        'Type="http://schemas.openxmlformats.org/officeDocument/2006/relationships/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
-    'xl/workbook.xml': '<workbook xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main" '
-        'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"><sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets></workbook>',
-}
-_SHEET = '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{rows}</sheetData></worksheet>'
+_PACKAGE = 'http://schemas.openxmlformats.org/package/2006'
+_OFFICE = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships'
+_SPREADSHEET = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main'
+_CONTENT = 'application/vnd.openxmlformats-officedocument.spreadsheetml'
+_WORKBOOK = {} # files of a workbook with one sheet
+_WORKBOOK['[Content_Types].xml'] = f"""\
+<Types xmlns="{_PACKAGE}/content-types">
+<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>
+<Override PartName="/xl/workbook.xml" ContentType="{_CONTENT}.sheet.main+xml"/>
+<Override PartName="/xl/worksheets/sheet1.xml" ContentType="{_CONTENT}.worksheet+xml"/>
+</Types>"""
+_WORKBOOK['_rels/.rels'] = f"""\
+<Relationships xmlns="{_PACKAGE}/relationships">
+<Relationship Id="rId1" Type="{_OFFICE}/officeDocument" Target="xl/workbook.xml"/>
+</Relationships>"""
+_WORKBOOK['xl/_rels/workbook.xml.rels'] = f"""\
+<Relationships xmlns="{_PACKAGE}/relationships">
+<Relationship Id="rId1" Type="{_OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>
+</Relationships>"""
+_WORKBOOK['xl/workbook.xml'] = f"""\
+<workbook xmlns="{_SPREADSHEET}" xmlns:r="{_OFFICE}">
+<sheets><sheet name="Sheet1" sheetId="1" r:id="rId1"/></sheets>
+</workbook>"""
 
 def _xlsx(rows):
     "A workbook of `rows`, a list of dict, as bytes; all cells are texts"
@@ -174,7 +188,9 @@ def _xlsx(rows):
     for values in (rows[0], *(row.values() for row in rows)):
         cells = [f'<c t="inlineStr"><is><t>{escape(str(value))}</t></is></c>' for value in values]
         lines.append(f'<row>{"".join(cells)}</row>')
-    files = _WORKBOOK | {'xl/worksheets/sheet1.xml': _SHEET.format(rows=''.join(lines))}
+    data = ''.join(lines)
+    sheet = f'<worksheet xmlns="{_SPREADSHEET}"><sheetData>{data}</sheetData></worksheet>'
+    files = _WORKBOOK | {'xl/worksheets/sheet1.xml': sheet}
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w') as archive:
         for name,text in files.items():
@@ -199,7 +215,12 @@ def _png(image):
     return buffer.getvalue()
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #ece9b1c4
-_RADIOGRAPHY_KINDS = [('COVID', 'covid'), ('Lung_Opacity', 'pneumonia'), ('Normal', 'normal'), ('Viral Pneumonia', 'pneumonia')]
+_RADIOGRAPHY_KINDS = [
+    ('COVID', 'covid'),
+    ('Lung_Opacity', 'pneumonia'),
+    ('Normal', 'normal'),
+    ('Viral Pneumonia', 'pneumonia'),
+]
 
 def covid_radiography_set(out, n, size, seed):
     "Images and masks of four classes, and a workbook for each"
