@@ -179,19 +179,17 @@ def known_text(
     n = known.sum()
     n_used = n.in_train + n.in_valid
     texts = []
-    if n_used:
-        texts.append(f'{n_used} were in the training of the model ({n.in_train} train, {n.in_valid} valid)')
-    if n.is_copy:
-        more = 'more ' if n_used else ''
-        texts.append(f'{n.is_copy} {more}are copies of its training images')
+    if n_used: texts.append(f'{n_used} in the training of the model ({n.in_train} train, {n.in_valid} valid)')
+    if n.is_copy: texts.append(f'{n.is_copy} copied from its training images')
     if n.in_known_group: texts.append(f'{plural(n.in_known_group, "other image")} of the same {profile.groups}')
     if n.has_known_name:
         texts.append(
-            f'{n.has_known_name} have a {profile.one_group} of a name that its training data has, too: '
+            f'{n.has_known_name} with a {profile.one_group} of a name that its training data has, too: '
             'if it is the same one, they should not be evaluated'
         )
     if not texts: return ''
-    return f'Of these {plural(len(known), "image")}, {"; ".join(texts)}'
+    return f'Of these {plural(len(known), "image")}: {"; ".join(texts)}'
+
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #07285a28
 def split_as_trained(
