@@ -12,6 +12,7 @@ import os, shutil, sys, time
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 from fastai.torch_core import rank_distrib
 
 from .core import InputError, truncated_list
@@ -19,6 +20,7 @@ from .data.audit import audit
 from .data.fingerprints import is_known, known_images, known_text, split_as_trained
 from .data.load import assumed_facts, cases_text, load_cases
 from .data.matching import ForeignSet, ModelClasses, read_for_model
+from .data.readers import FRAME_NAME
 from .data.scan import range_text
 from .domains.profile import load_domain
 from .evaluate.report import Report, check_report_out, report
@@ -216,26 +218,27 @@ def _train_images(cases):
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(
-    predictions, # A csv with `path`, `label` and `p_<class>` columns
+    predictions, # See `read_predictions`
     out, # Folder for the report
     positive:str|None=None, # The positive class; see `pick_positive`
     columns=None, # See `read_predictions`
     pdf:bool=False, # Print the report as report.pdf too
     domain:str|None=None, # What the images show, one of `DOMAINS`; guessed from the classes if `None`
 )->Report:
-    "Evaluate the predictions in a csv table, and write the report; thresholds are chosen on its `valid` rows"
+    "Evaluate the predictions in a table, and write the report; thresholds are chosen on its `valid` rows"
     check_out_of_run(out)
-    if Path(predictions).resolve().is_relative_to(Path(out).resolve()):
-        raise InputError(f'{predictions}: lies in {out}, which the report would replace; choose another --out')
+    name = FRAME_NAME if isinstance(predictions, pd.DataFrame) else str(predictions)
+    if Path(name).resolve().is_relative_to(Path(out).resolve()):
+        raise InputError(f'{name}: lies in {out}, which the report would replace; choose another --out')
     table = read_predictions(predictions, positive, columns, domain)
-    preds,valid = _evaluated_rows(table, predictions)
+    preds,valid = _evaluated_rows(table, name)
     try: preds = as_predictions(preds)
-    except InputError as e: raise InputError(f'{predictions}: {e}') from None
+    except InputError as e: raise InputError(f'{name}: {e}') from None
     facts = _rows_facts(table, preds, valid)
     facts |= assumed_facts(table.notes)
     for title,text in facts.items(): print(f'{title}: {text}')
-    about = {'Predictions': str(predictions)} | facts
-    title = Path(predictions).stem
+    about = {'Predictions': name} | facts
+    title = Path(name).stem
     result = report(preds, out, valid=valid, about=about, title=title, pdf=pdf, domain=domain)
     print(result)
     for title,reason in result.missing().items(): print(f'Not in the report: {title}. {reason}')

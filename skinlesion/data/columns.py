@@ -38,7 +38,7 @@ COLUMN_SYNONYMS = {
         'label', 'labels', 'target', 'dx', 'diagnosis', 'diagnostic', 'class', 'class_name', 'class_label', 'category',
         'finding_labels', 'finding', 'benign_malignant', 'malignant', 'ground_truth', 'majority_vote_label', 'y',
         'classification', 'pathology', 'label_name', 'true_label', 'class_id', 'class_index', 'category_id', 'lesion_type',
-        'tumor_type', 'tumour_type', 'diagnosis_label',
+        'tumor_type', 'tumour_type', 'diagnosis_label', 'true_class', 'y_true', 'truth',
     ),
     'patient': _PATIENT_NAMES,
     'lesion': _LESION_NAMES,

@@ -19,9 +19,10 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, prob_column, truncated_list
-from ..data.cases import Cases, ImageTable, as_cases, pick_positive, read_splits
-from ..data.columns import COLUMN_SYNONYMS
-from ..data.readers import column_names, named_table
+from ..data.cases import Cases, ImageTable, as_cases, pick_positive
+from ..data.columns import COLUMN_SYNONYMS, matching_columns, only_one
+from ..data.matching import same_names
+from ..data.readers import FRAME_NAME, check_named, column_names, label_frame, read_label_table, read_roles
 from ..domains.profile import guess_domain, load_domain
 from ..postprocess import probabilities
 
@@ -71,12 +72,13 @@ def check_rows(
     _refuse_predictions(table, ~finite, 'have a probability that is missing or infinite')
 
     outside = (probs < 0) | (probs > 1)
-    problem = 'have a probability outside 0..1 (percent and logits have to be made probabilities first)'
+    problem = 'have a probability outside 0..1 (divide percent by 100; logits need a softmax)'
     _refuse_predictions(table, outside.any(1), problem)
 
     tolerance = SUM_TOLERANCE*len(classes)/2
     wrong_sum = abs(probs.sum(1)-1) > tolerance + 1e-9 # what the sum itself rounds
-    _refuse_predictions(table, wrong_sum, f'have probabilities that do not sum to 1 (within {tolerance:g})')
+    problem = f'have probabilities that do not sum to 1 (within {tolerance:g}; of one sigmoid for each class, divide each row by its sum)'
+    _refuse_predictions(table, wrong_sum, problem)
 
     is_class = table.label.astype(str).isin(classes)
     problem = f'have a label that is none of the classes {truncated_list(classes, 8)}'
@@ -264,26 +266,42 @@ def _with_complement(table):
     return table.assign(**{prob_column(name): complement}), name
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #bec1d9f7
-def _standard_columns(table, file):
-    "`table` with `group`, `split` and `path` as a predictions table has them"
-    # the group is `group`, or else the patient, the lesion, the path
-    groups = table.path
-    for column in reversed(COLUMN_SYNONYMS['group']):
-        if column not in table: continue
-        names = table[column].fillna('').astype(str).str.strip()
-        groups = names.where(names != '', groups)
+def _read_table(source, columns):
+    "The table in `source` with `path`, `label`, `group` (or ''), `split` and `p_<class>`, and what was assumed"
+    names = column_names(columns)
+    probs_from = {ours: theirs for ours,theirs in names.items() if ours.startswith('p_')}
+    names = {ours: theirs for ours,theirs in names.items() if ours not in probs_from}
+    if isinstance(source, pd.DataFrame): table = label_frame(source, names)
+    elif Path(source).is_file(): table = read_label_table(source, names)
+    else: raise InputError(f'{source}: no such file')
+    file = _name_of(source)
+    check_named(file, table, names | probs_from)
+    given = [column for column in table if str(column).startswith('p_') or column == 'pred']
+    probs = table[given].assign(**{ours: table[theirs] for ours,theirs in probs_from.items()})
+    table = table.drop(columns=list({*given, *probs_from.values()}))
 
-    splits = read_splits(table.split, file) if 'split' in table else ''
+    path_from = names.get('path')
+    note = ''
+    if path_from is None: path_from,note = only_one(file, 'path', matching_columns(table, COLUMN_SYNONYMS['path']), table)
+    if path_from is None: check_named(file, table, dict(path='path')) # says what there is
+    rows,notes = read_roles(table, file, names, path_from)
+    table = rows.rename(columns=dict(image='path')).join(probs)
+    return table, [*filter(None, [note]), *notes]
 
-    # a relative path is tried from the current folder first, then from the folder of the table
-    folder = os.path.dirname(file)
-    paths = []
-    for path in table.path:
+def _name_of(source):
+    "What a table is called in messages"
+    return FRAME_NAME if isinstance(source, pd.DataFrame) else str(source)
+
+def _found_paths(paths, source):
+    "`paths` as they are, or from the folder of the table where the image lies there"
+    folder = '' if isinstance(source, pd.DataFrame) else os.path.dirname(source)
+    result = []
+    for path in paths:
         if '://' not in path: path = os.path.normpath(path) # ./a.jpg is a.jpg
         next_to_file = os.path.join(folder, path)
         if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
-        paths.append(path)
-    return table.assign(group=groups, split=splits, path=paths)
+        result.append(path)
+    return result
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #93bbd6af
 def _numbers(table, classes, file):
@@ -293,48 +311,43 @@ def _numbers(table, classes, file):
     is_number = np.isfinite(probs).all(1)
     _refuse_predictions(table, ~is_number, 'have a probability that is missing or no number', file)
     labels = set(table.label)
-    absent = [label for label in classes if label not in labels]
-    if absent and (abs(probs.sum(1)-1) > 0.05).any():
-        raise InputError(f'{file}: the probabilities of {truncated_list(columns, 8)} do not sum to 1, and '
-                         f'no image is of {truncated_list(absent)}: if that is no class, rename its column')
+    sums = probs.sum(1)
+    for k,label in enumerate(classes):
+        if label in labels or len(classes) < 3 or (abs(sums-1) < 0.05).all(): continue
+        if (abs(sums-probs[:, k]-1) < 0.05).all():
+            raise InputError(f'{file}: the probabilities of {truncated_list(columns, 8)} do not sum to 1 but for those of {label}, and '
+                             f'no image is of {label}: if that is no class, rename its column')
     return probs
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
-    file, # A csv with `path`, `label` and `p_<class>` columns; its folder is searched for relative paths, too
+    source, # A csv with columns of image, label and `p_<class>`, or such a DataFrame; the folder of a csv is searched for relative paths, too
     positive:str|None=None, # The positive class; see `pick_positive`
     columns=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
     domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed from the classes if `None`
 )->Predictions: # `notes` say what was assumed
-    "Predictions from the csv table `file`"
-    if not Path(file).is_file(): raise InputError(f'{file}: no such file')
-    table = named_table(file, column_names(columns))
-    no_path = table.path.eq('').to_numpy()
-    if no_path.any():
-        raise InputError(f'{file}: {no_path.sum()} of {len(table)} rows have no path, '
-                         f'first row {no_path.argmax()+2}') # the header is line 1
-    _refuse_predictions(table, table.label.eq(''), 'have no label', file)
+    "Predictions from a table"
+    file = _name_of(source)
+    table,notes = _read_table(source, columns)
     table,complement = _with_complement(table)
     classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
     if len(classes) < 2:
         raise InputError(f'{file}: no column p_<class> for each of two or more classes; '
                          f'it has {truncated_list(table.columns, 8)}')
-    given_paths = table.path # which rows without an id have as their group, before paths change
-    table = _standard_columns(table, file)
-    n_alone = (table.group == given_paths).sum()
+    is_alone = (table.group == '') | (table.group == table.path)
+    paths = _found_paths(table.path, source)
+    class_of = same_names(table.label.unique(), classes) # in the spelling of the columns
+    table = table.assign(path=paths, group=table.group.mask(is_alone, paths), label=table.label.replace(class_of))
     probs = _numbers(table, classes, file)
     named_positive = pick_positive(sorted(classes), positive)
     try: preds = predictions_table(table, probs, classes, named_positive)
     except InputError as error: raise InputError(f'{file}: {error}') from None
     if domain: preds.domain = domain
-    if complement:
-        preds.notes.append(f'the probability of {complement} is assumed to be 1 minus the other one')
-    if n_alone:
+    if complement: notes.append(f'the probability of {complement} is assumed to be 1 minus the other one')
+    if is_alone.any():
         one_group = load_domain(preds.domain).one_group
-        preds.notes.append(f'{n_alone} of {len(preds)} rows have no {one_group}: '
-                           'these images are treated as independent')
+        notes.append(f'{is_alone.sum()} of {len(preds)} rows have no {one_group}: these images are treated as independent')
     if preds.positive and not positive:
-        preds.notes.append(f'the positive class is assumed to be {preds.positive}; '
-                           'name another one if that is wrong')
-    preds.notes.extend(_pred_note(table, preds))
+        notes.append(f'the positive class is assumed to be {preds.positive}; name another one if that is wrong')
+    preds.notes += notes + _pred_note(table, preds)
     return preds
