@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 
 # %% auto #0
 __all__ = ['FRAME_NAME', 'ReadResult', 'read_folder', 'published_notes', 'is_kaggle', 'drop_repeated_rows', 'refuse_rows',
-           'path_in_table', 'locate_images', 'join_images', 'column_names', 'named_table', 'path_column', 'Labels',
-           'read_labels', 'rows_of_table', 'rows_of_frame', 'label_frame', 'label_tables', 'is_csv', 'read_label_table',
-           'read_csv', 'join_facts', 'read_class_folders']
+           'path_in_table', 'locate_images', 'join_images', 'column_names', 'path_column', 'check_named', 'Labels',
+           'read_labels', 'TableRows', 'read_roles', 'rows_of_table', 'rows_of_frame', 'label_frame', 'label_tables',
+           'is_csv', 'read_label_table', 'read_csv', 'join_facts', 'read_class_folders']
 
 # %% ../../nbs/api/12_data.readers.ipynb #f7be6ebe
 import os
@@ -217,25 +217,6 @@ def column_names(
         )
     return names
 
-# %% ../../nbs/api/12_data.readers.ipynb #48c1e877
-def named_table(
-    file, # A csv table
-    columns:dict, # From `column_names`
-)->pd.DataFrame: # With `path` and `label`
-    "The table in `file` with our column names; a column that has one of these by chance is dropped"
-    table = read_table(file, [*TEXT_COLUMNS, *columns.values()])
-    needed = dict(path='path', label='label') | columns
-    for ours,theirs in needed.items():
-        if theirs in table: continue
-        raise InputError(
-            f'{file}: no column `{theirs}`; it has {truncated_list(table.columns, 8)}. '
-            f'Name the one that holds the {ours} (columns: {ours}=NAME)'
-        )
-    renamed = {ours: table[theirs] for ours,theirs in columns.items()}
-    replaced = {*columns, *columns.values()}
-    others = [column for column in table if column not in replaced]
-    return table[others].assign(**renamed)
-
 # %% ../../nbs/api/12_data.readers.ipynb #8de37d88
 def path_column(
     table:pd.DataFrame, # A row per image
@@ -261,14 +242,24 @@ def path_column(
     )
 
 # %% ../../nbs/api/12_data.readers.ipynb #4ae1a1fe
-def _no_column_text(file, role, table):
+def _no_column_text(file, role, table, name=None):
     return (
-        f'{file}: no column `{role}`; it has {truncated_list(table.columns, 8)}. '
+        f'{file}: no column `{name or role}`; it has {truncated_list(table.columns, 8)}. '
         f'Name the one that holds the {role} (columns: {role}=NAME)'
     )
 
 def _role_columns(table, *roles):
     return [column for role in roles for column in matching_columns(table, COLUMN_SYNONYMS[role])]
+
+# %% ../../nbs/api/12_data.readers.ipynb #48c1e877
+def check_named(
+    file, # The table, for messages
+    table:pd.DataFrame,
+    columns:dict, # From `column_names`
+):
+    "An `InputError` if `table` lacks a column that `columns` names"
+    for ours,theirs in columns.items():
+        if theirs not in table: raise InputError(_no_column_text(file, ours, table, theirs))
 
 # %% ../../nbs/api/12_data.readers.ipynb #f68dacf8
 def _one_hot_with(column, table, others):
@@ -323,18 +314,19 @@ def read_labels(
     return Labels(one_finding(findings, finding, file), columns, notes)
 
 # %% ../../nbs/api/12_data.readers.ipynb #63d25fe0
-def rows_of_table(
-    table:pd.DataFrame, # From `read_label_table`, or of a user
-    file, # Where it comes from, for paths and messages
-    files:dict, # See `locate_images`
+class TableRows(NamedTuple):
+    "What a table says of its images"
+    rows:pd.DataFrame # `image` (a name), `label`, `group` (or ''), `split`, and all other columns
+    notes:list # Of str: what was assumed
+
+def read_roles(
+    table:pd.DataFrame, # From `read_label_table` or `label_frame`
+    file, # Where it comes from, for messages
     columns:dict, # From `column_names`
-    images=None, # See `locate_images`
+    path_from:str, # The column that names the images
     finding:str=None, # See `read_labels`
-)->ReadResult:
-    "Rows of a table of labelled images"
-    for theirs in columns.values():
-        if theirs not in table: raise InputError(_no_column_text(file, theirs, table))
-    path_from = columns.get('path') or path_column(table, file, files, images)
+)->TableRows:
+    "The image, label, group and split of each row, whatever their columns are called"
     refuse_rows(file, table[path_from] == '', 'no `path`')
     roles = table.assign(**{ours: table[columns[ours]] for ours in ('group', 'split') if ours in columns})
     others = [path_from, *columns.values(), *_role_columns(table, 'group', 'split')]
@@ -348,9 +340,22 @@ def rows_of_table(
     rows = rest.assign(image=table[path_from], label=labels, group=group.names, split=split)
     if finding is not None and set(labels) <= {'positive', 'negative', 'uncertain', 'not mentioned'}:
         rows['finding'] = finding
+    return TableRows(rows, [*label.notes, *spelling_notes, *filter(None, [group.note, split_note])])
+
+def rows_of_table(
+    table:pd.DataFrame, # From `read_label_table` or `label_frame`
+    file, # Where it comes from, for paths and messages
+    files:dict, # See `locate_images`
+    columns:dict, # From `column_names`
+    images=None, # See `locate_images`
+    finding:str=None, # See `read_labels`
+)->ReadResult:
+    "Rows of a table of labelled images"
+    check_named(file, table, columns)
+    path_from = columns.get('path') or path_column(table, file, files, images)
+    rows,notes = read_roles(table, file, columns, path_from, finding)
     result = join_images(file, rows, files, images)
-    notes = [*label.notes, *spelling_notes, *filter(None, [group.note, split_note]), *result.notes]
-    return _without_uncertain(result._replace(notes=notes))
+    return _without_uncertain(result._replace(notes=notes + result.notes))
 
 # %% ../../nbs/api/12_data.readers.ipynb #ac23390b
 def _without_uncertain(result):
