@@ -72,6 +72,7 @@ from .evaluate.table import *
 from .evaluate.metrics import *
 from .evaluate.calibration import *
 from .evaluate.conformal import *
+from .evaluate.prevalence import *
 from .evaluate.figures import *
 from .evaluate.referral import *
 from .evaluate.operating import *
@@ -84,6 +85,7 @@ from .evaluate.data import *
 from .evaluate.checklist import *
 from .evaluate.ood import *
 from .evaluate.robustness import *
+from .evaluate.pdf import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *

@@ -23,14 +23,14 @@ from .data.matching import ForeignSet, ModelClasses, read_for_model
 from .data.readers import FRAME_NAME
 from .data.scan import range_text
 from .domains.profile import load_domain
-from .evaluate.report import Report, check_report_out, report
+from .evaluate.report import Report, check_report_out, fitted_choices, report
 from .evaluate.table import as_predictions, predictions_table, read_predictions
 from .image import keep_decoded, pixel_limit
 from .models.registry import check_arch
 from .serve.predictor import Predictor
 from .synth.sets import is_synthetic, sample
 from .train.distributed import main_process_first, process_group
-from .train.finish import finish_run, finished_runs, fitted_choices
+from .train.finish import finish_run, finished_runs
 from .train.fold_runs import fit_folds
 from .train.outputs import collect_outputs
 from .train.recipe import DATA_FIELDS, make_recipe, resolve_recipe
@@ -125,11 +125,9 @@ def evaluate(
     if note: print(note)
     part = _evaluated_part(cases, split, len(known_paths))
     preds = _predicted(predictor, part)
-    fitted = fitted_choices(predictor)
     valid = cases.part('valid')
     valid = valid[~valid.group.isin(part.group)]
-    if fitted['choices'] is None and len(valid): # an older bundle, without thresholds
-        fitted['valid'] = _predicted(predictor, valid)
+    needs_valid = fitted_choices(predictor) is None and len(valid) # an older bundle, without thresholds
     facts = _evaluation_facts(predictor, bundle, cases, part, known_paths)
     if 'Leak' in facts: print(f'Leak: {facts["Leak"]}')
     result = report(
@@ -141,8 +139,8 @@ def evaluate(
         predictor=predictor,
         train=_train_images(cases),
         cases=cases,
+        valid=_predicted(predictor, valid) if needs_valid else None,
         pdf=pdf,
-        **fitted,
     )
     print(result)
     return result
