@@ -96,7 +96,7 @@ def sample(
 ):
     "Make a synthetic data set"
     from skinlesion.synth.sets import sample
-    folder = sample(out, layout, n, size, seed)
+    folder = sample(out, layout=layout, n=n, size=size, seed=seed)
     print(f'{folder}: {n} synthetic images (made by a program, not photographs)')
 
 # %% ../nbs/api/71_cli.ipynb #62fd081b
@@ -141,10 +141,10 @@ def cases(
     if out and drop: dropped_file(out)
     table = load_cases(
         data,
-        layout,
-        target,
-        positive,
-        strict,
+        layout=layout,
+        target=target,
+        positive=positive,
+        strict=strict,
         seed=seed,
         columns=columns,
         images=images,
@@ -279,7 +279,16 @@ def train(
         max_pixels=max_pixels,
     )
     changes = named | _named_values('--set', 'FIELD=VALUE, such as mixup=0.4', fields)
-    train(data, out, recipe, resume, strict, compare or (), allow_leaks, **changes)
+    train(
+        data,
+        out,
+        recipe=recipe,
+        resume=resume,
+        strict=strict,
+        compare=compare or (),
+        allow_leaks=allow_leaks,
+        **changes,
+    )
 
 # %% ../nbs/api/71_cli.ipynb #76814376
 @app.command(epilog='Example: skinlesion sweep recipe.toml photos --out swept --n 20')
@@ -296,7 +305,17 @@ def sweep(
 ):
     "Try variants of a recipe, evaluated on validation, and find the best"
     from skinlesion.train.sweep import sweep
-    sweep(recipe, data, out, n, resume, strict, layout=layout, epochs=epochs, track=track)
+    sweep(
+        recipe,
+        data,
+        out,
+        n=n,
+        resume=resume,
+        strict=strict,
+        layout=layout,
+        epochs=epochs,
+        track=track,
+    )
 
 # %% ../nbs/api/71_cli.ipynb #b6457b2a
 @app.command(epilog='Example: skinlesion evaluate run/bundle photos --out evaluated')
@@ -330,7 +349,20 @@ def evaluate(
     "Evaluate a model on a data set"
     _set_max_pixels(max_pixels)
     from skinlesion.commands import evaluate
-    evaluate(bundle, data, out, layout, split, strict, columns, pdf, positive, images, mapping, target)
+    evaluate(
+        bundle,
+        data,
+        out,
+        layout=layout,
+        split=split,
+        strict=strict,
+        columns=columns,
+        pdf=pdf,
+        positive=positive,
+        images=images,
+        mapping=mapping,
+        target=target,
+    )
 
 # %% ../nbs/api/71_cli.ipynb #360373d9
 @app.command(epilog='Example: skinlesion report predictions.csv --out evaluated')
@@ -347,7 +379,7 @@ def report(
 ):
     "Evaluate the predictions of any model; thresholds are chosen on rows whose split is valid"
     from skinlesion.commands import report_file
-    report_file(predictions, out, positive, columns, pdf, domain)
+    report_file(predictions, out, positive=positive, columns=columns, pdf=pdf, domain=domain)
 
 # %% ../nbs/api/71_cli.ipynb #b5f72976
 def _answer_line(answer):

@@ -28,7 +28,7 @@ from .evaluate.table import as_predictions, predictions_table, read_predictions
 from .image import keep_decoded, pixel_limit
 from .models.registry import check_arch
 from .serve.predictor import Predictor
-from .synth.sets import is_synthetic, sample
+from .synth.sets import are_synthetic, sample
 from .train.distributed import main_process_first, process_group
 from .train.finish import finish_run, finished_runs
 from .train.fold_runs import fit_folds
@@ -116,22 +116,14 @@ def evaluate(
     foreign = ForeignSet(data, layout, columns, images, mapping, target, positive)
     cases = read_for_model(foreign, model, strict, predictor.config.get('domain'))
     for note in cases.notes: print(f'note: {note}')
-    known = known_images(cases, predictor.reference)
-    text = known_text(known, cases.domain)
-    if text: print(text)
-    known_paths = cases.path[is_known(known)]
-    cases = split_as_trained(cases, known)
+    cases,known_paths = _split_as_trained(predictor, cases)
     note = _take_range(predictor, cases)
     if note: print(note)
     part = _evaluated_part(cases, split, len(known_paths))
-    preds = _predicted(predictor, part)
-    valid = cases.part('valid')
-    valid = valid[~valid.group.isin(part.group)]
-    needs_valid = fitted_choices(predictor) is None and len(valid) # an older bundle, without thresholds
     facts = _evaluation_facts(predictor, bundle, cases, part, known_paths)
     if 'Leak' in facts: print(f'Leak: {facts["Leak"]}')
     result = report(
-        preds,
+        _predicted(predictor, part),
         out,
         positive if positive in predictor.classes else None,
         about=facts,
@@ -139,7 +131,7 @@ def evaluate(
         predictor=predictor,
         train=_train_images(cases),
         cases=cases,
-        valid=_predicted(predictor, valid) if needs_valid else None,
+        valid=_validation_predictions(predictor, cases, part),
         pdf=pdf,
     )
     print(result)
@@ -154,6 +146,13 @@ def check_out_of_run(out):
 
 
 # %% ../nbs/api/70_commands.ipynb #076fe01c
+def _split_as_trained(predictor, cases):
+    "`cases` with the images of the training in the split that they had there, and their paths; says how many"
+    known = known_images(cases, predictor.reference)
+    text = known_text(known, cases.domain)
+    if text: print(text)
+    return split_as_trained(cases, known), cases.path[is_known(known)]
+
 def _take_range(predictor, cases):
     "Let `predictor` scale the images of `cases` by a range of raw values; what to say of it, or ''"
     theirs = cases.value_range
@@ -186,6 +185,13 @@ def _predicted(predictor, cases):
     probs = predictor.predict_proba(cases.path)
     return predictions_table(cases, probs, predictor.classes, predictor.positive)
 
+def _validation_predictions(predictor, cases, part):
+    "To choose thresholds on: of a bundle of an earlier version, which has none; else `None`"
+    if fitted_choices(predictor) is not None: return None
+    valid = cases.part('valid')
+    valid = valid[~valid.group.isin(part.group)]
+    return _predicted(predictor, valid) if len(valid) else None
+
 def _evaluation_facts(predictor, bundle, cases, part, known_paths):
     "What the report says of the evaluation, by title"
     facts = dict(predictor.config.get('about') or {})
@@ -204,7 +210,7 @@ def _evaluation_facts(predictor, bundle, cases, part, known_paths):
     return facts
 
 def _evaluation_title(predictor, cases):
-    synthetic = ' (synthetic images)' if is_synthetic(cases.path[0]) else ''
+    synthetic = ' (synthetic images)' if are_synthetic(cases.path) else ''
     return f'{predictor.config["architecture"]["name"]} on {Path(cases.root).name}{synthetic}'
 
 def _train_images(cases):
@@ -212,7 +218,6 @@ def _train_images(cases):
     images = cases.part('train').table
     if len(images) > MAX_TRAIN_IMAGES: images = images.sample(MAX_TRAIN_IMAGES, random_state=42)
     return images if len(images) else None
-
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(

@@ -25,7 +25,7 @@ from ..evaluate.table import Predictions, read_predictions
 from ..models.registry import is_pretrained
 from ..serve.bundle import add_to_bundle, save_bundle
 from ..serve.predictor import Predictor
-from ..synth.sets import is_synthetic
+from ..synth.sets import are_synthetic
 from .fold_runs import fold_facts
 from .outputs import ModelOutputs, collect_outputs
 from .recipe import Recipe
@@ -46,7 +46,7 @@ def save_outputs(
     data_facts = dict(
         domain=cases.domain,
         data_hash=cases.data_hash,
-        synthetic=is_synthetic(cases.path[0]),
+        synthetic=are_synthetic(cases.path),
     )
     calibrated = dict(
         temperature=calibration.temperature,
@@ -254,7 +254,7 @@ def finish_run(
     facts |= leak_facts(audited)
     if recipe.folds: facts |= fold_facts(run, outputs.predictions('valid', calibration))
     title = f'{architecture_text(recipe, outputs)}: {", ".join(outputs.cases.classes)}'
-    if is_synthetic(outputs.cases.path[0]): title += ' (synthetic images)'
+    if are_synthetic(outputs.cases.path): title += ' (synthetic images)'
     history = None if recipe.folds else run.history # each fold has its own
     has_embeddings = outputs.train_embeddings is not None
     train = outputs.cases.part('train').table if has_embeddings else None
