@@ -192,9 +192,6 @@ _UNUSABLE_KINDS = { # part of the reason -> kind, where it is not `unreadable`
 def _one_each(paths): return [[str(path)] for path in paths]
 
 # %% ../../nbs/api/18_data.audit.ipynb #b5d51f7e
-SMALL_PROPORTION = 0.2 # of the range of a set
-MAX_SMALL = 0.1 # proportion of the images that may use no more than that
-
 def value_findings(
     facts:pd.DataFrame, # The table of `scan_images`, of usable files
     value_range:tuple|None, # Of the set, from `set_value_range`; `None` where all images have 8 bits
@@ -224,24 +221,31 @@ def value_findings(
             'convert them to 8 bits, by the range that they have',
             _one_each(wide.path),
         ))
+    return findings + _small_range_findings(facts, is_deep, value_range)
 
+
+# %% ../../nbs/api/18_data.audit.ipynb #c06def37
+SMALL_PROPORTION = 0.2 # of the range of a set
+MAX_SMALL = 0.1 # proportion of the images that may use no more than that
+
+def _small_range_findings(facts, is_deep, value_range):
+    "A finding if many images use a small part of the range"
     low = np.where(is_deep, value_range[0] if value_range else 0, 0)
     high = np.where(is_deep, value_range[1] if value_range else 255, 255)
     proportion = (facts.bulk_high-facts.bulk_low)/(high-low)
     small = facts[proportion < SMALL_PROPORTION]
-    if len(small) > MAX_SMALL*len(facts):
-        median = proportion[small.index].median()
-        levels = f'{small.levels.median():.0f} grey levels'
-        findings.append(Finding(
-            'small_range',
-            'warning',
-            len(small),
-            f'{plural(len(small), "image")} of {len(facts)} with values in a small part of the range: '
-            f'{median:.1%} of it and {levels} in the median one',
-            'check whether they have fewer bits than their files, or were darkened; give value_range or convert them',
-            _one_each(small.path),
-        ))
-    return findings
+    if len(small) <= MAX_SMALL*len(facts): return []
+    median = proportion[small.index].median()
+    levels = f'{small.levels.median():.0f} grey levels'
+    return [Finding(
+        'small_range',
+        'warning',
+        len(small),
+        f'{plural(len(small), "image")} of {len(facts)} with values in a small part of the range: '
+        f'{median:.1%} of it and {levels} in the median one',
+        'check whether they have fewer bits than their files, or were darkened; give value_range or convert them',
+        _one_each(small.path),
+    )]
 
 # %% ../../nbs/api/18_data.audit.ipynb #153d7e6f
 def group_findings(

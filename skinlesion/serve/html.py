@@ -99,7 +99,7 @@ def show_answer(
     spec = predictor.spec
     try:
         answer = predictor.predict(path)
-        image = open_image(path, spec.channels, value_range=spec.value_range)
+        image = open_image(path, spec.channels, SCREEN_SIDE, spec.value_range)
     except InputError as e:
         message = str(e).replace(str(path), Path(path).name)
         problem = f'{escape(message)}. Choose another image.'
