@@ -206,6 +206,8 @@ def _check_wider(file, used, patients, column, lesions):
 
 
 # %% ../../nbs/api/11_data.columns.ipynb #b761fe4f
+_SPLIT_FLAGS = ('is_train', 'is_training', 'in_train', 'is_valid', 'is_val', 'is_validation', 'is_test', 'in_test')
+
 def read_split_column(
     file, # The table, for messages
     table:pd.DataFrame, # A row per image
@@ -224,6 +226,12 @@ def read_split_column(
     if not all(splits.equals(first) for splits in candidates.values()): raise InputError(_differing_text(file, 'split', list(candidates)))
     choice = only_one(file, 'split', list(candidates), pd.DataFrame(candidates))
     if choice.column is not None: return candidates[choice.column], choice.note
+    flags = matching_columns(table, _SPLIT_FLAGS)
+    if flags:
+        raise InputError(
+            f'{file}: the column {flags[0]} seems to say the split of each row. Write train, valid or test into a column split '
+            'instead, or rename it'
+        )
     note = ''
     if other_values: note = f'the column {truncated_list(other_values)} names no train, valid or test part, and is no split'
     return pd.Series('', table.index), note

@@ -46,7 +46,7 @@ _VIEW_WORDS = {
 }
 _PATIENT_ID = re.compile(r'(p|pt|s|sub|subj|id|mrn|pid|sid)[ _-]?\d+', re.IGNORECASE)
 _DATE = re.compile(r'(19|20)\d\d([-_.]?[01]\d([-_.]?[0-3]\d)?)?')
-_MAGNIFICATION = re.compile(r'[x×]\d+|\d+[x×]', re.IGNORECASE)
+_MAGNIFICATION = re.compile(r'[x×]\d+|\d+[x×]|\d+ ?[x×] ?\d+( ?px)?', re.IGNORECASE) # or a size
 
 def folder_words(
     name:str, # Of a folder
@@ -91,7 +91,6 @@ def split_name(
 def _is_mask_name(words):
     pairs = zip(words, words[1:])
     return bool(set(words) & _MASK_WORDS) or ('ground', 'truth') in pairs
-
 
 # %% ../../nbs/api/11_data.folders.ipynb #280e7e4d
 _CLASS_WORDS = {
@@ -308,15 +307,12 @@ def rows_of_folders(
         else: ignored.append(place.name)
     _check_twins([place.name for place in placed])
     level = class_level([place.folders for place in placed]) if placed else 0
-    is_deep = [len(place.folders) > level for place in placed]
-    skipped += [(place.path, 'outside the class folders') for place,deep in zip(placed, is_deep) if not deep]
-    placed = [place for place,deep in zip(placed, is_deep) if deep]
-    rows = pd.DataFrame(dict(
-        path=[place.path for place in placed],
-        label=[place.folders[level] for place in placed],
-        group=[place.path for place in placed],
-        split=[place.split for place in placed],
-    )).astype(str)
+    skipped += [(place.path, 'outside the class folders') for place in placed if len(place.folders) <= level]
+    placed = [place for place in placed if len(place.folders) > level]
+    paths = [place.path for place in placed]
+    labels = [place.folders[level] for place in placed]
+    splits = [place.split for place in placed]
+    rows = pd.DataFrame(dict(path=paths, label=labels, group=paths, split=splits), dtype=str)
     rows,notes = _with_other_folders(rows, placed, level)
     return FolderRows(rows, skipped, ignored, notes)
 

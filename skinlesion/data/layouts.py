@@ -143,7 +143,8 @@ def source_files(
     if path.lower().endswith('.zip') and os.path.isfile(path): path = unpacked(path)
     if os.path.isdir(path):
         files = list_files(path)
-        if len(files) == 1: return open_zips(files, is_needed=lambda zip_path: True)
+        are_zips = all(name.lower().endswith('.zip') for name in files)
+        if are_zips: return open_zips(files, is_needed=lambda zip_path: True)
         return open_zips(files, is_table_zip)
     if not path.lower().endswith(TABLE_SUFFIXES):
         raise InputError(f'{data}: neither a folder, a .zip nor a .csv table')

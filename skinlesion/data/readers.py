@@ -20,7 +20,7 @@ from ..core import CASE_COLUMNS, InputError, NoLabels, plural, truncated_list
 from .columns import (COLUMN_SYNONYMS, matching_columns, only_one, plain_name, read_groups,
                                      read_split_column, same_partition)
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, is_image, list_files, open_zips, read_table, zip_names
-from .folders import (file_stem, folder_kind, mask_stems, place_of, rows_of_folders, split_name,
+from .folders import (file_stem, folder_kind, is_class_name, mask_stems, place_of, rows_of_folders, split_name,
                                      wrapping_folders)
 from .image_index import ImageIndex, image_key, is_common_name
 from .labels import (as_findings, choice_text, finding_columns, findings_of_texts, label_of_columns,
@@ -331,7 +331,7 @@ def read_roles(
     roles = table.assign(**{ours: table[columns[ours]] for ours in ('group', 'split') if ours in columns})
     others = [path_from, *columns.values(), *_role_columns(table, 'group', 'split')]
     label = read_labels(table, file, columns.get('label'), others, finding)
-    refuse_rows(file, label.labels.astype(str).str.strip() == '', 'no `label`')
+    refuse_rows(file, label.labels.astype(str).str.strip().str.lower().isin(['', 'nan']), 'no `label`')
     group = read_groups(file, roles)
     split,split_note = read_split_column(file, roles)
     labels,spelling_notes = merge_spellings(label.labels.astype(str))
@@ -423,14 +423,13 @@ def _has_label(table):
     return bool(_role_columns(table, 'label') or finding_columns(table, _role_columns(table, *COLUMN_SYNONYMS)))
 
 def _named_images(table, index):
-    "The most images that a column of the table names"
+    "The most images that a column of the table names, or could name"
     most = set()
     for column in _role_columns(table, 'path'):
         candidates = map(index.candidates, set(table[column]))
-        named = {paths[0] for paths in candidates if len(paths) == 1}
+        named = {path for paths in candidates for path in paths}
         if len(named) > len(most): most = named
     return most
-
 
 # %% ../../nbs/api/12_data.readers.ipynb #4c8610be
 def label_tables(
@@ -495,11 +494,11 @@ def read_csv(
         )
     parts = [rows_of_table(read_label_table(table, columns), table, files, columns, images, finding) for table in tables]
     result = parts[0] if len(parts) == 1 else _joined_parts(parts, tables)
+    result = result._replace(notes=[*result.notes, *_other_classes_note(result.rows)])
     conflict = _conflict_with_folders(result.rows, tables[0])
     if len(files) == 1: return result._replace(notes=[*result.notes, *conflict])
     if conflict: raise InputError(f'{conflict[0]}; mend the table, or name what to read: the table itself, or --layout folder')
     return join_facts(result, files, tables)
-
 
 # %% ../../nbs/api/12_data.readers.ipynb #35a08132
 def _joined_parts(parts, tables):
@@ -534,13 +533,23 @@ def _conflict_with_folders(rows, table):
     first = rows[differs].iloc[0]
     return [f'{table}: {plural(sum(differs), "image")} in a folder of another class than the table says, such as {first.path} ({first.label})']
 
+def _other_classes_note(rows):
+    "A note on class folders that divide the images in another way than the table, in a list"
+    folders = rows.path.map(lambda path: os.path.basename(os.path.dirname(path)))
+    names = sorted(folders.unique())
+    are_classes = len(names) > 1 and all(map(is_class_name, names))
+    labels_of = rows.label.groupby(folders).nunique().max()
+    folders_of = folders.groupby(rows.label).nunique().max()
+    if not are_classes or labels_of == 1 or folders_of == 1: return []
+    return [f'the images are in the folders {truncated_list(names)}, which are not the classes of the table']
+
 
 # %% ../../nbs/api/12_data.readers.ipynb #b58bcadc
 def join_facts(
     result:ReadResult, # Of the images of `files`
     files:dict, # From `list_files`
     tables:list=(), # That the result comes from
-)->ReadResult: # With groups and splits, where it had none
+)->ReadResult: # With groups and splits, where it had none; notes say from where
     "Join the groups and splits that other tables of the source have; an `InputError` if they contradict what is known"
     rows = result.rows.copy()
     own = set(rows.path)
@@ -565,8 +574,7 @@ def join_facts(
             rows[column] = known.mask(is_new, values)
             notes.append(f'the {column} of {plural(int(is_new.sum()), "image")} is taken from {os.path.basename(file)}')
     rows['group'] = rows.group.mask(rows.group == '', rows.path)
-    return result._replace(rows=rows, notes=[*result.notes, *notes])
-
+    return result._replace(rows=rows, notes=[*notes, *result.notes])
 
 # %% ../../nbs/api/12_data.readers.ipynb #b417c442
 def _facts_by_path(table, file, index):
@@ -574,7 +582,7 @@ def _facts_by_path(table, file, index):
     best = []
     for column in _role_columns(table, 'path'):
         candidates = [index.candidates(name) for name in table[column]]
-        paths = [found[0] if len(found) == 1 else None for found in candidates]
+        paths = [images[0] if len(images) == 1 else None for images in candidates]
         if len(set(paths)) > len(set(best)): best = paths
     facts = pd.DataFrame(dict(
         path=best or None,
@@ -585,11 +593,13 @@ def _facts_by_path(table, file, index):
     facts = facts[facts.path.notna()]
     return drop_repeated_rows(file, facts, facts.path)[0].set_index('path')
 
-
 # %% ../../nbs/api/12_data.readers.ipynb #2bf61b22
 def read_class_folders(
     files:dict, # From `list_files`
 )->ReadResult:
     "Rows of class folders, with the groups and splits in tables next to them"
-    return join_facts(read_folder(files), files)
+    result = read_folder({name: path for name,path in files.items() if not name.lower().endswith(TABLE_SUFFIXES)})
+    joined = join_facts(result, files)
+    if joined.notes == result.notes: return read_folder(files) # that says which tables are ignored
+    return joined
 
