@@ -41,6 +41,8 @@ from .data.split import *
 from .data.fingerprints import *
 from .data.prepared import *
 from .data.shortcuts import *
+from .data.finding import *
+from .data.reading_checks import *
 from .data.audit import *
 from .models.pooled import *
 from .models.baseline import *
