@@ -225,7 +225,6 @@ def _small_range_findings(facts, is_deep, value_range):
     high = np.where(is_deep, value_range[1] if value_range else 255, 255)
     proportion = (facts.bulk_high-facts.bulk_low)/(high-low)
     small = facts[proportion < SMALL_PROPORTION]
-<<<<<<< HEAD
     if len(small) <= MAX_SMALL*len(facts): return []
     median = proportion[small.index].median()
     levels = f'{small.levels.median():.0f} grey levels'
@@ -236,23 +235,8 @@ def _small_range_findings(facts, is_deep, value_range):
         f'{plural(len(small), "image")} of {len(facts)} with values in a small part of the range: '
         f'{median:.1%} of it and {levels} in the median one',
         'check whether they have fewer bits than their files, or were darkened; give value_range or convert them',
-        _one_each(small.path),
+        one_each(small.path),
     )]
-=======
-    if len(small) > MAX_SMALL*len(facts):
-        median = proportion[small.index].median()
-        levels = f'{small.levels.median():.0f} grey levels'
-        findings.append(Finding(
-            'small_range',
-            'warning',
-            len(small),
-            f'{plural(len(small), "image")} of {len(facts)} with values in a small part of the range: '
-            f'{median:.1%} of it and {levels} in the median one',
-            'check whether they have fewer bits than their files, or were darkened; give value_range or convert them',
-            one_each(small.path),
-        ))
-    return findings
->>>>>>> 6eac13f (The audit lists its checks: passed, failed or not applicable; an index and whole file names on its page; findings on how the set was read)
 
 # %% ../../nbs/api/18_data.audit.ipynb #153d7e6f
 def group_findings(
