@@ -13,6 +13,7 @@ from .synth.diagnosis import *
 from .synth.lesion import *
 from .synth.tissue import *
 from .synth.xray import *
+from .synth.skin_sets import *
 from .synth.sets import *
 from .domains.profile import *
 from .synth.kinds import *
@@ -29,6 +30,7 @@ from .data.readers import *
 from .data.public_table import *
 from .data.headers import *
 from .data.published import *
+from .data.skin_sets import *
 from .data.other_sets import *
 from .data.layouts import *
 from .data.matching import *

@@ -87,7 +87,7 @@ def _set_max_pixels(n):
 def sample(
     out: Annotated[str, _argument('OUT', 'Folder to make')],
     layout: Annotated[str, _option(
-        f'Layout to make: {", ".join(_LAYOUT_NAMES)}',
+        f'Layout to make: {", ".join(_LAYOUT_NAMES)}, isic2018, isic2019',
         metavar='L',
     )] = 'folder',
     n: Annotated[int, _option('Number of images', metavar='N')] = 400,

@@ -116,7 +116,6 @@ def read_public(
     parts.sort(key=lambda part: -part.shape[1]) # of an image that several tables name, the most detailed row stays
     table = pd.concat(parts, ignore_index=True)
     if public.prepare: table = public.prepare(table, files)
-    if 'split' in table and table.split.nunique() == 1: table['split'] = '' # one part alone
     if 'label' in table: table['label'] = _class_names(public, table.label)
     for column in _text_columns(public, table): table[column] = table[column].fillna('')
     file = files[next(iter(tables))]
@@ -126,10 +125,12 @@ def read_public(
     rows = result.rows
     is_unlabelled = rows.label == _NO_LABEL
     unlabelled = [(path, _NO_LABEL) for path in rows.path[is_unlabelled]]
+    labelled = rows[~is_unlabelled]
+    if labelled.split.nunique() == 1: labelled = labelled.assign(split='') # the one part that there is
     notes = [public.note] if public.note else []
     notes += result.notes
     if public.n_images: notes += published_notes(f'{plural(len(rows), "image")}', f'{public.n_images:,} images')
-    return ReadResult(rows[~is_unlabelled], [*result.skipped, *unlabelled], notes)
+    return ReadResult(labelled, [*result.skipped, *unlabelled], notes)
 
 # %% ../../nbs/api/12_data.public_table.ipynb #b4c7aa37
 _TEXT_COLUMNS = ('path', 'label', 'split', 'patient_id', 'lesion_id', 'group')

@@ -34,7 +34,7 @@ HAM_BINARY_CLASSES = {
 
 # %% ../../nbs/api/13_data.published.ipynb #8c6d6c68
 _HAM_TABLE = re.compile(
-    r'(ham10000_metadata|isic_?20\d\d_(task3_)?(?P<part>training|validation|test)_groundtruth)'
+    r'(ham10000_metadata|isic_?201[89]_(task3_)?(?P<part>training|validation|test)_groundtruth)'
     r'(\.csv|\.tsv|\.tab|\.txt)?',
     re.IGNORECASE,
 )

@@ -18,10 +18,11 @@ from PIL import Image
 
 from ..core import InputError, Progress, replacing
 from .diagnosis import draw_diagnosis
-from .layouts import SampleLayout, apportion, csv_text, images_per_case
+from .layouts import SampleLayout, apportion, counts_with_rare, csv_text, images_per_case
 from .lesion import draw_lesion, labels_and_splits
 from .other_sets import OTHER_SAMPLES
 from .paint import check_size
+from .skin_sets import SKIN_SAMPLES
 from .tissue import draw_tissue
 from .xray import XRAY_FINDINGS, draw_xray, to_grey
 
@@ -98,13 +99,7 @@ _SITES = { # likewise
 # %% ../../nbs/api/08_synth.sets.ipynb #23c835c2
 def _ham_counts(n):
     "Images of each diagnosis, for `n` in all"
-    counts = {}
-    for dx,diagnosis in _HAM10000.items():
-        if dx == 'nv': continue
-        count = round(n*diagnosis.n_images/10015)
-        counts[dx] = max(count, 4) # four images are three lesions
-    counts['nv'] = n - sum(counts.values())
-    return counts
+    return counts_with_rare(n, {dx: diagnosis.n_images for dx,diagnosis in _HAM10000.items()})
 
 # %% ../../nbs/api/08_synth.sets.ipynb #4875a37b
 def _ham_metadata(rng, dx):
@@ -256,6 +251,7 @@ The layout is that of Asraf and Islam (Mendeley Data jctsfj2sfn, 2021). The labe
 lungs.""")
 
 # %% ../../nbs/api/08_synth.sets.ipynb #4dfb0c37
+SAMPLE_LAYOUTS |= SKIN_SAMPLES
 SAMPLE_LAYOUTS |= OTHER_SAMPLES
 
 # %% ../../nbs/api/08_synth.sets.ipynb #8af280b2
@@ -275,7 +271,7 @@ A model trained on them is for trying the software and says nothing about diseas
 def sample(
     out, # Folder to make
     layout:str='folder', # One of `SAMPLE_LAYOUTS`
-    n:int=400, # Number of images, at least 20 (xray 24, ham10000 60)
+    n:int=400, # Number of images, at least 20, in layouts with more classes up to 60
     size:int=128, # Short side in pixels, at least 32
     seed:int=42, # Fixes every byte
 )->Path: # `out`
