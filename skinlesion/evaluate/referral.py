@@ -158,6 +158,13 @@ def fit_referral(
             f'with {100*certainty:g}% certainty',
     )
 
+# %% ../../nbs/api/44_evaluate.referral.ipynb #8a470158
+def without_referral(preds, resamples, seed):
+    "The number of images `n`, the error rate `error_all` with its interval, and `aurc`, none of which needs a rule"
+    _,wrong = _confidence_and_errors(preds)
+    error_all = group_mean(wrong, preds.groups, resamples=resamples, seed=seed, domain=preds.domain)
+    return dict(n=len(preds), error_all=error_all, aurc=risk_coverage(preds).aurc)
+
 # %% ../../nbs/api/44_evaluate.referral.ipynb #d01fd025
 def evaluate_referral(
     preds, # Predictions of test images
@@ -175,14 +182,15 @@ def evaluate_referral(
     bootstrap = dict(resamples=resamples, seed=seed, domain=preds.domain)
     def mean(x, where=None, reason='every image is referred'):
         return group_mean(x, preds.groups, where, reason=reason, **bootstrap)
-    result = dict(n=len(preds))
+    overall = without_referral(preds, resamples, seed)
+    result = dict(n=overall['n'])
     result['images_answered'] = int(not_referred.sum())
     result['images_wrong'] = int(wrong_not_referred.sum())
     result['answered'] = mean(not_referred)
     result['error'] = mean(wrong, not_referred)
-    result['error_all'] = mean(wrong)
+    result['error_all'] = overall['error_all']
     result['error_referred'] = mean(wrong, ~not_referred, 'no image is referred')
-    result['aurc'] = risk_coverage(preds).aurc
+    result['aurc'] = overall['aurc']
     result['by_class'] = {}
     for k,label in enumerate(preds.classes):
         of_class = preds.y == k
@@ -262,7 +270,9 @@ def referral_section(
     "Which images to refer for human review, and what that gains"
     preds = as_predictions(preds)
     is_fitted = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
-    result = evaluate_referral(preds, rule if is_fitted else dict(threshold=0.), resamples, seed)
+    if is_fitted: result = evaluate_referral(preds, rule, resamples, seed)
+    else: result = without_referral(preds, resamples, seed)
+    data = dict(rule=rule if is_fitted else None, **result)
     how = captions('referral', preds.domain)
     curve_how = how['curve']
     if rule and rule['threshold'] is not None: curve_how += f' {how["dot"]}'
@@ -276,7 +286,5 @@ def referral_section(
     parts = [curve]
     if is_fitted and not rule['refer_all']:
         parts.append(Grid('What is not referred, by class', _referral_rows(result), how['by_class']))
-    data = dict(rule=rule, **result)
-    if not is_fitted: data = dict(rule=None) | {key: result[key] for key in ('n', 'error_all', 'aurc')}
     title = 'Selective prediction: which images to refer for human review'
     return Section('referral', title, _referral_text(result, rule, is_fitted), parts, data)
