@@ -14,6 +14,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from fastcore.basics import patch
 
 from ..core import InputError, truncated_list
 from ..domains.profile import load_domain
@@ -53,10 +54,6 @@ def in_order(
     return {name: scores[name] for name in names}
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #87cc5959
-BOOTSTRAP_CURVE_STEPS = 1<<14 # of the curves of a ranking, at most
-JACKKNIFE_CURVE_STEPS = 1<<10
-JACKKNIFE_BLOCKS = 200 # of groups, at most
-
 class Scorer:
     "Scores of predictions under any weights of their images"
     def __init__(self,
@@ -105,86 +102,100 @@ class Scorer:
         "The confusion matrix of the images as they are"
         return self.confusion(np.ones((1, len(self.y))))[0].astype(int)
 
-    def score(self,
-        W:np.ndarray|SubsetWeights, # Resamples x images, weight of each image
-        rankings:list, # From `rankings`
-    )->dict: # Name, or (class, name) with more than two classes, -> one value per row of `W`
-        "All scores under each row of the weights `W`"
-        confusion = self.confusion(W)
-        total = confusion.sum((1, 2))
-        areas = [ranking(W) for ranking in rankings]
-        class_scores = confusion_scores(confusion)
-        by_class = in_order(self._by_class(W, class_scores, areas, total), BY_CLASS)
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #335021a6
+@patch
+def _by_class(self:Scorer, W, class_scores, areas, total):
+    "Name -> resamples x classes (the positive one alone, with two)"
+    result = {name: values[:,self.scored_classes] for name,values in class_scores.items()}
+    areas = areas[:len(self.scored_classes)] # without those of all classes pooled
+    for i,name in enumerate(AREAS):
+        by_class = [class_areas[i] for class_areas in areas]
+        result[name] = np.stack(by_class, 1)
+    result['brier'] = W@self.squared_error/total[:,None]
+    result['log_loss'] = W@self.class_loss/total[:,None]
+    return result
 
-        scores = {}
-        for name,values in by_class.items(): # a mean is NaN if it is undefined for one class
-            is_mean = METRICS[name].is_macro_average or not self.multiclass # of two, the positive one alone
-            if is_mean: scores[name] = values.mean(1)
-        scores |= agreement(confusion) # accuracy, MCC and kappa of all classes together
-        scores['balanced_accuracy'] = class_scores['sensitivity'].mean(1) # of both, with two classes
-        scores['log_loss'] = W@self.loss/total
-        gaps = weighted_counts(self.bins, W, ECE_BINS, self.gaps)
-        scores['ece'] = abs(gaps).sum(1)/total
-        if self.multiclass:
-            pooled = areas[-1]
-            scores['brier'] = by_class['brier'].sum(1)
-            scores['micro_auroc'] = pooled[0]
-            scores['micro_average_precision'] = pooled[1]
-            # micro averages among them: one label and one prediction an image, so they count what is correct
-            for name in SECOND_NAMES: scores[name] = scores[METRICS[name].second_name_of]
+@patch
+def score(self:Scorer,
+    W:np.ndarray|SubsetWeights, # Resamples x images, weight of each image
+    rankings:list, # From `rankings`
+)->dict: # Name, or (class, name) with more than two classes, -> one value per row of `W`
+    "All scores under each row of the weights `W`"
+    confusion = self.confusion(W)
+    total = confusion.sum((1, 2))
+    areas = [ranking(W) for ranking in rankings]
+    class_scores = confusion_scores(confusion)
+    by_class = in_order(self._by_class(W, class_scores, areas, total), BY_CLASS)
 
-        result = in_order(scores, self.names)
-        if self.multiclass:
-            for k,label in enumerate(self.classes):
-                for name,values in by_class.items(): result[label,name] = values[:,k]
-        return result
+    scores = {}
+    for name,values in by_class.items(): # a mean is NaN if it is undefined for one class
+        is_mean = METRICS[name].is_macro_average or not self.multiclass # of two, the positive one alone
+        if is_mean: scores[name] = values.mean(1)
+    scores |= agreement(confusion) # accuracy, MCC and kappa of all classes together
+    scores['balanced_accuracy'] = class_scores['sensitivity'].mean(1) # of both, with two classes
+    scores['log_loss'] = W@self.loss/total
+    gaps = weighted_counts(self.bins, W, ECE_BINS, self.gaps)
+    scores['ece'] = abs(gaps).sum(1)/total
+    if self.multiclass:
+        pooled = areas[-1]
+        scores['brier'] = by_class['brier'].sum(1)
+        scores['micro_auroc'] = pooled[0]
+        scores['micro_average_precision'] = pooled[1]
+        # micro averages among them: one label and one prediction an image, so they count what is correct
+        for name in SECOND_NAMES: scores[name] = scores[METRICS[name].second_name_of]
 
-    def _by_class(self, W, class_scores, areas, total):
-        "Name -> resamples x classes (the positive one alone, with two)"
-        result = {name: values[:,self.scored_classes] for name,values in class_scores.items()}
-        areas = areas[:len(self.scored_classes)] # without those of all classes pooled
-        for i,name in enumerate(AREAS):
-            by_class = [class_areas[i] for class_areas in areas]
-            result[name] = np.stack(by_class, 1)
-        result['brier'] = W@self.squared_error/total[:,None]
-        result['log_loss'] = W@self.class_loss/total[:,None]
-        return result
+    result = in_order(scores, self.names)
+    if self.multiclass:
+        for k,label in enumerate(self.classes):
+            for name,values in by_class.items(): result[label,name] = values[:,k]
+    return result
 
-    def observed(self)->dict: # Name, or (class, name), -> float
-        "The scores of the images as they are"
-        scores = self.score(np.ones((1, len(self.y))), self.rankings())
-        return {name: float(value[0]) for name,value in scores.items()}
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #3f9d960c
+@patch
+def observed(self:Scorer)->dict: # Name, or (class, name), -> float
+    "The scores of the images as they are"
+    scores = self.score(np.ones((1, len(self.y))), self.rankings())
+    return {name: float(value[0]) for name,value in scores.items()}
 
-    def bootstrap(self,
-        resamples:int, # How many bootstrap samples of the groups
-        seed:int, # Fixes them
-    )->dict: # Name, or (class, name), -> one value per resample
-        "The scores of bootstrap samples"
-        rankings = self.rankings(BOOTSTRAP_CURVE_STEPS)
-        return bootstrap_scores(
-            lambda W: self.score(W, rankings),
-            self.groups,
-            resamples,
-            seed,
-        )
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #816b8e50
+BOOTSTRAP_CURVE_STEPS = 1<<14 # of the curves of a ranking, at most
 
-    def jackknife(self,
-        seed:int, # Fixes which groups are left out together
-    )->dict: # Name, or (class, name), -> one value per block; without scores undefined in all of them
-        "Values that spread as those of `bootstrap` do, from leaving out one block of groups after another"
-        blocks = min(self.n_groups, JACKKNIFE_BLOCKS)
-        rng = np.random.default_rng(seed)
-        order = rng.permutation(self.n_groups)
-        block = order[self.groups] % blocks
-        weights = JackknifeWeights(block, blocks)
-        scores = self.score(weights, self.rankings(JACKKNIFE_CURVE_STEPS))
-        widening = np.sqrt(blocks-1) # from the spread of the blocks to a standard error
-        result = {}
-        for name,values in scores.items():
-            if np.isnan(values).all(): continue
-            mean = np.nanmean(values)
-            result[name] = mean + (values-mean)*widening
-        return result
+@patch
+def bootstrap(self:Scorer,
+    resamples:int, # How many bootstrap samples of the groups
+    seed:int, # Fixes them
+)->dict: # Name, or (class, name), -> one value per resample
+    "The scores of bootstrap samples"
+    rankings = self.rankings(BOOTSTRAP_CURVE_STEPS)
+    return bootstrap_scores(
+        lambda W: self.score(W, rankings),
+        self.groups,
+        resamples,
+        seed,
+    )
+
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #b3145152
+JACKKNIFE_CURVE_STEPS = 1<<10
+JACKKNIFE_BLOCKS = 200 # of groups, at most
+
+@patch
+def jackknife(self:Scorer,
+    seed:int, # Fixes which groups are left out together
+)->dict: # Name, or (class, name), -> one value per block; without scores undefined in all of them
+    "Values that spread as those of `bootstrap` do, from leaving out one block of groups after another"
+    blocks = min(self.n_groups, JACKKNIFE_BLOCKS)
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(self.n_groups)
+    block = order[self.groups] % blocks
+    weights = JackknifeWeights(block, blocks)
+    scores = self.score(weights, self.rankings(JACKKNIFE_CURVE_STEPS))
+    widening = np.sqrt(blocks-1) # from the spread of the blocks to a standard error
+    result = {}
+    for name,values in scores.items():
+        if np.isnan(values).all(): continue
+        mean = np.nanmean(values)
+        result[name] = mean + (values-mean)*widening
+    return result
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #7514ff8c
 def score_support(
