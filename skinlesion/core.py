@@ -6,9 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'SPLIT_NAMES', 'MISSING_WORDS',
-           'prob_column', 'InputError', 'SetupError', 'NoLabels', 'printable', 'truncated_list', 'plural', 'need',
-           'missing_package', 'remove', 'replacing', 'check_writable_folder', 'sha256', 'versions', 'n_cores',
-           'read_ahead', 'Progress']
+           'prob_column', 'InputError', 'SetupError', 'NoLabels', 'truncated_list', 'plural', 'need', 'missing_package',
+           'replacing', 'check_writable_folder', 'sha256', 'versions', 'n_cores', 'read_ahead', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -82,13 +81,14 @@ class NoLabels(InputError):
     "A source of images that says nothing of their classes, or knows one alone; it may serve where no labels are needed"
 
 
-# %% ../nbs/api/00_core.ipynb #64e2a586
+# %% ../nbs/api/00_core.ipynb #931a77ea
 def printable(
     name, # Of a file; on Linux it need not be valid Unicode
 )->str: # Bytes that are not valid Unicode are written as `\\udcff`
     "`name` as text that any file or terminal accepts"
     return str(name).encode('utf-8', 'backslashreplace').decode()
 
+# %% ../nbs/api/00_core.ipynb #64e2a586
 def truncated_list(
     items, # Values to name
     n:int=3, # How many of them to name

@@ -1,4 +1,4 @@
-"""Which images are classified wrongly, what they have in common, and which labels to doubt
+"""Which images are classified wrongly, what they have in common, and which labels may be wrong
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.errors.html.md"""
 
@@ -6,9 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.errors.html.md"""
 
 # %% auto #0
 __all__ = ['MIN_CLUSTERED', 'MIN_CLUSTER_ERRORS', 'MAX_COMPONENTS', 'SILHOUETTE_SAMPLE', 'prediction_outcomes',
-           'most_confident_errors', 'least_certain', 'predictions_by_diagnosis', 'error_rates', 'confusions',
-           'plot_error_rates', 'doubtful_labels', 'ErrorClusters', 'error_clusters', 'cluster_table',
-           'nearest_training', 'errors_section']
+           'most_confident_errors', 'least_certain', 'predictions_by_diagnosis', 'error_rates', 'plot_error_rates',
+           'doubtful_labels', 'ErrorClusters', 'error_clusters', 'cluster_table', 'nearest_training', 'errors_section']
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #132cdb61
 from dataclasses import dataclass
@@ -206,7 +205,7 @@ SILHOUETTE_SAMPLE = 2000 # errors at most on which the silhouette is measured
 
 @dataclass
 class ErrorClusters:
-    "The errors of a model, divided by what the network makes of the images"
+    "The errors of a model, in groups with similar embeddings"
     outcomes:pd.DataFrame # From `prediction_outcomes`; `cluster` (1: most errors), `distance` from its centre
     silhouette:float # How well the clusters are separated, -1..1
 
@@ -451,8 +450,8 @@ def errors_section(
     doubtful = doubtful_labels(preds)
     sensitivity = outcomes.correct.groupby(outcomes.label).mean()
     n_classes = len(sensitivity)
-    can_doubt_labels = n_classes < 2 or sensitivity.mean() > 0.25 + 0.75/n_classes
-    if not can_doubt_labels: doubtful = doubtful[:0]
+    can_find_label_errors = n_classes < 2 or sensitivity.mean() > 0.25 + 0.75/n_classes
+    if not can_find_label_errors: doubtful = doubtful[:0]
     clusters,cluster_parts = _cluster_parts(activations)
     how = captions('errors')
     parts = []
@@ -466,7 +465,7 @@ def errors_section(
     is_shown = doubtful.path.isin(errors.path)
     parts += _gallery('The most confident errors', errors, how['mistakes'], activations)
     parts += _gallery('The least certain predictions', unsure, how['unsure'], activations)
-    parts += _gallery('More labels to doubt', doubtful[~is_shown].head(n), how['noise'], activations)
+    parts += _gallery('More possible label errors', doubtful[~is_shown].head(n), how['noise'], activations)
     parts += [*cluster_parts, *_neighbour_galleries(activations, errors.head(3))]
     data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()), error_rate=error_rate)
     data['by'] = {column: records(predictions_by_diagnosis(preds, column)) for column in ('label', *columns)}
@@ -475,5 +474,5 @@ def errors_section(
     data['label_noise'] = dict(n=len(doubtful), first=records(doubtful.head(n)))
     data['clusters'] = clusters
     sentences = [*_sentences(preds, outcomes, error_rate, columns, doubtful)]
-    if not can_doubt_labels: sentences.append('It is too close to chance to doubt a label by.')
+    if not can_find_label_errors: sentences.append('It is too close to chance to find label errors.')
     return Section('errors', 'Errors', ' '.join(sentences), parts, data)

@@ -51,7 +51,7 @@ class Ensemble(nn.Module):
     def forward_features(self,
         x:torch.Tensor, # Images, batch x channels x height x width
     )->list: # Features of each member
-        "What each body makes of `x`"
+        "The features of `x`, of each body"
         return [m.forward_features(x) for m in self.members]
 
     def by_position(self,
@@ -128,7 +128,7 @@ class Views(nn.Module):
     def forward_features(self,
         x:torch.Tensor, # Images, batch x channels x height x width
     )->list: # Features of each view
-        "What the body makes of each view of `x`"
+        "The features of each view of `x`"
         views = [apply_view(x, *view) for view in self.views]
         return [self.model.forward_features(view) for view in views]
 

@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/models.export.html.md"""
 
 # %% auto #0
 __all__ = ['MAP_TOLERANCE', 'ONNX_TOLERANCE', 'ExportGraph', 'random_images', 'map_error', 'export_onnx', 'parity',
-           'save_weights', 'load_weights', 'load_model']
+           'save_weights', 'load_weights', 'model_from_weights']
 
 # %% ../../nbs/api/24_models.export.ipynb #42867836
 import contextlib, io, logging, warnings
@@ -95,7 +95,8 @@ def export_onnx(
             dynamic_shapes={'image': {0: torch.export.Dim('batch')}},
             verbose=False,
         )
-    for node in program.model.graph.all_nodes(): node.metadata_props.clear() # lines of source files, with their paths here
+    # lines of source files, with their paths on this machine
+    for node in program.model.graph.all_nodes(): node.metadata_props.clear()
     with replacing(file) as tmp: program.save(tmp, external_data=False)
 
 # %% ../../nbs/api/24_models.export.ipynb #932e7017
@@ -139,7 +140,7 @@ def load_weights(
         raise InputError(f'{file}: these weights do not fit the network {name!r}') from e
     return model
 
-def load_model(
+def model_from_weights(
     architecture:dict, # `architecture` of the model that was saved
     file, # Its .safetensors
 )->nn.Module: # In evaluation mode

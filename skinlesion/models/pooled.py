@@ -15,7 +15,7 @@ from torch import nn
 class PooledClassifier(nn.Module):
     "`body`, then the mean over positions, then one linear layer"
     def __init__(self,
-        body:nn.Module, # Images (batch x channels x h x w) to features (batch x `num_features` x smaller h x w)
+        body:nn.Module, # Images (batch x channels x h x w) to features (batch x `num_features` x less h x w)
         num_features:int, # Channels that `body` ends with
         num_classes:int, # Classes
     ):
@@ -33,7 +33,7 @@ class PooledClassifier(nn.Module):
     def forward_features(self,
         x:torch.Tensor, # Images, batch x channels x height x width
     )->torch.Tensor: # batch x `num_features` x h x w
-        "What the body makes of `x`, by position"
+        "The features of `x`, by position"
         return self.body(x)
 
     def forward_head(self,

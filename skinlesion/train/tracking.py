@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.tracking.html.md"""
 
 # %% auto #0
 __all__ = ['PROJECT', 'WANDB_TIMEOUT', 'N_LOGGED_IMAGES', 'LOGGED_SIDE', 'Tracker', 'wandb_mode', 'wandb_url', 'WandbRun',
-           'mlflow_store', 'model_name', 'flat', 'MlflowRun', 'check_track', 'tracking_text', 'start_tracker']
+           'mlflow_store', 'model_name', 'MlflowRun', 'check_track', 'tracking_text', 'start_tracker']
 
 # %% ../../nbs/api/36_train.tracking.ipynb #0e03b14c
 import logging
@@ -164,7 +164,7 @@ class WandbRun:
         if row['epoch'] >= self.run.starting_step: self.run.log(_numbers(row), step=row['epoch'])
 
     def finish(self, scores:dict, preds=None, bundle=None, report=None):
-        "Log the final `scores` and the `bundle`, with `log_images` also images and the `report`, and end the run"
+        "Log the final `scores` and the `bundle`, with `log_images` images and `report` too, and end the run"
         self.run.summary.update(scores)
         if self.log_images and preds is not None:
             images = []
