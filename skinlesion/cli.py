@@ -425,7 +425,7 @@ def demo(
     host: Host = '127.0.0.1',
     port: Port = 7860,
 ):
-    "All of it on synthetic images, with nothing to configure"
+    "Train on synthetic images and show the model, with nothing to configure"
     from skinlesion.commands import demo
     demo(out, serve, host=host, port=port)
 
@@ -523,7 +523,7 @@ def prune(
 Stack = Annotated[str, _argument('STACK', 'data: the bucket for data sets, runs and bundles')]
 Bucket = Annotated[str, _option('Name of the bucket', metavar='NAME')]
 cloud_app = typer.Typer(
-    help='What we keep in AWS, made from CloudFormation templates',
+    help='Stacks in AWS, made from CloudFormation templates',
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -46,12 +46,13 @@ def train(
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
     compare:list=(), # Run folders to compare with, besides those next to `out`
-    allow_leaks:bool=False, # Train although one lesion, or copies of one image, are in several parts of the split
+    allow_leaks:bool=False, # Train although a lesion, or copies of an image, are in several parts of the split
     **changes, # Fields of `Recipe` to set
 )->Report: # `None` in all processes of a run but the first
-    "Train on `data`, and write the run folder `out`; an `InputError` before anything is written if it cannot be"
+    "Train on `data` into the run folder `out`; an `InputError` before anything is written if it cannot be"
     recipe = make_recipe(recipe, **changes)
-    with pixel_limit(recipe.max_pixels): return _train(recipe, data, out, resume, strict, compare, allow_leaks)
+    with pixel_limit(recipe.max_pixels):
+        return _train(recipe, data, out, resume, strict, compare, allow_leaks)
 
 def _train(recipe, data, out, resume, strict, compare, allow_leaks):
     began = time.monotonic()
@@ -70,8 +71,8 @@ def _train(recipe, data, out, resume, strict, compare, allow_leaks):
         if outputs is None: outputs = collect_outputs(run.learn, recipe.tta)
         result = finish_run(run, outputs, runs, audited, began)
     print(result)
-    print(f'{run.out}: bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json; '
-          f'{time.monotonic()-began:.0f} s in all')
+    files = 'bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json'
+    print(f'{run.out}: {files}; {time.monotonic()-began:.0f} s in all')
     return result
 
 # %% ../nbs/api/70_commands.ipynb #2eb8a3fc
@@ -109,7 +110,7 @@ def evaluate(
     mapping=None, # Their labels to classes of the model, as in `label_mapping`
     target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
 )->Report:
-    "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if no image is of its classes"
+    "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if no class is one of its own"
     predictor = Predictor(bundle)
     check_out_of_run(out)
     model = ModelClasses(predictor.classes, predictor.positive, predictor.config.get('recipe'))
@@ -169,11 +170,11 @@ def _evaluated_part(cases, split, n_known=0):
     names = sorted(set(cases.split) - {''})
     if split is None and n_known and 'test' not in names:
         advice = '--split all evaluates them all the same'
-        if n_known == len(cases):
-            raise InputError(f'{cases.root}: all {n_known} images were in the training, or are copies of such; {advice}')
+        were_used = 'images were in the training, or are copies of such'
+        if n_known == len(cases): raise InputError(f'{cases.root}: all {n_known} {were_used}; {advice}')
         raise InputError(
-            f'{cases.root}: {n_known} of {len(cases)} images were in the training, or are copies of such, and the '
-            f'others are in {" and ".join(names)} of their source, so that none is left to test; {advice}'
+            f'{cases.root}: {n_known} of {len(cases)} {were_used}, and the others are in {" and ".join(names)} '
+            f'of their source, so that none is left to test; {advice}'
         )
     if split is None: split = 'test' if 'test' in names else 'all'
     part = cases if split == 'all' else cases.part(split)
@@ -253,8 +254,8 @@ def _evaluated_rows(table, file):
     if not len(table): raise InputError(f'{file}: no rows below the header')
     usable = [split for split in ('test', '', 'valid') if (table.split == split).any()]
     if not usable:
-        raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores say nothing about new images; '
-                         'give predictions of others')
+        raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores say nothing about new '
+                         'images; give predictions of others')
     preds = table.part(usable[0])
     valid = table.part('valid')
     valid = valid[~valid.group.isin(preds.group)]

@@ -188,7 +188,7 @@ def _shade_phases(ax, history, epochs):
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #412247da
 def plot_history(
-    history:pd.DataFrame, # One row per epoch: `train_loss`, `valid_loss`, perhaps `epoch`, `auroc` and `phase`
+    history:pd.DataFrame, # One row per epoch: `train_loss`, `valid_loss`; or also `epoch`, `auroc`, `phase`
 )->Figure:
     "Losses by epoch and, if known, the validation AUROC; phases are shaded"
     absent = [column for column in ('train_loss', 'valid_loss') if column not in history]

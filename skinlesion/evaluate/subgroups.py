@@ -49,8 +49,10 @@ ATTRIBUTES = { # name: columns, of which the first that is there counts
 }
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #e25f7697
-_QUANTITIES = ('age', 'sharpness', 'brightness', 'contrast') # attributes that are numbers, also where a table has them as text
-_CODES = (*COLUMN_SYNONYMS['sex'], *COLUMN_SYNONYMS['site'], *COLUMN_SYNONYMS['source']) # columns that are names, also where they are numbers
+# Attributes that are numbers, also where a table has them as text
+_QUANTITIES = ('age', 'sharpness', 'brightness', 'contrast')
+# Columns that are names, also where they are numbers
+_CODES = (*COLUMN_SYNONYMS['sex'], *COLUMN_SYNONYMS['site'], *COLUMN_SYNONYMS['source'])
 
 def _categories(x, name):
     "The column `x` as a categorical, missing values as `UNKNOWN_VALUE`; `None` if it has too many values"
@@ -140,7 +142,8 @@ def subgroup_columns(
         present = truncated_list(table.columns, 12)
         raise InputError(f'The predictions table has no column {truncated_list(absent)}; it has {present}')
     if ALL_IMAGES[0] in sources:
-        raise InputError(f'a column called {ALL_IMAGES[0]!r} cannot make subgroups, for that is the whole table; rename it')
+        raise InputError(f'a column called {ALL_IMAGES[0]!r} cannot make subgroups, '
+                         'for that is the whole table; rename it')
     result = pd.DataFrame(index=table.index)
     left_out = []
     for name,column in sources.items():

@@ -77,7 +77,8 @@ def check_rows(
 
     tolerance = SUM_TOLERANCE*len(classes)/2
     wrong_sum = abs(probs.sum(1)-1) > tolerance + 1e-9 # what the sum itself rounds
-    problem = f'have probabilities that do not sum to 1 (within {tolerance:g}; of one sigmoid for each class, divide each row by its sum)'
+    problem = (f'have probabilities that do not sum to 1 (within {tolerance:g}; '
+               'of one sigmoid for each class, divide each row by its sum)')
     _refuse_predictions(table, wrong_sum, problem)
 
     is_class = table.label.astype(str).isin(classes)
@@ -244,7 +245,7 @@ def predictions(
     if split is None: split = 'test' if (cases.split == 'test').any() else 'valid'
     positions = np.flatnonzero(cases.split == split)
     if not len(positions): raise InputError(f'no {split} rows among {len(cases)} cases')
-    from skinlesion.models.inference import run_model # here: a table from elsewhere is evaluated without torch
+    from skinlesion.models.inference import run_model # here: other tables are evaluated without torch
     logits,_ = run_model(
         learn.model,
         learn.dls.prepared.take(positions),
@@ -282,7 +283,9 @@ def _read_table(source, columns):
 
     path_from = names.get('path')
     note = ''
-    if path_from is None: path_from,note = only_one(file, 'path', matching_columns(table, COLUMN_SYNONYMS['path']), table)
+    if path_from is None:
+        candidates = matching_columns(table, COLUMN_SYNONYMS['path'])
+        path_from,note = only_one(file, 'path', candidates, table)
     if path_from is None: check_named(file, table, dict(path='path')) # says what there is
     rows,notes = read_roles(table, file, names, path_from)
     table = rows.rename(columns=dict(image='path')).join(probs)
@@ -315,13 +318,14 @@ def _numbers(table, classes, file):
     for k,label in enumerate(classes):
         if label in labels or len(classes) < 3 or (abs(sums-1) < 0.05).all(): continue
         if (abs(sums-probs[:, k]-1) < 0.05).all():
-            raise InputError(f'{file}: the probabilities of {truncated_list(columns, 8)} do not sum to 1 but for those of {label}, and '
-                             f'no image is of {label}: if that is no class, rename its column')
+            named = truncated_list(columns, 8)
+            raise InputError(f'{file}: the probabilities of {named} do not sum to 1 but for those of {label}, '
+                             f'and no image is of {label}: if that is no class, rename its column')
     return probs
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
-    source, # A csv with columns of image, label and `p_<class>`, or such a DataFrame; the folder of a csv is searched for relative paths, too
+    source, # A csv with image, label and `p_<class>`, in whose folder relative paths are; or a DataFrame, too
     positive:str|None=None, # The positive class; see `pick_positive`
     columns=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
     domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed from the classes if `None`
@@ -346,7 +350,8 @@ def read_predictions(
     if complement: notes.append(f'the probability of {complement} is assumed to be 1 minus the other one')
     if is_alone.any():
         one_group = load_domain(preds.domain).one_group
-        notes.append(f'{is_alone.sum()} of {len(preds)} rows have no {one_group}: these images are treated as independent')
+        n_alone = is_alone.sum()
+        notes.append(f'{n_alone} of {len(preds)} rows have no {one_group}: these images are treated as independent')
     if preds.positive and not positive:
         notes.append(f'the positive class is assumed to be {preds.positive}; name another one if that is wrong')
     preds.notes += notes + _pred_note(table, preds)

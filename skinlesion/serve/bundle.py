@@ -26,8 +26,8 @@ SCHEMA = 1 # raised when a bundle of this version could not be read by older cod
 BUNDLE_FILES = ('model.onnx', 'model.safetensors', 'reference.npz', 'README.md')
 
 def _damaged(file):
-    return InputError(f'{file}: differs from its checksum, so it was changed or damaged after the bundle was written; '
-                      'get a fresh copy')
+    return InputError(f'{file}: differs from its checksum, so it was changed or damaged after the bundle was '
+                      'written; get a fresh copy')
 
 def _config_checksum(config):
     "SHA-256 of the config without its own checksum"
@@ -39,7 +39,7 @@ def _config_checksum(config):
 def open_bundle(
     folder, # A bundle
 )->dict: # Its config
-    "The `config.json` of the bundle `folder`; an `InputError` if the schema is another one or a checksum does not hold"
+    "The `config.json` of the bundle `folder`; an `InputError` for another schema or a wrong checksum"
     folder = Path(folder)
     config_file = folder/'config.json'
     if not config_file.is_file():
@@ -51,8 +51,8 @@ def open_bundle(
     is_config = isinstance(config, dict) and isinstance(config.get('files'), dict)
     if not is_config: raise _damaged(config_file)
     if config.get('schema') != SCHEMA:
-        raise InputError(f'{folder}: bundle of schema {config.get("schema")}, but this version of skinlesion reads {SCHEMA}; '
-                         'use the version that wrote it, or a newer one')
+        raise InputError(f'{folder}: bundle of schema {config.get("schema")}, but this version of skinlesion '
+                         f'reads {SCHEMA}; use the version that wrote it, or a newer one')
     checksums = config['files']
     is_whole = config.get('checksum') == _config_checksum(config) and set(checksums) == set(BUNDLE_FILES)
     if not is_whole: raise _damaged(config_file)
@@ -136,7 +136,8 @@ def model_card(
         if entry['low'] is not None: interval = f'{entry["low"]:.3f} to {entry["high"]:.3f}'
         scores.append(dict(title=score_title(name), value=value, interval=interval))
     findings = {}
-    for title, text in (config.get('findings') or {}).items(): findings[title] = html.escape(text, quote=False)
+    for title, text in (config.get('findings') or {}).items():
+        findings[title] = html.escape(text, quote=False)
     recipe = config.get('recipe') or {}
     return render(
         'serve/card.md.j2',

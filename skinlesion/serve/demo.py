@@ -50,7 +50,7 @@ def _only_uploads(component):
     return component
 
 # %% ../../nbs/api/56_serve.demo.ipynb #0df7705e
-def _ask(client, path, event='change'):
+def _call_endpoint(client, path, event='change'):
     "What Gradio gives back to a visitor who names `path` as the image, without the page"
     config = client.get('/config').json()
     steps = [step['id'] for step in config['dependencies'] if step['targets'][0][1] == event]
@@ -71,10 +71,10 @@ def check_uploads(
         image.change(str, image, gr.HTML(), api_visibility='private')
     app = gr.mount_gradio_app(FastAPI(), page, path='/', ssr_mode=False, mcp_server=False)
     with TestClient(app) as client:
-        outcome = _ask(client, files('skinlesion.serve').joinpath('demo.css')) # is there, and is no upload
+        outcome = _call_endpoint(client, files('skinlesion.serve').joinpath('demo.css')) # is there, and is no upload
     if outcome.get('error') != 'not an upload':
-        raise RuntimeError(f'gradio {gr.__version__} would read any file that a visitor names, so nothing is served; '
-                           'install the version that settings.ini asks for')
+        raise RuntimeError(f'gradio {gr.__version__} would read any file that a visitor names, '
+                           'so nothing is served; install the version that settings.ini asks for')
 
 # %% ../../nbs/api/56_serve.demo.ipynb #aae43bd6
 def dicom_button(

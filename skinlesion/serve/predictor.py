@@ -33,10 +33,10 @@ class Answer:
     probabilities:dict # Class to probability, 0..1
     ood_score:float # Proportion of the validation images that are nearer to the training images, 0..1
     evidence_map:np.ndarray = field(repr=False) # h x w over the model's square, in logits; above 0 for `pred`
-    ood_score_threshold:float = OOD_SCORE_THRESHOLD # From this `ood_score` on, an image is out of distribution
+    ood_score_threshold:float = OOD_SCORE_THRESHOLD # An image is out of distribution from it on
     classes_in_set:list|None = None # Those in the prediction set; `None` if the bundle makes no sets
     coverage:float|None = None # How often such a set contains the true class, 0..1
-    operating:dict = field(default_factory=dict) # Operating point to whether the image counts as positive there
+    operating:dict = field(default_factory=dict) # Operating point to whether the image is positive there
     referral_reason:str = '' # Why the confidence is too low, if it is
     has_referral_rule:bool = True # Whether the bundle has a rule for which confidence is too low
 
@@ -49,7 +49,7 @@ class Answer:
     def reasons(self)->list: # Of str
         "Why to refer the image for human review; empty if the answer may stand"
         reasons = [self.referral_reason] if self.referral_reason else []
-        if self.out_of_distribution: reasons.append('unlike the training images')
+        if self.out_of_distribution: reasons.append('out of distribution')
         return reasons
 
     @property

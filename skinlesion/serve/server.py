@@ -29,7 +29,8 @@ def listen(
         except OSError as e:
             if e.errno == errno.EADDRINUSE: continue
             place = f'{host}, port {candidate}'
-            raise InputError(f'cannot listen at {place}: {e.strerror}; choose another --host or --port') from None
+            message = f'cannot listen at {place}: {e.strerror}; choose another --host or --port'
+            raise InputError(message) from None
     raise InputError(f'all ports from {port} to {port+more} are taken; choose another --port')
 
 # %% ../../nbs/api/55_serve.server.ipynb #78bd473a

@@ -96,7 +96,7 @@ def verified_predictor(
 
 # %% ../../nbs/api/53_train.finish.ipynb #a0680418
 def _comparable(folder, cases):
-    "The predictions of a finished run on the test images of `cases`, `None` for another run; an `InputError` for a damaged one"
+    "The predictions of a finished run on the test images of `cases`, or `None`; an `InputError` if it is damaged"
     if not read_run(folder)['finished']: return None
     file = folder/'report'/'predictions.csv'
     try: preds = read_predictions(file, cases.positive)
@@ -228,8 +228,8 @@ def leak_facts(
 
 # %% ../../nbs/api/53_train.finish.ipynb #77d7135e
 _NO_OTHER_RUN = (
-    'nothing: there is no other finished run on these images in the same folder. Train another model family into it, '
-    'or name a run with --compare, and the report says how much better or worse this one is'
+    'nothing: there is no other finished run on these images in the same folder. Train another model family '
+    'into it, or name a run with --compare, and the report says how much better or worse this one is'
 )
 
 # What later reports on the bundle say of its run, too

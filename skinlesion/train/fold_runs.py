@@ -70,7 +70,7 @@ def fit_folds(
 # %% ../../nbs/api/52_train.fold_runs.ipynb #3e1ce3ae
 def fold_facts(
     run:Run, # From `fit_folds`
-    held_out_preds:Predictions, # Of the images outside the test part, each by the network that had it held out
+    held_out_preds:Predictions, # Of all but test images, each by the network that had it held out
 )->dict: # Title to text
     "What the held-out images say of single networks"
     scores = metrics(held_out_preds)
@@ -81,8 +81,8 @@ def fold_facts(
     n_epochs = run.history.groupby('fold').epoch.max()
     return {
         'Epochs': ', '.join(f'{n} in fold {fold}' for fold, n in n_epochs.items()),
-        'Folds': f'{run.recipe.folds}, grouped; {", ".join(texts)} on {scores["n"]} images, each predicted by the one '
-                 'network that had it held out',
-        'Thresholds and sets': 'fitted on these predictions of single networks, not on those of their mean, which is '
-                               'more confident; what counts is what they give on the test images',
+        'Folds': f'{run.recipe.folds}, grouped; {", ".join(texts)} on {scores["n"]} images, '
+                 'each predicted by the one network that had it held out',
+        'Thresholds and sets': 'fitted on these predictions of single networks, not on those of their mean, '
+                               'which is more confident; what counts is what they give on the test images',
     }

@@ -155,7 +155,7 @@ class LesionDL(TfmdDL):
         read_image = self.dataset.tls[0].tfms[0]
         # Worker processes are parallel already; without any, there is a thread for each core
         threads = 1 if get_worker_info() else None
-        # Images are read ahead: their positions are taken from `batches` some time before those of the targets
+        # Images are read ahead: their positions are taken from `batches` before those of the targets
         for_images, for_targets = tee(batches)
         rows = (self.rows[positions] for positions in for_images)
         images = read_image.images.batches(rows, threads)

@@ -33,7 +33,7 @@ class ModelOutputs:
     logits:dict # Part to logits, images x classes
     reference:dict # From `postprocess.embedding_reference`
     ood:dict # From `postprocess.fit_ood`
-    train_embeddings:np.ndarray|None = None # Of training images, images x features; `None` for several networks
+    train_embeddings:np.ndarray|None = None # Training images x features; `None` for several networks
 
     def targets(self,
         part:str, # `valid` or `test`

@@ -45,12 +45,12 @@ class DataFields(BaseModel):
     layout:str = 'auto' # A name in `data.layouts.LAYOUTS`
     domain:Literal[DOMAINS]|None = None # `None` guesses it from the layout and the classes
     target:Literal['binary']|None = None # `binary` puts the positive classes against the rest
-    positive:str|None = None # The positive class; where images have several findings, the one against the rest
+    positive:str|None = None # The positive class; of several findings, the one against the rest
     columns:dict[str, str]|str|None = None # Our names of columns to those of a table, such as `label=dx`
     images:str|None = None # The folder of the images that a table names, where they lie nowhere near it
     mapping:dict[str, str]|None = None # New class of each class; overrides the layout's own with `target`
     value_range:ValueRange|None = None # Raw values that become black and white; `None`: found from all images
-    valid:float|None = Field(None, gt=0, lt=1) # Proportion of the groups to validate on; `None` as in the layout
+    valid:float|None = Field(None, gt=0, lt=1) # Of the groups, to validate on; `None` as in the layout
     test:float|None = Field(None, gt=0, lt=1) # Likewise for test, where the source fixes none
     seed:int = Field(42, ge=0, lt=2**32) # Fixes the split, initial weights, order and augmentation
 
@@ -92,7 +92,7 @@ class LossFields(BaseModel):
     augment_backend:Literal[tuple(BACKENDS)] = 'fastai' # `kornia` needs the extra of this name
     mixup:float = Field(0., ge=0, le=10) # Parameter of its Beta distribution, such as 0.4; 0 for none
     cutmix:float = Field(0., ge=0, le=10) # The same for CutMix, such as 1
-    imbalance:Literal[IMBALANCE] = 'none' # Other than `none`, probabilities are as if classes were equally common
+    imbalance:Literal[IMBALANCE] = 'none' # All but `none` give those of equally common classes
     focal:float = Field(0., ge=0, le=10) # Gamma of the focal loss, such as 2; 0 is cross-entropy
     label_smoothing:float = Field(0., ge=0, lt=1) # Proportion of the target spread over all classes
     soft_labels:bool = False # Train on the proportion of annotators who chose each class
@@ -121,7 +121,7 @@ class ScheduleFields(BaseModel):
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, since on small data steps count
     cache:Literal[CACHE_PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`
-    patience:int|None = Field(None, ge=1) # Late epochs without a better AUROC until training stops; `None` never
+    patience:int|None = Field(None, ge=1) # Late epochs without a better AUROC to stop after; `None` never
 
     @model_validator(mode='after')
     def _one_length(self):

@@ -112,7 +112,7 @@ class Prune(Callback):
         self.trial = trial
 
     def before_fit(self):
-        "Count the epochs of earlier phases, and of a session that was interrupted, which are reported already"
+        "Count the epochs that are reported already: of earlier phases, and of an interrupted session"
         self.n_reported = len(self.history_logger.rows)
 
     def after_epoch(self):
