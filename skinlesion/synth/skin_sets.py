@@ -119,21 +119,21 @@ def isic2020_set(out, n, size, seed):
     rows = {}
     for one in _skin_images(n, size, seed, dict(benign=32542, malignant=584), _TWO_LOOKS):
         image_name = f'ISIC_{15719+one.number:07d}'
-        is_malignant = one.label == 'malignant'
+        patient = dict(patient_id=f'IP_{one.patient:07d}', sex=one.sex, age_approx=float(one.age))
         rows[one.number] = dict(
             image_name=image_name,
-            patient_id=f'IP_{one.patient:07d}',
-            sex=one.sex,
-            age_approx=float(one.age),
+            **patient,
             anatom_site_general_challenge=one.site.replace('anterior ', '').replace('posterior ', ''),
-            diagnosis='melanoma' if is_malignant else ('nevus' if one.number%5 == 0 else 'unknown'),
+            diagnosis='melanoma' if one.label == 'malignant' else 'unknown',
             benign_malignant=one.label,
-            target=int(is_malignant),
+            target=int(one.label == 'malignant'),
         )
         yield f'jpeg/train/{image_name}.jpg', one.image
     yield 'train.csv', _rows_text(rows)
     yield 'test.csv', csv_text([dict(image_name='ISIC_9000000', patient_id='IP_9000000', sex='male', age_approx=50)])
     yield 'sample_submission.csv', csv_text([dict(image_name='ISIC_9000000', target=0)])
+
+_ISIC_RIGHTS = dict(attribution='nobody', copyright_license='CC-0')
 
 def isic2024_set(out, n, size, seed):
     "SLICE-3D, as on Kaggle"
@@ -141,18 +141,14 @@ def isic2024_set(out, n, size, seed):
     for one in _skin_images(n, size, seed, dict(benign=400666, malignant=393), _TWO_LOOKS):
         isic_id = f'ISIC_{15670+one.number:07d}'
         is_malignant = one.label == 'malignant'
+        patient = dict(patient_id=f'IP_{one.patient:07d}', age_approx=float(one.age), sex=one.sex)
         rows[one.number] = dict(
             isic_id=isic_id,
             target=int(is_malignant),
-            patient_id=f'IP_{one.patient:07d}',
-            age_approx=float(one.age),
-            sex=one.sex,
+            **patient,
             anatom_site_general=one.site,
             clin_size_long_diam_mm=2.5 + one.number%7,
-            image_type='TBP tile: close-up',
-            tbp_tile_type='3D: XP',
-            attribution='nobody',
-            copyright_license='CC-0',
+            **_ISIC_RIGHTS,
             lesion_id=f'IL_{one.lesion:07d}' if is_malignant else '',
             iddx_full='Malignant::Melanoma' if is_malignant else 'Benign',
             iddx_1=one.label.capitalize(),
@@ -180,17 +176,15 @@ def isic_archive_set(out, n, size, seed):
     rows = {}
     for one in _skin_images(n, size, seed, weights, painted_as):
         isic_id = f'ISIC_{one.number:07d}'
-        levels = _ARCHIVE_DIAGNOSES[one.label]
+        levels = ('diagnosis_1', 'diagnosis_2', 'diagnosis_3')
+        diagnosis = dict(zip(levels, _ARCHIVE_DIAGNOSES[one.label]))
         rows[one.number] = dict(
             isic_id=isic_id,
-            attribution='nobody',
-            copyright_license='CC-0',
+            **_ISIC_RIGHTS,
             age_approx=one.age,
             anatom_site_general=one.site,
-            diagnosis_1=levels[0],
-            diagnosis_2=levels[1],
-            diagnosis_3=levels[2],
-            diagnosis_confirm_type='histopathology' if levels[0] else '',
+            **diagnosis,
+            diagnosis_confirm_type='histopathology',
             image_type='dermoscopic',
             lesion_id=f'IL_{one.lesion:07d}',
             patient_id=f'IP_{one.patient:07d}' if one.patient%3 else '',
@@ -235,17 +229,14 @@ def pad_ufes_20_set(out, n, size, seed):
     for one in _skin_images(n, size, seed, _PAD_UFES_20, _PAD_LOOKS):
         patient_id = f'PAT_{8+one.patient}'
         img_id = f'{patient_id}_{20+one.lesion}_{100+one.number}.png'
-        is_known = one.patient%3 > 0 # of a third of the patients the questions were not asked
+        answers = dict(smoke='True', background_father='UNK', gender=one.sex.upper(), fitspatrick=float(one.skin_type))
+        if one.patient%3 == 0: answers = dict.fromkeys(answers, '') # a third of the patients were not asked
         rows[one.number] = dict(
             patient_id=patient_id,
             lesion_id=20 + one.lesion,
-            smoke=str(one.number%2 == 0) if is_known else '',
-            background_father='UNK' if is_known else '',
+            **answers,
             age=one.age,
-            gender=one.sex.upper() if is_known else '',
-            fitspatrick=float(one.skin_type) if is_known else '',
             region=one.site.split('/')[0].upper(),
-            diameter_1=6.0 if is_known else '',
             diagnostic=one.label,
             itch=str(one.number%2 == 0),
             img_id=img_id,
