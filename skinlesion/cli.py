@@ -367,7 +367,7 @@ def evaluate(
 # %% ../nbs/api/71_cli.ipynb #360373d9
 @app.command(epilog='Example: skinlesion report predictions.csv --out evaluated')
 def report(
-    predictions: Annotated[str, _argument('PREDICTIONS.csv', 'A csv with path, label and p_CLASS columns')],
+    predictions: Annotated[str, _argument('PREDICTIONS.csv', 'A csv with image, label and p_CLASS columns')],
     out: ReportFolder,
     positive: Annotated[Optional[str], _option(
         'The class to detect, of two; of more, the one that thresholds are for',

@@ -19,7 +19,7 @@ from .core import InputError, truncated_list
 from .data.audit import audit
 from .data.fingerprints import is_known, known_images, known_text, split_as_trained
 from .data.load import assumed_facts, cases_text, load_cases
-from .data.matching import ForeignSet, ModelClasses, read_for_model
+from .data.matching import ForeignSet, ModelClasses, read_for_model, same_names
 from .data.readers import FRAME_NAME
 from .data.scan import range_text
 from .domains.profile import load_domain
@@ -126,7 +126,7 @@ def evaluate(
     result = report(
         _predicted(predictor, part),
         out,
-        positive if positive in predictor.classes else None,
+        same_names([positive or ''], predictor.classes).get(positive),
         about=facts,
         title=_evaluation_title(predictor, cases),
         predictor=predictor,

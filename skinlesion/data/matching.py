@@ -179,7 +179,7 @@ class ForeignSet:
     images:object = None # See `read_cases`
     mapping:object = None # See `label_mapping`
     target:str|None = None # See `class_of_labels`
-    positive:str|None = None # Labels or a finding that count as positive
+    positive:str|None = None # Labels or a finding that count as positive; or a class of the model
 
     def read(self, finding): return read_layout(self.data, self.layout, self.columns, self.images, finding)
 
@@ -190,8 +190,10 @@ def read_for_model(
     domain:str=None, # See `read_cases`
 )->Cases: # With the classes of the model
     "The cases of another set with the classes of a model"
-    named = foreign.positive if foreign.positive not in model.classes else None
-    finding = named or model.field('positive')
+    chosen = foreign.positive
+    is_class = chosen is not None and bool(same_names([chosen], model.classes))
+    finding = chosen
+    if chosen is None or is_class: finding = model.field('positive') or chosen
     foreign,layout,result = _read_like_training(foreign, model, finding)
     has_finding = 'finding' in result.rows
     cases = read_cases(
@@ -205,8 +207,12 @@ def read_for_model(
     )
     mapping = label_mapping(foreign.mapping)
     target = foreign.target
-    positive_labels = named
-    if has_finding and named and not mapping: target,positive_labels = 'binary','positive' # the user chose it
+    positive_labels = chosen
+    if is_class and not same_names([chosen], cases.classes): positive_labels = None
+    if has_finding and chosen == finding and not mapping: target,positive_labels = 'binary','positive'
+    if chosen and not is_class and not has_finding and target is None:
+        raise InputError(f'{cases.root}: {chosen!r} is no class of the model, which knows {truncated_list(model.classes, 10)}; '
+                         'labels of this set that are positive go with --target binary')
     binary_classes = LAYOUTS[layout].binary_classes
     class_of = class_of_labels(cases.classes, model, binary_classes, mapping, target, positive_labels)
     return with_classes(cases, class_of, model)
