@@ -110,16 +110,20 @@ def label_of_columns(
 
 def one_finding(
     findings:pd.DataFrame, # From `findings_of_texts` or `as_findings`
-    finding:str, # The one that is asked for; case does not matter
+    finding:str, # The one that is asked for, or several with commas, of which any counts; case does not matter
     source, # The table, for messages
 )->pd.Series: # `positive`, `negative`, `uncertain` or `not mentioned` for each row
     "Whether each image has `finding`; an `InputError` if there is no such finding"
-    names = {str(name).lower(): name for name in findings}
-    if finding.strip().lower() not in names:
-        raise InputError(f'{source}: no finding {finding!r}; it has {truncated_list(list(findings), 20)}')
-    values = findings[names[finding.strip().lower()]]
-    words = {1: 'positive', 0: 'negative', -1: 'uncertain'}
-    return values.map(words).fillna('not mentioned')
+    names = {plain_label(str(name)): name for name in findings}
+    wanted = [plain_label(name) for name in finding.split(',')]
+    unknown = [name for name in wanted if name not in names]
+    if unknown:
+        raise InputError(f'{source}: no finding {truncated_list(unknown)}; it has {truncated_list(list(findings), 20)}')
+    values = findings[[names[name] for name in wanted]]
+    result = pd.Series('not mentioned', findings.index)
+    result = result.mask((values == 0).all(axis=1), 'negative')
+    result = result.mask((values == -1).any(axis=1), 'uncertain')
+    return result.mask((values == 1).any(axis=1), 'positive')
 
 def choice_text(
     findings:pd.DataFrame, # From `findings_of_texts` or `as_findings`
