@@ -194,8 +194,7 @@ def read_for_model(
     is_class = chosen is not None and bool(same_names([chosen], model.classes))
     finding = chosen
     if chosen is None or is_class: finding = model.field('positive') or chosen
-    foreign,layout,result = _read_like_training(foreign, model, finding)
-    has_finding = 'finding' in result.rows
+    foreign,has_finding = _read_like_training(foreign, model, finding)
     cases = read_cases(
         foreign.data,
         foreign.layout,
@@ -213,21 +212,23 @@ def read_for_model(
     if chosen and not is_class and not has_finding and target is None:
         raise InputError(f'{cases.root}: {chosen!r} is no class of the model, which knows {truncated_list(model.classes, 10)}; '
                          'labels of this set that are positive go with --target binary')
-    binary_classes = LAYOUTS[layout].binary_classes
+    binary_classes = LAYOUTS[cases.layout].binary_classes
     class_of = class_of_labels(cases.classes, model, binary_classes, mapping, target, positive_labels)
     return with_classes(cases, class_of, model)
 
 # %% ../../nbs/api/14_data.matching.ipynb #30205585
 def _read_like_training(foreign, model, finding):
-    "`foreign` with the columns and images of the recipe, where it needs them; its layout and its rows"
+    "`foreign` with the columns and images of the recipe, where it needs them; whether one of several findings is chosen"
     columns = [foreign.columns]
     if foreign.columns is None and model.field('columns'): columns.insert(0, model.field('columns'))
     folders = [foreign.images]
     trained_on = model.field('images')
     if foreign.images is None and trained_on and os.path.isdir(trained_on): folders.append(trained_on)
     ways = [replace(foreign, columns=names, images=folder) for folder in folders for names in columns]
+    if len(ways) == 1 and finding is None: return foreign, False # there is nothing to try
     for way in ways:
-        try: layout,result = way.read(finding)
+        try: _,result = way.read(finding)
         except InputError: continue # another way may do
-        if len(result.rows): return way, layout, result
-    return foreign, *foreign.read(finding) # for its error
+        if len(result.rows): return way, 'finding' in result.rows
+    _,result = foreign.read(finding) # for its error
+    return foreign, 'finding' in result.rows
