@@ -181,7 +181,8 @@ def _known(column):
 def _filled(names, finer):
     "`names`, and where one is missing the name of other rows with the same `finer`, else this"
     is_known = (names != '') & (finer != '')
-    of_finer = names[is_known].groupby(finer[is_known]).agg(lambda values: values.iloc[0] if values.nunique() == 1 else None)
+    names_of_finer = names[is_known].groupby(finer[is_known])
+    of_finer = names_of_finer.first()[names_of_finer.nunique() == 1]
     return names.mask(names == '', finer.map(of_finer).fillna(finer))
 
 def _widest(file, columns):
@@ -203,7 +204,6 @@ def _check_wider(file, used, patients, column, lesions):
         f'{file}: several {used[0]} have the same {column}, and none has two. '
         f'Name what belongs together: --columns group={column} (or another column)'
     )
-
 
 # %% ../../nbs/api/11_data.columns.ipynb #b761fe4f
 _SPLIT_FLAGS = ('is_train', 'is_training', 'in_train', 'is_valid', 'is_val', 'is_validation', 'is_test', 'in_test')

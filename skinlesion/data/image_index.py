@@ -161,8 +161,7 @@ _AFTER_ALL = chr(0x10FFFF) # comes after every name of a folder
 
 def _is_elsewhere(name, fit, deepest):
     "Whether `name` has folders that the files it fits lack, although other names agree with more folders"
-    n_folders = len(_parts(name)) - 1
-    return fit.n_folders < min(deepest, n_folders)
+    return fit.n_folders < deepest and fit.n_folders < len(_parts(name)) - 1
 
 def _drop_less_fitting(names, fits, paths):
     "Leave each file to the name that fits it best; the others are of images that are not there"
@@ -203,8 +202,9 @@ def _check_one_name(names, paths, source):
     name_of = {}
     for name,path in zip(names, paths):
         if path is None: continue
-        folders = _parts(name)[:-1]
         first = name_of.setdefault(path, name)
+        if first == name: continue
+        folders = _parts(name)[:-1]
         first_folders = _parts(first)[:-1]
         n_equal = _n_equal_at_end(folders, first_folders)
         if n_equal < min(len(folders), len(first_folders)):
