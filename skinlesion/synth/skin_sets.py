@@ -280,7 +280,7 @@ def derm7pt_set(out, n, size, seed):
         yield f'images/{derm}', one.image
         yield f'images/{clinic}', one.image.resize((size, size)).rotate(90)
     yield 'meta/meta.csv', _rows_text(rows)
-    for k,part in enumerate(('train', 'valid', 'test')):
+    for k,part in enumerate(('test', 'valid', 'train')):
         numbers = [str(number) for number in range(n) if min(number%4, 2) == k]
         yield f'meta/{part}_indexes.csv', '\n'.join(['indexes', *numbers, ''])
 
