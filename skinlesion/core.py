@@ -78,8 +78,7 @@ class SetupError(InputError):
     "An image that cannot be read here, with this limit and these packages, though its file may be good"
 
 class NoLabels(InputError):
-    "A source of images that says nothing of their classes, or knows one alone; it may serve where no labels are needed"
-
+    "A source of images with fewer than two known classes; it may serve where no labels are needed"
 
 # %% ../nbs/api/00_core.ipynb #931a77ea
 def printable(

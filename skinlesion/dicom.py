@@ -29,7 +29,7 @@ DICOM_SUFFIXES = ('.dcm', '.dicom')
 def is_dicom(
     source, # Path, binary file object, or anything else, which is no DICOM file
 )->bool:
-    "Whether `source` is a DICOM file, by its content or the ending of its name; False where it cannot be read"
+    "Whether `source` is a DICOM file, by its content or its ending; False where it cannot be read"
     if isinstance(source, (str, Path)):
         if not os.path.isfile(source): return False
         try:
@@ -75,11 +75,18 @@ def write_dicom(
     dataset.save_as(path, enforce_file_format=True)
 
 # %% ../nbs/api/02_dicom.ipynb #8e7c5eda
-# pydicom warns of harmless deviations from the standard; a filter around each call would not be safe in threads
+# pydicom warns of harmless deviations from the standard;
+# a filter around each call would not be safe in threads
 warnings.filterwarnings('ignore', module='pydicom')
 
-_FACT_TAGS = ('PatientID', 'PatientAge', 'PatientSex', 'BodyPartExamined', 'Modality', 'ViewPosition', 'BurnedInAnnotation')
-_LAYOUT_TAGS = ('Rows', 'Columns', 'NumberOfFrames', 'SamplesPerPixel', 'PhotometricInterpretation', 'PlanarConfiguration')
+_FACT_TAGS = (
+    'PatientID', 'PatientAge', 'PatientSex', 'BodyPartExamined',
+    'Modality', 'ViewPosition', 'BurnedInAnnotation',
+)
+_LAYOUT_TAGS = (
+    'Rows', 'Columns', 'NumberOfFrames', 'SamplesPerPixel',
+    'PhotometricInterpretation', 'PlanarConfiguration',
+)
 _VALUE_TAGS = ('BitsAllocated', 'BitsStored', 'HighBit', 'PixelRepresentation')
 _RANGE_TAGS = (
     'ModalityLUTSequence', 'RescaleSlope', 'RescaleIntercept',
@@ -89,7 +96,10 @@ _COLOUR_TAGS = ['ICCProfile']
 for channel in ('Red', 'Green', 'Blue'):
     _COLOUR_TAGS += [f'{channel}PaletteColorLookupTableDescriptor', f'{channel}PaletteColorLookupTableData']
     _COLOUR_TAGS += [f'Segmented{channel}PaletteColorLookupTableData']
-_PIXEL_TAGS = ('PixelData', 'FloatPixelData', 'DoubleFloatPixelData', 'ExtendedOffsetTable', 'ExtendedOffsetTableLengths')
+_PIXEL_TAGS = (
+    'PixelData', 'FloatPixelData', 'DoubleFloatPixelData',
+    'ExtendedOffsetTable', 'ExtendedOffsetTableLengths',
+)
 _TAGS = [*_FACT_TAGS, *_LAYOUT_TAGS, *_VALUE_TAGS, *_RANGE_TAGS, *_COLOUR_TAGS, *_PIXEL_TAGS]
 _DEFLATED = b'1.2.840.10008.1.2.1.99'
 
@@ -109,7 +119,9 @@ def _read_dataset(source, name, header_only=False):
             if head[128:132] != b'DICM':
                 raise InputError(f'{name}: no DICOM file, for it lacks the mark DICM after 128 bytes')
             if _DEFLATED in head: # it could grow to any size
-                raise InputError(f'{name}: a deflated DICOM file, which is not read; save it without compression')
+                raise InputError(
+                    f'{name}: a deflated DICOM file, which is not read; save it without compression'
+                )
             return pydicom.dcmread(file, specific_tags=_TAGS, stop_before_pixels=header_only)
         finally:
             if is_path: file.close()
@@ -121,7 +133,9 @@ def _read_dataset(source, name, header_only=False):
         raise InputError(f'{name}: broken or truncated DICOM file ({type(e).__name__})') from None
 
 # %% ../nbs/api/02_dicom.ipynb #ce299f7e
-_NO_PATIENT = MISSING_WORDS | {'anon', 'anonymous', 'anonymized', 'anonymised', 'deidentified', 'de-identified', 'removed'}
+_NO_PATIENT = MISSING_WORDS | {
+    'anon', 'anonymous', 'anonymized', 'anonymised', 'deidentified', 'de-identified', 'removed',
+}
 
 def patient_group(
     patient_id:str, # PatientID
@@ -148,26 +162,34 @@ def _age_in_years(text):
     return round(age, 2) if age <= MAX_PATIENT_AGE else None
 
 # %% ../nbs/api/02_dicom.ipynb #b4a6e56e
-PATIENT_FACTS = ('patient', 'age', 'sex', 'site', 'modality', 'view') # of `dicom_facts`: what a table of cases can take
+# of `dicom_facts`: what a table of cases can take
+PATIENT_FACTS = ('patient', 'age', 'sex', 'site', 'modality', 'view')
 
 def dicom_facts(
     source, # Path or binary file object of a DICOM file
     name:str='', # What to call it in messages; its path if ''
-)->dict: # `width`, `height`, `mode` (photometric interpretation), `frames`, `burned_in` and `PATIENT_FACTS`; `None` if missing
+)->dict: # `width`, `height`, `mode`, `frames`, `burned_in` and `PATIENT_FACTS`; `None` if missing
     "What the header of a DICOM file tells of the image and, without an identity, of the patient"
     name = name or str(source)
     dataset = _read_dataset(source, name, header_only=True)
     try:
-        return dict(
+        facts = dict(
             width=int(dataset.Columns),
             height=int(dataset.Rows),
-            mode=str(dataset.PhotometricInterpretation),
+            mode=str(dataset.PhotometricInterpretation), # such as `MONOCHROME2`
             frames=int(dataset.get('NumberOfFrames') or 1),
-            burned_in=_text(dataset, 'BurnedInAnnotation').upper() == 'YES',
-            patient=patient_group(_text(dataset, 'PatientID')),
-            age=_age_in_years(_text(dataset, 'PatientAge')),
-            sex=_SEX_NAMES.get(_text(dataset, 'PatientSex').upper()),
-            site=(_code_string(dataset, 'BodyPartExamined') or '').lower() or None,
+        )
+        burned_in = _text(dataset, 'BurnedInAnnotation').upper()
+        patient_id = _text(dataset, 'PatientID')
+        age = _text(dataset, 'PatientAge')
+        sex = _text(dataset, 'PatientSex').upper()
+        body_part = _code_string(dataset, 'BodyPartExamined')
+        return facts | dict(
+            burned_in=burned_in == 'YES',
+            patient=patient_group(patient_id),
+            age=_age_in_years(age),
+            sex=_SEX_NAMES.get(sex),
+            site=body_part and body_part.lower(),
             modality=_code_string(dataset, 'Modality'),
             view=_code_string(dataset, 'ViewPosition'),
         )
@@ -196,7 +218,8 @@ def _grey_levels(values, dataset, name):
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
     has_window = dataset.get('WindowCenter') is not None and dataset.get('WindowWidth') is not None
     if dataset.BitsStored > 16 and not has_window:
-        raise InputError(f'{name}: values of {dataset.BitsStored} bits and no window, so that no range is known')
+        bits = dataset.BitsStored
+        raise InputError(f'{name}: values of {bits} bits and no window, so that no range is known')
     values = apply_modality_lut(values, dataset)
     values = apply_voi_lut(values, dataset)
     low,high = _value_range(dataset, has_window)
@@ -236,14 +259,6 @@ def _to_8bit(levels):
     return pixels.astype(np.uint8)
 
 # %% ../nbs/api/02_dicom.ipynb #7a38cfaa
-def _rgb_levels(values, dataset):
-    "The stored `values` of a colour image as red, green and blue, 0..1"
-    if dataset.PhotometricInterpretation == 'PALETTE COLOR':
-        from pydicom.pixels import apply_color_lut
-        values = apply_color_lut(values, dataset)
-        return values/float(np.iinfo(values.dtype).max)
-    return values/float(2**dataset.BitsStored-1)
-
 def _to_srgb(img, dataset, name):
     "`img` in sRGB, if an ICC profile says what else its colours are"
     profile = dataset.get('ICCProfile')
@@ -264,7 +279,8 @@ _NO_IMAGES = { # modality -> what its files are
 def _check_image(dataset, name, max_pixels):
     "Refuse what is not one image"
     modality = _text(dataset, 'Modality').upper()
-    if modality in _NO_IMAGES: raise InputError(f'{name}: {_NO_IMAGES[modality]} in a DICOM file, not an image')
+    if modality in _NO_IMAGES:
+        raise InputError(f'{name}: {_NO_IMAGES[modality]} in a DICOM file, not an image')
     if 'FloatPixelData' in dataset or 'DoubleFloatPixelData' in dataset:
         raise InputError(f'{name}: a DICOM file with measured values (floating point), not an image')
     if 'PixelData' not in dataset:
@@ -273,7 +289,9 @@ def _check_image(dataset, name, max_pixels):
         raise InputError(f'{name}: a DICOM file that does not say how it is encoded (no transfer syntax)')
     frames = int(dataset.get('NumberOfFrames') or 1)
     if frames > 1:
-        raise InputError(f'{name}: {frames} frames in one DICOM file; save the one to use as a file of its own')
+        raise InputError(
+            f'{name}: {frames} frames in one DICOM file; save the one to use as a file of its own'
+        )
     if dataset.Rows*dataset.Columns > max_pixels:
         raise SetupError(
             f'{name}: more than {max_pixels} pixels, refused as a decompression bomb; '
@@ -310,8 +328,8 @@ def _decode_pixels(dataset, name):
         plugin = 'pylibjpeg'
         if plugin not in decoder.available_plugins:
             raise InputError(
-                f'{name}: stored as JPEG extended with {dataset.BitsStored} bits, which only a decoder under the '
-                'GPL reads: pip install pylibjpeg pylibjpeg-libjpeg'
+                f'{name}: stored as JPEG extended with {dataset.BitsStored} bits, '
+                'which only a decoder under the GPL reads: pip install pylibjpeg pylibjpeg-libjpeg'
             )
     if plugin and plugin not in decoder.available_plugins:
         raise SetupError(f"{name}: stored as {syntax.name}, which needs: pip install 'skinlesion[dicom]'")
@@ -335,7 +353,13 @@ def open_dicom(
         values = _decode_pixels(dataset, name)
         is_grey = dataset.PhotometricInterpretation in _GREY
         if is_grey: return Image.fromarray(_grey_pixels(values, dataset, name))
-        img = Image.fromarray(_to_8bit(_rgb_levels(values, dataset)))
+        highest = 2**dataset.BitsStored-1
+        if dataset.PhotometricInterpretation == 'PALETTE COLOR':
+            from pydicom.pixels import apply_color_lut
+            values = apply_color_lut(values, dataset)
+            highest = np.iinfo(values.dtype).max
+        levels = values/float(highest) # red, green and blue, 0..1
+        img = Image.fromarray(_to_8bit(levels))
         return _to_srgb(img, dataset, name)
     except InputError: raise
     except Exception as e: # pydicom and its decoders raise whatever they like on a broken file

@@ -88,7 +88,7 @@ def open_image(
     source, # Path, binary file object, or PIL image
     channels:int=3, # 1 (grey) or 3 (RGB)
     side:int=None, # Pixels a side that are enough; a JPEG or a TIFF pyramid is then decoded smaller
-    value_range:tuple=None, # Raw values that become 0 and 255, for more than 8 bits; `None`: by type, as above
+    value_range:tuple=None, # Raw values that become 0 and 255, for more than 8 bits; `None`: by type
 )->Image.Image: # Upright 8-bit image, mode `L` or `RGB`
     "Decode `source`, turn it upright and reduce it to 8-bit; an `InputError` names an unusable file"
     _check_value_range(value_range)
@@ -143,7 +143,7 @@ def to_8bit(
 def is_deep(
     mode:str, # Of an image of Pillow
 )->bool:
-    "Whether the pixels have more than 8 bits: 16-bit or 32-bit integers (`I;16`, `I`), or floating point (`F`)"
+    "Whether pixels have more than 8 bits: 16-bit or 32-bit integers (`I;16`, `I`) or floating point (`F`)"
     return mode == 'F' or mode.startswith('I')
 
 def has_deep_header(
@@ -188,20 +188,17 @@ def open_header(
 )->Image.Image: # Not decoded yet; its size, mode and tags are known
     "Open `source`; raises what Pillow raises, and a `SetupError` where a package of an extra is missing"
     try: return Image.open(source)
-    except Image.DecompressionBombError: return _open_large(source)
+    except Image.DecompressionBombError: # which the decoders themselves do not raise
+        start = _first_bytes(source)
+        for factory,accept in Image.OPEN.values():
+            if accept and accept(start) is True: return factory(source)
+        raise Image.UnidentifiedImageError
     except Image.UnidentifiedImageError:
         start = _first_bytes(source)
         if start[4:8] != b'ftyp' or start[8:12] not in _HEIF_BRANDS: raise
         try: need('pillow_heif', extra='heif').register_heif_opener()
         except ImportError as e: raise SetupError(f'{_name(source)}: {e}') from None
         return Image.open(source)
-
-def _open_large(source):
-    "As `Image.open`, without its limit"
-    start = _first_bytes(source)
-    for factory,accept in Image.OPEN.values():
-        if accept and accept(start) is True: return factory(source)
-    raise Image.UnidentifiedImageError
 
 def _first_bytes(source):
     "The first 16 bytes of a file, which is then at its beginning again"
@@ -227,12 +224,15 @@ def _reduce_resolution(img, side):
 
 def _levels(img, side):
     "For each level of `img` with `side` pixels a side: its number of pixels, and where it is in the file"
-    first_size,first_mode = img.size,img.mode
+    first_mode = img.mode
+    ratio = img.height/img.width
     sub_levels = img.tag_v2.get(_SUB_IFDS, ())
     levels = []
 
     def add(offset):
-        is_same = img.mode == first_mode and _has_proportions(img.size, first_size)
+        # a reduced image has the proportions of the first, up to rounding
+        has_proportions = abs(img.height - img.width*ratio) < 1 + ratio
+        is_same = img.mode == first_mode and has_proportions
         if is_same and min(img.size) >= side: levels.append((img.width*img.height, offset))
 
     for page in range(img.n_frames):
@@ -247,12 +247,6 @@ def _levels(img, side):
 def _seek_offset(img, offset):
     img._frame_pos = [offset] # as Pillow does for thumbnails
     img._seek(0)
-
-def _has_proportions(size, full_size):
-    "Whether an image of `size` can be a reduced one of `full_size`, up to rounding"
-    full_width,full_height = full_size
-    ratio = full_height/full_width
-    return abs(size[1] - size[0]*ratio) < 1 + ratio
 
 # %% ../nbs/api/01_image.ipynb #fb30f998
 MAX_PIXELS = 100_000_000 # of an image, when it is decoded; it then takes 400 MB
@@ -287,9 +281,9 @@ def _check_pixels(img, name):
     limit = max_pixels()
     if n_pixels > limit:
         raise SetupError(
-            f'{name}: {width} x {height} pixels are more than {limit}, the limit against decompression bombs; '
-            'if the file is good, make it smaller, or raise the limit: '
-            f'SKINLESION_MAX_PIXELS={n_pixels}, --max-pixels or max_pixels in the recipe'
+            f'{name}: {width} x {height} pixels are more than {limit}, '
+            'the limit against decompression bombs; if the file is good, make it smaller, '
+            f'or raise the limit: SKINLESION_MAX_PIXELS={n_pixels}, --max-pixels or max_pixels in the recipe'
         )
     # a TIFF asks for Pillow's own limit again when it is loaded
     if Image.MAX_IMAGE_PIXELS and n_pixels > Image.MAX_IMAGE_PIXELS: Image.MAX_IMAGE_PIXELS = n_pixels
@@ -437,7 +431,7 @@ def normalise(
     spec:InputSpec, # Gives mean and standard deviation
     inplace:bool=False, # Change `x` itself, which for a batch is much faster than to allocate another
 ): # As `x`, with about mean 0 and standard deviation 1
-    "Shift and scale each channel of `x` by `spec.mean` and `spec.std`; works on NumPy arrays and torch tensors"
+    "Shift and scale each channel of `x` by `spec.mean` and `spec.std`; takes NumPy arrays and torch tensors"
     mean = _by_channel(spec.mean, x)
     std = _by_channel(spec.std, x)
     if inplace: x -= mean
