@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import CASE_COLUMNS, MISSING_WORDS, NOTICE, InputError
+from ..core import CASE_COLUMNS, MISSING_WORDS, NOTICE, SPLIT_TEXTS, InputError
 from ..core import check_writable_folder, plural, replacing, truncated_list
 from .ages import age_bands
 from .cases import Cases, are_alone, as_cases, table_of
@@ -472,7 +472,7 @@ def small_class_findings(
     parts = {}
     for split in ('valid', 'test'):
         rows = table[table.split == split]
-        if len(rows): parts[split] = rows
+        if len(rows): parts[f'the {SPLIT_TEXTS[split]} part'] = rows
     if not parts: parts['the whole set'] = table
     labels = sorted(table.label.unique())
     findings = []
@@ -552,17 +552,18 @@ def metadata_checks(
 )->list: # Of `Check`
     "What is missing, implausible or differs between train and test"
     columns = [column for column in table if column not in (*CASE_COLUMNS, 'dx')]
-    in_both = {'train', 'test'} <= set(table.split)
-    named = truncated_list(columns)
+    no_columns = '' if columns else 'no other columns'
+    no_ages = '' if find_column(table, 'age') else 'not known'
+    not_both = '' if {'train', 'test'} <= set(table.split) else 'no train and test part'
+    compared = ['label', *columns]
+    missing = missing_value_findings(table, columns)
+    ages = age_findings(table)
+    differences = split_difference_findings(table, compared)
+    alike = f'no significant difference in {truncated_list(compared)}'
     return [
-        check_of('missing values', missing_value_findings(table, columns), f'none in {named}', '' if columns else 'no other columns'),
-        check_of('ages', age_findings(table), f'all between 0 and {MAX_AGE} years', '' if find_column(table, 'age') else 'not known'),
-        check_of(
-            'train and test alike',
-            split_difference_findings(table, ['label', *columns]),
-            f'no significant difference in {truncated_list(["label", *columns])}',
-            '' if in_both else 'no train and test part',
-        ),
+        check_of('missing values', missing, f'none in {truncated_list(columns)}', no_columns),
+        check_of('ages', ages, f'all between 0 and {MAX_AGE} years', no_ages),
+        check_of('train and test alike', differences, alike, not_both),
     ]
 
 # %% ../../nbs/api/18_data.audit.ipynb #34e847cc

@@ -22,6 +22,16 @@ _TITLES = { # of kinds whose name, with spaces, does not say it
     'small_range': 'small part of the range',
     'masks': 'masks among the images',
     'label_spelling': 'spellings of a label',
+    'animated': 'several frames',
+    'burned_in': 'text in the pixels',
+    'cmyk': 'CMYK colours',
+    'empty': 'empty files',
+    'narrow': 'narrow images',
+    'rotated': 'rotated images',
+    'small': 'small images',
+    'tiny': 'tiny images',
+    'truncated': 'truncated files',
+    'unreadable': 'unreadable files',
     'left_out': 'files left out',
 }
 
