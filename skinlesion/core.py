@@ -147,20 +147,17 @@ def replacing(
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     for old in path.parent.glob(f'.{glob.escape(path.name)}.*.tmp'):
         pid = old.name.split('.')[-2]
-        if old == temporary or not _process_exists(pid): remove(old)
+        is_process_gone = False
+        if os.name != 'nt' and pid.isdigit(): # on Windows only a signal that ends it could tell
+            try: os.kill(int(pid), 0)
+            except ProcessLookupError: is_process_gone = True
+            except PermissionError: pass
+        if old == temporary or is_process_gone: remove(old)
     try:
         yield temporary
         if temporary.is_dir(): remove(path) # a folder cannot be renamed over a folder
         os.replace(temporary, path)
     finally: remove(temporary)
-
-def _process_exists(pid):
-    "Whether the process `pid` may be running; True where only a signal could tell"
-    if os.name == 'nt' or not pid.isdigit(): return True
-    try: os.kill(int(pid), 0)
-    except ProcessLookupError: return False
-    except PermissionError: pass
-    return True
 
 # %% ../nbs/api/00_core.ipynb #a79476b0
 def check_writable_folder(

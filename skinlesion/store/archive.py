@@ -64,7 +64,8 @@ def _refusal_reason(entry):
     if entry.flag_bits & _ENCRYPTED_FLAG:
         return 'is encrypted; unpack it with its password, and give the folder'
     if entry.compress_type not in _METHODS:
-        return f'is compressed by method {entry.compress_type}; unpack it with another program, and give the folder'
+        method = entry.compress_type
+        return f'is compressed by method {method}; unpack it with another program, and give the folder'
     return ''
 
 # %% ../../nbs/api/03_store.archive.ipynb #f6276e66
@@ -91,7 +92,8 @@ def _plain_files(entries, archive):
         if name in taken: clashes.append('/'.join(parts))
         taken.add(name)
     if clashes:
-        raise InputError(f'{archive}: {plural(len(clashes), "name")} given twice (upper and lower case count as one): '
+        count = plural(len(clashes), 'name')
+        raise InputError(f'{archive}: {count} given twice (upper and lower case count as one): '
                          f'{truncated_list(clashes)}; rename and pack again')
     return {Path(*parts): entry for parts,entry in files}
 
@@ -108,11 +110,11 @@ def _unpacked_size(files, archive, max_bytes, max_files):
         raise InputError(f'{archive}: holds {len(files)} files, and {max_files} is the limit; '
                          'raise max_files if you trust it')
     if unpacked > max_bytes:
-        raise InputError(f'{archive}: unpacks to {size_text(unpacked)}, and {size_text(max_bytes)} is the limit; '
-                         'raise max_bytes if you trust it')
+        raise InputError(f'{archive}: unpacks to {size_text(unpacked)}, '
+                         f'and {size_text(max_bytes)} is the limit; raise max_bytes if you trust it')
     if unpacked > max(_RATIO_CHECKED_FROM, _MAX_RATIO*packed):
-        raise InputError(f'{archive}: would grow from {size_text(packed)} to {size_text(unpacked)}, as no images do; '
-                         'do not trust this archive')
+        raise InputError(f'{archive}: would grow from {size_text(packed)} to {size_text(unpacked)}, '
+                         'as no images do; do not trust this archive')
     return unpacked
 
 # %% ../../nbs/api/03_store.archive.ipynb #36d178c2
@@ -163,7 +165,7 @@ def unpack(
                     with open(tmp/path, 'wb') as f: f.writelines(blocks)
                 except OSError as e:
                     if e.errno != errno.ENAMETOOLONG: raise
-                    raise InputError(f'{archive}: the entry {entry.filename[:60]}... lies too deep to be written here; '
-                                     'pack it again in fewer folders') from e
+                    raise InputError(f'{archive}: the entry {entry.filename[:60]}... lies too deep '
+                                     'to be written here; pack it again in fewer folders') from e
                 bar.update()
     return to

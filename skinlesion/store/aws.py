@@ -37,7 +37,8 @@ class Connection:
             request_checksum_calculation='when_required',
             response_checksum_validation='when_required',
         )
-        own_endpoint = self.endpoint or os.environ.get('AWS_ENDPOINT_URL') or os.environ.get('AWS_ENDPOINT_URL_S3')
+        endpoint = os.environ.get('AWS_ENDPOINT_URL') or os.environ.get('AWS_ENDPOINT_URL_S3')
+        own_endpoint = self.endpoint or endpoint
         if own_endpoint: settings['s3'] = dict(addressing_style='path')
 
         with aws_errors(f'connecting to {service}'):
@@ -81,7 +82,8 @@ _USER_ERRORS = [ # names of exceptions and codes of answers, what went wrong, wh
     ('NoSuchKey NotFound 404',
      'there is nothing of this name',
      'check the address'),
-    ('PermanentRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException TemporaryRedirect 301',
+    ('PermanentRedirect AuthorizationHeaderMalformed IllegalLocationConstraintException '
+     'TemporaryRedirect 301',
      'wrong region',
      'name the region of the bucket, with --region or AWS_DEFAULT_REGION'),
     ('NoRegionError InvalidRegionError',
@@ -120,26 +122,26 @@ def aws_errors(
         library = type(e).__module__.split('.')[0]
         if library not in ('botocore', 'boto3', 's3transfer'): raise
         cause = e
-        if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError'): # wrap what made a transfer fail
+        # these two wrap what made a transfer fail
+        if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError'):
             cause = getattr(e, 'last_exception', None) or e.__cause__ or e.__context__ or e
+        code = _answer_field(cause, 'Code')
         names = {base.__name__ for base in type(cause).__mro__}
-        names.add(_answer_field(cause, 'Code'))
-        detail = _error_detail(cause)
+        names.add(code)
+        detail = ' '.join(str(cause).split())
+        if hasattr(cause, 'operation_name'): # the service answered
+            headers = cause.response.get('ResponseMetadata', {}).get('HTTPHeaders', {})
+            region = headers.get('x-amz-bucket-region') or _answer_field(cause, 'Region')
+            message = ' '.join(_answer_field(cause, 'Message').split()).rstrip('.')
+            detail = f'{code} on {cause.operation_name}: {message}'
+            if region: detail = f'{detail}; it is in {region}'
         for kind,table in ((InputError, _USER_ERRORS), (ConnectionError, _NETWORK_ERRORS)):
             for known_names,problem,advice in table:
-                if names & set(known_names.split()): raise kind(f'{task}: {problem} ({detail}); {advice}') from e
+                if not names.intersection(known_names.split()): continue
+                raise kind(f'{task}: {problem} ({detail}); {advice}') from e
         raise RuntimeError(f'{task}: {detail}') from e
 
 # %% ../../nbs/api/04_store.aws.ipynb #d9f3e2cc
-def _error_detail(e):
-    "What boto3 or the service says, in one line"
-    if not hasattr(e, 'operation_name'): return ' '.join(str(e).split())
-    headers = e.response.get('ResponseMetadata', {}).get('HTTPHeaders', {})
-    region = headers.get('x-amz-bucket-region') or _answer_field(e, 'Region')
-    message = ' '.join(_answer_field(e, 'Message').split()).rstrip('.')
-    detail = f'{_answer_field(e, "Code")} on {e.operation_name}: {message}'
-    return f'{detail}; it is in {region}' if region else detail
-
 def _answer_field(e, field):
     "A field of the error that the service answered, or ''"
     answer = getattr(e, 'response', None) or {}

@@ -32,7 +32,7 @@ def cache_lock(
     name:str, # What is locked
     timeout:float=-1, # Seconds to wait; without limit if negative
 ):
-    "A lock between processes, for `with`; raises `TimeoutError` if another holds it, `InputError` without a cache"
+    "A lock between processes, for `with`; `TimeoutError` if another holds it, `InputError` without a cache"
     return _lock(_entry_name(name), timeout)
 
 def _entry_name(key):
@@ -82,8 +82,8 @@ def _evict():
         if excess <= 0: return
         if entry not in _in_use and _remove_entry(entry): excess -= usage[entry][1]
     if excess > 0:
-        warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, and all of it was used within a day; '
-                      'remove what you do not need')
+        warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, '
+                      'and all of it was used within a day; remove what you do not need')
 
 def _remove_entry(folder):
     "Remove an entry unless it is in use or was used just now; whether it was removed"
@@ -103,7 +103,7 @@ def _remove_entry(folder):
 def cached(
     key:str, # Identifies the content
     make:Callable, # `make(folder)` fills the folder, which may hold what an interrupted attempt left
-    is_complete:Callable=Path.is_dir, # `is_complete(folder)` tells whether an entry still is as `make` left it
+    is_complete:Callable=Path.is_dir, # `is_complete(folder)`: whether an entry still is as `make` left it
 )->Path: # The folder; only callers with the same key may write to it
     "The folder of `key` in the cache, filled by `make` if it is missing or not complete"
     folder = cache_dir()/_entry_name(key)
@@ -134,10 +134,14 @@ def cached_value(
     compute:Callable, # `compute()` returns a value that JSON can hold, not `None`
 ):
     "The value of `key`, computed if it is not in the cache"
-    def make(folder): (folder/'value.json').write_text(json.dumps(compute()), encoding='utf-8')
+    def make(folder):
+        text = json.dumps(compute())
+        (folder/'value.json').write_text(text, encoding='utf-8')
 
     def read(folder):
-        with suppress(OSError, ValueError): return json.loads((folder/'value.json').read_text(encoding='utf-8'))
+        with suppress(OSError, ValueError):
+            text = (folder/'value.json').read_text(encoding='utf-8')
+            return json.loads(text)
 
     def is_complete(folder): return read(folder) is not None
 
@@ -146,7 +150,7 @@ def cached_value(
 
 # %% ../../nbs/api/03_store.cache.ipynb #77fbaf9b
 def code_version(
-    *code, # All that decides a value: functions, classes, modules, or names of modules, which need not be imported
+    *code, # All that decides a value: functions, classes, modules, or names of modules not yet imported
 )->str: # 16 hexadecimal digits, which change with the source of any of `code`
     "Version of `code` for the key of a cached value; raises `OSError` for a function without source"
     digest = hashlib.sha256()
@@ -161,7 +165,7 @@ def code_version(
 def imported_modules(
     name:str, # A module of a package, such as `skinlesion.data.audit`; it is not imported
 )->tuple: # Names, sorted, with `name` itself
-    "The module `name` and all of its package that it imports, at its top or inside a function, directly or through others"
+    "The module `name` and all of its package that it imports, anywhere in it, directly or through others"
     package,*_ = name.split('.')
     root = Path(find_spec(package).origin).parent
     modules = set()
@@ -186,17 +190,17 @@ def closure_version(
     module:str, # Name of the module that computes a value
     *packages:str, # Distributions whose version decides it too, such as `pillow`
 )->str: # 16 hexadecimal digits
-    "Version of `module`, of all of its package that it imports, and of `packages`, for the key of a cached value"
+    "Version of `module`, of all of its package that it imports, and of `packages`, for a cached value's key"
     modules = imported_modules(module)
     versions = [version(package) for package in packages]
     identity = ' '.join([code_version(*modules), *versions])
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
-
 # %% ../../nbs/api/03_store.cache.ipynb #2f4a7df6
 def file_stamp(
     path, # A file
-    unchanged_for:float=0, # Seconds; a file that changed since has no stamp: its next change may have the same time
+    # Seconds; a file that changed since has no stamp: its next change may have the same time
+    unchanged_for:float=0,
 )->str: # Size, times of change and inode; '' where there is no file, and such values are never kept
     "What the file system says about `path`, which changes when the file does"
     try: info = os.stat(path)
@@ -210,7 +214,7 @@ _TABLE_BATCH = 500 # values read or written in one statement
 _TABLE_TIMEOUT = 60 # seconds to wait for another process
 
 class CacheTable:
-    "Many small values in one SQLite file of the cache, for threads and processes at once; use it in a `with` block"
+    "Many small values in one SQLite file of the cache, for threads and processes at once; for `with`"
     def __init__(self,
         name:str, # What the values are, and of what; `None` keeps them in memory only
         version:str='', # `code_version` of what computes them: another version begins with an empty table

@@ -1,4 +1,4 @@
-"""Downloads known public image sets from their publishers, verifies every byte and resumes where a connection broke
+"""Downloads known public image sets, verifies every byte and resumes where a connection broke
 
 Docs: https://skinlesion.github.io/skinlesion/api/store.fetch.html.md"""
 
@@ -119,8 +119,9 @@ def _receive(url, part, size):
         most = max(most, _length(part))
         if failures == _MAX_FAILURES:
             received = size_text(_length(part))
-            raise ConnectionError(f'{url}: {reason}, {_MAX_FAILURES} times in a row. Check the connection and run '
-                                  f'the same again: the {received} received so far are kept')
+            raise ConnectionError(f'{url}: {reason}, {_MAX_FAILURES} times in a row. '
+                                  'Check the connection and run the same again: '
+                                  f'the {received} received so far are kept')
         wait = 2**failures
         print(f'{url}: {reason}; trying again in {wait} s', file=sys.stderr)
         sleep(wait)
@@ -144,7 +145,7 @@ def download(
     size:int=None, # Bytes that it must have, if known
     checksum:str='', # Its published checksum, if known, such as `'md5:..'` or `'sha256:..'`
 )->Path: # `to`
-    "Download `url` as the file `to`, resuming an interrupted download; raises `InputError` or `ConnectionError`"
+    "Download `url` as the file `to`, or resume that; raises `InputError` or `ConnectionError`"
     to = Path(to)
     algorithm = checksum.partition(':')[0]
     if not url.startswith(('https://', 'http://')):
@@ -162,8 +163,8 @@ def download(
         remove(part)
     remove(_version_file(part))
     if mismatch:
-        raise InputError(f'{url}: arrived with {mismatch}, twice, and was removed. A proxy may have changed it, '
-                         'or its publisher; try another connection, or later')
+        raise InputError(f'{url}: arrived with {mismatch}, twice, and was removed. '
+                         'A proxy may have changed it, or its publisher; try another connection, or later')
     os.replace(part, to)
     return to
 
@@ -176,8 +177,8 @@ class PublicSet:
     licence:str # On what terms it may be used
     cite:str # What to cite
     source:str='' # What `get` reads: the address of a list of files, or a name at Kaggle
-    get:Callable=None # `get(self, folder, partial)` fills the empty `folder`; `partial` is for incomplete downloads
-    read:Callable=None # `read(source, answer)` returns the listed files, from the JSON answer of the publisher
+    get:Callable=None # `get(self, folder, partial)` fills `folder`; `partial` is for incomplete downloads
+    read:Callable=None # `read(source, answer)` returns the listed files, from the publisher's JSON answer
     files:tuple=() # Files to take, without their suffixes; all if empty
     by_hand:str='' # What people have to do where no program may
 
@@ -251,7 +252,7 @@ def _listed_files(public_set, partial):
 
 # %% ../../nbs/api/05_store.fetch.ipynb #def75fe2
 def get_listed(public_set, folder, partial):
-    "Download the listed files, then put them into `folder`: a single archive unpacked there, several in a folder each"
+    "Download the listed files into `folder`: a single archive unpacked there, several in a folder each"
     files = _listed_files(public_set, partial)
     total = sum(file.size or 0 for file in files)
     received = 0
@@ -284,8 +285,8 @@ def get_kaggle(public_set, folder, partial):
                              'https://www.kaggle.com/settings/api, set KAGGLE_API_TOKEN to it, '
                              'and run the same again') from e
         reason = ' '.join(str(e).split())
-        raise ConnectionError(f'{source}: could not be downloaded from Kaggle ({reason}). Check the connection and '
-                              'run the same again: what was received is kept') from e
+        raise ConnectionError(f'{source}: could not be downloaded from Kaggle ({reason}). '
+                              'Check the connection and run the same again: what was received is kept') from e
     size = 0
     for path in download_folder.rglob('*'):
         if path.is_symlink(): raise InputError(f'{source}: contains a link, {path.name}; do not trust it')
@@ -342,7 +343,7 @@ def fetch(
     name:str, # A key of `PUBLIC_SETS`
     out, # Folder to make
 )->Path: # `out`
-    "Download the public set `name` into the folder `out`, or resume that; raises `InputError` or `ConnectionError`"
+    "Download the set `name` into the folder `out`, or resume that; raises `InputError` or `ConnectionError`"
     if name not in PUBLIC_SETS:
         raise InputError(f'no public set {name!r}; known are {", ".join(PUBLIC_SETS)}')
     public_set = PUBLIC_SETS[name]

@@ -69,7 +69,8 @@ def _is_safe_path(path):
 # %% ../../nbs/api/05_store.s3.ipynb #13fdec2b
 def _parse_manifest(content, url):
     "The checksum and the files of the manifest `content`, which was read at `url`"
-    damaged = InputError(f'{url}: damaged, or no manifest of skinlesion; if that stays so, remove it and push again')
+    damaged = InputError(f'{url}: damaged, or no manifest of skinlesion; '
+                         'if that stays so, remove it and push again')
     try:
         manifest = json.loads(content)
         schema = manifest['schema']
@@ -86,7 +87,8 @@ def _parse_manifest(content, url):
         if not is_safe: unsafe.append(file.path)
     if unsafe:
         count = plural(len(unsafe), 'path')
-        raise InputError(f'{url}: {count} that may not be written, such as {unsafe[0]!r}; do not trust this data set')
+        raise InputError(f'{url}: {count} that may not be written, such as {unsafe[0]!r}; '
+                         'do not trust this data set')
     return checksum, files
 
 # %% ../../nbs/api/05_store.s3.ipynb #754465a9
@@ -107,8 +109,9 @@ def pushable_files(
         if not is_plain or not _is_safe_path(path) or _UNPRINTABLE.search(path): refused.append(path)
     if refused:
         count = plural(len(refused), 'path')
-        raise InputError(f'{data}: {count} that cannot be pushed: {truncated_list(refused)}. Links must lead to '
-                         'files inside it, and names be text without backslashes; replace or remove them')
+        raise InputError(f'{data}: {count} that cannot be pushed: {truncated_list(refused)}. '
+                         'Links must lead to files inside it, and names be text without backslashes; '
+                         'replace or remove them')
     if not paths: raise InputError(f'{data}: no files to push')
     return paths
 
@@ -118,8 +121,9 @@ def _visible_files(folder, prefix=''):
     with os.scandir(folder) as scan: entries = sorted(scan, key=lambda entry: entry.name)
     for entry in entries:
         if entry.name.startswith('.') or entry.name in SYSTEM_FILES or entry.name == MANIFEST: continue
-        if entry.is_dir(follow_symlinks=False): yield from _visible_files(entry.path, f'{prefix}{entry.name}/')
-        else: yield prefix + entry.name
+        path = prefix + entry.name
+        if entry.is_dir(follow_symlinks=False): yield from _visible_files(entry.path, f'{path}/')
+        else: yield path
 
 _UNPRINTABLE = re.compile('[\x00-\x1f\x7f\ud800-\udfff]') # control characters, and bytes that are not Unicode
 
@@ -321,7 +325,7 @@ def push(
     url:str, # `s3://bucket/prefix`
     connection:Connection=None, # How to reach the store
 )->Transfer:
-    "Make `url` hold the content of the folder `data`; only what is missing is sent, and the manifest is replaced last"
+    "Make `url` hold the content of the folder `data`; only what is missing is sent, the manifest last"
     with aws_errors(f'pushing {data} to {url}'):
         store = _Store(url, connection)
         files,n_hashed = _local_files(data)
@@ -355,7 +359,7 @@ def pull(
     out, # Folder to update; it need not exist
     connection:Connection=None, # How to reach the store
 )->Transfer:
-    "Make the folder `out` hold the content of `url`; only differences are fetched, and no other file is touched"
+    "Make the folder `out` hold the content of `url`; only differences are fetched, other files stay"
     where = out
     out = Path(os.path.abspath(out))
     if out.exists() and not out.is_dir(): raise InputError(f'{out}: is a file; name a folder')
@@ -363,7 +367,8 @@ def pull(
         dataset = _find_dataset(_Store(url, connection))
         files = dataset.files
         try: lock = cache_lock(f'pull into {out}', timeout=0).acquire()
-        except TimeoutError as e: raise InputError(f'{out}: another pull into it is running; wait for it') from e
+        except TimeoutError as e:
+            raise InputError(f'{out}: another pull into it is running; wait for it') from e
         with lock:
             dataset.check_target(out) # before anything is fetched
             intact,n_hashed = _intact_paths(out, files)
@@ -424,23 +429,24 @@ def _find_dataset(store):
             denied = denied or e
         if manifest is None: continue
         checksum,files = _parse_manifest(manifest, root.url(MANIFEST))
-        files,is_single_file = _files_below(files, '/'.join(parts[n:]))
-        if files: return _Dataset(root, checksum, files, is_single_file)
-    raise denied or InputError(_no_dataset_message(store))
 
-def _files_below(files, prefix):
-    "Those of `files` that are `prefix` or below it, with paths relative to it, and whether it is a single file"
-    start = f'{prefix}/' if prefix else ''
-    inside = []
-    for file in files:
-        if file.path == prefix: return [file._replace(path=posixpath.basename(prefix))], True
-        if file.path.startswith(start): inside.append(file._replace(path=file.path.removeprefix(start)))
-    return inside, False
+        # those at the prefix of `store` or below it, by their paths from there
+        below = '/'.join(parts[n:])
+        start = f'{below}/' if below else ''
+        inside = []
+        for file in files:
+            if file.path == below:
+                single = file._replace(path=posixpath.basename(below))
+                return _Dataset(root, checksum, [single], is_single_file=True)
+            if file.path.startswith(start): inside.append(file._replace(path=file.path.removeprefix(start)))
+        if inside: return _Dataset(root, checksum, inside, is_single_file=False)
+    raise denied or InputError(_no_dataset_message(store))
 
 def _no_dataset_message(store):
     for entry in store.objects(below=''):
-        return (f'{store.url()}: objects such as {entry["Key"]}, but no {MANIFEST}: a push that has not finished, '
-                'or made by another tool. Push again; what another tool made, copy to a folder first (aws s3 sync)')
+        return (f'{store.url()}: objects such as {entry["Key"]}, but no {MANIFEST}: '
+                'a push that has not finished, or made by another tool. '
+                'Push again; what another tool made, copy to a folder first (aws s3 sync)')
     return f'{store.url()}: nothing was pushed there; check the address'
 
 # %% ../../nbs/api/05_store.s3.ipynb #f378ff50
@@ -538,7 +544,7 @@ def prune(
 
 # %% ../../nbs/api/05_store.s3.ipynb #e428e055
 def local_copy(
-    source, # Path, or `s3://` address of what was pushed, of a part of it, or of one object such as a zip archive
+    source, # Path, or `s3://` address of what was pushed, of a part of it, or of one object such as a zip
     connection:Connection=None, # How to reach the store
 ): # Path in the cache, not to be written to; a `source` that is not in S3 comes back unchanged
     "Download `source` into the cache if it is in S3"
