@@ -66,7 +66,7 @@ def left_out_of_training(
 def drop_duplicates(
     cases:Cases, # With or without a split, or a table of cases
     pairs:pd.DataFrame=None, # From `duplicate_images`, which is asked if `None`
-)->Cases: # Without copies; `dropped` has a row for each image left out: `path`, `what`, `reason` (of `DROP_REASONS`), `why`
+)->Cases: # Without copies; `dropped` has `path`, `what`, `reason` (one of `DROP_REASONS`) and `why` of the others
     "Keep one of each set of copies, each group on one side, and a fixed test part as it is"
     cases = as_cases(cases)
     if pairs is None: pairs = duplicate_images(cases)
@@ -88,8 +88,16 @@ def drop_duplicates(
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #f8a6d5e2
 def _copies(cases, sets_of_rows, is_fixed):
-    "Reason and words for each copy that is dropped, by its row; the best of each set stays, and all that are fixed"
-    rank = _best_first(cases, is_fixed)
+    "Reason and words for each copy that is dropped, by its row; the best of a set stays, and all fixed ones"
+    # the best first: fixed, then of the most pixels, then the largest file
+    facts = scan_images(cases.path).table
+    facts['is_fixed'] = is_fixed
+    sides = facts[['width', 'height']].astype(float)
+    facts['pixels'] = sides.width*sides.height
+    by = ['is_fixed', 'pixels', 'bytes', 'path']
+    best_first = facts.sort_values(by, ascending=[False, False, False, True]).index
+    rank = pd.Series(range(len(facts)), best_first)
+
     reasons = {}
     for rows in sets_of_rows:
         best = rank[rows].idxmin()
@@ -103,17 +111,6 @@ def _copies(cases, sets_of_rows, is_fixed):
             elif row != best:
                 reasons[row] = 'copy', f'a copy of {cases.path[best]}'
     return reasons
-
-def _best_first(cases, is_fixed):
-    "The rank of each row, 0 for the one to keep before all: fixed, then of the most pixels, then the largest file"
-    facts = scan_images(cases.path).table
-    facts['is_fixed'] = is_fixed
-    sides = facts[['width', 'height']].astype(float)
-    facts['pixels'] = sides.width*sides.height
-    by = ['is_fixed', 'pixels', 'bytes', 'path']
-    best_first = facts.sort_values(by, ascending=[False, False, False, True]).index
-    return pd.Series(range(len(facts)), best_first)
-
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #d5fb7ec3
 DROP_REASONS = dict(

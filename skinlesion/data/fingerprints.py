@@ -85,19 +85,15 @@ def copies_of_hashed(
             frequencies = _lowest_frequencies(position)
             own_hashes = np.packbits(frequencies > 0, axis=1)
             _,candidates = index.search(own_hashes, n_candidates)
+            # the proportion of an image's amplitude at frequencies with another sign than in the hash
+            amplitudes = np.abs(frequencies)
+            total = np.maximum(amplitudes.sum(1), 1e-9)
             for candidate in candidates.T:
-                difference = _hash_difference(frequencies, hashes[candidate])
+                was_positive = np.unpackbits(hashes[candidate], axis=1).astype(bool)
+                is_different = (frequencies > 0) != was_positive
+                difference = (amplitudes*is_different).sum(1)/total
                 is_copy |= difference <= MAX_DIFFERENCE
     return is_copy & has_texture(textures)
-
-def _hash_difference(frequencies, hashes):
-    "The proportion of the amplitude of each image at frequencies whose sign differs from that in its row of `hashes`"
-    was_positive = np.unpackbits(hashes, axis=1).astype(bool)
-    is_different = (frequencies > 0) != was_positive
-    amplitudes = np.abs(frequencies)
-    total = np.maximum(amplitudes.sum(1), 1e-9)
-    return (amplitudes*is_different).sum(1)/total
-
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #02c1eba7
 _TEXTURES_AT_ONCE = 256 # images, to save memory

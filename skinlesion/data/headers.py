@@ -20,16 +20,8 @@ from .columns import COLUMN_SYNONYMS, find_column
 from ..dicom import DICOM_SUFFIXES, PATIENT_FACTS, dicom_facts
 
 # %% ../../nbs/api/12_data.headers.ipynb #c0301193
-def _headers(paths, facts):
-    "The facts of each of `paths` as a dictionary; an empty one where there are none"
-    if facts is None: return list(read_ahead(_read_header, paths))
-    headers = []
-    for text in facts.dicom:
-        is_dicom = isinstance(text, str)
-        headers.append(json.loads(text) if is_dicom else {})
-    return headers
-
 def _read_header(path):
+    "The facts of a DICOM file; an empty dictionary for any other"
     if not path.lower().endswith(DICOM_SUFFIXES) or not os.path.isfile(path): return {}
     try: return dicom_facts(path)
     except InputError: return {}
@@ -37,10 +29,11 @@ def _read_header(path):
 # %% ../../nbs/api/12_data.headers.ipynb #38931225
 def join_headers(
     cases:Cases, # From a reader
-    facts:pd.DataFrame=None, # The table of `scan_images` for the rows of `cases`; `None`: the headers are read
-)->Cases: # With the patient (hashed) as `group` where there was none, and `age`, `sex`, `site`, `modality`, `view`
+    facts:pd.DataFrame=None, # The table of `scan_images` for the rows of `cases`; if `None`, headers are read
+)->Cases: # With the hashed patient as `group` if it had none, and `age`, `sex`, `site`, `modality`, `view`
     "Join to `cases` what the headers of its DICOM files tell; other cases are as they were"
-    headers = _headers(cases.path, facts)
+    if facts is None: headers = list(read_ahead(_read_header, cases.path))
+    else: headers = [json.loads(text) if isinstance(text, str) else {} for text in facts.dicom]
     if not any(headers): return cases
     values = pd.DataFrame(headers, columns=list(PATIENT_FACTS), index=cases.table.index)
     table = cases.table.copy()
@@ -50,7 +43,9 @@ def join_headers(
     is_alone = (table.group == table.path) & patient.notna()
     if patient.nunique() == 1 and len(table) > 1:
         count = plural(int(patient.notna().sum()), 'DICOM file')
-        notes.append(f'{count} with one and the same PatientID, which is not used: it tells no patients apart')
+        notes.append(
+            f'{count} with one and the same PatientID, which is not used: it tells no patients apart'
+        )
     elif is_alone.any():
         table['group'] = table.group.mask(is_alone, patient)
         count = plural(int(is_alone.sum()), 'image')

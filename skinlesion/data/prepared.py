@@ -110,7 +110,8 @@ class Prepared:
         "Yield the images of each of `batches`, while the next is being prepared"
         threads = threads or n_cores()
 
-        def shares(): # each is every `threads`-th image of a batch, so that a batch is one task for each thread
+        # each share is every `threads`-th image of a batch, so that a batch is one task for each thread
+        def shares():
             for positions in batches:
                 shape = (len(positions), *self.shape)
                 batch = np.empty(shape, np.uint8)
@@ -125,7 +126,6 @@ class Prepared:
 
         filled = read_ahead(fill, shares(), ahead=threads, threads=threads)
         while share_of_batch := list(islice(filled, threads)): yield share_of_batch[0]
-
 
 # %% ../../nbs/api/17_data.prepared.ipynb #3364f428
 CACHE_PLACES = ('auto', 'memory', 'disk', 'none')
@@ -227,7 +227,15 @@ def prepared(
     "The images of `cases`, and where to keep them; raises `InputError` if `cache` cannot hold them"
     keys = content_keys(cases)
     keys,slots = np.unique(keys, return_inverse=True)
-    entry = _entry(keys, spec)
+    # all that decides the pixels names the entry of the cache
+    settings = [spec.size, spec.resize, spec.interpolation, spec.channels]
+    settings += spec.value_range or ()
+    settings += [PIL.__version__, features.version('libjpeg_turbo')]
+    settings_text = ' '.join(map(str, settings))
+    text = '\n'.join([settings_text, *keys])
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    entry = f'prepared/{digest[:40]}'
+
     shape = (spec.channels, spec.size, spec.size)
     n_arrays = len(keys)
     nbytes = ChecksummedArrays.nbytes(n_arrays, shape)
@@ -240,16 +248,6 @@ def prepared(
     return Prepared(cases.path, spec, arrays, slots, place)
 
 # %% ../../nbs/api/17_data.prepared.ipynb #69ec71f7
-def _entry(keys, spec):
-    "Name in the cache of the images `keys`, prepared for `spec`"
-    settings = [spec.size, spec.resize, spec.interpolation, spec.channels]
-    settings += spec.value_range or ()
-    settings += [PIL.__version__, features.version('libjpeg_turbo')]
-    settings_text = ' '.join(map(str, settings))
-    text = '\n'.join([settings_text, *keys])
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    return f'prepared/{digest[:40]}'
-
 def _mapped_file(entry, nbytes):
     "The file of `entry`, mapped into memory"
     def make(folder):

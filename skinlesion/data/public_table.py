@@ -41,7 +41,7 @@ class PublicTable:
     title:str # What the set is called
     source:str # Address of the paper or page that describes it
     tables:dict # File name of a table, in any case and with * for any text, to the split it is of, or ''
-    columns:dict # Our name to theirs, or a tuple of theirs: `path`, `label`, `patient_id`, `lesion_id`, `group`, `split`, `age`, ...
+    columns:dict # Our name (`path`, `label`, `patient_id`, `lesion_id`, `group`, `split`, ...) to theirs, or several
     header:tuple = () # Further columns by which the table is recognised
     classes:dict = field(default_factory=dict) # Their label, lower case, to our class
     binary_classes:dict = field(default_factory=dict) # Class to `benign` or `malignant`
@@ -51,7 +51,7 @@ class PublicTable:
     about_group:str = '' # For the documentation, where it is no column
     about_split:str = '' # Likewise
     note:str = '' # What a user should know
-    companions:tuple = () # Patterns, lower case, of paths of masks and copies of images: left out where there are other images
+    companions:tuple = () # Patterns, lower case, of paths of masks and copies, left out if there are other images
     second_image:str = '' # Column with another image of each row, which is left out
     open_table:Callable = None # From a file to its table, where it is no csv table
     prepare:Callable = None # From the table, with our names, and the files of the source to the table
@@ -67,7 +67,13 @@ def tables_of(
         if not name.lower().endswith(TABLE_SUFFIXES): continue
         file_name = name.lower().rsplit('/', 1)[-1]
         splits = [split for pattern,split in public.tables.items() if fnmatchcase(file_name, pattern.lower())]
-        if splits and _has_columns(public, files[name]): result[name] = splits[0]
+        if not splits: continue
+        # it is one of the set if it has images, labels and the columns that only the set has
+        header = re.split('[,;\t|]', first_line(files[name]))
+        needed = {ours for ours in ('path', 'label') if ours in public.columns}
+        required_names = set(map(plain_name, public.header))
+        has_needed = needed <= set(their_columns(public, header))
+        if has_needed and required_names <= set(map(plain_name, header)): result[name] = splits[0]
     return result
 
 def is_public(
@@ -76,14 +82,6 @@ def is_public(
 )->bool:
     "Whether a table of the set is among `files`"
     return bool(tables_of(public, files))
-
-def _has_columns(public, file):
-    "Whether the table has the columns of the set: images, labels and those that only it has"
-    header = re.split('[,;\t|]', first_line(file))
-    theirs = their_columns(public, header)
-    names = set(map(plain_name, header))
-    needed = {ours for ours in ('path', 'label') if ours in public.columns}
-    return needed <= set(theirs) and {plain_name(name) for name in public.header} <= names
 
 def their_columns(
     public:PublicTable,
@@ -113,10 +111,16 @@ def read_public(
         part = _open(public, files[name])
         if 'split' not in public.columns and len(set(tables.values())) > 1: part['split'] = split
         parts.append(part)
-    parts.sort(key=lambda part: -part.shape[1]) # of an image that several tables name, the most detailed row stays
+    # of an image that several tables name, the most detailed row stays
+    parts.sort(key=lambda part: -part.shape[1])
     table = pd.concat(parts, ignore_index=True)
     if public.prepare: table = public.prepare(table, files)
-    if 'label' in table: table['label'] = _class_names(public, table.label)
+    if 'label' in table:
+        texts = table.label.fillna('').astype(str).str.strip()
+        words = texts.str.lower()
+        is_missing = words.isin([*MISSING_WORDS, *public.unlabelled])
+        classes = words.map(public.classes).fillna(texts)
+        table['label'] = classes.mask(is_missing, _NO_LABEL)
     for column in _text_columns(public, table): table[column] = table[column].fillna('')
     file = files[next(iter(tables))]
     files = _images_of(public, table, files)
@@ -129,7 +133,8 @@ def read_public(
     if labelled.split.nunique() == 1: labelled = labelled.assign(split='') # the one part that there is
     notes = [public.note] if public.note else []
     notes += result.notes
-    if public.n_images: notes += published_notes(f'{plural(len(rows), "image")}', f'{public.n_images:,} images')
+    if public.n_images:
+        notes += published_notes(plural(len(rows), 'image'), f'{public.n_images:,} images')
     return ReadResult(labelled, [*result.skipped, *unlabelled], notes)
 
 # %% ../../nbs/api/12_data.public_table.ipynb #b4c7aa37
@@ -154,14 +159,6 @@ def _text_columns(public, names):
     plain_names = set(map(plain_name, roles))
     return [name for name in names if plain_name(name) in plain_names]
 
-def _class_names(public, labels):
-    "The class of each label; `_NO_LABEL` where there is none"
-    texts = labels.fillna('').astype(str).str.strip()
-    words = texts.str.lower()
-    is_missing = words.isin([*MISSING_WORDS, *public.unlabelled])
-    classes = words.map(public.classes).fillna(texts)
-    return classes.mask(is_missing, _NO_LABEL)
-
 # %% ../../nbs/api/12_data.public_table.ipynb #8d3bdfc5
 def _images_of(public, table, files):
     "`files` without companions, and without the second images of the rows of `table`"
@@ -173,14 +170,18 @@ def _images_of(public, table, files):
     if not public.second_image: return own
     second_images = set(map(image_key, table[public.second_image]))
     second_images -= set(map(image_key, table.path))
-    return {name: path for name,path in own.items() if not is_image(name) or image_key(name) not in second_images}
+    return {
+        name: path for name,path in own.items()
+        if not is_image(name) or image_key(name) not in second_images
+    }
 
 # %% ../../nbs/api/12_data.public_table.ipynb #5a38f2a7
 def facts_of(
     public:PublicTable,
 )->SetFacts:
     "What the set gives"
-    classes = public.about_classes or ', '.join(public.binary_classes or dict.fromkeys(public.classes.values()))
+    class_names = public.binary_classes or dict.fromkeys(public.classes.values())
+    classes = public.about_classes or ', '.join(class_names)
     units = [column.removesuffix('_id') for column in ('patient_id', 'lesion_id') if column in public.columns]
     splits = [split for split in dict.fromkeys(public.tables.values()) if split]
     split = 'a column' if 'split' in public.columns else ', '.join(splits)
