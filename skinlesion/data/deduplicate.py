@@ -66,7 +66,7 @@ def left_out_of_training(
 def drop_duplicates(
     cases:Cases, # With or without a split, or a table of cases
     pairs:pd.DataFrame=None, # From `duplicate_images`, which is asked if `None`
-)->Cases: # Without copies; `dropped` has `path`, `what`, `reason` (one of `DROP_REASONS`) and `why` of the others
+)->Cases: # Without copies; `dropped` has the others: `path`, `what`, `reason` (of `DROP_REASONS`), `why`
     "Keep one of each set of copies, each group on one side, and a fixed test part as it is"
     cases = as_cases(cases)
     if pairs is None: pairs = duplicate_images(cases)

@@ -108,7 +108,7 @@ def _textures(cases):
 # %% ../../nbs/api/17_data.fingerprints.ipynb #f4b97c59
 def training_fingerprints(
     cases:Cases, # With the split of the training
-)->dict: # Arrays `seen_train`, `seen_valid` (images), `seen_hashes` (of both) and `seen_groups`, as in `reference.npz`
+)->dict: # As in `reference.npz`: arrays `seen_train`, `seen_valid` (images), `seen_hashes` (of both), `seen_groups`
     "What a bundle keeps to recognise the images of its training"
     used = cases.part('train', 'valid')
     groups = used.group[used.group != used.path].unique()
@@ -118,7 +118,6 @@ def training_fingerprints(
         seen_hashes=image_hashes(used),
         seen_groups=group_fingerprints(groups),
     )
-
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #d1782128
 def known_images(
@@ -177,7 +176,9 @@ def known_text(
     texts = []
     if n_used: texts.append(f'{n_used} in the training of the model ({n.in_train} train, {n.in_valid} valid)')
     if n.is_copy: texts.append(f'{n.is_copy} copied from its training images')
-    if n.in_known_group: texts.append(f'{plural(n.in_known_group, "other image")} of the same {profile.groups}')
+    if n.in_known_group:
+        others = plural(n.in_known_group, 'other image')
+        texts.append(f'{others} of the same {profile.groups}')
     if n.has_known_name:
         texts.append(
             f'{n.has_known_name} with a {profile.one_group} of a name that its training data has, too: '
@@ -185,7 +186,6 @@ def known_text(
         )
     if not texts: return ''
     return f'Of these {plural(len(known), "image")}: {"; ".join(texts)}'
-
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #07285a28
 def split_as_trained(

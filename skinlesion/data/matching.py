@@ -51,7 +51,10 @@ def label_mapping(
     if not isinstance(mapping, str): return dict(mapping or {})
     pairs = [pair.split('=') for pair in mapping.split(',')]
     if not all(len(pair) == 2 and all(name.strip() for name in pair) for pair in pairs):
-        raise InputError(f'mapping is {mapping!r}; write it as THEIRS=OURS,THEIRS=OURS, such as Melanoma=malignant,Nevus=benign')
+        raise InputError(
+            f'mapping is {mapping!r}; write it as THEIRS=OURS,THEIRS=OURS, '
+            'such as Melanoma=malignant,Nevus=benign'
+        )
     return {theirs.strip(): ours.strip() for theirs,ours in pairs}
 
 def mapped_labels(
@@ -64,10 +67,16 @@ def mapped_labels(
     ours = same_names(mapping.values(), classes)
     unknown = [label for label in mapping if label not in theirs]
     if unknown:
-        raise InputError(f'the mapping names {truncated_list(unknown)}, which is no label of this set; it has {truncated_list(labels, 10)}')
+        raise InputError(
+            f'the mapping names {truncated_list(unknown)}, which is no label of this set; '
+            f'it has {truncated_list(labels, 10)}'
+        )
     unknown = [name for name in mapping.values() if name not in ours]
     if unknown:
-        raise InputError(f'the mapping names {truncated_list(unknown)}, which is no class of the model; it has {truncated_list(classes, 10)}')
+        raise InputError(
+            f'the mapping names {truncated_list(unknown)}, which is no class of the model; '
+            f'it has {truncated_list(classes, 10)}'
+        )
     return {theirs[label]: ours[name] for label,name in mapping.items()}
 
 def against_the_rest(
@@ -78,11 +87,16 @@ def against_the_rest(
 )->dict: # Label to class
     "The positive class for `positive_labels`, and the other one for all others"
     if len(classes) != 2:
-        raise InputError(f'target binary is for a model of two classes; this one has {truncated_list(classes, 10)}: use a mapping')
+        raise InputError(
+            'target binary is for a model of two classes; '
+            f'this one has {truncated_list(classes, 10)}: use a mapping'
+        )
     names = same_names(positive_labels, labels)
     unknown = [label for label in positive_labels if label not in names]
     if unknown:
-        raise InputError(f'no label {truncated_list(unknown)} to be positive; this set has {truncated_list(labels, 10)}')
+        raise InputError(
+            f'no label {truncated_list(unknown)} to be positive; this set has {truncated_list(labels, 10)}'
+        )
     negative, = set(classes) - {positive}
     return {label: positive if label in names.values() else negative for label in labels}
 
@@ -113,7 +127,19 @@ def class_of_labels(
         return by_rest | mapped_labels(mapping or {}, labels, model.classes)
     if target: return _by_layout(labels, model, binary_classes) | by_name
     if mapping or len(by_name) == len(labels): return by_name
-    return by_name | _by_recipe(labels, model, binary_classes)
+
+    # what the recipe of the training joined
+    positive = model.field('positive')
+    makes_rest = positive and set(model.classes) == {'negative', 'positive'} # as `to_binary` calls them
+    if makes_rest:
+        names = same_names(positive.split(','), labels)
+        if names: by_name |= against_the_rest(list(names), labels, model.classes, model.positive)
+    elif model.field('target'): by_name |= _by_layout(labels, model, binary_classes)
+    joined = model.field('mapping') or {}
+    for label,name in same_names(labels, joined).items():
+        ours = same_names([joined[name]], model.classes)
+        if ours: by_name[label] = ours[joined[name]]
+    return by_name
 
 # %% ../../nbs/api/14_data.matching.ipynb #dff36dab
 def _by_layout(labels, model, binary_classes):
@@ -123,21 +149,6 @@ def _by_layout(labels, model, binary_classes):
     positive = pick_positive(sorted(set(binary_classes.values())))
     positive_labels = [label for label,name in known.items() if binary_classes[name] == positive]
     return against_the_rest(positive_labels, list(known), model.classes, model.positive)
-
-def _by_recipe(labels, model, binary_classes):
-    "The class of labels that the recipe of the training joined"
-    result = {}
-    positive = model.field('positive')
-    makes_rest = positive and set(model.classes) == {'negative', 'positive'} # as `to_binary` calls them
-    if makes_rest:
-        names = same_names(positive.split(','), labels)
-        if names: result |= against_the_rest(list(names), labels, model.classes, model.positive)
-    elif model.field('target'): result |= _by_layout(labels, model, binary_classes)
-    mapping = model.field('mapping') or {}
-    for label,name in same_names(labels, mapping).items():
-        ours = same_names([mapping[name]], model.classes)
-        if ours: result[label] = ours[mapping[name]]
-    return result
 
 # %% ../../nbs/api/14_data.matching.ipynb #b873a592
 def with_classes(
@@ -151,7 +162,9 @@ def with_classes(
     if len(left_out) == len(counts):
         labels = sorted(counts.index)
         pairs = ','.join(f'{label}=CLASS' for label in labels[:4])
-        binary = f', or --target binary --positive LABEL for what counts as {model.positive}' if len(model.classes) == 2 else ''
+        binary = ''
+        if len(model.classes) == 2:
+            binary = f', or --target binary --positive LABEL for what counts as {model.positive}'
         raise InputError(
             f'{cases.root}: none of the labels {truncated_list(labels, 10)} is a class of the model, which knows '
             f'{truncated_list(model.classes, 10)}; say which is which: --mapping {pairs}{binary}'
@@ -162,7 +175,10 @@ def with_classes(
     if len(left_out):
         named = [f'{label} ({n})' for label,n in left_out.items()]
         count = plural(int(left_out.sum()), 'image')
-        notes.append(f'{count} whose label is no class of the model, left out: {truncated_list(named, 12)}; --mapping LABEL=CLASS takes them in')
+        notes.append(
+            f'{count} whose label is no class of the model, left out: {truncated_list(named, 12)}; '
+            '--mapping LABEL=CLASS takes them in'
+        )
     known = cases[cases.label.isin(list(class_of))]
     if len(set(class_of.values())) < len(class_of): known = known.assign(dx=known.label) # several became one
     known = known.assign(label=known.label.map(class_of))
@@ -210,15 +226,18 @@ def read_for_model(
     if is_class and not same_names([chosen], cases.classes): positive_labels = None
     if has_finding and chosen == finding and not mapping: target,positive_labels = 'binary','positive'
     if chosen and not is_class and not has_finding and target is None:
-        raise InputError(f'{cases.root}: {chosen!r} is no class of the model, which knows {truncated_list(model.classes, 10)}; '
-                         'labels of this set that are positive go with --target binary')
+        raise InputError(
+            f'{cases.root}: {chosen!r} is no class of the model, '
+            f'which knows {truncated_list(model.classes, 10)}; '
+            'labels of this set that are positive go with --target binary'
+        )
     binary_classes = LAYOUTS[cases.layout].binary_classes
     class_of = class_of_labels(cases.classes, model, binary_classes, mapping, target, positive_labels)
     return with_classes(cases, class_of, model)
 
 # %% ../../nbs/api/14_data.matching.ipynb #30205585
 def _read_like_training(foreign, model, finding):
-    "`foreign` with the columns and images of the recipe, where it needs them; whether one of several findings is chosen"
+    "`foreign` with columns and images of the recipe if it needs them; whether one of several findings is chosen"
     columns = [foreign.columns]
     if foreign.columns is None and model.field('columns'): columns.insert(0, model.field('columns'))
     folders = [foreign.images]

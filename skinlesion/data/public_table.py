@@ -41,7 +41,7 @@ class PublicTable:
     title:str # What the set is called
     source:str # Address of the paper or page that describes it
     tables:dict # File name of a table, in any case and with * for any text, to the split it is of, or ''
-    columns:dict # Our name (`path`, `label`, `patient_id`, `lesion_id`, `group`, `split`, ...) to theirs, or several
+    columns:dict # Our name (`path`, `label`, `patient_id`, `lesion_id`, `split`, ...) to theirs, or several
     header:tuple = () # Further columns by which the table is recognised
     classes:dict = field(default_factory=dict) # Their label, lower case, to our class
     binary_classes:dict = field(default_factory=dict) # Class to `benign` or `malignant`
@@ -51,7 +51,7 @@ class PublicTable:
     about_group:str = '' # For the documentation, where it is no column
     about_split:str = '' # Likewise
     note:str = '' # What a user should know
-    companions:tuple = () # Patterns, lower case, of paths of masks and copies, left out if there are other images
+    companions:tuple = () # Patterns, lower case, of paths of masks and copies: left out if other images are there
     second_image:str = '' # Column with another image of each row, which is left out
     open_table:Callable = None # From a file to its table, where it is no csv table
     prepare:Callable = None # From the table, with our names, and the files of the source to the table

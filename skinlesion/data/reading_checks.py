@@ -68,11 +68,11 @@ def _are_spellings(first, second, may_be_typo):
     if len(different) > 1: return False
     shorter,longer = sorted(different[0], key=len)
     if len(shorter) > 3 and longer in (f'{shorter}s', f'{shorter}es'): return True
-    return may_be_typo and len(shorter) >= MIN_TYPO_LETTERS and _differ_in_one_letter(shorter, longer)
+    if not may_be_typo or len(shorter) < MIN_TYPO_LETTERS: return False
 
-def _differ_in_one_letter(shorter, longer):
-    "Whether one letter after the first is left out, added or another one"
-    if len(longer)-len(shorter) > 1 or not (shorter+longer).isalpha() or shorter[0] != longer[0]: return False
+    # a typo: one letter after the first is left out, added or another one
+    if len(longer)-len(shorter) > 1 or shorter[0] != longer[0]: return False
+    if not (shorter+longer).isalpha(): return False
     n_same = len(os.path.commonprefix([shorter, longer]))
     rest = shorter[n_same:] if len(shorter) < len(longer) else shorter[n_same+1:]
     return longer[n_same+1:] == rest
@@ -90,7 +90,8 @@ def spelling_findings(
             'note',
             len(merged),
             '; '.join(merged),
-            'check that each is one class; if not, give the labels names that differ in more than case and blanks',
+            'check that each is one class; '
+            'if not, give the labels names that differ in more than case and blanks',
         ))
     pairs = close_spellings(cases.label)
     if pairs:
@@ -99,13 +100,15 @@ def spelling_findings(
         for rare,frequent in pairs:
             n_rare = plural(counts[rare], 'image')
             texts.append(f'{rare!r} ({n_rare}) and {frequent!r} ({counts[frequent]})')
+        n_pairs = plural(len(pairs), 'pair')
+        images = [sorted(cases.path[cases.label == rare]) for rare,_ in pairs]
         findings.append(Finding(
             'label_spelling',
             'warning',
             len(pairs),
-            f'{plural(len(pairs), "pair")} of labels that may be two spellings of one class: {truncated_list(texts)}',
+            f'{n_pairs} of labels that may be two spellings of one class: {truncated_list(texts)}',
             'write both alike if they are one class',
-            [sorted(cases.path[cases.label == rare]) for rare,_ in pairs],
+            images,
         ))
     return findings
 

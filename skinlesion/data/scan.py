@@ -113,7 +113,7 @@ BULK = 0.99 # proportion of the pixels between `bulk_low` and `bulk_high`
 
 def value_facts(
     raw:Image.Image, # From `raw_image`
-    grey:Image.Image, # The same in 8 bits, mode `L`; of a deep image, from its own lowest to its highest value
+    grey:Image.Image, # The same in 8 bits, mode `L`; a deep image from its own lowest to its highest value
 )->dict: # Values as in the file, and the number of grey levels
     "The range of the values of an image"
     counts = np.array(grey.histogram())
@@ -282,7 +282,15 @@ def set_value_range(
     deep = facts[deep_rows(facts)]
     if deep.empty: return None
     is_float = deep['mode'] == 'F'
-    _check_one_type(deep, is_float)
+    if is_float.any() and not is_float.all():
+        n_float = plural(int(is_float.sum()), 'image')
+        n_integer = int((~is_float).sum())
+        first_float = deep.path[is_float].iloc[0]
+        first_integer = deep.path[~is_float].iloc[0]
+        raise InputError(
+            f'{n_float} of floating-point values and {n_integer} of integers with more than 8 bits, '
+            f'such as {first_float} and {first_integer}, have no range in common: convert them to one type'
+        )
     lowest = deep.lowest.min()
     highest = deep.highest.max()
     declared_low = deep.declared_low.astype(float).min()
@@ -302,17 +310,6 @@ def deep_rows(
 )->np.ndarray: # Bool, one per row
     "Which images have more than 8 bits"
     return np.array([is_deep(str(mode)) for mode in facts['mode']], bool)
-
-def _check_one_type(deep, is_float):
-    "Refuse floating point and integers in one set"
-    if is_float.all() or not is_float.any(): return
-    n_float = plural(int(is_float.sum()), 'image')
-    first_float = deep.path[is_float].iloc[0]
-    first_integer = deep.path[~is_float].iloc[0]
-    raise InputError(
-        f'{n_float} of floating-point values and {int((~is_float).sum())} of integers with more than 8 bits, '
-        f'such as {first_float} and {first_integer}, have no range in common: convert them to one type'
-    )
 
 # %% ../../nbs/api/11_data.scan.ipynb #5dd6aaae
 def find_value_range(
