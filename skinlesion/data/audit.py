@@ -177,10 +177,13 @@ def file_checks(
     no_headers = '' if (facts.format == 'DICOM').any() else 'no DICOM headers, which would say so'
     return [
         check_of('readable files', unusable, f'all {plural(len(facts), "file")} can be decoded'),
-        check_of('format and size', unusual, 'as named, upright, single images, no CMYK, no strips, none very small'),
+        check_of(
+            'format and size',
+            unusual,
+            'as named, upright, single images, no CMYK, no strips, none very small',
+        ),
         check_of('text in the pixels', of_kinds(['burned_in']), 'none, as the DICOM headers say', no_headers),
     ]
-
 
 # %% ../../nbs/api/18_data.audit.ipynb #b5d51f7e
 def value_findings(
@@ -198,7 +201,8 @@ def value_findings(
             'deep',
             'note',
             len(deep),
-            f'{plural(len(deep), "image")} with more than 8 bits, {values}: {range_text(value_range)}; {levels}',
+            f'{plural(len(deep), "image")} with more than 8 bits, '
+            f'{values}: {range_text(value_range)}; {levels}',
             'if the detector has another range, give it as value_range',
             one_each(deep.path),
         ))
@@ -213,7 +217,6 @@ def value_findings(
             one_each(wide.path),
         ))
     return findings + _small_range_findings(facts, is_deep, value_range)
-
 
 # %% ../../nbs/api/18_data.audit.ipynb #c06def37
 SMALL_PROPORTION = 0.2 # of the range of a set
@@ -234,7 +237,8 @@ def _small_range_findings(facts, is_deep, value_range):
         len(small),
         f'{plural(len(small), "image")} of {len(facts)} with values in a small part of the range: '
         f'{median:.1%} of it and {levels} in the median one',
-        'check whether they have fewer bits than their files, or were darkened; give value_range or convert them',
+        'check whether they have fewer bits than their files, or were darkened; '
+        'give value_range or convert them',
         one_each(small.path),
     )]
 
@@ -286,12 +290,13 @@ def group_checks(
     across = [finding for finding in findings if finding.kind == 'group_across_splits']
     conflicting = [finding for finding in findings if finding.kind == 'label_conflict']
     no_groups = 'no lesion or patient ids: images treated as independent' if are_alone(table) else ''
+    no_split = no_groups or _no_split(table)
+    no_labels = no_groups or _no_labels(table)
     n_groups = plural(table.group.nunique(), 'group')
     return [
-        check_of('groups across splits', across, f'each of {n_groups} is in one split', no_groups or _no_split(table)),
-        check_of('labels of a group', conflicting, f'each of {n_groups} has one label', no_groups or _no_labels(table)),
+        check_of('groups across splits', across, f'each of {n_groups} is in one split', no_split),
+        check_of('labels of a group', conflicting, f'each of {n_groups} has one label', no_labels),
     ]
-
 
 # %% ../../nbs/api/18_data.audit.ipynb #e388a1cd
 def _no_split(table): return '' if (table.split != '').any() else 'the set has no split'
@@ -355,13 +360,23 @@ def duplicate_checks(
     def check(name, kind, if_passed, not_applicable=''):
         return check_of(name, findings.get(kind, []), if_passed, not_applicable)
 
+    no_split = _no_split(table)
+    no_labels = _no_labels(table)
     return [
-        check('duplicates across splits', 'duplicate_across_splits', 'no copy of an image in another split', _no_split(table)),
-        check('labels of duplicates', 'label_conflict', 'no copy of an image with another label', _no_labels(table)),
+        check(
+            'duplicates across splits',
+            'duplicate_across_splits',
+            'no copy of an image in another split',
+            no_split,
+        ),
+        check('labels of duplicates', 'label_conflict', 'no copy of an image with another label', no_labels),
         check('exact duplicates', 'exact_duplicate', 'no two files with the same content'),
-        check('near-duplicates', 'near_duplicate', 'no copy that was saved again, resized, cropped, turned or mirrored'),
+        check(
+            'near-duplicates',
+            'near_duplicate',
+            'no copy that was saved again, resized, cropped, turned or mirrored',
+        ),
     ]
-
 
 # %% ../../nbs/api/18_data.audit.ipynb #ac39858b
 def duplicates_across_sets(
@@ -445,7 +460,8 @@ def shortcut_checks(
             shortcut.low,
             shortcut.high,
         )
-        auroc = f'a classifier without the image reaches AUROC {shortcut.value:.2f} ({shortcut.low:.2f} to {shortcut.high:.2f})'
+        interval = f'{shortcut.low:.2f} to {shortcut.high:.2f}'
+        auroc = f'a classifier without the image reaches AUROC {shortcut.value:.2f} ({interval})'
         check = check_of(name, [finding] if exceeded else [], '')
         checks.append(replace(check, text=auroc if exceeded else f'{auroc}, no better than chance'))
     return checks
@@ -723,7 +739,8 @@ class Audit:
             if n: counts.append(f'{n} severe' if severity == 'severe' else plural(n, severity))
         n_findings = plural(len(self.findings), 'finding')
         about = f'{n_findings} ({", ".join(counts)})' if counts else 'no findings'
-        return f'{plural(self.n, "image")} audited: {"; ".join([", ".join(statuses), about]) if statuses else about}'
+        if statuses: about = f'{", ".join(statuses)}; {about}'
+        return f'{plural(self.n, "image")} audited: {about}'
 
     def short(self)->str: # Three lines
         "How much was found, what is severe, and of what kinds the rest is"
@@ -763,7 +780,9 @@ class Audit:
         with_note = [check.name for check in groups.get('passed, with a note', [])]
         if with_note: add('passed, with a note', [', '.join(with_note)])
         texts = {severity: [] for severity in SEVERITIES}
-        for f in self.findings: texts[f.severity] += [f'{f.severity}: {f.title}: {f.summary}', f'  -> {f.action}']
+        for f in self.findings:
+            texts[f.severity].append(f'{f.severity}: {f.title}: {f.summary}')
+            texts[f.severity].append(f'  -> {f.action}')
         add('failed', texts['severe'] + texts['warning'])
         add('to know', texts['note'])
         add('assumed', self.notes)
@@ -781,7 +800,7 @@ class Audit:
 
 # %% ../../nbs/api/18_data.audit.ipynb #45d6f175
 def audit(
-    cases:Cases, # Or a table; read with `check=False`, for unreadable files are findings too. A label may be ''
+    cases:Cases, # Or a table; read with `check=False`, as unreadable files are findings. A label may be ''
     out=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
     against=None, # Cases or a table with `path`: another set, to find images that are in both
     seed:int=42, # Fixes folds, permutations and bootstrap samples
@@ -833,7 +852,12 @@ class _AuditInputs:
     @classmethod
     def read(cls, cases, against, seed):
         "Scan all files, each once"
-        cases = cases.with_table(_hashable(cases.table.sort_values('path')))
+        table = cases.table.sort_values('path')
+        for name in table: # text instead of values such as lists, which have no hash
+            is_hashable = table[name].map(pd.api.types.is_hashable)
+            if not is_hashable.all(): table[name] = table[name].astype(str)
+        cases = cases.with_table(table)
+
         # a file that the reader left out for what it is, such as a mask, is no unusable image
         reasons = {path: reason for path,reason in cases.skipped if os.path.lexists(path)}
         facts = scan_images(reasons).table
@@ -878,7 +902,8 @@ class _AuditInputs:
         grouped = usable.assign(group=merged_groups(table, pairs)) # no shortcut is learned from a copy
         checks = file_checks(pd.concat([facts, self.unusable_facts], ignore_index=True))
         of_values = value_findings(facts[facts.reason == ''], self.value_range)
-        checks.append(check_of('range of the values', of_values, '8 bits a channel, of which the images use enough'))
+        enough = '8 bits a channel, of which the images use enough'
+        checks.append(check_of('range of the values', of_values, enough))
         checks += group_checks(usable)
         checks += duplicate_checks(table, pairs)
         shared = []
@@ -891,14 +916,6 @@ class _AuditInputs:
         checks += size_checks(usable)
         checks += metadata_checks(usable)
         return [relative_check(check, root) for check in checks]
-
-def _hashable(table):
-    "`table` with text instead of values such as lists, which have no hash"
-    result = table.copy(deep=False)
-    for name in table:
-        is_hashable = table[name].map(pd.api.types.is_hashable)
-        if not is_hashable.all(): result[name] = table[name].astype(str)
-    return result
 
 # %% ../../nbs/api/18_data.audit.ipynb #d7679f1b
 MAX_SHOWN_GROUPS = 8 # of a finding

@@ -63,7 +63,7 @@ class ImageTable:
         other:pd.DataFrame, # More columns of the images, such as ages of patients
         **kwargs, # As for `DataFrame.merge`, such as `on='patient_id'`
     ):
-        "The same with columns of `other`; by default a left join, and an `InputError` if `other` repeats a key"
+        "The same with columns of `other`, by a left join by default; an `InputError` if `other` repeats a key"
         defaults = dict(how='left', validate='many_to_one') # no row is lost, and none is doubled
         try: return self.with_table(self.table.merge(other, **defaults | kwargs))
         except pd.errors.MergeError as e: raise InputError(f'these tables cannot be merged: {e}') from None
@@ -322,8 +322,8 @@ def write_cases(
 # %% ../../nbs/api/10_data.cases.ipynb #9919e22c
 def count_cases(
     cases, # `Cases`, or a table of cases
-)->pd.DataFrame: # A row per class and one for all, a column per split and one for all: `images (groups)`, or images alone
-    "Images of each class by split, with the number of groups behind them where there are groups of several images"
+)->pd.DataFrame: # A row per class and one for all, a column per split and one for all
+    "Images of each class by split, as `images (groups)` where there are groups of several images"
     table = table_of(cases)
     has_groups = not are_alone(table)
     split = table.split.replace('', 'not split')
@@ -348,7 +348,6 @@ def are_alone(
     "Whether each image is a group of its own, since its lesion or patient is not known"
     table = table_of(cases)
     return bool((table.group == table.path).all())
-
 
 # %% ../../nbs/api/10_data.cases.ipynb #8fcf5989
 def skipped_text(

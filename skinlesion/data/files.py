@@ -147,7 +147,7 @@ for word in MISSING_WORDS: _MISSING_VALUES |= {word, word.upper(), word.capitali
 
 def read_table(
     file, # A csv table
-    text=TEXT_COLUMNS, # Columns that stay text, with '' where a value is missing; or a function that picks them from all names
+    text=TEXT_COLUMNS, # Columns that stay text, '' where a value is missing; or a function that picks them
 )->pd.DataFrame: # A row per line; missing values of other columns are NaN
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:

@@ -220,14 +220,16 @@ def read_layout(
     files = source_files(data, whole=layout != 'csv')
     is_table = len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES)
     if layout == 'auto' and is_table and public_layout(files) is None: layout = 'csv'
-    if layout == 'csv': return layout, read_csv(files, columns, images, finding) # says itself what the table lacks
+    # `read_csv` says itself what the table lacks
+    if layout == 'csv': return layout, read_csv(files, columns, images, finding)
     candidates = LAYOUTS if layout == 'auto' else [layout]
     for name in candidates:
         known = LAYOUTS[name]
         if images is not None and not known.reads_table or not known.fits(files): continue
         if known.reads_table: return name, known.read(files, images=images, finding=finding)
         return name, known.read(files)
-    if layout == 'auto': return 'csv', read_csv(files, images=images, finding=finding) # with `images`, a table is needed
+    # with `images`, a table is needed
+    if layout == 'auto': return 'csv', read_csv(files, images=images, finding=finding)
     raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
 
 # %% ../../nbs/api/13_data.layouts.ipynb #166f7307
@@ -242,7 +244,7 @@ def read_cases(
     check:bool=True, # Decode every image first; else there is no data hash
     domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
     images=None, # For csv tables: the folder of the images, where they lie nowhere near
-    value_range:tuple=None, # Raw values that become black and white, for more than 8 bits; `None`: found, with `check`
+    value_range:tuple=None, # Raw values that become black and white, of deep images; `None`: found, with `check`
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are
@@ -320,14 +322,15 @@ def _checked(cases, value_range=None):
     usable = cases[is_usable]
     readable = facts[is_usable]
     if value_range is None: value_range = set_value_range(readable)
-    hashes = facts.sha256[is_usable]
+    hashes = dict(zip(readable.path, readable.sha256))
     reasons = zip(unusable.path, unusable.reason)
+    notes = value_range_notes(readable, value_range)
     usable = replace(
         usable,
         classes=sorted(usable.label.unique()),
-        hashes=dict(zip(usable.path, hashes)),
+        hashes=hashes,
         skipped=[*cases.skipped, *reasons],
-        notes=[*cases.notes, *value_range_notes(readable, value_range)],
+        notes=[*cases.notes, *notes],
         value_range=value_range,
     )
     return join_headers(usable, readable)

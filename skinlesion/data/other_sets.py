@@ -95,7 +95,8 @@ CHEXPERT = PublicTable(
     about_classes='one of 14 findings against the rest',
     about_group='patient',
     about_split='train, valid',
-    note='the findings of the training images were taken from the reports by a program, and not from the images',
+    note='the findings of the training images were taken from the reports by a program, '
+         'and not from the images',
     prepare=_prepare_chexpert,
 )
 
@@ -166,7 +167,9 @@ def read_covid_qu_ex(
     result = read_folder(lung_part or infection_part or files)
     if lung_part and infection_part:
         count = plural(sum(map(is_image, infection_part)), 'file')
-        result.notes.append(f'{count} of the infection part left out: they are images of the lung part in other splits')
+        result.notes.append(
+            f'{count} of the infection part left out: they are images of the lung part in other splits'
+        )
     return _with_count(result, COVID_QU_EX_FACTS)
 
 # %% ../../nbs/api/13_data.other_sets.ipynb #322f6cf2
@@ -333,5 +336,7 @@ def read_pcam(
         if is_test: n_unlabelled += is_image(name)
         else: labelled[name] = path
     result = join_images(table, rows.assign(group='', split=''), labelled)
-    if n_unlabelled: result.notes.append(f'{plural(n_unlabelled, "image")} of the test folder without labels left out')
+    if n_unlabelled:
+        count = plural(n_unlabelled, 'image')
+        result.notes.append(f'{count} of the test folder without labels left out')
     return result

@@ -28,7 +28,12 @@ def show_cases(
     "A figure of `n` images with label, group and split"
     from matplotlib.figure import Figure # here, for it takes a while to import
     table = table_of(cases)
-    shown = _in_turn(table, n, seed)
+    # at random, the classes in turn
+    mixed = table.sample(frac=1, random_state=seed)
+    turn = mixed.groupby('label').cumcount()
+    in_turn = mixed.assign(turn=turn).sort_values(['turn', 'label'], kind='stable')
+    shown = in_turn.head(n).sort_values(['label', 'path'])
+
     n_rows = -(-len(shown)//columns)
     figure = Figure(figsize=(1.7*columns, 2.1*n_rows), layout='constrained')
     axes = figure.subplots(n_rows, columns, squeeze=False).ravel()
@@ -40,14 +45,6 @@ def show_cases(
         if row.split: lines.append(row.split)
         ax.set_title('\n'.join(line[:24] for line in lines), fontsize=8)
     return figure
-
-# %% ../../nbs/api/17_data.overview.ipynb #3ac02f6d
-def _in_turn(table, n, seed):
-    "`n` rows of `table` at random, the classes in turn"
-    mixed = table.sample(frac=1, random_state=seed)
-    turn = mixed.groupby('label').cumcount()
-    in_turn = mixed.assign(turn=turn).sort_values(['turn', 'label'], kind='stable')
-    return in_turn.head(n).sort_values(['label', 'path'])
 
 # %% ../../nbs/api/17_data.overview.ipynb #5bff6c27
 _MAX_VALUES = 12 # shown of one characteristic, the most frequent ones; the rest are together
@@ -64,7 +61,8 @@ def table_one(
     entries = {}
     entries['images', ''] = _by_part(parts, lambda part: f'{len(part):,}')
     if not are_alone(table):
-        entries['groups (lesions or patients)', ''] = _by_part(parts, lambda part: f'{part.group.nunique():,}')
+        n_groups = _by_part(parts, lambda part: f'{part.group.nunique():,}')
+        entries['groups (lesions or patients)', ''] = n_groups
     entries |= _value_entries('class', table.label, parts)
     age = find_column(table, 'age')
     if age: entries |= _age_entries(age, parts)

@@ -65,5 +65,8 @@ def read_to_audit(
     except NoLabels:
         if layout not in ('auto', 'csv') or target or positive: raise
     cases = read_images(data, columns, images)
-    cases.notes.append('there are no labels of two classes, so that shortcuts, sizes of classes and conflicts of labels are not checked')
+    cases.notes.append(
+        'there are no labels of two classes, so that shortcuts, sizes of classes '
+        'and conflicts of labels are not checked'
+    )
     return cases
