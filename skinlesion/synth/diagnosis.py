@@ -141,7 +141,7 @@ def lacunae(rng, img, place, strength):
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #8303c62c
 class Diagnosis(NamedTuple):
     "How the lesions of a diagnosis differ from a nevus"
-    add_feature:object # Function of `rng, img, place, strength` that returns `img` with its feature, or `None`
+    add_feature:object # Function of `rng, img, place, strength`: `img` with its feature; `None` without one
     pigment:float # Proportion of the pigment that is left at full strength, 0..1
     strong_signs:float # Probability of strong ABCD signs, 0..1
 

@@ -1,4 +1,4 @@
-"""What generators of synthetic sets share: how many images a case has, classes in proportion, and tables as text
+"""What synthetic sets share: images per case, classes in proportion, and tables as text
 
 Docs: https://skinlesion.github.io/skinlesion/api/synth.layouts.html.md"""
 

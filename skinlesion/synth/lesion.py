@@ -287,7 +287,7 @@ def bare_lesion(signs, size, skin, lesion, melanin=1.):
 
 # %% ../../nbs/api/07_synth.lesion.ipynb #860aafb8
 def photograph(img, camera):
-    "`img` in uneven light, under hairs and a lens, with the noise of a sensor; `camera` is the random generator"
+    "`img` in uneven light, under hairs and a lens, with a sensor's noise; `camera` is the random generator"
     size = img.shape[-1]
     img = img*_light(camera, size)
     coverage,_ = _hairs(camera, size)

@@ -73,7 +73,15 @@ def nih_set(out, n, size, seed):
             name = f'{patient.number:08d}_{k:03d}.png'
             names_of[patient.is_held_out].append(name)
             rows.append(_nih_row(name, findings, k, patient, film))
-            if shown == 'pneumonia': boxes.append(_nih_box(name, film))
+            if shown == 'pneumonia': # a box around the lungs
+                boxes.append({
+                    'Image Index': name,
+                    'Finding Label': 'Pneumonia',
+                    'Bbox [x': round(0.2*film.width, 3),
+                    'y': round(0.25*film.height, 3),
+                    'w': round(0.6*film.width, 3),
+                    'h]': round(0.5*film.height, 3),
+                })
             yield f'images_{part:03d}/images/{name}', film
     yield 'Data_Entry_2017.csv', csv_text(rows)
     yield 'BBox_List_2017.csv', csv_text(boxes).replace('\n', ',,,\n') # three empty columns, as published
@@ -97,25 +105,15 @@ def _nih_row(name, findings, k, patient, film):
         '': '', # as published, each line ends in a comma
     }
 
-def _nih_box(name, film):
-    "A line of the table of boxes, around the lungs"
-    return {
-        'Image Index': name,
-        'Finding Label': 'Pneumonia',
-        'Bbox [x': round(0.2*film.width, 3),
-        'y': round(0.25*film.height, 3),
-        'w': round(0.6*film.width, 3),
-        'h]': round(0.5*film.height, 3),
-    }
-
 OTHER_SAMPLES['nih-chestxray14'] = SampleLayout(nih_set, 24, """\
 The layout is that of NIH ChestX-ray14 (Wang et al., CVPR 2017). Pneumonia follows white patches in the lungs;
 all other findings are words without a sign in the image.""")
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #5b003864
 _CHEXPERT_FINDINGS = (
-    'No Finding', 'Enlarged Cardiomediastinum', 'Cardiomegaly', 'Lung Opacity', 'Lung Lesion', 'Edema', 'Consolidation',
-    'Pneumonia', 'Atelectasis', 'Pneumothorax', 'Pleural Effusion', 'Pleural Other', 'Fracture', 'Support Devices',
+    'No Finding', 'Enlarged Cardiomediastinum', 'Cardiomegaly', 'Lung Opacity', 'Lung Lesion',
+    'Edema', 'Consolidation', 'Pneumonia', 'Atelectasis', 'Pneumothorax',
+    'Pleural Effusion', 'Pleural Other', 'Fracture', 'Support Devices',
 )
 _CHEXPERT_KINDS = [ # what the image shows, and what the report says
     ('pneumonia', {'Lung Opacity': '1.0', 'Pneumonia': '1.0'}),
@@ -133,6 +131,9 @@ def chexpert_set(out, n, size, seed):
         shown,findings = patient.kind
         split = 'valid' if patient.is_held_out else 'train'
         number = patient.number + 64540*patient.is_held_out
+        marks = {name: findings.get(name, '') for name in _CHEXPERT_FINDINGS}
+        if split == 'valid': # decided by radiologists: 1 or 0
+            marks = {name: '1.0' if mark == '1.0' else '0.0' for name,mark in marks.items()}
         for k,film in enumerate(_films(shown, patient, size, seed)):
             view = 'lateral' if k == 1 else 'frontal'
             path = f'{root}/{split}/patient{number:05d}/study1/view{k+1}_{view}.jpg'
@@ -142,16 +143,10 @@ def chexpert_set(out, n, size, seed):
                 'Age': patient.age,
                 'Frontal/Lateral': view.capitalize(),
                 'AP/PA': '' if view == 'lateral' else 'AP',
-                **_chexpert_marks(findings, split),
+                **marks,
             })
             yield path, film
     for split,rows in rows_of.items(): yield f'{root}/{split}.csv', csv_text(rows)
-
-def _chexpert_marks(findings, split):
-    "A value for each finding; for validation each is 1 or 0"
-    marks = {name: findings.get(name, '') for name in _CHEXPERT_FINDINGS}
-    if split == 'train': return marks
-    return {name: '1.0' if mark == '1.0' else '0.0' for name,mark in marks.items()}
 
 OTHER_SAMPLES['chexpert'] = SampleLayout(chexpert_set, 30, """\
 The layout is that of CheXpert (Irvin et al., AAAI 2019). Pneumonia and lung opacity follow white patches in the

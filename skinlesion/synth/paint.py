@@ -92,7 +92,7 @@ def mix(img, mask, colour):
     return img + mask*difference
 
 def absorb(img, amount, absorber):
-    "The light of `img` that passes `amount` of `absorber`, a colour: how much of red, green and blue it absorbs"
+    "The light of `img` that passes `amount` of `absorber`: how much of red, green and blue it absorbs"
     transmitted = np.exp(-amount*absorber)
     return img*transmitted
 
@@ -107,7 +107,8 @@ def to_image(img):
 # %% ../../nbs/api/06_synth.paint.ipynb #5d9c5566
 def check_size(size):
     "Raise an `InputError` if a synthetic image of `size` pixels a side would show nothing"
-    if size < 32: raise InputError(f'size is {size}, but needs to be at least 32 pixels; choose a larger size')
+    if size < 32:
+        raise InputError(f'size is {size}, but needs to be at least 32 pixels; choose a larger size')
 
 # %% ../../nbs/api/06_synth.paint.ipynb #6bf18fb7
 class Mask:

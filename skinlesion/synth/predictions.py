@@ -23,7 +23,7 @@ def synthetic_predictions(
     overconfident:float=1., # Factor on the calibrated logits; 1 for calibrated
     splits:tuple=('test',), # Sampled by lesion, all equally frequent
     seed:int=0, # Fixes every number
-)->pd.DataFrame: # One row per image: `path, label, group, split, age, sex, site`, `p_<class>` for each class, `pred`
+)->pd.DataFrame: # One row per image: `path, label, group, split, age, sex, site`, `p_<class>` and `pred`
     "Predictions of a synthetic classifier; `age`, `sex` and `site` are independent of the label"
     rng = np.random.default_rng(seed)
     n_classes = len(classes)

@@ -96,11 +96,6 @@ _SITES = { # likewise
     'unknown': 0.03,
 }
 
-# %% ../../nbs/api/08_synth.sets.ipynb #23c835c2
-def _ham_counts(n):
-    "Images of each diagnosis, for `n` in all"
-    return counts_with_rare(n, {dx: diagnosis.n_images for dx,diagnosis in _HAM10000.items()})
-
 # %% ../../nbs/api/08_synth.sets.ipynb #4875a37b
 def _ham_metadata(rng, dx):
     "Columns that all images of a lesion share"
@@ -129,7 +124,8 @@ def ham10000_set(out, n, size, seed):
     "Two folders of images and a table with the seven columns of the original"
     rng = np.random.default_rng((seed, 10015))
     lesions = []
-    for dx,count in _ham_counts(n).items():
+    weights = {dx: diagnosis.n_images for dx,diagnosis in _HAM10000.items()}
+    for dx,count in counts_with_rare(n, weights).items():
         for n_images in images_per_case(count): lesions.append((dx, n_images))
     lesion_ids = rng.permutation(len(lesions)).tolist()
     image_ids = rng.permutation(n).tolist()
@@ -218,13 +214,6 @@ _XRAY_FORMATS = [ # suffix and mode of the films of a class, in turn
     ('.jpeg', 'L'),
 ]
 
-def _film_names(label, i, n_films):
-    "Names, without suffix, of the films of patient `i`"
-    if label == 'covid' and n_films == 1: return [f'COVID-19 ({i+1})']
-    if label == 'covid': return [f'COVID-19 ({i+1}{letter})' for letter in 'abc'[:n_films]]
-    if n_films == 1 and i%2: return [f'IM-{i+1:04d}-0001']
-    return [f'{i+1:08d}_{film:03d}' for film in range(n_films)]
-
 # %% ../../nbs/api/08_synth.sets.ipynb #21b3ca3b
 def xray_set(out, n, size, seed):
     "Three folders and a table in the folder of the published archive"
@@ -236,7 +225,10 @@ def xray_set(out, n, size, seed):
     formats = {label: cycle(_XRAY_FORMATS) for label in XRAY_FINDINGS}
     rows = []
     for i,(label,n_films) in enumerate(patients):
-        names = _film_names(label, i, n_films)
+        if label == 'covid' and n_films == 1: names = [f'COVID-19 ({i+1})']
+        elif label == 'covid': names = [f'COVID-19 ({i+1}{letter})' for letter in 'abc'[:n_films]]
+        elif n_films == 1 and i%2: names = [f'IM-{i+1:04d}-0001']
+        else: names = [f'{i+1:08d}_{film:03d}' for film in range(n_films)]
         films = draw_xray(label, n_films, size, (seed, i))
         for name,film in zip(names, films):
             suffix,mode = next(formats[label])

@@ -31,10 +31,12 @@ class _SkinImage(NamedTuple):
     site:str # One of six
     skin_type:int # Of Fitzpatrick, 1 to 6
 
-_PLACES = ('anterior torso', 'posterior torso', 'upper extremity', 'lower extremity', 'head/neck', 'palms/soles')
+_PLACES = (
+    'anterior torso', 'posterior torso', 'upper extremity', 'lower extremity', 'head/neck', 'palms/soles',
+)
 
 def _skin_images(n, size, seed, weights, painted_as):
-    "`n` images of lesions of the classes in `weights`; `painted_as` maps a class to a diagnosis of `synth.diagnosis`"
+    "`n` images of lesions of the classes in `weights`; `painted_as` maps a class to one of `DIAGNOSES`"
     rng = np.random.default_rng((seed, n))
     lesions = []
     for label,count in counts_with_rare(n, weights).items():
@@ -61,7 +63,9 @@ def _rows_text(rows):
     return csv_text([rows[number] for number in sorted(rows)])
 
 # %% ../../nbs/api/08_synth.skin_sets.ipynb #ef626976
-_CAPITAL_LOOKS = dict(MEL='mel', NV='nv', BCC='bcc', AKIEC='akiec', AK='akiec', SCC='akiec', BKL='bkl', DF='df', VASC='vasc')
+_CAPITAL_LOOKS = dict(
+    MEL='mel', NV='nv', BCC='bcc', AKIEC='akiec', AK='akiec', SCC='akiec', BKL='bkl', DF='df', VASC='vasc',
+)
 _ISIC_2018 = dict(MEL=1113, NV=6705, BCC=514, AKIEC=327, BKL=1099, DF=115, VASC=142)
 _ISIC_2019 = dict(MEL=4522, NV=12875, BCC=3323, AK=867, BKL=2624, DF=239, VASC=253, SCC=628)
 
@@ -130,7 +134,8 @@ def isic2020_set(out, n, size, seed):
         )
         yield f'jpeg/train/{image_name}.jpg', one.image
     yield 'train.csv', _rows_text(rows)
-    yield 'test.csv', csv_text([dict(image_name='ISIC_9000000', patient_id='IP_9000000', sex='male', age_approx=50)])
+    test_row = dict(image_name='ISIC_9000000', patient_id='IP_9000000', sex='male', age_approx=50)
+    yield 'test.csv', csv_text([test_row])
     yield 'sample_submission.csv', csv_text([dict(image_name='ISIC_9000000', target=0)])
 
 _ISIC_RIGHTS = dict(attribution='nobody', copyright_license='CC-0')
@@ -142,6 +147,11 @@ def isic2024_set(out, n, size, seed):
         isic_id = f'ISIC_{15670+one.number:07d}'
         is_malignant = one.label == 'malignant'
         patient = dict(patient_id=f'IP_{one.patient:07d}', age_approx=float(one.age), sex=one.sex)
+        diagnosis = dict(
+            lesion_id=f'IL_{one.lesion:07d}' if is_malignant else '',
+            iddx_full='Malignant::Melanoma' if is_malignant else 'Benign',
+            iddx_1=one.label.capitalize(),
+        )
         rows[one.number] = dict(
             isic_id=isic_id,
             target=int(is_malignant),
@@ -149,13 +159,12 @@ def isic2024_set(out, n, size, seed):
             anatom_site_general=one.site,
             clin_size_long_diam_mm=2.5 + one.number%7,
             **_ISIC_RIGHTS,
-            lesion_id=f'IL_{one.lesion:07d}' if is_malignant else '',
-            iddx_full='Malignant::Melanoma' if is_malignant else 'Benign',
-            iddx_1=one.label.capitalize(),
+            **diagnosis,
         )
         yield f'train-image/image/{isic_id}.jpg', one.image
     yield 'train-metadata.csv', _rows_text(rows)
-    yield 'test-metadata.csv', csv_text([dict(isic_id='ISIC_9000000', patient_id='IP_9000000', age_approx=50)])
+    test_row = dict(isic_id='ISIC_9000000', patient_id='IP_9000000', age_approx=50)
+    yield 'test-metadata.csv', csv_text([test_row])
 
 SKIN_SAMPLES['isic2020'] = SampleLayout(isic2020_set, 20, _ABOUT_SKIN.format('SIIM-ISIC 2020'))
 SKIN_SAMPLES['isic2024'] = SampleLayout(isic2024_set, 20, _ABOUT_SKIN.format('SLICE-3D, ISIC 2024'))
@@ -165,7 +174,11 @@ _ARCHIVE_DIAGNOSES = { # label here -> levels of the archive
     'nevus': ('Benign', 'Benign melanocytic proliferations', 'Nevus'),
     'melanoma': ('Malignant', 'Malignant melanocytic proliferations (Melanoma)', 'Melanoma Invasive'),
     'bcc': ('Malignant', 'Malignant epidermal proliferations', 'Basal cell carcinoma'),
-    'atypical': ('Indeterminate', 'Indeterminate melanocytic proliferations', 'Atypical melanocytic neoplasm'),
+    'atypical': (
+        'Indeterminate',
+        'Indeterminate melanocytic proliferations',
+        'Atypical melanocytic neoplasm',
+    ),
     'missing': ('', '', ''),
 }
 
@@ -176,6 +189,7 @@ def isic_archive_set(out, n, size, seed):
     rows = {}
     for one in _skin_images(n, size, seed, weights, painted_as):
         isic_id = f'ISIC_{one.number:07d}'
+        patient_id = f'IP_{one.patient:07d}'
         levels = ('diagnosis_1', 'diagnosis_2', 'diagnosis_3')
         diagnosis = dict(zip(levels, _ARCHIVE_DIAGNOSES[one.label]))
         rows[one.number] = dict(
@@ -187,7 +201,7 @@ def isic_archive_set(out, n, size, seed):
             diagnosis_confirm_type='histopathology',
             image_type='dermoscopic',
             lesion_id=f'IL_{one.lesion:07d}',
-            patient_id=f'IP_{one.patient:07d}' if one.patient%3 else '',
+            patient_id=patient_id if one.patient%3 else '',
             sex=one.sex,
         )
         yield f'{isic_id}.jpg', one.image
@@ -216,7 +230,9 @@ def bcn20000_set(out, n, size, seed):
     test_row = rows[0] | dict(bcn_filename='BCN_9999999999.jpg', diagnosis='', lesion_id='', split='test')
     yield 'bcn_20k_test.csv', csv_text([test_row])
 
-SKIN_SAMPLES['isic-archive'] = SampleLayout(isic_archive_set, 40, _ABOUT_SKIN.format('downloads of the ISIC archive'))
+SKIN_SAMPLES['isic-archive'] = SampleLayout(
+    isic_archive_set, 40, _ABOUT_SKIN.format('downloads of the ISIC archive'),
+)
 SKIN_SAMPLES['bcn20000'] = SampleLayout(bcn20000_set, 40, _ABOUT_SKIN.format('BCN20000'))
 
 # %% ../../nbs/api/08_synth.skin_sets.ipynb #61ec973d
@@ -228,19 +244,27 @@ def pad_ufes_20_set(out, n, size, seed):
     rows = {}
     for one in _skin_images(n, size, seed, _PAD_UFES_20, _PAD_LOOKS):
         patient_id = f'PAT_{8+one.patient}'
-        img_id = f'{patient_id}_{20+one.lesion}_{100+one.number}.png'
-        answers = dict(smoke='True', background_father='UNK', gender=one.sex.upper(), fitspatrick=float(one.skin_type))
+        lesion_id = 20 + one.lesion
+        img_id = f'{patient_id}_{lesion_id}_{100+one.number}.png'
+        is_cancer = one.label in ('BCC', 'MEL', 'SCC')
+        answers = dict(
+            smoke='True',
+            background_father='UNK',
+            gender=one.sex.upper(),
+            fitspatrick=float(one.skin_type),
+        )
         if one.patient%3 == 0: answers = dict.fromkeys(answers, '') # a third of the patients were not asked
+        region = one.site.split('/')[0]
         rows[one.number] = dict(
             patient_id=patient_id,
-            lesion_id=20 + one.lesion,
+            lesion_id=lesion_id,
             **answers,
             age=one.age,
-            region=one.site.split('/')[0].upper(),
+            region=region.upper(),
             diagnostic=one.label,
             itch=str(one.number%2 == 0),
             img_id=img_id,
-            biopsed=one.label in ('BCC', 'MEL', 'SCC'),
+            biopsed=is_cancer,
         )
         yield f'images/imgs_part_{1+one.number%3}/{img_id}', one.image
     yield 'metadata.csv', _rows_text(rows)
@@ -285,10 +309,13 @@ def derm7pt_set(out, n, size, seed):
         yield f'meta/{part}_indexes.csv', '\n'.join(['indexes', *numbers, ''])
 
 _PH2_HEADER = (
-    '||   Name || Histological Diagnosis || Clinical Diagnosis || Asymmetry | Pigment Network | Dots/Globules | '
-    'Streaks | Regression Areas | Blue-Whitish Veil ||           Colors ||'
+    '||   Name || Histological Diagnosis || Clinical Diagnosis || Asymmetry | Pigment Network | '
+    'Dots/Globules | Streaks | Regression Areas | Blue-Whitish Veil ||           Colors ||'
 )
-_PH2_CRITERIA = '        0 |               T |             A |       A |                A |                 A ||         4    ||'
+_PH2_CRITERIA = (
+    '        0 |               T |             A |       A |                A |                 A ||'
+    '         4    ||'
+)
 _PH2_LEGEND = '''
 Legends:
 Clinical Diagnosis:
@@ -306,7 +333,8 @@ def ph2_set(out, n, size, seed):
         name = f'IMD{2+one.number:03d}'
         folder = f'PH2Dataset/PH2 Dataset images/{name}'
         code = _PH2.index(one.label)
-        lines[one.number] = f'|| {name} ||                        ||                  {code} || {_PH2_CRITERIA}'
+        diagnoses = f'                        ||                  {code}'
+        lines[one.number] = f'|| {name} ||{diagnoses} || {_PH2_CRITERIA}'
         grey = np.asarray(one.image.convert('L'))
         mask = Image.fromarray(grey < np.median(grey))
         yield f'{folder}/{name}_Dermoscopic_Image/{name}.bmp', one.image
