@@ -38,13 +38,16 @@ def _patients(n, seed, kinds)->Iterator:
     "Patients with `n` images in all"
     for i,n_images in enumerate(images_per_case(n)):
         rng = np.random.default_rng((seed, i, 14))
+        age = int(rng.integers(18, 90))
+        sex = 'M' if rng.random() < 0.55 else 'F'
+        turn,k = divmod(i, len(kinds))
         yield _Patient(
             number=i + 1,
-            kind=kinds[i%len(kinds)],
-            is_held_out=i//len(kinds)%3 == 2,
+            kind=kinds[k],
+            is_held_out=turn%3 == 2,
             n_images=n_images,
-            age=int(rng.integers(18, 90)),
-            sex='M' if rng.random() < 0.55 else 'F',
+            age=age,
+            sex=sex,
         )
 
 def _films(finding, patient, size, seed):

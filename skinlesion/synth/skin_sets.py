@@ -47,13 +47,17 @@ def _skin_images(n, size, seed, weights, painted_as):
         label,n_images = lesions[i]
         patient = lesion//2
         of_patient = np.random.default_rng((seed, patient, 7))
+        age = int(of_patient.integers(4, 17))*5
+        sex = 'male' if of_patient.random() < 0.5 else 'female'
+        skin_type = int(of_patient.integers(1, 7))
+        site = _PLACES[rng.integers(len(_PLACES))]
         facts = dict(
             lesion=lesion,
             patient=patient,
-            age=int(of_patient.integers(4, 17))*5,
-            sex='male' if of_patient.random() < 0.5 else 'female',
-            site=_PLACES[rng.integers(len(_PLACES))],
-            skin_type=int(of_patient.integers(1, 7)),
+            age=age,
+            sex=sex,
+            site=site,
+            skin_type=skin_type,
         )
         for image in draw_diagnosis(painted_as[label], n_images, size, (seed, i)):
             yield _SkinImage(numbers.pop(), image, label, **facts)
