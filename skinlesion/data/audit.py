@@ -729,7 +729,7 @@ class Audit:
         }
         return {title: checks for title,checks in groups.items() if checks}
 
-    def headline(self)->str: # Such as `'120 images audited: 20 checks passed, 1 failed; 1 finding (1 warning)'`
+    def headline(self)->str: # Such as `'9 images audited: 20 checks passed, 1 failed; 1 finding (1 warning)'`
         "How much was checked, and how much was found"
         n_checks = {status: len(self.with_status(status)) for status in STATUSES}
         statuses = [f'{n} {status}' for status,n in n_checks.items() if n]

@@ -63,7 +63,7 @@ class ImageTable:
         other:pd.DataFrame, # More columns of the images, such as ages of patients
         **kwargs, # As for `DataFrame.merge`, such as `on='patient_id'`
     ):
-        "The same with columns of `other`, by a left join by default; an `InputError` if `other` repeats a key"
+        "The same with columns of `other`, by default a left join; an `InputError` if it repeats a key"
         defaults = dict(how='left', validate='many_to_one') # no row is lost, and none is doubled
         try: return self.with_table(self.table.merge(other, **defaults | kwargs))
         except pd.errors.MergeError as e: raise InputError(f'these tables cannot be merged: {e}') from None

@@ -108,7 +108,7 @@ def _textures(cases):
 # %% ../../nbs/api/17_data.fingerprints.ipynb #f4b97c59
 def training_fingerprints(
     cases:Cases, # With the split of the training
-)->dict: # As in `reference.npz`: arrays `seen_train`, `seen_valid` (images), `seen_hashes` (of both), `seen_groups`
+)->dict: # Of `reference.npz`: `seen_train`, `seen_valid` (images), `seen_hashes` (of both), `seen_groups`
     "What a bundle keeps to recognise the images of its training"
     used = cases.part('train', 'valid')
     groups = used.group[used.group != used.path].unique()

@@ -244,7 +244,7 @@ def read_cases(
     check:bool=True, # Decode every image first; else there is no data hash
     domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
     images=None, # For csv tables: the folder of the images, where they lie nowhere near
-    value_range:tuple=None, # Raw values that become black and white, of deep images; `None`: found, with `check`
+    value_range:tuple=None, # Raw values that become black and white; if `None`, found with `check`
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are

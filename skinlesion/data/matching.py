@@ -45,7 +45,7 @@ def same_names(
 
 # %% ../../nbs/api/14_data.matching.ipynb #3410f9a5
 def label_mapping(
-    mapping, # `None`, a dictionary of their label to our class, or text such as `Melanoma=malignant,Nevus=benign`
+    mapping, # `None`, a dictionary of their label to our class, or `Melanoma=malignant,Nevus=benign`
 )->dict: # Their label to our class
     "`mapping` as a dictionary"
     if not isinstance(mapping, str): return dict(mapping or {})
@@ -166,7 +166,8 @@ def with_classes(
         if len(model.classes) == 2:
             binary = f', or --target binary --positive LABEL for what counts as {model.positive}'
         raise InputError(
-            f'{cases.root}: none of the labels {truncated_list(labels, 10)} is a class of the model, which knows '
+            f'{cases.root}: none of the labels {truncated_list(labels, 10)} '
+            'is a class of the model, which knows '
             f'{truncated_list(model.classes, 10)}; say which is which: --mapping {pairs}{binary}'
         )
     notes = list(cases.notes)
@@ -237,7 +238,7 @@ def read_for_model(
 
 # %% ../../nbs/api/14_data.matching.ipynb #30205585
 def _read_like_training(foreign, model, finding):
-    "`foreign` with columns and images of the recipe if it needs them; whether one of several findings is chosen"
+    "`foreign` with columns and images of the recipe if needed; whether one of several findings is chosen"
     columns = [foreign.columns]
     if foreign.columns is None and model.field('columns'): columns.insert(0, model.field('columns'))
     folders = [foreign.images]

@@ -51,7 +51,7 @@ class PublicTable:
     about_group:str = '' # For the documentation, where it is no column
     about_split:str = '' # Likewise
     note:str = '' # What a user should know
-    companions:tuple = () # Patterns, lower case, of paths of masks and copies: left out if other images are there
+    companions:tuple = () # Patterns, lower case, of paths of masks and copies, left out if there are others
     second_image:str = '' # Column with another image of each row, which is left out
     open_table:Callable = None # From a file to its table, where it is no csv table
     prepare:Callable = None # From the table, with our names, and the files of the source to the table

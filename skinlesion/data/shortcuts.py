@@ -46,7 +46,8 @@ FEATURE_SETS = dict( # feature set -> feature -> columns
 )
 FEATURE_SET_TEXTS = {
     'file': 'the file alone (format, size, compression, name, order)',
-    'camera': 'the colours at the border and overall and the bytes per pixel (which depend on the {domain.group} too)',
+    'camera': 'the colours at the border and overall and the bytes per pixel '
+              '(which depend on the {domain.group} too)',
     'patient': 'age, sex and site alone',
     'source': 'the source or the kind of diagnosis alone',
 }
@@ -77,7 +78,8 @@ def _feature_table(cases, facts, features):
     x = {}
     for feature,names in FEATURE_SETS[features].items():
         known = [name for name in names if name in table]
-        if features in ('patient', 'source'): known = matching_columns(cases.columns, names) # not those of the scan
+        if features in ('patient', 'source'): # not those of the scan
+            known = matching_columns(cases.columns, names)
         columns = [name for name in known if table[name].nunique(dropna=False) > 1]
         if columns: columns_of[feature] = columns
         for name in columns:

@@ -157,8 +157,9 @@ def join_indexes(
     return table.assign(split=split)
 
 _DERM7PT_BENIGN = (
-    'blue nevus', 'clark nevus', 'combined nevus', 'congenital nevus', 'dermal nevus', 'dermatofibroma', 'lentigo',
-    'melanosis', 'miscellaneous', 'recurrent nevus', 'reed or spitz nevus', 'seborrheic keratosis', 'vascular lesion',
+    'blue nevus', 'clark nevus', 'combined nevus', 'congenital nevus', 'dermal nevus',
+    'dermatofibroma', 'lentigo', 'melanosis', 'miscellaneous', 'recurrent nevus',
+    'reed or spitz nevus', 'seborrheic keratosis', 'vascular lesion',
 )
 _DERM7PT_MALIGNANT = (
     'basal cell carcinoma', 'melanoma', 'melanoma (in situ)', 'melanoma (less than 0.76 mm)',
