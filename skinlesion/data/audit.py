@@ -423,13 +423,6 @@ _SHORTCUT_ACTIONS = {
     'source': 'match the classes by source, or report scores for each source separately',
 }
 
-def _why_no_shortcut(cases, features):
-    "Why nothing can be predicted from a feature set"
-    if len(set(cases.label)) < 2: return 'no labels of two classes'
-    columns = {column for columns in FEATURE_SETS[features].values() for column in columns}
-    if features in ('patient', 'source') and columns.isdisjoint(cases): return _SHORTCUT_UNKNOWN[features]
-    return 'nothing differs between the images, or a class has a single group'
-
 # %% ../../nbs/api/18_data.audit.ipynb #f8f96013
 def shortcut_checks(
     cases:Cases, # Or a table of cases
@@ -444,7 +437,12 @@ def shortcut_checks(
         shortcut = None
         if len(set(cases.label)) > 1: shortcut = shortcut_score(cases, facts, features, seed=seed)
         if shortcut is None:
-            checks.append(check_of(name, [], '', _why_no_shortcut(cases, features)))
+            columns = {column for columns in FEATURE_SETS[features].values() for column in columns}
+            is_unknown = features in _SHORTCUT_UNKNOWN and columns.isdisjoint(cases)
+            why_not = 'nothing differs between the images, or a class has a single group'
+            if is_unknown: why_not = _SHORTCUT_UNKNOWN[features]
+            if len(set(cases.label)) < 2: why_not = 'no labels of two classes'
+            checks.append(check_of(name, [], '', why_not))
             continue
         exceeded = []
         for severity,auroc in severities.items():

@@ -27,23 +27,20 @@ _SEXES = {'m': 'male', 'f': 'female'}
 _MOST_YEARS = 120
 _PER_YEAR = {'': 1, 'Y': 1, 'M': 12, 'D': 365}
 
-def _years(ages):
-    "Ages in years; what is none is missing"
-    parts = ages.astype(str).str.strip().str.extract(r'^0*(\d+)(?:\.0)?([YMD]?)$')
-    years = pd.to_numeric(parts[0])/parts[1].map(_PER_YEAR)
-    return years.where(years <= _MOST_YEARS)
-
 def _sexes(sexes):
     "`male`, `female`, or what else there is"
     words = sexes.str.strip().str.lower()
     return words.replace(_SEXES)
 
 def _prepare_nih(table, files):
-    "`table` with the split of the two lists"
+    "`table` with the split of the two lists, and ages in years"
     table = table.drop_duplicates('path') # of several releases of the table
     is_unnamed = table.columns.str.startswith('Unnamed')
     table = table.loc[:, ~is_unnamed]
-    if 'age' in table: table = table.assign(age=_years(table.age))
+    if 'age' in table: # what is no age is missing
+        parts = table.age.astype(str).str.strip().str.extract(r'^0*(\d+)(?:\.0)?([YMD]?)$')
+        years = pd.to_numeric(parts[0])/parts[1].map(_PER_YEAR)
+        table = table.assign(age=years.where(years <= _MOST_YEARS))
     if 'sex' in table: table = table.assign(sex=_sexes(table.sex))
     split_of = {}
     for name,path in files.items():

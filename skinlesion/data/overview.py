@@ -157,7 +157,6 @@ def check_table_one_file(
         raise InputError(f'{file}: Table 1 is written as .csv or .tex; choose one of these endings')
     if file.is_dir(): raise InputError(f'{file}: is a folder; name the file to write')
 
-
 # %% ../../nbs/api/17_data.overview.ipynb #6f291e35
 _LATEX_SPECIAL = str.maketrans({'%': r'\%', '_': r'\_', '&': r'\&', '#': r'\#', '$': r'\$'})
 
