@@ -81,6 +81,7 @@ def folder_kind(
     if has_number and not words: return 'number'
     return 'name'
 
+@cache
 def split_name(
     name:str, # Of a folder of the kind `split`
 )->str: # Of `core.SPLITS`
@@ -189,11 +190,19 @@ def place_of(
         if kind == 'masks': place.is_mask = True
         elif kind == 'fold': place.fold = folder
         elif kind not in ('split', 'batch', 'filler'):
-            batch = _BATCH_PART.fullmatch(folder)
-            folder = batch[1] if batch else folder
-            if folder_words(folder) in (['unlabeled'], ['unlabelled']): place.problem = 'in a folder of images without labels'
+            folder = _without_batch(folder)
+            if _is_unlabelled(folder): place.problem = 'in a folder of images without labels'
             if place.folders[-1:] != [folder]: place.folders.append(folder) # some archives wrap a folder in one of its name
     return place
+
+@cache
+def _without_batch(folder):
+    batch = _BATCH_PART.fullmatch(folder)
+    return batch[1] if batch else folder
+
+@cache
+def _is_unlabelled(folder): return folder_words(folder) in (['unlabeled'], ['unlabelled'])
+
 
 # %% ../../nbs/api/11_data.folders.ipynb #6346026f
 def wrapping_folders(

@@ -26,9 +26,7 @@ def image_key(
     name:str, # A file name or path, with or without an ending
 )->str:
     "What names of one image have in common"
-    file_name = _parts(name)[-1]
-    if not is_image(file_name): return file_name
-    return file_name[:file_name.rindex('.')]
+    return _without_ending(_parts(name)[-1])
 
 # %% ../../nbs/api/11_data.image_index.ipynb #4a104f64
 def _parts(name):
@@ -36,6 +34,8 @@ def _parts(name):
     path = name.strip().lower().replace('\\', '/')
     if not path.isascii(): path = unicodedata.normalize('NFC', path) # a Mac writes an accented letter as two characters
     return [part for part in path.split('/') if part not in ('', '.', '..')] or ['']
+
+def _without_ending(file_name): return file_name[:file_name.rindex('.')] if is_image(file_name) else file_name
 
 
 # %% ../../nbs/api/11_data.image_index.ipynb #afb6a446
@@ -50,8 +50,9 @@ def is_in_other_folder(
     path:str, # Of the only image of this name
 )->bool:
     "Whether `name` is a common one, and the last of its folders that says something is none of those of `path`"
+    if not is_common_name(name): return False
     wanted = _telling_folders(name)
-    if not wanted or not is_common_name(name): return False
+    if not wanted: return False
     folders = _telling_folders(os.path.abspath(path))
     return wanted[-1] not in folders
 
@@ -89,7 +90,7 @@ class ImageIndex:
             if not is_image(name): continue
             *folders,file_name = _parts(name)
             place = folders[::-1], path
-            self.by_key[image_key(name)].append(place)
+            self.by_key[_without_ending(file_name)].append(place)
             self.by_file_name[file_name].append(place)
         for index in (self.by_key, self.by_file_name):
             for places in index.values(): places.sort()
@@ -111,7 +112,7 @@ class ImageIndex:
     )->Fit:
         "The files that `name` fits best"
         *folders,file_name = _parts(name)
-        places = self.by_key.get(image_key(name), [])
+        places = self.by_key.get(_without_ending(file_name), [])
         if is_image(file_name): places = self.by_file_name.get(file_name, places)
         folders = folders[::-1]
         fit = Fit(places, 0, len(places), 0)

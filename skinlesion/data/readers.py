@@ -598,7 +598,9 @@ def read_class_folders(
     files:dict, # From `list_files`
 )->ReadResult:
     "Rows of class folders, with the groups and splits in tables next to them"
-    result = read_folder({name: path for name,path in files.items() if not name.lower().endswith(TABLE_SUFFIXES)})
+    tables = [name for name in files if name.lower().endswith(TABLE_SUFFIXES)]
+    if not tables: return read_folder(files)
+    result = read_folder({name: path for name,path in files.items() if name not in tables})
     joined = join_facts(result, files)
     if joined.notes == result.notes: return read_folder(files) # that says which tables are ignored
     return joined
