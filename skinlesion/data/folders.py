@@ -162,14 +162,19 @@ def split_parts(
 )->dict: # Name of a folder -> its split, and the rest of its name
     "The folders whose names differ in a split alone, such as `train_benign` and `test_benign`"
     parts = {}
-    by_rest = defaultdict(set)
+    form_of = {} # where the split stands, and what is between it and the rest
+    splits_of = defaultdict(set)
     for name in folders:
         match = _SPLIT_PART.fullmatch(name)
         if match is None or folder_kind(name) != 'name': continue
-        rest = ' '.join(filter(None, (match[1].strip(' _-'), match[3].strip(' _-'))))
-        parts[name] = SPLIT_NAMES[match[2].lower()], rest
-        by_rest[rest.lower()].add(parts[name][0])
-    return {name: (split, rest) for name,(split,rest) in parts.items() if len(by_rest[rest.lower()]) > 1}
+        before,split,after = match.groups()
+        rest = ' '.join(filter(None, (before.strip(' _-'), after.strip(' _-'))))
+        parts[name] = SPLIT_NAMES[split.lower()], rest
+        form_of[name] = before[-1:], after[:1]
+        splits_of[rest.lower()].add(parts[name][0])
+    paired = [name for name,(_,rest) in parts.items() if len(splits_of[rest.lower()]) > 1]
+    forms = {form_of[name] for name in paired} # a class may lack one of the splits
+    return {name: part for name,part in parts.items() if form_of[name] in forms}
 
 def place_of(
     name:str, # Of a file, as from `list_files`
