@@ -53,7 +53,15 @@ def lesion_mask(
     colourfulness = np.ptp(x, axis=-1)
     if colourfulness[~corners].mean() < 0.05: return None # no photograph of skin
     distance = _distance_from_skin(x, corners)
-    threshold,separation = _otsu(distance[~corners])
+    distances = distance[~corners]
+    half_bin = np.ptp(distances)/OTSU_BINS/2
+    threshold = threshold_otsu(distances, nbins=OTSU_BINS) + half_bin
+    is_above = distances > threshold
+    proportion_above = is_above.mean()
+    if proportion_above in (0, 1): return None
+    difference = distances[is_above].mean() - distances[~is_above].mean()
+    between = proportion_above*(1-proportion_above)*difference**2 # variance between the two parts
+    separation = between/max(distances.var(), 1e-12)
     unlike_skin = (distance > threshold) & ~corners
     mask,proportion = _central_region(ndimage.binary_opening(unlike_skin))
     border = np.concatenate([mask[0], mask[-1], mask[:,0], mask[:,-1]])
@@ -76,18 +84,6 @@ def _distance_from_skin(x, corners):
     is_brighter = difference.sum(-1) < 0
     weight = np.where(is_brighter, 0.5, 1)
     return np.sqrt(distance*weight)
-
-# %% ../../nbs/api/48_evaluate.attention.ipynb #5c1306a3
-def _otsu(x):
-    "Otsu's threshold of `x`, and the proportion of its variance that lies between the two parts"
-    half_bin = np.ptp(x)/OTSU_BINS/2
-    threshold = threshold_otsu(x, nbins=OTSU_BINS) + half_bin
-    is_above = x > threshold
-    proportion = is_above.mean()
-    if proportion in (0, 1): return threshold, 0.
-    difference = x[is_above].mean() - x[~is_above].mean()
-    between = proportion*(1-proportion)*difference**2
-    return threshold, between/max(x.var(), 1e-12)
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #5ae3a093
 def _central_region(mask):

@@ -94,19 +94,6 @@ def _score_facts(m, domain):
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #a7ac8cb7
 SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 'ood', 'data')
 
-def _section_facts(sections, performance):
-    "What the sections of the report say; `performance` is repeated next to the subgroups"
-    texts = {section.name: section.text for section in sections if not section.missing}
-    for section in sections:
-        if section.name == 'operating' and not section.data.get('chosen'):
-            texts.pop('operating', None)
-    facts = {name: texts.get(name, '') for name in SECTION_FACTS}
-    facts['performance_by'] = ''
-    if 'subgroups' in texts: facts['performance_by'] = f'{performance} {texts["subgroups"]}'
-    limits = [facts[name] for name in ('subgroups', 'ood', 'attention') if facts[name]]
-    facts['limits'] = ' '.join(limits)
-    return facts
-
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #179c536e
 def checklist(
     m:dict, # From `metrics`
@@ -117,7 +104,16 @@ def checklist(
 )->pd.DataFrame: # Columns standard, item, topic, answer: `LEFT_TO_AUTHOR` where the run knows none
     "Each item of CLAIM and TRIPOD+AI, and what the run says to it"
     facts = _run_facts(about or {}) | _score_facts(m, domain)
-    facts |= _section_facts(sections, facts['performance'])
+    texts = {section.name: section.text for section in sections if not section.missing}
+    for section in sections:
+        if section.name == 'operating' and not section.data.get('chosen'):
+            texts.pop('operating', None)
+    facts |= {name: texts.get(name, '') for name in SECTION_FACTS}
+    facts['performance_by'] = '' # the performance again, next to that of the subgroups
+    if 'subgroups' in texts: facts['performance_by'] = f'{facts["performance"]} {texts["subgroups"]}'
+    limits = [facts[name] for name in ('subgroups', 'ood', 'attention') if facts[name]]
+    facts['limits'] = ' '.join(limits)
+
     facts['disjoint'] = ''
     if audit is not None:
         leaks = [finding.summary for finding in audit.leaks()]

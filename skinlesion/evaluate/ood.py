@@ -69,10 +69,19 @@ def ood_table(
 )->pd.DataFrame: # kind, images, auroc, low, high (NaN: `OWN_KIND`), unlike (beyond), unlike_low, unlike_high
     "How well the distance tells each kind of image from the test images"
     own = distances[distances.kind == OWN_KIND]
+    own = own.sample(min(len(own), MAX_OWN), random_state=0)
     rows = []
     for kind,part in distances.groupby('kind', sort=False):
         auroc = dict.fromkeys(('value', 'low', 'high'))
-        if kind != OWN_KIND: auroc = _auroc(own, part)
+        if kind != OWN_KIND:
+            both = pd.concat([own, part], ignore_index=True)
+            probability = both.distance/(1+both.distance) # any increasing function within 0..1
+            table = pd.DataFrame(dict(path=both.index, group=both.group))
+            table['label'] = np.where(both.kind == OWN_KIND, 'own', 'other')
+            table['p_own'] = 1 - probability
+            table['p_other'] = probability
+            preds = Predictions(table, ['own', 'other'], 'other')
+            auroc = metrics(preds, resamples=AUROC_RESAMPLES)['metrics']['auroc']
         beyond = group_mean(part.distance >= threshold, part.group)
         row = dict(kind=kind, images=len(part))
         row |= dict(auroc=auroc['value'], low=auroc['low'], high=auroc['high'])
@@ -88,19 +97,6 @@ def ood_table(
 # %% ../../nbs/api/48_evaluate.ood.ipynb #59ca2e3d
 MAX_OWN = 2000 # test images for an AUROC; of more, a sample
 AUROC_RESAMPLES = 500 # of the groups
-
-def _auroc(own, other):
-    "AUROC of the distance, with its interval"
-    own = own.sample(min(len(own), MAX_OWN), random_state=0)
-    both = pd.concat([own, other], ignore_index=True)
-    probability = both.distance/(1+both.distance) # any increasing function within 0..1
-    is_own = both.kind == OWN_KIND
-    table = pd.DataFrame(dict(path=both.index, group=both.group))
-    table['label'] = np.where(is_own, 'own', 'other')
-    table['p_own'] = 1 - probability
-    table['p_other'] = probability
-    preds = Predictions(table, ['own', 'other'], 'other')
-    return metrics(preds, resamples=AUROC_RESAMPLES)['metrics']['auroc']
 
 # %% ../../nbs/api/48_evaluate.ood.ipynb #00cb66be
 def ood(

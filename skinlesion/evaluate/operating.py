@@ -312,25 +312,20 @@ def to_observed_prevalence(
     for label,p in zip(preds.classes, probs.T): columns[prob_column(label)] = p
     return preds.assign(**columns)
 
-# %% ../../nbs/api/45_evaluate.operating.ipynb #9a3437ca
-def _by_class_text(result, points):
-    "Of several classes, each at its own threshold, the one with the lowest sensitivity"
-    target = next(iter(points.values()))['target']
-    text = ['Each class against the others, '
-            f'at the threshold with a sensitivity of {target:.0%} on validation.']
-    def value(entries): return entries['sensitivity']['value']
-    defined = [entries for entries in result.values() if value(entries) is not None]
-    if not defined: return text
-    lowest = min(defined, key=value)
-    sensitivity = interval_text(lowest['sensitivity'], 3)
-    return [*text, f'Sensitivity is lowest for {lowest["positive"]}: {sensitivity}.']
-
 # %% ../../nbs/api/45_evaluate.operating.ipynb #7060c487
 def _points_text(result, points, domain):
     "Sentences on the first operating point, on what is below its target, and on what has too few lesions"
     if not points: return [needs_validation('thresholds are')]
     text = []
-    if len({point['positive'] for point in points.values()}) > 1: text += _by_class_text(result, points)
+    if len({point['positive'] for point in points.values()}) > 1:
+        target = next(iter(points.values()))['target']
+        text.append('Each class against the others, '
+                    f'at the threshold with a sensitivity of {target:.0%} on validation.')
+        defined = [entries for entries in result.values() if entries['sensitivity']['value'] is not None]
+        if defined:
+            lowest = min(defined, key=lambda entries: entries['sensitivity']['value'])
+            sensitivity = interval_text(lowest['sensitivity'], 3)
+            text.append(f'Sensitivity is lowest for {lowest["positive"]}: {sensitivity}.')
     elif result:
         name,entries = next(iter(result.items()))
         sensitivity = interval_text(entries['sensitivity'], 3)

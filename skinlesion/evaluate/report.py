@@ -179,18 +179,14 @@ def _score_rows(m):
         value_range = score.range_for(is_multiclass)
         largest = value_range[1] if value_range else 1
         if name == 'log_loss': largest = chance_loss # its range has no end
-        bar = _bar(entry, largest)
+        bar = None # where there is no score
+        if entry['value'] is not None:
+            bar = {} # its ends, in percent of the track
+            for end in ('value', 'low', 'high'):
+                bar[end] = None
+                if entry[end] is not None: bar[end] = 100*min(max(entry[end]/largest, 0), 1)
         rows.append(dict(title=score.title, meaning=meaning, entry=entry, bar=bar))
     return rows
-
-def _bar(entry, largest):
-    "Where the bar of a score and its interval lie, in percent of the track; `None` where there is no score"
-    if entry['value'] is None: return None
-    bar = {}
-    for end in ('value', 'low', 'high'):
-        bar[end] = None
-        if entry[end] is not None: bar[end] = 100*min(max(entry[end]/largest, 0), 1)
-    return bar
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #3a94c5cf
 def _comparison_rows(comparisons):
@@ -319,6 +315,8 @@ def _choose_domain(domain, preds, predictor):
     return preds.domain, True
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #f8d7b3f4
+MAX_MEASURED = 20_000 # images; of more, no properties are measured
+
 def _probability_sections(preds, m, choices, calibration, activations, resamples, seed):
     "What the probabilities tell"
     calibration = calibration or {}
@@ -327,7 +325,11 @@ def _probability_sections(preds, m, choices, calibration, activations, resamples
     has_all = activations is not None and not activations.unreadable
     before = activations.uncalibrated() if has_all and calibration.get('vector') else None
     value_range = activations.spec.value_range if activations is not None else None
-    properties = _measured_properties(preds, value_range)
+    paths = [] # of images to measure
+    if len(preds) <= MAX_MEASURED: paths = [path for path in preds.table.path if os.path.isfile(str(path))]
+    properties = measure_images(paths, value_range) if paths else None
+    if paths and not load_domain(preds.domain).skin_tone:
+        properties = properties.drop(columns=['ita', 'estimated_skin_tone'])
     yield curves_section(preds, m)
     yield prevalence_section(preds, chosen, **bootstrap)
     yield calibration_section(preds, calibration, **bootstrap, before=before)
@@ -340,18 +342,6 @@ def _probability_sections(preds, m, choices, calibration, activations, resamples
     yield sets_section(preds, chosen.get('conformal'), **bootstrap)
     yield referral_section(preds, chosen.get('refer'), **bootstrap)
     yield subgroups_section(preds, properties=properties, **bootstrap)
-
-# %% ../../nbs/api/49_evaluate.report.ipynb #e9c24a03
-MAX_MEASURED = 20_000 # images; of more, no properties are measured
-
-def _measured_properties(preds, value_range):
-    "From `measure_images`, or `None` where there are no files or too many"
-    if len(preds) > MAX_MEASURED: return None
-    paths = [path for path in preds.table.path if os.path.isfile(str(path))]
-    if not paths: return None
-    properties = measure_images(paths, value_range)
-    if load_domain(preds.domain).skin_tone: return properties
-    return properties.drop(columns=['ita', 'estimated_skin_tone'])
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #9574eee4
 def audited_shortcut(audit):
@@ -509,19 +499,13 @@ def write_report(
             table = table_one(result.cases)
             for name in ('table1.csv', 'table1.tex'): write_table_one(table, folder/name)
         (folder/'report.html').write_text(_page(result, about, title), encoding='utf8')
-        _write_checklist(result, about, title, folder)
+        # which items of reporting guidelines the report answers
+        items = checklist(result.metrics, result.sections, about, result.audit, result.domain)
+        guidelines = checklist_sections(items)
+        page = template('page').render(title=f'Checklists: {title}', sections=guidelines, notice=NOTICE)
+        (folder/'checklist.html').write_text(page, encoding='utf8')
         if pdf: print_pdf(folder/'report.html', folder/'report.pdf')
     return replace(result, path=Path(out)/'report.html')
-
-def _write_checklist(result, about, title, folder):
-    "Which items of reporting guidelines the report answers, as a page"
-    items = checklist(result.metrics, result.sections, about, result.audit, result.domain)
-    page = template('page').render(
-        title=f'Checklists: {title}',
-        sections=checklist_sections(items),
-        notice=NOTICE,
-    )
-    (folder/'checklist.html').write_text(page, encoding='utf8')
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #eadef822
 @delegates(evaluate_report)

@@ -158,22 +158,6 @@ def _decode(rows, spec):
 ROBUSTNESS_SCORES = ('auroc', 'balanced_accuracy')
 INTERVAL_COLUMNS = {'': 'value', '_low': 'low', '_high': 'high'} # end of a column's name -> part of an entry
 
-def _scores(preds, unchanged, name, level, resamples):
-    "Scores of `preds`, how far they fall from those of `unchanged`, and the proportion of other predictions"
-    scores = metrics(preds, resamples=resamples)['metrics']
-    falls = compare(unchanged, preds, resamples=resamples)
-    is_changed = preds.y_pred != unchanged.y_pred
-    entries = {score: scores[score] for score in ROBUSTNESS_SCORES}
-    for score in ROBUSTNESS_SCORES: entries[f'{score}_fall'] = falls[score]
-    entries['changed'] = group_mean(is_changed, preds.table.group)
-    row = dict(corruption=name, level=level, strength=np.nan, images=len(preds))
-    if level: row['strength'] = CORRUPTIONS[name].strengths[level-1]
-    for key,entry in entries.items():
-        for suffix,part in INTERVAL_COLUMNS.items():
-            number = entry[part]
-            row[key+suffix] = np.nan if number is None else number
-    return row
-
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #1dfab0ec
 def robustness(
     preds, # Predictions
@@ -198,11 +182,23 @@ def robustness(
     config = predictor.config
     probs = probabilities(logits, config['temperature'], config.get('vector'))
     probs = probs.reshape(len(conditions), len(images), len(predictor.classes))
-    tables = [predictions_table(rows, p, predictor.classes, preds.positive) for p in probs]
-    scores = []
-    for table,condition in zip(tables, conditions):
-        scores.append(_scores(table, tables[0], *condition, resamples))
-    return pd.DataFrame(scores)
+    copies = [predictions_table(rows, p, predictor.classes, preds.positive) for p in probs]
+    result = []
+    for copy,(name,level) in zip(copies, conditions):
+        scores = metrics(copy, resamples=resamples)['metrics']
+        falls = compare(copies[0], copy, resamples=resamples)
+        is_changed = copy.y_pred != copies[0].y_pred
+        entries = {score: scores[score] for score in ROBUSTNESS_SCORES}
+        for score in ROBUSTNESS_SCORES: entries[f'{score}_fall'] = falls[score]
+        entries['changed'] = group_mean(is_changed, copy.table.group)
+        row = dict(corruption=name, level=level, strength=np.nan, images=len(copy))
+        if level: row['strength'] = CORRUPTIONS[name].strengths[level-1]
+        for key,entry in entries.items():
+            for suffix,part in INTERVAL_COLUMNS.items():
+                number = entry[part]
+                row[key+suffix] = np.nan if number is None else number
+        result.append(row)
+    return pd.DataFrame(result)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #918d9e2a
 def plot_robustness(

@@ -236,22 +236,10 @@ def _exchangeable(y, groups, n_classes):
     kind = _row_numbers(size)
     n_alike = np.bincount(kind)[kind]
     rare = np.flatnonzero(n_alike < MIN_ALIKE)
-    first_block = kind.max()+1
-    kind[rare] = first_block + _nearest_blocks(counts[rare])
-    numbers,_ = pd.factorize(kind)
-    return numbers
 
-def _row_numbers(x):
-    "A number for each row of `x`; equal rows have the same"
-    table = pd.DataFrame(x)
-    numbers = table.groupby([*table]).ngroup()
-    return numbers.to_numpy(copy=True)
-
-# %% ../../nbs/api/47_evaluate.subgroups.ipynb #6bd14c33
-def _nearest_blocks(counts):
-    "A number for each row of `counts`, the same for `MIN_ALIKE` or more rows with similar proportions"
-    classes_present = _row_numbers(counts > 0)
-    proportions = counts/counts.sum(1, keepdims=True)
+    # the rare ones, sorted by their proportions, in blocks of `MIN_ALIKE` or more
+    classes_present = _row_numbers(counts[rare] > 0)
+    proportions = counts[rare]/counts[rare].sum(1, keepdims=True)
     order = np.lexsort((*proportions.T, classes_present))
     n_rows = np.bincount(classes_present, minlength=1) # of each combination of classes
     start = np.cumsum(n_rows)-n_rows
@@ -260,10 +248,16 @@ def _nearest_blocks(counts):
     n_blocks = n_rows[present]//MIN_ALIKE
     last_block = np.maximum(n_blocks-1, 0) # takes the rest too
     block = np.minimum(position//MIN_ALIKE, last_block)
-    result = np.empty(len(order), int)
-    first_block = present*(len(order)+1)
-    result[order] = first_block + block
-    return result
+    first_block = kind.max()+1 + present*(len(order)+1)
+    kind[rare[order]] = first_block + block
+    numbers,_ = pd.factorize(kind)
+    return numbers
+
+def _row_numbers(x):
+    "A number for each row of `x`; equal rows have the same"
+    table = pd.DataFrame(x)
+    numbers = table.groupby([*table]).ngroup()
+    return numbers.to_numpy(copy=True)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #c50d8e21
 def _permutations(y, groups, n_classes, n, rng):
