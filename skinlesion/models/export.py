@@ -62,19 +62,6 @@ def map_error(
     from_map = cam.mean((2, 3)) + model.get_classifier().bias
     return float((from_map - logits).abs().max())
 
-# %% ../../nbs/api/24_models.export.ipynb #ff6a7edf
-@contextlib.contextmanager
-def _silenced():
-    "Keep the exporter's progress and advice off the screen"
-    logger = logging.getLogger('torch.onnx')
-    level = logger.level
-    output = io.StringIO()
-    with warnings.catch_warnings(), contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        warnings.simplefilter('ignore')
-        logger.setLevel(logging.ERROR)
-        try: yield
-        finally: logger.setLevel(level)
-
 # %% ../../nbs/api/24_models.export.ipynb #59e1e016
 def export_onnx(
     model:nn.Module, # From `build_model`; moved to the CPU
@@ -85,16 +72,30 @@ def export_onnx(
     need('onnxscript')
     graph = ExportGraph(model.to('cpu', memory_format=torch.contiguous_format)).eval()
     example = torch.zeros(2, spec.channels, spec.size, spec.size)
-    with _silenced(), torch.no_grad():
-        program = torch.onnx.export(
-            graph,
-            (example,),
-            dynamo=True,
-            input_names=['image'],
-            output_names=['logits', 'cam', 'embedding'],
-            dynamic_shapes={'image': {0: torch.export.Dim('batch')}},
-            verbose=False,
-        )
+
+    # the exporter's progress and advice are not shown
+    logger = logging.getLogger('torch.onnx')
+    level = logger.level
+    output = io.StringIO()
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
+        torch.no_grad(),
+    ):
+        warnings.simplefilter('ignore')
+        logger.setLevel(logging.ERROR)
+        try:
+            program = torch.onnx.export(
+                graph,
+                (example,),
+                dynamo=True,
+                input_names=['image'],
+                output_names=['logits', 'cam', 'embedding'],
+                dynamic_shapes={'image': {0: torch.export.Dim('batch')}},
+                verbose=False,
+            )
+        finally: logger.setLevel(level)
     # lines of source files, with their paths on this machine
     for node in program.model.graph.all_nodes(): node.metadata_props.clear()
     with replacing(file) as tmp: program.save(tmp, external_data=False)

@@ -9,7 +9,6 @@ __all__ = ['run_batches', 'plain_channels_last', 'run_model']
 
 # %% ../../nbs/api/24_models.inference.ipynb #dee897e2
 from collections.abc import Iterable
-from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -17,16 +16,6 @@ import torch
 from ..core import Progress
 from ..data.prepared import Prepared
 from ..image import InputSpec, from_square
-
-# %% ../../nbs/api/24_models.inference.ipynb #4a2f9a41
-@contextmanager
-def _without_tf32():
-    "Let convolutions on a GPU be computed in full precision"
-    cudnn = torch.backends.cudnn
-    before = cudnn.allow_tf32
-    cudnn.allow_tf32 = False
-    try: yield
-    finally: cudnn.allow_tf32 = before
 
 # %% ../../nbs/api/24_models.inference.ipynb #f027ba27
 @torch.no_grad()
@@ -43,15 +32,21 @@ def run_batches(
     device = next(model.parameters()).device
     head = model.get_classifier()
     model.eval()
-    with _without_tf32(), Progress(n_images, desc) as bar:
-        for x in batches:
-            x = x.to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                embedding = model.forward_head(model.forward_features(x), pre_logits=True)
-            embedding = embedding.float()
-            logits.append(head(embedding).cpu().numpy())
-            embeddings.append(embedding.cpu().numpy())
-            bar.update(len(x))
+    # newer GPUs would round the convolutions
+    cudnn = torch.backends.cudnn
+    allow_tf32 = cudnn.allow_tf32
+    cudnn.allow_tf32 = False
+    try:
+        with Progress(n_images, desc) as bar:
+            for x in batches:
+                x = x.to(device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
+                    embedding = model.forward_head(model.forward_features(x), pre_logits=True)
+                embedding = embedding.float()
+                logits.append(head(embedding).cpu().numpy())
+                embeddings.append(embedding.cpu().numpy())
+                bar.update(len(x))
+    finally: cudnn.allow_tf32 = allow_tf32
     return logits, embeddings
 
 # %% ../../nbs/api/24_models.inference.ipynb #2a8f3813

@@ -10,7 +10,6 @@ __all__ = ['SCRATCH_ARCHS', 'OFFLINE_HINT', 'build_model', 'is_pretrained', 'che
 
 # %% ../../nbs/api/23_models.registry.ipynb #ddd265fe
 import difflib, json, socket, urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlparse
 
@@ -46,9 +45,19 @@ def build_model(
         check_arch(arch)
         model = _timm_model(arch, num_classes, channels, pretrained)
         name = model.pretrained_cfg['architecture']
+
+    # the source of the weights may add to timm's own arguments for this network
+    source, _, location = arch.partition(':')
+    args = {}
+    if source == 'local-dir':
+        config = json.loads((Path(location)/'config.json').read_text())
+        args = config.get('model_args') or {}
+    elif source in ('hf-hub', 'hf_hub'):
+        _, _, hub_args = timm.models.load_model_config_from_hf(location)
+        args = dict(hub_args or {})
     model.architecture = dict(
         name=name,
-        args=_model_args(arch),
+        args=args,
         num_classes=num_classes,
         channels=channels,
     )
@@ -130,22 +139,16 @@ def _reachable(endpoint, timeout=5.):
     except OSError: return False
     return True
 
-@contextmanager
-def _hub_or_cache():
-    "Use only the hub's cache where the hub cannot be reached, which otherwise takes a minute to find out"
-    constants = huggingface_hub.constants
-    before = constants.HF_HUB_OFFLINE
-    # The hub's library reads it at each request, and timm passes on no argument for it
-    constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
-    try: yield
-    finally: constants.HF_HUB_OFFLINE = before
-
 # %% ../../nbs/api/23_models.registry.ipynb #2176567b
 def _timm_model(arch, num_classes, channels, pretrained):
     "timm's network `arch` with a small head; an `InputError` if it cannot be built"
+    constants = huggingface_hub.constants
+    before = constants.HF_HUB_OFFLINE
     try:
-        with _hub_or_cache():
-            model = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes, in_chans=channels)
+        # Only the hub's cache is used where the hub cannot be reached. The hub's library reads this
+        # at each request, and timm passes on no argument for it
+        constants.HF_HUB_OFFLINE = before or not _reachable(constants.ENDPOINT)
+        model = timm.create_model(arch, pretrained=pretrained, num_classes=num_classes, in_chans=channels)
         return with_small_head(model, num_classes, channels)
     except Exception as e:
         lines = str(e).strip().splitlines() or [type(e).__name__]
@@ -153,18 +156,7 @@ def _timm_model(arch, num_classes, channels, pretrained):
         hint = OFFLINE_HINT if no_weights else 'Choose another architecture'
         message = f'could not be built, or its weights not be loaded ({lines[0][:160]})'
         raise InputError(f'{arch}: {message}. {hint}') from e
-
-# %% ../../nbs/api/23_models.registry.ipynb #a4350ecd
-def _model_args(arch):
-    "What the source of the weights adds to timm's own arguments for this network"
-    source, _, location = arch.partition(':')
-    if source == 'local-dir':
-        config = json.loads((Path(location)/'config.json').read_text())
-        return config.get('model_args') or {}
-    if source in ('hf-hub', 'hf_hub'):
-        _, _, args = timm.models.load_model_config_from_hf(location)
-        return dict(args or {})
-    return {}
+    finally: constants.HF_HUB_OFFLINE = before
 
 # %% ../../nbs/api/23_models.registry.ipynb #20c83861
 def default_input(

@@ -39,10 +39,9 @@ class LesionLoss(nn.CrossEntropyLoss):
         logits = logits.as_subclass(torch.Tensor) # fastai's subclasses of tensor do not mix
         target = target.as_subclass(torch.Tensor)
         if self.log_prior is not None: logits = logits + self.log_prior
-        if self.focal: return self._focal_loss(logits, target)
-        return super().forward(logits, target)
+        if not self.focal: return super().forward(logits, target)
 
-    def _focal_loss(self, logits, target):
+        # the focal loss
         log_p = -F.cross_entropy(logits, target, reduction='none')
         focus = (-torch.expm1(log_p)).clamp_min(1e-6) # 1 - p, exact where p is near 1
         weighted = F.cross_entropy(logits, target, self.weight, reduction='none')

@@ -33,11 +33,9 @@ if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
 
 # %% ../../nbs/api/32_train.recipe.ipynb #1b6e316e
-def _numbers(value):
-    "The parts of a text such as `0,4095`, which a command line gives"
-    return value.split(',') if isinstance(value, str) else value
-
-ValueRange = Annotated[tuple[float, float], BeforeValidator(_numbers)]
+# a command line gives a text such as `0,4095`
+_SPLIT_TEXT = BeforeValidator(lambda value: value.split(',') if isinstance(value, str) else value)
+ValueRange = Annotated[tuple[float, float], _SPLIT_TEXT]
 
 class DataFields(BaseModel):
     "Which images, classes and splits a run has"
@@ -177,16 +175,6 @@ def _read_toml(file):
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
         raise InputError(f'{file}: not a TOML file that can be read ({e})') from None
 
-# %% ../../nbs/api/32_train.recipe.ipynb #50a1dece
-def _problem(error):
-    "One of pydantic's errors as a phrase"
-    field = '.'.join(map(str, error['loc']))
-    if error['type'] == 'extra_forbidden':
-        return f'{field}: no such field; there are {", ".join(Recipe.model_fields)}'
-    message = error['msg'].removeprefix('Value error, ')
-    if not field: return f'recipe: {message}' # several fields do not go together
-    return f'{field}: {message[0].lower()}{message[1:]}, not {error["input"]!r}'
-
 # %% ../../nbs/api/32_train.recipe.ipynb #38a6cd75
 def make_recipe(
     file=None, # A TOML file, the name of a shipped recipe, or `None` for the defaults
@@ -198,8 +186,17 @@ def make_recipe(
     fields |= {name: value for name, value in changes.items() if value is not None}
     try: return Recipe(**fields)
     except ValidationError as e:
-        problems = '; '.join(_problem(error) for error in e.errors())
-        raise InputError(f'{file}: {problems}' if file else problems) from None
+        problems = []
+        for error in e.errors():
+            field = '.'.join(map(str, error['loc']))
+            message = error['msg'].removeprefix('Value error, ')
+            if error['type'] == 'extra_forbidden':
+                problem = f'{field}: no such field; there are {", ".join(Recipe.model_fields)}'
+            elif not field: problem = f'recipe: {message}' # several fields do not go together
+            else: problem = f'{field}: {message[0].lower()}{message[1:]}, not {error["input"]!r}'
+            problems.append(problem)
+        text = '; '.join(problems)
+        raise InputError(f'{file}: {text}' if file else text) from None
 
 # %% ../../nbs/api/32_train.recipe.ipynb #172907be
 def write_recipe(

@@ -87,13 +87,6 @@ def check_outside(
         raise InputError(f'{out}: lies inside the images in {data}, and would be read as a class; '
                          'choose another folder for --out')
 
-# %% ../../nbs/api/37_train.run.ipynb #5659650c
-def _git_commit():
-    "The commit that the working directory is on, if it is a checkout"
-    try: done = subprocess.run(['git', 'rev-parse', 'HEAD'], capture_output=True, text=True, timeout=5)
-    except (OSError, subprocess.TimeoutExpired): return None
-    return done.stdout.strip() or None
-
 # %% ../../nbs/api/37_train.run.ipynb #d383fdf4
 def utc_now()->str: # ISO 8601, UTC
     "The present time"
@@ -122,11 +115,15 @@ def describe_run(
         skipped=list(cases.skipped),
         notes=list(cases.notes),
     )
+    # none where the working directory is no checkout
+    try: git = subprocess.run(['git', 'rev-parse', 'HEAD'], capture_output=True, text=True, timeout=5)
+    except (OSError, subprocess.TimeoutExpired): git_commit = None
+    else: git_commit = git.stdout.strip() or None
     return dict(
         id=uuid.uuid4().hex[:12],
         **data_facts,
         seed=recipe.seed,
-        git_commit=_git_commit(),
+        git_commit=git_commit,
         versions=versions(),
         machine=machine,
         started=utc_now(),
@@ -445,8 +442,21 @@ class Run:
     about:dict # As in `run.json`
 
 # %% ../../nbs/api/37_train.run.ipynb #d234daf1
-def _run_to_resume(recipe, cases, about, out):
-    "The content of `out/run.json`; an `InputError` unless it is of this recipe and this data"
+def check_begin(
+    recipe:Recipe, # From `resolve_recipe`
+    cases:Cases, # With a split
+    out, # Run folder
+    resume:bool=False, # Go on with an unfinished run in `out`
+)->dict: # The content of `run.json`: of the run to go on with, if there is one
+    "An `InputError` if a run of `recipe` on `cases` can neither begin nor go on in `out`; nothing is written"
+    check_out(out, resume)
+    out = Path(out)
+    about = describe_run(recipe, cases)
+    first_files = [out/name for name in ('recipe.toml', 'cases.csv', 'run.json')]
+    is_begun = all(file.exists() for file in first_files)
+    if not resume or not is_begun: return about
+
+    # the run to resume has to be of this recipe and this data
     begun = read_run(out)
     advice = 'resume with the same, or choose another --out'
     old = make_recipe(out/'recipe.toml').to_dict()
@@ -461,20 +471,6 @@ def _run_to_resume(recipe, cases, about, out):
     if begun['data_hash'] != about['data_hash'] or not same_rows:
         raise InputError(f'{out}: was begun on other data ({begun["data"]}); {advice}')
     return begun
-
-def check_begin(
-    recipe:Recipe, # From `resolve_recipe`
-    cases:Cases, # With a split
-    out, # Run folder
-    resume:bool=False, # Go on with an unfinished run in `out`
-)->dict: # The content of `run.json`: of the run to go on with, if there is one
-    "An `InputError` if a run of `recipe` on `cases` can neither begin nor go on in `out`; nothing is written"
-    check_out(out, resume)
-    out = Path(out)
-    about = describe_run(recipe, cases)
-    first_files = [out/name for name in ('recipe.toml', 'cases.csv', 'run.json')]
-    is_begun = all(file.exists() for file in first_files)
-    return _run_to_resume(recipe, cases, about, out) if resume and is_begun else about
 
 # %% ../../nbs/api/37_train.run.ipynb #2edbf3eb
 def begin_run(

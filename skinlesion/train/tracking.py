@@ -113,18 +113,17 @@ def wandb_mode()->str: # `online`, `offline` or `disabled`
     mode = os.environ.get('WANDB_MODE')
     older_names = {'dryrun': 'offline', 'run': 'online'}
     if mode: return older_names.get(mode, mode)
-    if os.environ.get('WANDB_API_KEY') or _netrc_has_key(): return 'online'
-    return 'offline'
+    if os.environ.get('WANDB_API_KEY'): return 'online'
+
+    # `wandb login` leaves a key for the server
+    file = Path(os.environ.get('NETRC', '~/.netrc')).expanduser()
+    try: key = netrc.netrc(file).authenticators(urlparse(wandb_url()).hostname)
+    except (OSError, netrc.NetrcParseError): key = None
+    return 'offline' if key is None else 'online'
 
 def wandb_url()->str: # An address
     "The server that W&B sends runs to"
     return os.environ.get('WANDB_BASE_URL', 'https://api.wandb.ai')
-
-def _netrc_has_key():
-    "Whether `wandb login` has left a key for the server"
-    file = Path(os.environ.get('NETRC', '~/.netrc')).expanduser()
-    try: return netrc.netrc(file).authenticators(urlparse(wandb_url()).hostname) is not None
-    except (OSError, netrc.NetrcParseError): return False
 
 # %% ../../nbs/api/36_train.tracking.ipynb #beaa733b
 class WandbRun:
@@ -231,7 +230,23 @@ class MlflowRun:
         store = mlflow_store(out)
         registry = None if os.environ.get('MLFLOW_TRACKING_URI') else store
         self.client = self.mlflow.MlflowClient(store, registry)
-        run = self._find_or_create(out, about)
+
+        # the run that was begun before, or a new one
+        name = os.environ.get('MLFLOW_EXPERIMENT_NAME', PROJECT)
+        experiment = self.client.get_experiment_by_name(name)
+        if experiment: id = experiment.experiment_id
+        else:
+            folder = Path(out).absolute().parent/'mlartifacts' # MLflow's own choice is the working directory
+            place = None if os.environ.get('MLFLOW_TRACKING_URI') else folder.as_uri()
+            id = self.client.create_experiment(name, place)
+        begun = self.client.search_runs([id], f"tags.`skinlesion.id` = '{about['id']}'")
+        tags = {
+            'skinlesion.id': about['id'],
+            'mlflow.source.name': str(out),
+            'mlflow.source.git.commit': about.get('git_commit') or '',
+        }
+        if begun: run = begun[0]
+        else: run = self.client.create_run(id, run_name=Path(out).resolve().name, tags=tags)
         self.id = run.info.run_id
         self.artifacts = run.info.artifact_uri
         self.last = run.data.metrics.get('epoch', -1) # epochs up to here are logged already
@@ -258,24 +273,6 @@ class MlflowRun:
     def fail(self):
         "End the run as one that failed"
         self.client.set_terminated(self.id, 'FAILED')
-
-    def _find_or_create(self, out, about):
-        "The run that was begun before, or a new one"
-        name = os.environ.get('MLFLOW_EXPERIMENT_NAME', PROJECT)
-        experiment = self.client.get_experiment_by_name(name)
-        if experiment: id = experiment.experiment_id
-        else:
-            folder = Path(out).absolute().parent/'mlartifacts' # MLflow's own choice is the working directory
-            place = None if os.environ.get('MLFLOW_TRACKING_URI') else folder.as_uri()
-            id = self.client.create_experiment(name, place)
-        begun = self.client.search_runs([id], f"tags.`skinlesion.id` = '{about['id']}'")
-        if begun: return begun[0]
-        tags = {
-            'skinlesion.id': about['id'],
-            'mlflow.source.name': str(out),
-            'mlflow.source.git.commit': about.get('git_commit') or '',
-        }
-        return self.client.create_run(id, run_name=Path(out).resolve().name, tags=tags)
 
     def _log_metrics(self, values, step):
         now = int(time.time()*1000) # ms
