@@ -170,12 +170,26 @@ def attention(
     rows = np.sort(shuffled[:n])
     outcomes = prediction_outcomes(activations.preds)[['path', 'label', 'answer', 'correct', 'group']]
     outcomes = outcomes.iloc[rows]
-    proportions = []
+    columns = pd.DataFrame(np.nan, index=outcomes.index, columns=list(MAP_PROPORTIONS))
     with Progress(len(rows), 'detecting lesions') as bar:
-        for row,path in zip(rows, outcomes.path):
-            proportions.append(_map_proportions(activations, row, path))
+        for row,(index,path) in zip(rows, outcomes.path.items()):
             bar.update()
-    columns = pd.DataFrame(proportions, index=outcomes.index, columns=list(MAP_PROPORTIONS))
+            img = _model_square(activations, path)
+            heat = activations.maps[row].astype(np.float32)
+            heat = np.clip(heat, 0, None)
+            mask = None if img is None else lesion_mask(img)
+            if mask is None or not heat.sum(): continue # no clear lesion, or no evidence
+            heat = _enlarge(heat)
+            mask = _enlarge(mask)
+            outside = ~ndimage.binary_dilation(mask, iterations=LESION_RIM)
+            of_map = heat[~mask].sum()/heat.sum()
+            of_area = (~mask).mean()
+            proportions = [of_map, of_area]
+            for region in (thin_lines(img), CORNERS):
+                for weight in (heat, outside):
+                    in_region = weight[region & outside].sum()
+                    proportions.append(ratio(in_region, weight[outside].sum()))
+            columns.loc[index] = [float(proportion) for proportion in proportions]
     return outcomes.join(columns).reset_index(drop=True)
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #cba92e3d
@@ -184,26 +198,6 @@ _from_start = np.arange(LINE_SIZE)
 _from_edge = np.minimum(_from_start, _from_start[::-1])
 _is_edge = _from_edge < LINE_SIZE//5
 CORNERS = _is_edge & _is_edge[:, None]
-
-def _map_proportions(activations, row, path):
-    "`MAP_PROPORTIONS` of one image, all NaN where it has no clear lesion, or the map no evidence"
-    img = _model_square(activations, path)
-    heat = activations.maps[row].astype(np.float32)
-    heat = np.clip(heat, 0, None)
-    mask = None if img is None else lesion_mask(img)
-    if mask is None or not heat.sum(): return [np.nan]*len(MAP_PROPORTIONS)
-    heat = _enlarge(heat)
-    mask = _enlarge(mask)
-    outside = ~ndimage.binary_dilation(mask, iterations=LESION_RIM)
-    of_map = heat[~mask].sum()/heat.sum()
-    of_area = (~mask).mean()
-    proportions = [of_map, of_area]
-    for region in (thin_lines(img), CORNERS):
-        for weight in (heat, outside):
-            in_region = weight[region & outside].sum()
-            proportion = ratio(in_region, weight[outside].sum())
-            proportions.append(float(proportion))
-    return proportions
 
 # %% ../../nbs/api/48_evaluate.attention.ipynb #6268f912
 def attention_table(

@@ -104,18 +104,6 @@ class Scorer:
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #335021a6
 @patch
-def _by_class(self:Scorer, W, class_scores, areas, total):
-    "Name -> resamples x classes (the positive one alone, with two)"
-    result = {name: values[:,self.scored_classes] for name,values in class_scores.items()}
-    areas = areas[:len(self.scored_classes)] # without those of all classes pooled
-    for i,name in enumerate(AREAS):
-        by_class = [class_areas[i] for class_areas in areas]
-        result[name] = np.stack(by_class, 1)
-    result['brier'] = W@self.squared_error/total[:,None]
-    result['log_loss'] = W@self.class_loss/total[:,None]
-    return result
-
-@patch
 def score(self:Scorer,
     W:np.ndarray|SubsetWeights, # Resamples x images, weight of each image
     rankings:list, # From `rankings`
@@ -125,7 +113,14 @@ def score(self:Scorer,
     total = confusion.sum((1, 2))
     areas = [ranking(W) for ranking in rankings]
     class_scores = confusion_scores(confusion)
-    by_class = in_order(self._by_class(W, class_scores, areas, total), BY_CLASS)
+    scored = self.scored_classes # the positive one alone, with two
+    by_class = {name: values[:,scored] for name,values in class_scores.items()}
+    for i,name in enumerate(AREAS):
+        areas_of_classes = [class_areas[i] for class_areas in areas[:len(scored)]]
+        by_class[name] = np.stack(areas_of_classes, 1)
+    by_class['brier'] = W@self.squared_error/total[:,None]
+    by_class['log_loss'] = W@self.class_loss/total[:,None]
+    by_class = in_order(by_class, BY_CLASS)
 
     scores = {}
     for name,values in by_class.items(): # a mean is NaN if it is undefined for one class

@@ -295,17 +295,6 @@ def _name_of(source):
     "What a table is called in messages"
     return FRAME_NAME if isinstance(source, pd.DataFrame) else str(source)
 
-def _found_paths(paths, source):
-    "`paths` as they are, or from the folder of the table where the image lies there"
-    folder = '' if isinstance(source, pd.DataFrame) else os.path.dirname(source)
-    result = []
-    for path in paths:
-        if '://' not in path: path = os.path.normpath(path) # ./a.jpg is a.jpg
-        next_to_file = os.path.join(folder, path)
-        if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
-        result.append(path)
-    return result
-
 # %% ../../nbs/api/42_evaluate.table.ipynb #93bbd6af
 def _numbers(table, classes, file):
     "The probabilities in `table` (images x classes); a column that is none is named"
@@ -339,7 +328,14 @@ def read_predictions(
         raise InputError(f'{file}: no column p_<class> for each of two or more classes; '
                          f'it has {truncated_list(table.columns, 8)}')
     is_alone = (table.group == '') | (table.group == table.path)
-    paths = _found_paths(table.path, source)
+    # as they are, or from the folder of the table where the image lies there
+    folder = '' if isinstance(source, pd.DataFrame) else os.path.dirname(source)
+    paths = []
+    for path in table.path:
+        if '://' not in path: path = os.path.normpath(path) # ./a.jpg is a.jpg
+        next_to_file = os.path.join(folder, path)
+        if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
+        paths.append(path)
     class_of = same_names(table.label.unique(), classes) # in the spelling of the columns
     table = table.assign(path=paths, group=table.group.mask(is_alone, paths), label=table.label.replace(class_of))
     probs = _numbers(table, classes, file)
