@@ -256,29 +256,6 @@ DIAGNOSIS_COLUMNS = ('dx', 'dx_type') # that divide a label further
 DESCRIPTIVE_COLUMNS = (*DIAGNOSIS_COLUMNS, 'sex', 'site', 'localization', 'source')
 MAX_TESTED_VALUES = 12 # of a column that are tested, the most common ones
 
-def _distinctive_value(outcomes, table, cluster):
-    "The value that is most unusually common among the errors of `cluster`, or `'nothing'`"
-    wrong = ~outcomes.correct
-    columns = [c for c in DESCRIPTIVE_COLUMNS if c in table]
-    described = outcomes[['label', 'answer']].join(table[columns].astype(str))
-    described = described[wrong]
-    inside = (outcomes.cluster == cluster)[wrong]
-    n_inside = int(inside.sum())
-    n_outside = int((~inside).sum())
-    tests = []
-    for column in described:
-        for value,n in described[column].value_counts().head(MAX_TESTED_VALUES).items():
-            n_value_inside = int((described[column][inside] == value).sum())
-            n_value_outside = int(n) - n_value_inside
-            counts_inside = [n_value_inside, n_inside-n_value_inside]
-            counts_outside = [n_value_outside, n_outside-n_value_outside]
-            test = fisher_exact([counts_inside, counts_outside], alternative='greater')
-            inside_text = f'{n_value_inside} of {n_inside} errors'
-            outside_text = f'elsewhere {n_value_outside} of {n_outside}'
-            tests.append((test.pvalue, f'{column} {value}: {inside_text}, {outside_text}'))
-    p,text = min(tests)
-    return text if p*len(tests) < 0.05 else 'nothing'
-
 # %% ../../nbs/api/47_evaluate.errors.ipynb #0ee8b799
 def cluster_table(
     clusters:ErrorClusters, # From `error_clusters`
@@ -287,6 +264,9 @@ def cluster_table(
     "How large the clusters are, the error rate there, and what most sets their errors apart"
     table = as_predictions(preds).table
     outcomes = clusters.outcomes
+    columns = [c for c in DESCRIPTIVE_COLUMNS if c in table]
+    described = outcomes[['cluster', 'label', 'answer']].join(table[columns].astype(str))
+    errors = described[~outcomes.correct]
     rows = []
     for cluster,part in outcomes.groupby('cluster'):
         rest = outcomes[outcomes.cluster != cluster]
@@ -295,7 +275,23 @@ def cluster_table(
         row = dict(cluster=int(cluster), errors=int(wrong.sum()), images=len(part))
         row |= dict(error_rate=error['value'], low=error['low'], high=error['high'])
         row['elsewhere'] = float((~rest.correct).mean()) if len(rest) else None
-        row['stands_out'] = _distinctive_value(outcomes, table, cluster)
+        # the value that is most unusually common among the errors of the cluster
+        inside = errors.cluster == cluster
+        n_inside = int(inside.sum())
+        n_outside = len(errors) - n_inside
+        tests = []
+        for column in ('label', 'answer', *columns):
+            for value,n in errors[column].value_counts().head(MAX_TESTED_VALUES).items():
+                n_value_inside = int((errors[column][inside] == value).sum())
+                n_value_outside = int(n) - n_value_inside
+                counts_inside = [n_value_inside, n_inside-n_value_inside]
+                counts_outside = [n_value_outside, n_outside-n_value_outside]
+                test = fisher_exact([counts_inside, counts_outside], alternative='greater')
+                inside_text = f'{n_value_inside} of {n_inside} errors'
+                outside_text = f'elsewhere {n_value_outside} of {n_outside}'
+                tests.append((test.pvalue, f'{column} {value}: {inside_text}, {outside_text}'))
+        p,text = min(tests)
+        row['stands_out'] = text if p*len(tests) < 0.05 else 'nothing'
         rows.append(row)
     return pd.DataFrame(rows)
 

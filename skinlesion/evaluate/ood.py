@@ -172,19 +172,6 @@ def _beyond_text(row):
     beyond = dict(value=row.unlike, low=row.unlike_low, high=row.unlike_high)
     return percent_text(beyond, 1)
 
-# %% ../../nbs/api/48_evaluate.ood.ipynb #076a5767
-def _shown_table(table):
-    "The result of `ood_table`, for a person to read"
-    auroc = []
-    for row in table.itertuples():
-        low = None if np.isnan(row.low) else row.low
-        entry = dict(value=row.auroc, low=low, high=row.high)
-        auroc.append('' if np.isnan(row.auroc) else interval_text(entry, 3))
-    shown = table[['kind', 'images']].rename(columns=dict(kind='images of', images='number'))
-    shown['AUROC (95% interval)'] = auroc
-    shown['beyond the threshold (95% interval)'] = [_beyond_text(row) for row in table.itertuples()]
-    return shown
-
 # %% ../../nbs/api/48_evaluate.ood.ipynb #99733a53
 def ood_section(
     activations:Activations, # From `collect_activations`
@@ -197,14 +184,7 @@ def ood_section(
     "Whether images of other kinds are detected as out of distribution, in words, figures and images"
     profile = load_domain(activations.preds.domain)
     threshold = ood_threshold(predictor)
-    distances = ood_distances(
-        activations,
-        predictor,
-        others,
-        profile.out_of_distribution,
-        n,
-        seed,
-    )
+    distances = ood_distances(activations, predictor, others, profile.out_of_distribution, n, seed)
     table = ood_table(distances, threshold)
     how = captions('ood')
     n_own = len(activations)
@@ -212,7 +192,15 @@ def ood_section(
     figure = plot_ood(distances, threshold)
     alt = f'histograms of distances, {n_own} test images and {n_others} of other kinds'
     plot = Plot('ood', 'Distance to the training images', figure, how['distances'], alt)
-    grid = Grid('By kind', _shown_table(table), how['kinds'])
+    auroc = []
+    for row in table.itertuples():
+        low = None if np.isnan(row.low) else row.low
+        entry = dict(value=row.auroc, low=low, high=row.high)
+        auroc.append('' if np.isnan(row.auroc) else interval_text(entry, 3))
+    shown = table[['kind', 'images']].rename(columns=dict(kind='images of', images='number'))
+    shown['AUROC (95% interval)'] = auroc
+    shown['beyond the threshold (95% interval)'] = [_beyond_text(row) for row in table.itertuples()]
+    grid = Grid('By kind', shown, how['kinds'])
     cards = []
     farthest_first = np.argsort(-activations.distances, kind='stable')
     images = activations.preds.table
@@ -224,9 +212,5 @@ def ood_section(
         cards.append(image_card(images.path[row], lines, activations))
     gallery = Gallery('The farthest of these images', cards, how['farthest'])
     text = f'{_summary(table)} {profile.not_measured}'
-    data = dict(
-        threshold=threshold,
-        fitted=predictor.config.get('ood'),
-        kinds=records(table),
-    )
+    data = dict(threshold=threshold, fitted=predictor.config.get('ood'), kinds=records(table))
     return Section('ood', OOD_TITLE, text, [plot, grid, gallery], data)

@@ -168,26 +168,6 @@ def _shown_scores(m):
     scores = m['metrics']
     return {name: entry for name,entry in scores.items() if f'macro_{name}' not in scores}
 
-def _score_rows(m):
-    "What the table of scores shows"
-    is_multiclass = m['positive'] is None
-    chance_loss = np.log(len(m['classes']))
-    rows = []
-    for name,entry in _shown_scores(m).items():
-        score = METRICS[name]
-        meaning = score.meaning_for(m['positive'])
-        value_range = score.range_for(is_multiclass)
-        largest = value_range[1] if value_range else 1
-        if name == 'log_loss': largest = chance_loss # its range has no end
-        bar = None # where there is no score
-        if entry['value'] is not None:
-            bar = {} # its ends, in percent of the track
-            for end in ('value', 'low', 'high'):
-                bar[end] = None
-                if entry[end] is not None: bar[end] = 100*min(max(entry[end]/largest, 0), 1)
-        rows.append(dict(title=score.title, meaning=meaning, entry=entry, bar=bar))
-    return rows
-
 # %% ../../nbs/api/49_evaluate.report.ipynb #3a94c5cf
 def _comparison_rows(comparisons):
     "One row for each other model and score, with DeLong's test below them"
@@ -215,17 +195,24 @@ def _page(result, about, title):
     "The HTML of the report `result`"
     m = result.metrics
     tile_names = TWO_CLASS_TILES if m['positive'] else MULTICLASS_TILES
-    values = dict(
-        title=title,
-        m=m,
-        sections=result.sections,
-        audit=result.audit,
-        notice=NOTICE,
-        interval_text=interval_text,
-    )
+    values = dict(title=title, m=m, sections=result.sections, audit=result.audit)
+    values |= dict(notice=NOTICE, interval_text=interval_text)
     values['text'] = summary(m, result.comparisons, result.domain)
     values['tiles'] = [(METRICS[name].title, m['metrics'][name]) for name in tile_names]
-    values['rows'] = _score_rows(m)
+    values['rows'] = []
+    for name,entry in _shown_scores(m).items():
+        score = METRICS[name]
+        meaning = score.meaning_for(m['positive'])
+        value_range = score.range_for(m['positive'] is None)
+        largest = value_range[1] if value_range else 1
+        if name == 'log_loss': largest = np.log(len(m['classes'])) # of chance; its range has no end
+        bar = None # where there is no score
+        if entry['value'] is not None:
+            bar = {} # its ends, in percent of the track
+            for end in ('value', 'low', 'high'):
+                bar[end] = None
+                if entry[end] is not None: bar[end] = 100*min(max(entry[end]/largest, 0), 1)
+        values['rows'].append(dict(title=score.title, meaning=meaning, entry=entry, bar=bar))
     values['comparisons'] = _comparison_rows(result.comparisons)
     values['about'] = {str(name): str(text) for name,text in about.items()}
     values['by_class'] = {name: METRICS[name].title for name in SHOWN_BY_CLASS}

@@ -282,19 +282,6 @@ def _column_text(row, column, digits=2):
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #2f0eb282
 EXAMPLE_SIZE = 240 # pixels of the long side
 
-def _example_cards(paths, value_range):
-    "The first image that can be read, and its corrupted copies"
-    for path in paths:
-        try: img = open_image(path, side=EXAMPLE_SIZE, value_range=value_range)
-        except InputError: continue
-        break
-    img.thumbnail((EXAMPLE_SIZE, EXAMPLE_SIZE))
-    cards = [Card(img, ['unchanged'], 'unchanged')]
-    for name,level in product(CORRUPTIONS, (3, 5)):
-        text = f'{name}, strength {level}'
-        cards.append(Card(corrupt(img, name, level), [text], text))
-    return cards
-
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #5efabdd8
 def robustness_section(
     preds, # Predictions
@@ -312,15 +299,18 @@ def robustness_section(
     n_images = int(scores.images[0])
     figure = plot_robustness(scores, score)
     alt = f'{score} by corruption and strength, {n_images} images'
-    plot = Plot(
-        'robustness',
-        'Scores on corrupted images',
-        figure,
-        how['scores'],
-        alt,
-        wide=True,
-    )
-    cards = _example_cards(_balanced_sample(preds, n, seed).path, predictor.spec.value_range)
+    plot = Plot('robustness', 'Scores on corrupted images', figure, how['scores'], alt, wide=True)
+
+    # the first image that can be read, and its corrupted copies
+    for path in _balanced_sample(preds, n, seed).path:
+        try: img = open_image(path, side=EXAMPLE_SIZE, value_range=predictor.spec.value_range)
+        except InputError: continue
+        break
+    img.thumbnail((EXAMPLE_SIZE, EXAMPLE_SIZE))
+    cards = [Card(img, ['unchanged'], 'unchanged')]
+    for name,level in product(CORRUPTIONS, (3, 5)):
+        text = f'{name}, strength {level}'
+        cards.append(Card(corrupt(img, name, level), [text], text))
     gallery = Gallery('The corruptions', cards, how['examples'])
     strengths = []
     for name,corruption in CORRUPTIONS.items():
