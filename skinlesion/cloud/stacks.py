@@ -215,18 +215,6 @@ def _discard_empty(cfn, name):
     description = _describe(cfn, name)
     if description and description['StackStatus'] in _EMPTY_STATES: _delete_stack(cfn, description)
 
-# %% ../../nbs/api/60_cloud.stacks.ipynb #24cdbc23
-def _check_bucket_name(s3, bucket):
-    "Refuse the name of a bucket that exists"
-    try: s3.head_bucket(Bucket=bucket)
-    except s3.exceptions.ClientError as e:
-        status = e.response['ResponseMetadata']['HTTPStatusCode']
-        if status == 404: return
-        if status != 403: raise
-        raise InputError(f'the bucket name {bucket} is taken by another account; choose another name') from None
-    raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, '
-                     'or use it as it is with skinlesion data push')
-
 # %% ../../nbs/api/60_cloud.stacks.ipynb #46f803c2
 def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
     "Update the stack to its template, or leave everything as it is"
@@ -235,7 +223,17 @@ def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
     _discard_empty(cfn, name)
     existing = _find_stack(cfn, stack, bucket)
     if existing is None and 'Bucket' in content['Resources']:
-        _check_bucket_name(connection.client('s3'), bucket)
+        s3 = connection.client('s3')
+        try:
+            s3.head_bucket(Bucket=bucket)
+            raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, '
+                             'or use it as it is with skinlesion data push')
+        except s3.exceptions.ClientError as e: # 404: the name is free
+            status = e.response['ResponseMetadata']['HTTPStatusCode']
+            if status == 403:
+                message = f'the bucket name {bucket} is taken by another account; choose another name'
+                raise InputError(message) from None
+            if status != 404: raise
 
     # a value for each parameter: the one given, or the present one, or the default
     present = _parameters(existing or {})

@@ -133,22 +133,6 @@ def _inputs(examples, channels):
     )
     return image, gallery
 
-# %% ../../nbs/api/56_serve.demo.ipynb #37d5b926
-def _outputs():
-    "The answer, the evidence map and how to read it"
-    answer = gr.HTML(WAITING_HTML, elem_id='answer', padding=False)
-    heat = gr.Image(
-        label='Evidence map',
-        interactive=False,
-        buttons=['fullscreen'],
-        format='png',
-        height=340,
-        elem_id='heat',
-        alt_text='the image with the evidence map laid over it',
-    )
-    reading = gr.HTML('', elem_id='reading', padding=False)
-    return [answer, heat, reading]
-
 # %% ../../nbs/api/56_serve.demo.ipynb #6d0eb59a
 _PRIVACY_HTML = """<p class="sl-page sl-note">Images are read by the computer that runs this page and sent nowhere else.
 They are removed after about an hour, and when the server ends.</p>"""
@@ -168,7 +152,18 @@ def build_demo(
         gr.HTML(about_html(predictor.config), padding=False)
         with gr.Row():
             with gr.Column(min_width=280): image, gallery = _inputs(examples, predictor.spec.channels)
-            with gr.Column(min_width=280): outputs = _outputs()
+            with gr.Column(min_width=280):
+                answer = gr.HTML(WAITING_HTML, elem_id='answer', padding=False)
+                heat = gr.Image(
+                    label='Evidence map',
+                    interactive=False,
+                    buttons=['fullscreen'],
+                    format='png',
+                    height=340,
+                    elem_id='heat',
+                    alt_text='the image with the evidence map laid over it',
+                )
+                reading = gr.HTML('', elem_id='reading', padding=False)
         gr.HTML(_PRIVACY_HTML, padding=False)
 
         # an example becomes the image, and a change of the image asks for an answer
@@ -177,6 +172,7 @@ def build_demo(
         cached_examples = [item['image']['path'] for item in gallery.value or []]
         gallery.select(choose_example, None, image, show_progress='hidden', api_visibility='private')
         show = partial(show_answer, predictor)
+        outputs = [answer, heat, reading]
         answering = image.change(show, image, outputs, show_progress='minimal', api_visibility='private')
         answering.then(None, js=_SCROLL_TO_ANSWER)
     return page

@@ -34,22 +34,6 @@ def _test_images(cases_file):
     turns = zip_longest(*by_class.values())
     return [row for turn in turns for row in turn if row]
 
-# %% ../../nbs/api/54_serve.examples.ipynb #603984ad
-def _synthetic_examples(folder, n, domain):
-    "Synthetic images of `domain`, one of each class in turn"
-    name = load_domain(domain).examples
-    if not name: return []
-    kind = SYNTHETIC_KINDS[name]
-    folder.mkdir(parents=True, exist_ok=True)
-    examples = []
-    for k in range(n):
-        label = kind.classes[k % len(kind.classes)]
-        image = kind.draw_class(label, 256, (42, k))
-        path = folder/f'example_{k+1}.png'
-        image.save(path)
-        examples.append((str(path), f'{label} (synthetic)'))
-    return examples
-
 # %% ../../nbs/api/54_serve.examples.ipynb #5da97cba
 def example_images(
     bundle, # A bundle
@@ -60,9 +44,20 @@ def example_images(
     "Up to `n` test images of the run of `bundle`; without them synthetic images of its domain, if there are any"
     run_folder = Path(bundle).resolve().parent
     rows = _test_images(run_folder/'cases.csv')
-    if not rows: return _synthetic_examples(Path(folder), n, domain)
     examples = []
     for row in rows[:n]:
         kind = 'synthetic' if is_synthetic(row['path']) else 'test image'
         examples.append((row['path'], f'{row["label"]} ({kind})'))
+    if rows: return examples
+
+    # synthetic images of the domain, one of each class in turn
+    name = load_domain(domain).examples
+    if not name: return []
+    kind = SYNTHETIC_KINDS[name]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for k in range(n):
+        label = kind.classes[k % len(kind.classes)]
+        path = Path(folder)/f'example_{k+1}.png'
+        kind.draw_class(label, 256, (42, k)).save(path)
+        examples.append((str(path), f'{label} (synthetic)'))
     return examples

@@ -171,23 +171,22 @@ def _trials(study, n, seed):
         seed_sampler(n_ended)
         yield study.ask()
 
-# %% ../../nbs/api/53_train.sweep.ipynb #38cfd5ed
-def _suggest(trial, field, values):
-    "What `trial` takes for `field`"
-    if isinstance(values, list): return trial.suggest_categorical(field, values)
-    low = values['low']
-    high = values['high']
-    are_whole = isinstance(low, int) and isinstance(high, int)
-    suggest = trial.suggest_int if are_whole else trial.suggest_float
-    return suggest(field, low, high, log=values.get('log', False))
-
 # %% ../../nbs/api/53_train.sweep.ipynb #85b24d75
 def _run_and_tell(study, trial, base, space, cases, out, n):
     "Run `trial`, tell the `study` its result, and print that"
     optuna = need('optuna')
     State = optuna.trial.TrialState
     folder = out/f'trial-{trial.number:03d}'
-    changes = {field: _suggest(trial, field, values) for field, values in space.items()}
+    changes = {}
+    for field, values in space.items():
+        if isinstance(values, list):
+            changes[field] = trial.suggest_categorical(field, values)
+            continue
+        low = values['low']
+        high = values['high']
+        are_whole = isinstance(low, int) and isinstance(high, int)
+        suggest = trial.suggest_int if are_whole else trial.suggest_float
+        changes[field] = suggest(field, low, high, log=values.get('log', False))
     value = None
     state = None # which a trial with a value needs not
     try:
