@@ -22,23 +22,27 @@ from .folders import folder_kind, split_name
 # %% ../../nbs/api/11_data.columns.ipynb #1948dcd9
 _PATIENT_NAMES = (
     'patient_id', 'patient', 'subject_id', 'subject', 'participant_id', 'participant', 'person_id', 'person',
-    'pat_id', 'pt_id', 'pid', 'mrn', 'patient_number', 'patient_no', 'patient_code', 'patient_name', 'subj_id',
-    'case_id', 'case', 'case_num', 'study_id', 'study_instance_uid', 'exam_id', 'accession_number',
+    'pat_id', 'pt_id', 'pid', 'mrn', 'patient_number', 'patient_no', 'patient_code', 'patient_name',
+    'subj_id', 'case_id', 'case', 'case_num', 'study_id', 'study_instance_uid', 'exam_id', 'accession_number',
 )
-_LESION_NAMES = ('lesion_id', 'lesion', 'lesion_number', 'lesion_no', 'mole_id', 'nodule_id', 'tumor_id', 'tumour_id')
+_LESION_NAMES = (
+    'lesion_id', 'lesion', 'lesion_number', 'lesion_no', 'mole_id', 'nodule_id', 'tumor_id', 'tumour_id',
+)
 COLUMN_SYNONYMS = {
     'path': (
-        'path', 'filepath', 'file_path', 'image_path', 'img_path', 'image', 'image_id', 'image_name', 'image_index',
-        'image_file', 'image_filename', 'img', 'img_id', 'img_name', 'isic_id', 'file', 'file_name', 'fname',
-        'file_id', 'filenames', 'image_file_name', 'image_filepath', 'img_file', 'img_filename', 'image_names', 'images',
-        'relative_path', 'rel_path', 'full_path', 'photo', 'photo_id', 'dicom_path', 'dicom_id', 'x_ray_image_name',
-        'md5hash', 'ddi_file', 'bcn_filename', 'id', 'name',
+        'path', 'filepath', 'file_path', 'image_path', 'img_path', 'image', 'image_id', 'image_name',
+        'image_index', 'image_file', 'image_filename', 'img', 'img_id', 'img_name', 'isic_id', 'file',
+        'file_name', 'fname', 'file_id', 'filenames', 'image_file_name', 'image_filepath', 'img_file',
+        'img_filename', 'image_names', 'images', 'relative_path', 'rel_path', 'full_path', 'photo',
+        'photo_id', 'dicom_path', 'dicom_id', 'x_ray_image_name', 'md5hash', 'ddi_file', 'bcn_filename', 'id',
+        'name',
     ),
     'label': (
-        'label', 'labels', 'target', 'dx', 'diagnosis', 'diagnostic', 'class', 'class_name', 'class_label', 'category',
-        'finding_labels', 'finding', 'benign_malignant', 'malignant', 'ground_truth', 'majority_vote_label', 'y',
-        'classification', 'pathology', 'label_name', 'true_label', 'class_id', 'class_index', 'category_id', 'lesion_type',
-        'tumor_type', 'tumour_type', 'diagnosis_label', 'true_class', 'y_true', 'truth',
+        'label', 'labels', 'target', 'dx', 'diagnosis', 'diagnostic', 'class', 'class_name', 'class_label',
+        'category', 'finding_labels', 'finding', 'benign_malignant', 'malignant', 'ground_truth',
+        'majority_vote_label', 'y', 'classification', 'pathology', 'label_name', 'true_label', 'class_id',
+        'class_index', 'category_id', 'lesion_type', 'tumor_type', 'tumour_type', 'diagnosis_label',
+        'true_class', 'y_true', 'truth',
     ),
     'patient': _PATIENT_NAMES,
     'lesion': _LESION_NAMES,
@@ -123,14 +127,16 @@ def only_one(
     if best == role:
         contrary = [other for other in others if not _divides_further(table[other], table[best])]
         if not contrary: return Choice(best, '')
-        return Choice(best, f'the {role} is taken from the column {best}, and not from {truncated_list(contrary)}, which differs')
+        note = f'the {role} is taken from the column {best}, and not from {truncated_list(contrary)}, which differs'
+        return Choice(best, note)
     if not others: return Choice(best, f'the {role} is taken from the column {best}')
     if not all(same_partition(table[best], table[other]) for other in others):
         raise InputError(_differing_text(file, role, candidates))
     in_words = [column for column in candidates if not _is_numeric(table[column])]
     best = (in_words or candidates)[0]
     others = [column for column in candidates if column != best]
-    return Choice(best, f'the {role} is taken from the column {best}; {truncated_list(others)} divides the rows in the same way')
+    note = f'the {role} is taken from the column {best}; {truncated_list(others)} divides the rows in the same way'
+    return Choice(best, note)
 
 def _differing_text(file, role, candidates):
     return (
@@ -191,22 +197,26 @@ def _widest(file, columns):
         others = [other[(other != '') & (values != '')] for name,other in columns.items() if name != column]
         if all(values.groupby(other).nunique().max() <= 1 for other in others if len(other)): return column
     raise InputError(
-        f'{file}: what belongs together could be any of the columns {truncated_list(columns, 8)}, and none of them '
-        f'contains the others. Name the right one: --columns group={next(iter(columns))} (or another of them)'
+        f'{file}: what belongs together could be any of the columns {truncated_list(columns, 8)}, and none of '
+        f'them contains the others. Name the right one: --columns group={next(iter(columns))} (or another of them)'
     )
 
 def _check_wider(file, used, patients, column, lesions):
     "Refuse patients of one lesion each, where several of them have the same lesion"
     if not used: return
-    pairs = pd.DataFrame(dict(patient=patients, lesion=lesions))[(patients != '') & (lesions != '')].drop_duplicates()
-    if pairs.patient.duplicated().any() or pairs.lesion.nunique() == 1 or not pairs.lesion.duplicated().any(): return
+    are_known = (patients != '') & (lesions != '')
+    pairs = pd.DataFrame(dict(patient=patients, lesion=lesions))[are_known].drop_duplicates()
+    if pairs.patient.duplicated().any() or pairs.lesion.nunique() == 1: return
+    if not pairs.lesion.duplicated().any(): return
     raise InputError(
         f'{file}: several {used[0]} have the same {column}, and none has two. '
         f'Name what belongs together: --columns group={column} (or another column)'
     )
 
 # %% ../../nbs/api/11_data.columns.ipynb #b761fe4f
-_SPLIT_FLAGS = ('is_train', 'is_training', 'in_train', 'is_valid', 'is_val', 'is_validation', 'is_test', 'in_test')
+_SPLIT_FLAGS = (
+    'is_train', 'is_training', 'in_train', 'is_valid', 'is_val', 'is_validation', 'is_test', 'in_test',
+)
 
 def read_split_column(
     file, # The table, for messages
@@ -219,25 +229,29 @@ def read_split_column(
     for column in columns:
         words = _split_words(table[column])
         is_split = words.isin(SPLIT_NAMES)
-        if is_split.any() or plain_name(column) in ('split', 'partition'): candidates[column] = read_splits(words, file)
+        if is_split.any() or plain_name(column) in ('split', 'partition'):
+            candidates[column] = read_splits(words, file)
         elif (words != '').any() and plain_name(column) != 'dataset': other_values.append(column)
     candidates = {column: splits for column,splits in candidates.items() if (splits != '').any()}
     first = next(iter(candidates.values()), None)
-    if not all(splits.equals(first) for splits in candidates.values()): raise InputError(_differing_text(file, 'split', list(candidates)))
+    if not all(splits.equals(first) for splits in candidates.values()):
+        raise InputError(_differing_text(file, 'split', list(candidates)))
     choice = only_one(file, 'split', list(candidates), pd.DataFrame(candidates))
     if choice.column is not None: return candidates[choice.column], choice.note
     flags = matching_columns(table, _SPLIT_FLAGS)
     if flags:
         raise InputError(
-            f'{file}: the column {flags[0]} seems to say the split of each row. Write train, valid or test into a column split '
-            'instead, or rename it'
+            f'{file}: the column {flags[0]} seems to say the split of each row. '
+            'Write train, valid or test into a column split instead, or rename it'
         )
     note = ''
     if other_values: note = f'the column {truncated_list(other_values)} names no train, valid or test part, and is no split'
     return pd.Series('', table.index), note
 
 def _split_words(column):
-    "The values in lower case; those that are called like folders of a split, such as `Training Set`, as the split"
+    "The values in lower case; those called like folders of a split, such as `Training Set`, as the split"
     values = _known(column)
-    words = {value: split_name(value) if folder_kind(value) == 'split' else value.lower() for value in values.unique()}
+    words = {}
+    for value in values.unique():
+        words[value] = split_name(value) if folder_kind(value) == 'split' else value.lower()
     return values.map(words)

@@ -24,25 +24,26 @@ from ..domains.profile import DOMAINS, load_domain
 
 # %% ../../nbs/api/11_data.folders.ipynb #f220c992
 _FILLER_WORDS = {
-    'set', 'sets', 'data', 'dataset', 'datasets', 'folder', 'files', 'cases', 'input', 'inputs', 'raw', 'original',
-    'originals', 'images', 'image', 'imgs', 'img', 'jpeg', 'jpg', 'png', 'photos', 'dicom', 'tiles', 'patches', 'slides',
+    'set', 'sets', 'data', 'dataset', 'datasets', 'folder', 'files', 'cases', 'input', 'inputs', 'raw',
+    'original', 'originals', 'images', 'image', 'imgs', 'img', 'jpeg', 'jpg', 'png', 'photos', 'dicom',
+    'tiles', 'patches', 'slides',
 }
 _BATCH_WORDS = {'part', 'batch', 'chunk', 'subset', 'archive', 'volume', 'vol', 'dir'}
 _FOLD_WORDS = {'fold', 'cv'}
 _COUNTING_WORDS = {'one', 'two', 'three', 'four', 'five'}
 _MASK_WORDS = {
     'mask', 'masks', 'segmentation', 'segmentations', 'segmented', 'seg', 'groundtruth', 'gt', 'annotation',
-    'annotations', 'label', 'labels', 'contour', 'contours', 'roi', 'rois', 'superpixels', 'overlay', 'overlays',
-    'heatmap', 'heatmaps',
+    'annotations', 'label', 'labels', 'contour', 'contours', 'roi', 'rois', 'superpixels', 'overlay',
+    'overlays', 'heatmap', 'heatmaps',
 }
 _PATIENT_WORDS = {'patient', 'patients', 'subject', 'participant', 'case', 'pat', 'study', 'person'}
 _SOURCE_WORDS = {
-    'hospital', 'clinic', 'center', 'centre', 'site', 'source', 'institution', 'institute', 'university', 'camera',
-    'device', 'scanner', 'country', 'city', 'lab', 'laboratory',
+    'hospital', 'clinic', 'center', 'centre', 'site', 'source', 'institution', 'institute', 'university',
+    'camera', 'device', 'scanner', 'country', 'city', 'lab', 'laboratory',
 }
 _VIEW_WORDS = {
-    'left', 'right', 'male', 'female', 'men', 'women', 'frontal', 'lateral', 'pa', 'ap', 'dermoscopic', 'dermoscopy',
-    'dermatoscopic', 'clinical', 'macro', 'macroscopic', 'microscopic',
+    'left', 'right', 'male', 'female', 'men', 'women', 'frontal', 'lateral', 'pa', 'ap', 'dermoscopic',
+    'dermoscopy', 'dermatoscopic', 'clinical', 'macro', 'macroscopic', 'microscopic',
 }
 _PATIENT_ID = re.compile(r'(p|pt|s|sub|subj|id|mrn|pid|sid)[ _-]?\d+', re.IGNORECASE)
 _DATE = re.compile(r'(19|20)\d\d([-_.]?[01]\d([-_.]?[0-3]\d)?)?')
@@ -55,15 +56,17 @@ def folder_words(
     spaced = re.sub('(?<=[a-z])(?=[A-Z])', ' ', name)
     words = []
     for word in re.findall('[a-z]+', spaced.lower()):
-        glued = re.fullmatch(r'(train|training|val|valid|validation|test|testing)(set|data|dataset|images|imgs)', word)
+        glued = re.fullmatch(
+            r'(train|training|val|valid|validation|test|testing)(set|data|dataset|images|imgs)', word
+        )
         words += glued.groups() if glued else [word]
     return words
 
 @cache
 def folder_kind(
     name:str, # Of a folder
-)->str: # `split`, `fold`, `batch`, `masks`, `filler` (it says nothing), `source`, `view`, `patient`, `date`, `number` or `name`
-    "What the name of a folder alone says that it holds"
+)->str: # `split`, `fold`, `batch`, `masks`, `source`, `view`, `patient`, `date`, `number`, `name` or `filler`
+    "What the name of a folder alone says that it holds; a `filler` says nothing"
     words = folder_words(name)
     telling = [word for word in words if word not in _FILLER_WORDS]
     has_number = bool(re.search(r'\d', name))
@@ -71,12 +74,14 @@ def folder_kind(
     if _is_mask_name(words): return 'masks'
     if len(telling) == 1 and telling[0] in SPLIT_NAMES: return 'split'
     if is_counted and set(telling) & _FOLD_WORDS: return 'fold'
-    if is_counted and len(set(telling) - _BATCH_WORDS) <= (not has_number) and set(telling) & _BATCH_WORDS: return 'batch'
+    has_batch_word = bool(set(telling) & _BATCH_WORDS)
+    if is_counted and has_batch_word and len(set(telling) - _BATCH_WORDS) <= (not has_number): return 'batch'
     if has_number and words and not telling: return 'batch'
     if words and not telling: return 'filler'
     if set(telling) & _SOURCE_WORDS: return 'source'
     if set(telling) and set(telling) <= _VIEW_WORDS or _MAGNIFICATION.fullmatch(name.strip()): return 'view'
-    if has_number and telling and telling[0] in _PATIENT_WORDS or _PATIENT_ID.fullmatch(name.strip()): return 'patient'
+    if has_number and telling and telling[0] in _PATIENT_WORDS or _PATIENT_ID.fullmatch(name.strip()):
+        return 'patient'
     if _DATE.fullmatch(name.strip()): return 'date'
     if has_number and not words: return 'number'
     return 'name'
@@ -95,10 +100,11 @@ def _is_mask_name(words):
 
 # %% ../../nbs/api/11_data.folders.ipynb #280e7e4d
 _CLASS_WORDS = {
-    'benign', 'malignant', 'normal', 'abnormal', 'healthy', 'sick', 'disease', 'diseased', 'cancer', 'cancerous', 'tumor',
-    'tumour', 'positive', 'negative', 'pos', 'neg', 'yes', 'no', 'control', 'melanoma', 'nevus', 'naevus', 'nevi',
-    'keratosis', 'carcinoma', 'adenoma', 'sarcoma', 'lymphoma', 'covid', 'pneumonia', 'tuberculosis', 'effusion', 'opacity',
-    'infected', 'uninfected', 'parasitized', 'suspicious', 'fracture', 'edema', 'mass', 'finding',
+    'benign', 'malignant', 'normal', 'abnormal', 'healthy', 'sick', 'disease', 'diseased', 'cancer',
+    'cancerous', 'tumor', 'tumour', 'positive', 'negative', 'pos', 'neg', 'yes', 'no', 'control', 'melanoma',
+    'nevus', 'naevus', 'nevi', 'keratosis', 'carcinoma', 'adenoma', 'sarcoma', 'lymphoma', 'covid',
+    'pneumonia', 'tuberculosis', 'effusion', 'opacity', 'infected', 'uninfected', 'parasitized', 'suspicious',
+    'fracture', 'edema', 'mass', 'finding',
 }
 
 @cache
@@ -113,7 +119,8 @@ def is_class_name(
 
 # %% ../../nbs/api/11_data.folders.ipynb #43a9ebea
 _MASK_ENDING = re.compile(
-    r'(?P<image>.+?)[ _\-.]+(mask|masks|seg|segmentation|segmented|lesion|gt|groundtruth|ground_truth|superpixels|contour|overlay|roi\d*)',
+    r'(?P<image>.+?)[ _\-.]+'
+    r'(mask|masks|seg|segmentation|segmented|lesion|gt|groundtruth|ground_truth|superpixels|contour|overlay|roi\d*)',
     re.IGNORECASE,
 )
 
@@ -152,7 +159,8 @@ class FilePlace:
     problem:str = '' # Why it cannot be placed
 
 _SPLIT_PART = re.compile(
-    rf'(.*?)(?<![a-z])({"|".join(sorted(SPLIT_NAMES, key=len, reverse=True))})[ _-]?(?:set|data|dataset|images|imgs)?(?![a-z])(.*)',
+    rf'(.*?)(?<![a-z])({"|".join(sorted(SPLIT_NAMES, key=len, reverse=True))})[ _-]?'
+    r'(?:set|data|dataset|images|imgs)?(?![a-z])(.*)',
     re.IGNORECASE,
 )
 _BATCH_PART = re.compile(rf'(.+?)[ _-]+({"|".join(sorted(_BATCH_WORDS))})[ _-]*\d+', re.IGNORECASE)
@@ -197,7 +205,8 @@ def place_of(
         elif kind not in ('split', 'batch', 'filler'):
             folder = _without_batch(folder)
             if _is_unlabelled(folder): place.problem = 'in a folder of images without labels'
-            if place.folders[-1:] != [folder]: place.folders.append(folder) # some archives wrap a folder in one of its name
+            # Some archives wrap a folder in one of its name
+            if place.folders[-1:] != [folder]: place.folders.append(folder)
     return place
 
 @cache
@@ -238,8 +247,8 @@ def class_level(
     candidates = [i for i,names in enumerate(levels) if not _are_ids(names)]
     if not candidates:
         raise NoLabels(
-            f'the folders {truncated_list(sorted(levels[0]), 4)} look like patients or numbers, and none names a class; '
-            'give a csv table with columns path and label'
+            f'the folders {truncated_list(sorted(levels[0]), 4)} look like patients or numbers, and none names '
+            'a class; give a csv table with columns path and label'
         )
     for is_possible in (_are_several, _are_no_attributes, _has_class_name, _are_no_numbers):
         candidates = [i for i in candidates if is_possible(levels[i])] or candidates
@@ -253,7 +262,7 @@ def class_level(
 def _plain_chain(folders): return tuple(' '.join(name.lower().split()) for name in folders)
 
 def _are_ids(names):
-    "Whether the folders are called like patients or dates, or have more numbers than classes would be called by"
+    "Whether the folders are called like patients or dates, or have more numbers than classes would have"
     kinds = {folder_kind(name) for name in names}
     if kinds <= {'patient', 'date'}: return True
     if kinds == {'number'}: return len(names) > 10 or any(len(name) > 2 for name in names)
@@ -277,8 +286,8 @@ def _check_levels(names, pairs):
     shared = sorted(inner for inner,outer in outer_of.items() if len(outer) > 1)
     if not shared: return
     raise InputError(
-        f'the classes could be the folders {truncated_list(sorted(names), 4)} or those in them ({truncated_list(shared, 4)}); name one of the '
-        'outer folders as the source, or give a csv table with columns path and label'
+        f'the classes could be the folders {truncated_list(sorted(names), 4)} or those in them '
+        f'({truncated_list(shared, 4)}); name one of the outer folders as the source, or give a csv table with columns path and label'
     )
 
 def _check_siblings(names, pairs):
@@ -287,15 +296,15 @@ def _check_siblings(names, pairs):
     if not repeated: return
     outer,inner = repeated[0]
     raise InputError(
-        f'the folder {outer} is next to a folder {inner} and has one of this name in it, so that it is no class; '
-        'move it elsewhere, or give a csv table with columns path and label'
+        f'the folder {outer} is next to a folder {inner} and has one of this name in it, so that it is '
+        'no class; move it elsewhere, or give a csv table with columns path and label'
     )
 
 
 # %% ../../nbs/api/11_data.folders.ipynb #7a43f846
 class FolderRows(NamedTuple):
     "What folders say of the images in them"
-    rows:pd.DataFrame # `path`, `label`, `group`, `split`; `fold`, `source` and `subfolder` where there are such
+    rows:pd.DataFrame # `path`, `label`, `group`, `split`; `fold`, `source` and `subfolder` where there are any
     skipped:list # Of `(path, reason)`
     ignored:list # Names of files outside the class folders that are no images
     notes:list # Of str: what was assumed
@@ -349,8 +358,8 @@ def _check_twins(names):
     if len(twins) < max(2, len(endings_of)/2): return
     first,second = sorted(endings_of[twins[0]])[:2]
     raise InputError(
-        f'{len(twins)} of {len(endings_of)} images are in one folder twice, such as {twins[0]}.{first} and .{second}; '
-        'one may be a mask: move the files of one kind elsewhere'
+        f'{len(twins)} of {len(endings_of)} images are in one folder twice, such as {twins[0]}.{first} and '
+        f'.{second}; one may be a mask: move the files of one kind elsewhere'
     )
 
 def _with_other_folders(rows, placed, level):
@@ -363,7 +372,8 @@ def _with_other_folders(rows, placed, level):
     ignored = [i for i in range(level) if len({place.folders[i] for place in placed}) == 1]
     patients = [_patient_of(place.folders, [level, *ignored]) for place in placed]
     n_deep = sum(len(place.folders) > 1 for place in placed)
-    has_patients = sum(map(bool, patients)) >= 0.8*n_deep or any(folder_kind(patient) == 'patient' for patient in patients)
+    are_patients = any(folder_kind(patient) == 'patient' for patient in patients)
+    has_patients = are_patients or sum(map(bool, patients)) >= 0.8*n_deep
     if n_deep and has_patients:
         rows['group'] = [patient or path for patient,path in zip(patients, rows.path)]
         names = sorted(set(filter(None, patients)))
@@ -376,14 +386,16 @@ def _with_other_folders(rows, placed, level):
         inner.append('/'.join(name for name in place.folders[level+1:] if name != patient))
     if len(set(outer)) > 1:
         rows['source'] = outer
-        notes.append(f'the folders {truncated_list(sorted(filter(None, set(outer))), 4)} hold folders that are taken as classes; they are in the column source')
+        names = truncated_list(sorted(filter(None, set(outer))), 4)
+        notes.append(f'the folders {names} hold folders that are taken as classes; they are in the column source')
     if any(inner):
         rows['subfolder'] = inner
-        notes.append(f'the folders below the classes ({truncated_list(sorted(filter(None, set(inner))), 2)}) are in the column subfolder')
+        names = truncated_list(sorted(filter(None, set(inner))), 2)
+        notes.append(f'the folders below the classes ({names}) are in the column subfolder')
     return rows, notes
 
 def _patient_of(folders, ignored):
-    "The outermost folder, other than those at the positions `ignored`, that is called like a patient; '' if there is none"
+    "The outermost folder, other than those at `ignored`, that is called like a patient; '' if there is none"
     for i,name in enumerate(folders):
         if i in ignored or folder_kind(name) in ('source', 'view', 'date'): continue
         if any(character.isdigit() for character in name): return name

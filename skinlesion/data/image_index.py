@@ -32,7 +32,8 @@ def image_key(
 def _parts(name):
     "The folders and the file name in `name`, lower case"
     path = name.strip().lower().replace('\\', '/')
-    if not path.isascii(): path = unicodedata.normalize('NFC', path) # a Mac writes an accented letter as two characters
+    # A Mac writes an accented letter as two characters
+    if not path.isascii(): path = unicodedata.normalize('NFC', path)
     return [part for part in path.split('/') if part not in ('', '.', '..')] or ['']
 
 def _without_ending(file_name): return file_name[:file_name.rindex('.')] if is_image(file_name) else file_name
@@ -42,14 +43,15 @@ def _without_ending(file_name): return file_name[:file_name.rindex('.')] if is_i
 def is_common_name(
     name:str, # As it stands in a table
 )->bool:
-    "Whether images of other sets are likely to be called so: by a number, with a word that says nothing at most"
-    return bool(re.fullmatch(r'(img|image|im|scan|photo|pic|slide|frame|dsc|file)?[ _-]?\(?\d{1,5}\)?', image_key(name)))
+    "Whether images of other sets are likely to be called so: a number, with at most a word that says nothing"
+    pattern = r'(img|image|im|scan|photo|pic|slide|frame|dsc|file)?[ _-]?\(?\d{1,5}\)?'
+    return bool(re.fullmatch(pattern, image_key(name)))
 
 def is_in_other_folder(
     name:str, # As it stands in a table
     path:str, # Of the only image of this name
 )->bool:
-    "Whether `name` is a common one, and the last of its folders that says something is none of those of `path`"
+    "Whether `name` is a common one, and the last of its folders that says something is none of `path`"
     if not is_common_name(name): return False
     wanted = _telling_folders(name)
     if not wanted: return False
@@ -57,7 +59,8 @@ def is_in_other_folder(
     return wanted[-1] not in folders
 
 def _telling_folders(name):
-    return [folder for folder in _parts(name)[:-1] if folder[-1] != ':' and folder_kind(folder) not in ('filler', 'batch')]
+    folders = [folder for folder in _parts(name)[:-1] if folder[-1] != ':']
+    return [folder for folder in folders if folder_kind(folder) not in ('filler', 'batch')]
 
 # %% ../../nbs/api/11_data.image_index.ipynb #6d53663d
 @dataclass
@@ -134,7 +137,7 @@ class ImageIndex:
         source, # The table, for messages
         is_here:bool=False, # The user named the folder of the images: what the table calls it does not matter
     )->Lookup:
-        "The image of each of `names`; an `InputError` if one fits several that differ, or only one of another folder"
+        "The image of each of `names`; an `InputError` if one fits several, or only one of another folder"
         names = list(names)
         fits = [self.fit(name) for name in names]
         deepest = max((fit.n_folders for fit in fits if fit.n_files == 1), default=0)
@@ -146,7 +149,8 @@ class ImageIndex:
                 if not _are_equal(paths):
                     raise InputError(
                         f'{source}: {name!r} could be {paths[0]} or {paths[1]}; '
-                        'write enough of its folders into the table, or name the folder of the images (--images DIR)'
+                        'write enough of its folders into the table, '
+                        'or name the folder of the images (--images DIR)'
                     )
                 lookup.repeated += paths[1:]
             lookup.paths.append(paths[0] if paths else None)
@@ -178,7 +182,7 @@ def _ending(name):
     return _SAME_ENDINGS.get(ending, ending)
 
 def _drop_other_endings(names, paths):
-    "Where other names lead to files with their own ending, a file with another one is no image of the table, but a mask of a missing one"
+    "Leave out files of another ending, if most names have that of their files: they are masks of missing ones"
     rows = [k for k,path in enumerate(paths) if path is not None and is_image(names[k].strip())]
     differing = [k for k in rows if _ending(names[k]) != _ending(paths[k])]
     if len(differing) > len(rows)/2: return
@@ -199,7 +203,7 @@ def _are_equal(paths):
     return len(set(map(sha256, paths))) == 1
 
 def _check_one_name(names, paths, source):
-    "Refuse a file that names with different folders lead to: all but one of them are of images that are not there"
+    "Refuse a file that names with different folders lead to: all but one of them are of missing images"
     name_of = {}
     for name,path in zip(names, paths):
         if path is None: continue
@@ -209,8 +213,10 @@ def _check_one_name(names, paths, source):
         first_folders = _parts(first)[:-1]
         n_equal = _n_equal_at_end(folders, first_folders)
         if n_equal < min(len(folders), len(first_folders)):
-            raise InputError(f'{source}: {first!r} and {name!r} could both only be {path}; an image is missing, or name the folder of the '
-                             'images (--images DIR)')
+            raise InputError(
+                f'{source}: {first!r} and {name!r} could both only be {path}; an image is missing, '
+                'or name the folder of the images (--images DIR)'
+            )
 
 def _check_folders(names, paths, source):
     "Refuse a common name whose only file lies in another folder than the table says"

@@ -31,7 +31,7 @@ def plain_label(
 def merge_spellings(
     labels:pd.Series, # Of each image, str
 )->tuple: # The labels, and notes on what was merged
-    "Labels without blanks at their ends; those that differ by case or blanks alone become the most frequent of them"
+    "Labels without blanks at their ends; of those that differ by case or blanks alone, the most frequent"
     stripped = labels.str.strip()
     plain = stripped.map({label: plain_label(label) for label in stripped.unique()})
     counts = pd.DataFrame(dict(label=stripped, plain=plain)).value_counts().reset_index(name='n')
@@ -41,7 +41,8 @@ def merge_spellings(
     notes = []
     for name,spellings in counts.groupby('plain').label:
         if len(spellings) < 2: continue
-        notes.append(f'{truncated_list([repr(spelling) for spelling in spellings])} are taken as one class, {most_frequent[name]}')
+        quoted = truncated_list([repr(spelling) for spelling in spellings])
+        notes.append(f'{quoted} are taken as one class, {most_frequent[name]}')
     return merged, notes
 
 
@@ -110,7 +111,7 @@ def label_of_columns(
 
 def one_finding(
     findings:pd.DataFrame, # From `findings_of_texts` or `as_findings`
-    finding:str, # The one that is asked for, or several with commas, of which any counts; case does not matter
+    finding:str, # The one asked for, or several with commas, of which any counts; case does not matter
     source, # The table, for messages
 )->pd.Series: # `positive`, `negative`, `uncertain` or `not mentioned` for each row
     "Whether each image has `finding`; an `InputError` if there is no such finding"
@@ -118,7 +119,8 @@ def one_finding(
     wanted = [plain_label(name) for name in finding.split(',')]
     unknown = [name for name in wanted if name not in names]
     if unknown:
-        raise InputError(f'{source}: no finding {truncated_list(unknown)}; it has {truncated_list(list(findings), 20)}')
+        valid = truncated_list(list(findings), 20)
+        raise InputError(f'{source}: no finding {truncated_list(unknown)}; it has {valid}')
     values = findings[[names[name] for name in wanted]]
     result = pd.Series('not mentioned', findings.index)
     result = result.mask((values == 0).all(axis=1), 'negative')
@@ -137,6 +139,6 @@ def choice_text(
     }
     counts = [f'{rows.sum()} {problem}' for problem,rows in problems.items() if rows.any()]
     return (
-        f'of {plural(len(findings), "image")} {", ".join(counts)}, so that these are no classes; choose one of them against '
-        f'the rest: --target binary --positive FINDING, one of {truncated_list(list(findings), 20)}'
+        f'of {plural(len(findings), "image")} {", ".join(counts)}, so that these are no classes; choose one of '
+        f'them against the rest: --target binary --positive FINDING, one of {truncated_list(list(findings), 20)}'
     )

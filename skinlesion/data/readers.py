@@ -133,7 +133,8 @@ def locate_images(
     paths,notes = _look_up(names, file, files)
     if not any(is_there) and not any(paths):
         above = os.path.dirname(os.path.dirname(os.path.abspath(file)))
-        files_above = {name: path for name,path in list_files(above).items() if path not in set(files.values())}
+        known = set(files.values())
+        files_above = {name: path for name,path in list_files(above).items() if path not in known}
         paths,notes = _look_up(names, file, files_above)
         if any(paths): notes = [*notes, _note_above(names, paths, file)]
     paths = [path if there else other for path,there,other in zip(direct, is_there, paths)]
@@ -155,18 +156,19 @@ def _look_up(names, file, files, is_here=False):
     unlisted = set(index.paths()) - set(lookup.paths) - set(lookup.repeated)
     if unlisted:
         count = plural(len(unlisted), 'image')
-        notes.append(f'{count} without a row in {os.path.basename(file)}, left out: {truncated_list(sorted(unlisted))}')
+        names = truncated_list(sorted(unlisted))
+        notes.append(f'{count} without a row in {os.path.basename(file)}, left out: {names}')
     return lookup.paths, notes
 
 def _note_above(names, paths, file):
-    "The note on images that are outside the folder of their table; an `InputError` if they may be those of another set"
+    "The note on images outside the folder of their table; an `InputError` if they may be of another set"
     for name,path in zip(names, paths):
         if path is None or not is_common_name(name): continue
         folder = os.path.basename(os.path.dirname(path))
         if folder_kind(folder) in ('filler', 'batch', 'split'): continue
         raise InputError(
-            f'{file}: {name!r} is not in the folder of the table; if {path} is this image, name the folder of the images '
-            '(--images DIR)'
+            f'{file}: {name!r} is not in the folder of the table; if {path} is this image, '
+            'name the folder of the images (--images DIR)'
         )
     folders = sorted({os.path.dirname(path) for path in paths if path is not None})
     return f'the images of {os.path.basename(file)} are in {truncated_list(folders)}, outside its folder'
@@ -234,11 +236,13 @@ def path_column(
     if not most: return candidates[0]
     best = [column for column in candidates if n_located[column]]
     pairs = pd.DataFrame(paths)[best].bfill(axis=1)
-    is_same = [paths[column][row] in (None, pairs.iloc[row, 0]) for column in best for row in range(len(pairs))]
+    is_same = []
+    for column in best:
+        is_same += [path in (None, first) for path,first in zip(paths[column], pairs.iloc[:, 0])]
     if all(is_same): return max(best, key=n_located.get)
     raise InputError(
-        f'{file}: the images could be named by any of the columns {truncated_list(best, 8)}, which name different ones. '
-        f'Name the right one: --columns path={best[0]} (or another of them)'
+        f'{file}: the images could be named by any of the columns {truncated_list(best, 8)}, which name '
+        f'different ones. Name the right one: --columns path={best[0]} (or another of them)'
     )
 
 # %% ../../nbs/api/12_data.readers.ipynb #4ae1a1fe
@@ -265,8 +269,9 @@ def check_named(
 def _one_hot_with(column, table, others):
     "`column` with the columns of 0 and 1 that are the other classes, if there are such; else alone"
     findings = as_findings(table[finding_columns(table, [*others, *_role_columns(table, *COLUMN_SYNONYMS)])])
-    is_exclusive = [name for name in findings if not ((findings[name] == 1) & (as_findings(table[[column]])[column] == 1)).any()]
-    columns = [name for name in table if name == column or name in is_exclusive]
+    is_marked = as_findings(table[[column]])[column] == 1
+    exclusive = [name for name in findings if not ((findings[name] == 1) & is_marked).any()]
+    columns = [name for name in table if name == column or name in exclusive]
     if len(columns) > 1 and label_of_columns(as_findings(table[columns])) is not None: return columns
     return [column]
 
@@ -287,10 +292,11 @@ def read_labels(
     others:list=(), # Columns that have another role
     finding:str=None, # The one to choose where images have several
 )->Labels:
-    "The label of each row; an `InputError` if columns differ, or if images have several findings and none is chosen"
+    "The label of each row; an `InputError` if columns differ, or images have several findings and none is chosen"
     note = ''
     if column is None:
-        candidates = [name for name in matching_columns(table, COLUMN_SYNONYMS['label']) if name not in others]
+        names = matching_columns(table, COLUMN_SYNONYMS['label'])
+        candidates = [name for name in names if name not in others]
         column,note = only_one(file, 'label', candidates, table)
     notes = [note] if note else []
     if column is None:
@@ -304,7 +310,8 @@ def read_labels(
         labels = table[column]
         findings = findings_of_texts(labels)
         marks = as_findings(table[columns])
-        if findings is None and matching_columns([column], _FINDING_LABELS) and marks[column].isin([0, 1]).all():
+        is_finding = matching_columns([column], _FINDING_LABELS) and marks[column].isin([0, 1]).all()
+        if findings is None and is_finding:
             columns = _one_hot_with(column, table, others)
             labels = label_of_columns(as_findings(table[columns]))
     is_one_hot = column is None and labels is not None
@@ -336,7 +343,7 @@ def read_roles(
     split,split_note = read_split_column(file, roles)
     labels,spelling_notes = merge_spellings(label.labels.astype(str))
     _check_classes(file, labels, label.columns, group.names)
-    rest = table.drop(columns=[path_from, *label.columns, *(name for name in CASE_COLUMNS if name in table)], errors='ignore')
+    rest = table.drop(columns=[path_from, *label.columns, *CASE_COLUMNS], errors='ignore')
     rows = rest.assign(image=table[path_from], label=labels, group=group.names, split=split)
     if finding is not None and set(labels) <= {'positive', 'negative', 'uncertain', 'not mentioned'}:
         rows['finding'] = finding
@@ -362,7 +369,8 @@ def _without_uncertain(result):
     "`result` without the images of which nobody says whether they have the finding"
     rows = result.rows
     is_left_out = rows.label.isin(['uncertain', 'not mentioned']) if 'finding' in rows else rows.label == None
-    reasons = rows.label[is_left_out] + ': ' + rows.get('finding', pd.Series(dtype=object))[is_left_out].astype(str)
+    findings = rows.get('finding', pd.Series(dtype=object))[is_left_out]
+    reasons = rows.label[is_left_out] + ': ' + findings.astype(str)
     skipped = [*result.skipped, *zip(rows.path[is_left_out], reasons)]
     return result._replace(rows=rows[~is_left_out], skipped=skipped)
 
@@ -371,13 +379,14 @@ def _check_classes(file, labels, columns, groups):
     n_classes = labels.nunique()
     if n_classes > 20 and n_classes > len(labels)/2:
         raise InputError(
-            f'{file}: {n_classes} different labels of {len(labels)} rows in {truncated_list(columns)}, which are no classes. '
-            'Name the column that holds the class: --columns label=NAME'
+            f'{file}: {n_classes} different labels of {len(labels)} rows in {truncated_list(columns)}, '
+            'which are no classes. Name the column that holds the class: --columns label=NAME'
         )
     if len(labels) > 4*n_classes and (groups != '').all() and same_partition(groups, labels):
         raise InputError(
-            f'{file}: the groups {truncated_list(sorted(groups.unique()))} divide the rows as the labels do, so that they are no patients or '
-            'lesions. Name the right column: --columns group=NAME (the column of the images where there is none)'
+            f'{file}: the groups {truncated_list(sorted(groups.unique()))} divide the rows as the labels do, '
+            'so that they are no patients or lesions. '
+            'Name the right column: --columns group=NAME (the column of the images where there is none)'
         )
 
 
@@ -420,7 +429,8 @@ def _as_text(value):
 
 # %% ../../nbs/api/12_data.readers.ipynb #3d7f26cd
 def _has_label(table):
-    return bool(_role_columns(table, 'label') or finding_columns(table, _role_columns(table, *COLUMN_SYNONYMS)))
+    others = _role_columns(table, *COLUMN_SYNONYMS)
+    return bool(_role_columns(table, 'label') or finding_columns(table, others))
 
 def _named_images(table, index):
     "The most images that a column of the table names, or could name"
@@ -452,13 +462,15 @@ def label_tables(
         elif _has_label(table): labelled[name] = table
     if not labelled: return result
     masks = mask_stems(map(file_stem, images))
-    index = ImageIndex({name: path for name,path in without_masks(files).items() if file_stem(name) not in masks})
+    unmasked = without_masks(files)
+    index = ImageIndex({name: path for name,path in unmasked.items() if file_stem(name) not in masks})
     parts = {}
     for name,table in labelled.items():
         named = _named_images(table, index)
         if len(named) and len(named) >= index.n_names()/2: result.append(files[name])
         if len(named) and folder_kind(file_stem(name)) == 'split': parts[files[name]] = named
-    if len(parts) > 1 and len(set().union(*parts.values())) >= index.n_names()/2: return list(dict.fromkeys([*parts, *result]))
+    if len(parts) > 1 and len(set().union(*parts.values())) >= index.n_names()/2:
+        return list(dict.fromkeys([*parts, *result]))
     return result
 
 def is_csv(
@@ -492,12 +504,18 @@ def read_csv(
             f'{count} with a path and a label among {plural(len(files), "file")}'
             f'{": " + truncated_list(tables) if tables else ""}; name the table itself'
         )
-    parts = [rows_of_table(read_label_table(table, columns), table, files, columns, images, finding) for table in tables]
+    parts = []
+    for table in tables:
+        labelled = read_label_table(table, columns)
+        parts.append(rows_of_table(labelled, table, files, columns, images, finding))
     result = parts[0] if len(parts) == 1 else _joined_parts(parts, tables)
     result = result._replace(notes=[*result.notes, *_other_classes_note(result.rows)])
     conflict = _conflict_with_folders(result.rows, tables[0])
     if len(files) == 1: return result._replace(notes=[*result.notes, *conflict])
-    if conflict: raise InputError(f'{conflict[0]}; mend the table, or name what to read: the table itself, or --layout folder')
+    if conflict:
+        raise InputError(
+            f'{conflict[0]}; mend the table, or name what to read: the table itself, or --layout folder'
+        )
     return join_facts(result, files, tables)
 
 # %% ../../nbs/api/12_data.readers.ipynb #35a08132
@@ -507,12 +525,17 @@ def _joined_parts(parts, tables):
     for part,table in zip(parts, tables):
         split = split_name(file_stem(table))
         differs = ~part.rows.split.isin(['', split])
-        if differs.any(): raise InputError(f'{table}: {plural(int(differs.sum()), "row")} of another split than the table is called after')
+        if differs.any():
+            count = plural(int(differs.sum()), 'row')
+            raise InputError(f'{table}: {count} of another split than the table is called after')
         rows.append(part.rows.assign(split=split))
     rows = pd.concat(rows, ignore_index=True)
     repeated = rows.path[rows.path.duplicated()]
     if len(repeated):
-        raise InputError(f'{plural(len(repeated), "image")} in two of the tables {truncated_list(tables)}: {truncated_list(repeated)}; remove it from one')
+        raise InputError(
+            f'{plural(len(repeated), "image")} in two of the tables {truncated_list(tables)}: '
+            f'{truncated_list(repeated)}; remove it from one'
+        )
     rows['label'],spelling_notes = merge_spellings(rows.label)
     skipped = [pair for part in parts for pair in part.skipped]
     notes = [note for part in parts for note in part.notes if 'without a row in' not in note]
@@ -521,17 +544,22 @@ def _joined_parts(parts, tables):
 
 # %% ../../nbs/api/12_data.readers.ipynb #87aed0a4
 def _conflict_with_folders(rows, table):
-    "What to say of images in a folder that is called like another of the classes, in a list; an empty one where there are none"
+    "A note on images in a folder that is called like another of the classes, in a list; empty without such"
     if 'finding' in rows: return []
     classes = {plain_label(label) for label in rows.label.unique()}
     folders = rows.path.map(os.path.dirname)
-    classes_of = {folder: classes & {plain_label(name) for name in folder.split(os.sep)} for folder in folders.unique()}
+    classes_of = {}
+    for folder in folders.unique():
+        classes_of[folder] = classes & {plain_label(name) for name in folder.split(os.sep)}
     named = folders.map(classes_of)
     has_class = named.map(bool)
     differs = [bool(names) and plain_label(label) not in names for names,label in zip(named, rows.label)]
     if not any(differs) or has_class.mean() < 0.5: return []
     first = rows[differs].iloc[0]
-    return [f'{table}: {plural(sum(differs), "image")} in a folder of another class than the table says, such as {first.path} ({first.label})']
+    return [
+        f'{table}: {plural(sum(differs), "image")} in a folder of another class than the table says, '
+        f'such as {first.path} ({first.label})'
+    ]
 
 def _other_classes_note(rows):
     "A note on class folders that divide the images in another way than the table, in a list"
@@ -550,7 +578,7 @@ def join_facts(
     files:dict, # From `list_files`
     tables:list=(), # That the result comes from
 )->ReadResult: # With groups and splits, where it had none; notes say from where
-    "Join the groups and splits that other tables of the source have; an `InputError` if they contradict what is known"
+    "Join the groups and splits that other tables of the source have; an `InputError` if they contradict it"
     rows = result.rows.copy()
     own = set(rows.path)
     index = None
@@ -568,11 +596,16 @@ def join_facts(
             known = rows[column].mask(rows[column] == rows.path, '')
             is_new = (known == '') & (values != '')
             both = (known != '') & (values != '')
-            agree = same_partition(known[both], values[both]) if column == 'group' else known[both].equals(values[both])
-            if not agree: raise InputError(f'{file}: its {column} is not that of the folders or of the table of the labels; name the table to read')
+            is_same = same_partition if column == 'group' else pd.Series.equals
+            if not is_same(known[both], values[both]):
+                raise InputError(
+                    f'{file}: its {column} is not that of the folders or of the table of the labels; '
+                    'name the table to read'
+                )
             if not is_new.any(): continue
             rows[column] = known.mask(is_new, values)
-            notes.append(f'the {column} of {plural(int(is_new.sum()), "image")} is taken from {os.path.basename(file)}')
+            count = plural(int(is_new.sum()), 'image')
+            notes.append(f'the {column} of {count} is taken from {os.path.basename(file)}')
     rows['group'] = rows.group.mask(rows.group == '', rows.path)
     return result._replace(rows=rows, notes=[*notes, *result.notes])
 
