@@ -127,15 +127,18 @@ def only_one(
     if best == role:
         contrary = [other for other in others if not _divides_further(table[other], table[best])]
         if not contrary: return Choice(best, '')
-        note = f'the {role} is taken from the column {best}, and not from {truncated_list(contrary)}, which differs'
+        differing = truncated_list(contrary)
+        note = f'the {role} is taken from the column {best}, and not from {differing}, which differs'
         return Choice(best, note)
     if not others: return Choice(best, f'the {role} is taken from the column {best}')
     if not all(same_partition(table[best], table[other]) for other in others):
         raise InputError(_differing_text(file, role, candidates))
-    in_words = [column for column in candidates if not _is_numeric(table[column])]
+    numbers = {column: pd.to_numeric(table[column], errors='coerce') for column in candidates}
+    in_words = [column for column in candidates if numbers[column].isna().any()]
     best = (in_words or candidates)[0]
     others = [column for column in candidates if column != best]
-    note = f'the {role} is taken from the column {best}; {truncated_list(others)} divides the rows in the same way'
+    equal = truncated_list(others)
+    note = f'the {role} is taken from the column {best}; {equal} divides the rows in the same way'
     return Choice(best, note)
 
 def _differing_text(file, role, candidates):
@@ -145,8 +148,6 @@ def _differing_text(file, role, candidates):
     )
 
 def _divides_further(finer, coarser): return finer.groupby(coarser).nunique().sum() == finer.nunique()
-
-def _is_numeric(column): return bool(pd.to_numeric(column, errors='coerce').notna().all())
 
 # %% ../../nbs/api/11_data.columns.ipynb #85fb13e0
 class Groups(NamedTuple):
@@ -197,8 +198,9 @@ def _widest(file, columns):
         others = [other[(other != '') & (values != '')] for name,other in columns.items() if name != column]
         if all(values.groupby(other).nunique().max() <= 1 for other in others if len(other)): return column
     raise InputError(
-        f'{file}: what belongs together could be any of the columns {truncated_list(columns, 8)}, and none of '
-        f'them contains the others. Name the right one: --columns group={next(iter(columns))} (or another of them)'
+        f'{file}: what belongs together could be any of the columns {truncated_list(columns, 8)}, '
+        f'and none of them contains the others. '
+        f'Name the right one: --columns group={next(iter(columns))} (or another of them)'
     )
 
 def _check_wider(file, used, patients, column, lesions):
@@ -245,7 +247,9 @@ def read_split_column(
             'Write train, valid or test into a column split instead, or rename it'
         )
     note = ''
-    if other_values: note = f'the column {truncated_list(other_values)} names no train, valid or test part, and is no split'
+    if other_values:
+        names = truncated_list(other_values)
+        note = f'the column {names} names no train, valid or test part, and is no split'
     return pd.Series('', table.index), note
 
 def _split_words(column):

@@ -1,4 +1,4 @@
-"""Understands folders of images: which name a class, which a split, a fold, a patient or a batch, and which hold masks
+"""Understands folders of images: which name a class, a split, a fold, a patient or a batch, which hold masks
 
 Docs: https://skinlesion.github.io/skinlesion/api/data.folders.html.md"""
 
@@ -71,7 +71,7 @@ def folder_kind(
     telling = [word for word in words if word not in _FILLER_WORDS]
     has_number = bool(re.search(r'\d', name))
     is_counted = has_number or len(words) > 1 and (len(words[-1]) == 1 or words[-1] in _COUNTING_WORDS)
-    if _is_mask_name(words): return 'masks'
+    if set(words) & _MASK_WORDS or ('ground', 'truth') in zip(words, words[1:]): return 'masks'
     if len(telling) == 1 and telling[0] in SPLIT_NAMES: return 'split'
     if is_counted and set(telling) & _FOLD_WORDS: return 'fold'
     has_batch_word = bool(set(telling) & _BATCH_WORDS)
@@ -93,10 +93,6 @@ def split_name(
     "The split that a folder is of"
     for word in folder_words(name):
         if word in SPLIT_NAMES: return SPLIT_NAMES[word]
-
-def _is_mask_name(words):
-    pairs = zip(words, words[1:])
-    return bool(set(words) & _MASK_WORDS) or ('ground', 'truth') in pairs
 
 # %% ../../nbs/api/11_data.folders.ipynb #280e7e4d
 _CLASS_WORDS = {
@@ -120,7 +116,8 @@ def is_class_name(
 # %% ../../nbs/api/11_data.folders.ipynb #43a9ebea
 _MASK_ENDING = re.compile(
     r'(?P<image>.+?)[ _\-.]+'
-    r'(mask|masks|seg|segmentation|segmented|lesion|gt|groundtruth|ground_truth|superpixels|contour|overlay|roi\d*)',
+    r'(mask|masks|seg|segmentation|segmented|lesion|gt|groundtruth|ground_truth|'
+    r'superpixels|contour|overlay|roi\d*)',
     re.IGNORECASE,
 )
 
@@ -241,14 +238,14 @@ def class_level(
     chains:list, # Of lists of folder names, from the outermost in, of each image; none is empty
 )->int: # Position in each chain
     "Which of the folders of an image names its class; an `InputError` if none can, or if two can"
-    chains = sorted(set(map(_plain_chain, chains)))
+    chains = sorted({tuple(' '.join(name.lower().split()) for name in folders) for folders in chains})
     n_levels = sorted(map(len, chains))[len(chains)//2] # that at least half of the folders have
     levels = [{chain[i] for chain in chains if len(chain) > i} for i in range(n_levels)]
     candidates = [i for i,names in enumerate(levels) if not _are_ids(names)]
     if not candidates:
         raise NoLabels(
-            f'the folders {truncated_list(sorted(levels[0]), 4)} look like patients or numbers, and none names '
-            'a class; give a csv table with columns path and label'
+            f'the folders {truncated_list(sorted(levels[0]), 4)} look like patients or numbers, '
+            'and none names a class; give a csv table with columns path and label'
         )
     for is_possible in (_are_several, _are_no_attributes, _has_class_name, _are_no_numbers):
         candidates = [i for i in candidates if is_possible(levels[i])] or candidates
@@ -258,8 +255,6 @@ def class_level(
     inner = {chain[level:level + 2] for chain in chains if len(chain) > level + 1}
     _check_siblings(levels[level], inner)
     return level
-
-def _plain_chain(folders): return tuple(' '.join(name.lower().split()) for name in folders)
 
 def _are_ids(names):
     "Whether the folders are called like patients or dates, or have more numbers than classes would have"
@@ -287,7 +282,8 @@ def _check_levels(names, pairs):
     if not shared: return
     raise InputError(
         f'the classes could be the folders {truncated_list(sorted(names), 4)} or those in them '
-        f'({truncated_list(shared, 4)}); name one of the outer folders as the source, or give a csv table with columns path and label'
+        f'({truncated_list(shared, 4)}); '
+        'name one of the outer folders as the source, or give a csv table with columns path and label'
     )
 
 def _check_siblings(names, pairs):
@@ -304,7 +300,7 @@ def _check_siblings(names, pairs):
 # %% ../../nbs/api/11_data.folders.ipynb #7a43f846
 class FolderRows(NamedTuple):
     "What folders say of the images in them"
-    rows:pd.DataFrame # `path`, `label`, `group`, `split`; `fold`, `source` and `subfolder` where there are any
+    rows:pd.DataFrame # `path`, `label`, `group`, `split`; `fold`, `source`, `subfolder` where there are any
     skipped:list # Of `(path, reason)`
     ignored:list # Names of files outside the class folders that are no images
     notes:list # Of str: what was assumed
@@ -377,7 +373,8 @@ def _with_other_folders(rows, placed, level):
     if n_deep and has_patients:
         rows['group'] = [patient or path for patient,path in zip(patients, rows.path)]
         names = sorted(set(filter(None, patients)))
-        notes.append(f'images in the same folder ({truncated_list(names, 2)}) stay together, as of one patient')
+        examples = truncated_list(names, 2)
+        notes.append(f'images in the same folder ({examples}) stay together, as of one patient')
     else: patients = ['']*len(placed)
     outer = []
     inner = []
@@ -387,7 +384,9 @@ def _with_other_folders(rows, placed, level):
     if len(set(outer)) > 1:
         rows['source'] = outer
         names = truncated_list(sorted(filter(None, set(outer))), 4)
-        notes.append(f'the folders {names} hold folders that are taken as classes; they are in the column source')
+        notes.append(
+            f'the folders {names} hold folders that are taken as classes; they are in the column source'
+        )
     if any(inner):
         rows['subfolder'] = inner
         names = truncated_list(sorted(filter(None, set(inner))), 2)

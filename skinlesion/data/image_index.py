@@ -146,7 +146,8 @@ class ImageIndex:
             is_missing = fit.n_files > 1 and _is_elsewhere(name, fit, deepest)
             paths = [] if is_missing else fit.paths()
             if len(paths) > 1:
-                if not _are_equal(paths):
+                sizes = set(map(os.path.getsize, paths))
+                if len(sizes) > 1 or len(set(map(sha256, paths))) > 1:
                     raise InputError(
                         f'{source}: {name!r} could be {paths[0]} or {paths[1]}; '
                         'write enough of its folders into the table, '
@@ -182,7 +183,7 @@ def _ending(name):
     return _SAME_ENDINGS.get(ending, ending)
 
 def _drop_other_endings(names, paths):
-    "Leave out files of another ending, if most names have that of their files: they are masks of missing ones"
+    "Leave out files of another ending, if most names have that of their files: they may be masks"
     rows = [k for k,path in enumerate(paths) if path is not None and is_image(names[k].strip())]
     differing = [k for k in rows if _ending(names[k]) != _ending(paths[k])]
     if len(differing) > len(rows)/2: return
@@ -195,12 +196,6 @@ def _n_equal_at_end(first, second):
         if a != b: break
         n += 1
     return n
-
-def _are_equal(paths):
-    "Whether the files have the same content"
-    size = os.path.getsize(paths[0])
-    if any(os.path.getsize(path) != size for path in paths): return False
-    return len(set(map(sha256, paths))) == 1
 
 def _check_one_name(names, paths, source):
     "Refuse a file that names with different folders lead to: all but one of them are of missing images"

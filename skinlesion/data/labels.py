@@ -1,4 +1,4 @@
-"""One label for each image: spellings that are one class, a column for each class, and several findings in one image
+"""One label for each image: spellings of one class, a column for each class, several findings in one image
 
 Docs: https://skinlesion.github.io/skinlesion/api/data.labels.html.md"""
 
@@ -139,6 +139,7 @@ def choice_text(
     }
     counts = [f'{rows.sum()} {problem}' for problem,rows in problems.items() if rows.any()]
     return (
-        f'of {plural(len(findings), "image")} {", ".join(counts)}, so that these are no classes; choose one of '
-        f'them against the rest: --target binary --positive FINDING, one of {truncated_list(list(findings), 20)}'
+        f'of {plural(len(findings), "image")} {", ".join(counts)}, so that these are no classes; '
+        f'choose one of them against the rest: '
+        f'--target binary --positive FINDING, one of {truncated_list(list(findings), 20)}'
     )

@@ -20,8 +20,8 @@ from ..core import CASE_COLUMNS, InputError, NoLabels, plural, truncated_list
 from .columns import (COLUMN_SYNONYMS, matching_columns, only_one, plain_name, read_groups,
                                      read_split_column, same_partition)
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, is_image, list_files, open_zips, read_table, zip_names
-from .folders import (file_stem, folder_kind, is_class_name, mask_stems, place_of, rows_of_folders, split_name,
-                                     wrapping_folders)
+from .folders import (file_stem, folder_kind, is_class_name, mask_stems, place_of,
+                                     rows_of_folders, split_name, wrapping_folders)
 from .image_index import ImageIndex, image_key, is_common_name
 from .labels import (as_findings, choice_text, finding_columns, findings_of_texts, label_of_columns,
                                     merge_spellings, one_finding, plain_label)
@@ -292,7 +292,7 @@ def read_labels(
     others:list=(), # Columns that have another role
     finding:str=None, # The one to choose where images have several
 )->Labels:
-    "The label of each row; an `InputError` if columns differ, or images have several findings and none is chosen"
+    "The label of each row; an `InputError` if columns differ, or if one of several findings must be chosen"
     note = ''
     if column is None:
         names = matching_columns(table, COLUMN_SYNONYMS['label'])
@@ -428,10 +428,6 @@ def _as_text(value):
     return str(value)
 
 # %% ../../nbs/api/12_data.readers.ipynb #3d7f26cd
-def _has_label(table):
-    others = _role_columns(table, *COLUMN_SYNONYMS)
-    return bool(_role_columns(table, 'label') or finding_columns(table, others))
-
 def _named_images(table, index):
     "The most images that a column of the table names, or could name"
     most = set()
@@ -459,7 +455,9 @@ def label_tables(
         if any(str(column).startswith('p_') for column in table): continue
         if columns:
             if set(columns.values()) <= set(table): result.append(path)
-        elif _has_label(table): labelled[name] = table
+        else:
+            others = _role_columns(table, *COLUMN_SYNONYMS)
+            if _role_columns(table, 'label') or finding_columns(table, others): labelled[name] = table
     if not labelled: return result
     masks = mask_stems(map(file_stem, images))
     unmasked = without_masks(files)
@@ -578,7 +576,7 @@ def join_facts(
     files:dict, # From `list_files`
     tables:list=(), # That the result comes from
 )->ReadResult: # With groups and splits, where it had none; notes say from where
-    "Join the groups and splits that other tables of the source have; an `InputError` if they contradict it"
+    "Join groups and splits of the source's other tables; an `InputError` if they contradict what is known"
     rows = result.rows.copy()
     own = set(rows.path)
     index = None
