@@ -580,30 +580,27 @@ def print_error(
     print(f'skinlesion: {" ".join(message.split())}', file=sys.stderr)
 
 # %% ../nbs/api/71_cli.ipynb #1eced677
-def _report_error(e, debug):
-    "Print `e` in one line, and return the exit code"
-    if type(e).__name__ == 'NoArgsIsHelpError':
-        print(e.format_message())
-        return 2
-    if debug: traceback.print_exc()
-    if isinstance(e, InputError): message, code = str(e), 2
-    elif hasattr(e, 'format_message'): # typer's usage errors
-        message, code = f'{e.format_message()} (try skinlesion --help)', 2
-    elif isinstance(e, ModuleNotFoundError): message, code = missing_package(e.name), 1
-    elif isinstance(e, ImportError): message, code = f'{e} (--debug shows where)', 1
-    else: message, code = f'{type(e).__name__}: {e} (--debug shows where)', 1
-    # of several processes that share a training, one reports an error
-    is_reporter = True
-    if int(os.environ.get('WORLD_SIZE', 1)) > 1:
-        from skinlesion.train.distributed import first_to_report
-        is_reporter = first_to_report()
-    if is_reporter: print_error(message)
-    return code
-
 def _run(args, debug):
     "The exit code of the command line `args`"
     try: code = app(args, prog_name='skinlesion', standalone_mode=False) or 0
-    except Exception as e: return _report_error(e, debug) # the last place where a failure can become one line
+    except Exception as e: # the last place where a failure can become one line
+        if type(e).__name__ == 'NoArgsIsHelpError':
+            print(e.format_message())
+            return 2
+        if debug: traceback.print_exc()
+        if isinstance(e, InputError): message, code = str(e), 2
+        elif hasattr(e, 'format_message'): # typer's usage errors
+            message, code = f'{e.format_message()} (try skinlesion --help)', 2
+        elif isinstance(e, ModuleNotFoundError): message, code = missing_package(e.name), 1
+        elif isinstance(e, ImportError): message, code = f'{e} (--debug shows where)', 1
+        else: message, code = f'{type(e).__name__}: {e} (--debug shows where)', 1
+        # of several processes that share a training, one reports an error
+        is_reporter = True
+        if int(os.environ.get('WORLD_SIZE', 1)) > 1:
+            from skinlesion.train.distributed import first_to_report
+            is_reporter = first_to_report()
+        if is_reporter: print_error(message)
+        return code
     if code == 130: # what typer makes of Ctrl+C
         resumable = args[0] in ('train', 'sweep')
         print_error('stopped; the same command with --resume goes on' if resumable else 'stopped')

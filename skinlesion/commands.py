@@ -52,28 +52,25 @@ def train(
     "Train on `data` into the run folder `out`; an `InputError` before anything is written if it cannot be"
     recipe = make_recipe(recipe, **changes)
     with pixel_limit(recipe.max_pixels):
-        return _train(recipe, data, out, resume, strict, compare, allow_leaks)
-
-def _train(recipe, data, out, resume, strict, compare, allow_leaks):
-    began = time.monotonic()
-    check_arch(recipe.arch)
-    check_track(recipe.track)
-    check_out(out, resume)
-    check_outside(out, data)
-    with process_group():
-        cases,audited = _audited(data, recipe, strict, allow_leaks)
-        recipe = resolve_recipe(recipe, cases)
-        runs = finished_runs(out, cases, compare)
-        if recipe.folds: run,outputs = fit_folds(recipe, cases, out, resume)
-        else: run,outputs = fit_run(recipe, cases, out, resume), None
-    if rank_distrib(): return None
-    with run.tracker.watching():
-        if outputs is None: outputs = collect_outputs(run.learn, recipe.tta)
-        result = finish_run(run, outputs, runs, audited, began)
-    print(result)
-    files = 'bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json'
-    print(f'{run.out}: {files}; {time.monotonic()-began:.0f} s in all')
-    return result
+        began = time.monotonic()
+        check_arch(recipe.arch)
+        check_track(recipe.track)
+        check_out(out, resume)
+        check_outside(out, data)
+        with process_group():
+            cases,audited = _audited(data, recipe, strict, allow_leaks)
+            recipe = resolve_recipe(recipe, cases)
+            runs = finished_runs(out, cases, compare)
+            if recipe.folds: run,outputs = fit_folds(recipe, cases, out, resume)
+            else: run,outputs = fit_run(recipe, cases, out, resume), None
+        if rank_distrib(): return None
+        with run.tracker.watching():
+            if outputs is None: outputs = collect_outputs(run.learn, recipe.tta)
+            result = finish_run(run, outputs, runs, audited, began)
+        print(result)
+        files = 'bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json'
+        print(f'{run.out}: {files}; {time.monotonic()-began:.0f} s in all')
+        return result
 
 # %% ../nbs/api/70_commands.ipynb #2eb8a3fc
 def _audited(data, recipe, strict, allow_leaks):
@@ -235,7 +232,17 @@ def report_file(
     if Path(name).resolve().is_relative_to(Path(out).resolve()):
         raise InputError(f'{name}: lies in {out}, which the report would replace; choose another --out')
     table = read_predictions(predictions, positive, columns, domain)
-    preds,valid = _evaluated_rows(table, name)
+    if not len(table): raise InputError(f'{name}: no rows below the header')
+
+    # training rows are never evaluated, and thresholds are chosen on other groups than those that are
+    usable = [split for split in ('test', '', 'valid') if (table.split == split).any()]
+    if not usable:
+        raise InputError(f'{name}: all {len(table)} rows are training rows, whose scores say nothing about new '
+                         'images; give predictions of others')
+    preds = table.part(usable[0])
+    valid = table.part('valid')
+    valid = valid[~valid.group.isin(preds.group)]
+    if usable[0] == 'valid' or not len(valid): valid = None
     try: preds = as_predictions(preds)
     except InputError as e: raise InputError(f'{name}: {e}') from None
     facts = _rows_facts(table, preds, valid)
@@ -249,18 +256,6 @@ def report_file(
     return result
 
 # %% ../nbs/api/70_commands.ipynb #6028fb44
-def _evaluated_rows(table, file):
-    "The rows to evaluate, never training rows; and validation rows to choose thresholds on, `None` without"
-    if not len(table): raise InputError(f'{file}: no rows below the header')
-    usable = [split for split in ('test', '', 'valid') if (table.split == split).any()]
-    if not usable:
-        raise InputError(f'{file}: all {len(table)} rows are training rows, whose scores say nothing about new '
-                         'images; give predictions of others')
-    preds = table.part(usable[0])
-    valid = table.part('valid')
-    valid = valid[~valid.group.isin(preds.group)]
-    return preds, valid if usable[0] != 'valid' and len(valid) else None
-
 def _rows_facts(table, preds, valid):
     "What became of rows that are not evaluated, and of lesions in several parts"
     n_rest = len(table) - len(preds)
