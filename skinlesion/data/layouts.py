@@ -25,8 +25,8 @@ from .files import TABLE_SUFFIXES, is_image, list_files, open_zips, unpacked
 from .headers import join_headers
 from .other_sets import (BREAKHIS_FACTS, CHEXPERT, COVID_QU_EX_FACTS, COVID_RADIOGRAPHY_FACTS,
                                         MENDELEY_XRAY_FACTS, NIH_CHESTXRAY14, PCAM_FACTS, is_breakhis, is_covid_qu_ex,
-                                        is_covid_radiography, is_mendeley_xray, is_pcam, read_breakhis, read_covid_qu_ex,
-                                        read_covid_radiography, read_mendeley_xray, read_pcam)
+                                        is_covid_radiography, is_mendeley_xray, is_pcam, read_breakhis,
+                                        read_covid_qu_ex, read_covid_radiography, read_mendeley_xray, read_pcam)
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, XRAY_CLASSES, is_ham10000, is_mhist, is_xray,
                                        read_ham10000, read_mhist, read_xray)
