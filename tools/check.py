@@ -30,6 +30,7 @@ NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromi
 # other libraries when it is imported, as fastai does, is left to the notebooks
 PRELOADED = ['execnb.shell', 'matplotlib.pyplot', 'nbdev.test', 'onnxruntime', 'pandas', 'scipy.stats', 'sklearn.metrics',
              'timm', 'torchvision']
+SLOW_CELL_S = 3600 # after which a cell is stopped where slow ones run, on a busy machine too
 
 
 def report(name, check, *args):
@@ -53,7 +54,8 @@ def run_notebook(notebook, flags, log):
     multiprocessing.set_start_method(None, force=True) # the platform's own again
     for stream in sys.stdout, sys.stderr: os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), stream.fileno())
     cfg = get_config()
-    passed,_ = test_nb(notebook, skip_flags=cfg.tst_flags, force_flags=flags, basepath=cfg.config_path)
+    limit = SLOW_CELL_S if 'slow' in flags else cfg.cell_timeout
+    passed,_ = test_nb(notebook, skip_flags=cfg.tst_flags, force_flags=flags, basepath=cfg.config_path, cell_timeout=limit)
     sys.exit(not passed)
 
 def test(notebook, flags, processes):
