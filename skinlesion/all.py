@@ -93,6 +93,9 @@ from .evaluate.pdf import *
 from .evaluate.report import *
 from .serve.bundle import *
 from .serve.predictor import *
+from .serve.problems import *
+from .serve.limits import *
+from .serve.queue import *
 from .train.outputs import *
 from .train.fold_runs import *
 from .train.finish import *
