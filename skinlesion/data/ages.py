@@ -21,5 +21,5 @@ def age_bands(
     "The band of each age"
     years = pd.to_numeric(ages, errors='coerce')
     edges = [*AGE_BANDS, np.inf]
-    return pd.cut(years, edges, right=False, labels=list(AGE_BANDS.values()))
-
+    names = list(AGE_BANDS.values())
+    return pd.cut(years, edges, right=False, labels=names)
