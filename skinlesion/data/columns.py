@@ -10,7 +10,9 @@ __all__ = ['COLUMN_SYNONYMS', 'find_column', 'matching_columns', 'matching_colum
 
 # %% ../../nbs/api/11_data.columns.ipynb #df7094fd
 import re
+import sys
 from collections.abc import Callable, Iterable
+from importlib.resources import files
 from typing import NamedTuple
 
 import pandas as pd
@@ -19,51 +21,12 @@ from ..core import MISSING_WORDS, SPLIT_NAMES, InputError, truncated_list
 from .cases import read_splits
 from .folders import folder_kind, split_name
 
+if sys.version_info >= (3, 11): import tomllib
+else: import tomli as tomllib
+
 # %% ../../nbs/api/11_data.columns.ipynb #1948dcd9
-_PATIENT_NAMES = (
-    'patient_id', 'patient', 'subject_id', 'subject', 'participant_id', 'participant', 'person_id', 'person',
-    'pat_id', 'pt_id', 'pid', 'mrn', 'patient_number', 'patient_no', 'patient_code', 'patient_name',
-    'subj_id', 'case_id', 'case', 'case_num', 'study_id', 'study_instance_uid', 'exam_id', 'accession_number',
-)
-_LESION_NAMES = (
-    'lesion_id', 'lesion', 'lesion_number', 'lesion_no', 'mole_id', 'nodule_id', 'tumor_id', 'tumour_id',
-)
-COLUMN_SYNONYMS = {
-    'path': (
-        'path', 'filepath', 'file_path', 'image_path', 'img_path', 'image', 'image_id', 'image_name',
-        'image_index', 'image_file', 'image_filename', 'img', 'img_id', 'img_name', 'isic_id', 'file',
-        'file_name', 'fname', 'file_id', 'filenames', 'image_file_name', 'image_filepath', 'img_file',
-        'img_filename', 'image_names', 'images', 'relative_path', 'rel_path', 'full_path', 'photo',
-        'photo_id', 'dicom_path', 'dicom_id', 'x_ray_image_name', 'md5hash', 'ddi_file', 'bcn_filename', 'id',
-        'name',
-    ),
-    'label': (
-        'label', 'labels', 'target', 'dx', 'diagnosis', 'diagnostic', 'class', 'class_name', 'class_label',
-        'category', 'finding_labels', 'finding', 'benign_malignant', 'malignant', 'ground_truth',
-        'majority_vote_label', 'y', 'classification', 'pathology', 'label_name', 'true_label', 'class_id',
-        'class_index', 'category_id', 'lesion_type', 'tumor_type', 'tumour_type', 'diagnosis_label',
-        'true_class', 'y_true', 'truth',
-    ),
-    'patient': _PATIENT_NAMES,
-    'lesion': _LESION_NAMES,
-    'group': ('group', *_PATIENT_NAMES, *_LESION_NAMES),
-    'split': (
-        'split', 'partition', 'fold', 'set', 'subset', 'phase', 'data_split', 'dataset_split', 'train_test',
-        'train_test_split', 'usage', 'dataset',
-    ),
-    'age': ('age', 'age_approx', 'patient_age', 'age_years'), # years
-    'sex': ('sex', 'gender', 'patient_gender', 'patient_sex'),
-    'site': (
-        'site', 'localization', 'anatom_site_general', 'anatom_site_general_challenge', 'anatom_site_special',
-        'region', 'body_site', 'anatomic_site', 'body_part', 'location',
-    ),
-    'dx_type': ('dx_type', 'diagnosis_confirm_type'), # how the diagnosis was made
-    'source': ('source', 'dataset', 'institution', 'attribution'),
-    'skin_tone': (
-        'fitzpatrick_skin_type', 'fitzpatrick', 'fitzpatrick_type', 'fitzpatrick_scale', 'fst', 'fitspatrick',
-        'phototype', 'skin_phototype', 'skin_type', 'skin_tone',
-    ),
-}
+COLUMN_SYNONYMS = tomllib.loads(files('skinlesion.data').joinpath('columns.toml').read_text(encoding='utf-8'))
+COLUMN_SYNONYMS['group'] += COLUMN_SYNONYMS['patient'] + COLUMN_SYNONYMS['lesion']
 
 # %% ../../nbs/api/11_data.columns.ipynb #f5b960e2
 def find_column(
@@ -125,7 +88,10 @@ def only_one(
     if not candidates: return Choice(None, '')
     best,*others = candidates
     if best == role:
-        contrary = [other for other in others if not _divides_further(table[other], table[best])]
+        contrary = []
+        for other in others:
+            n_within = table[other].groupby(table[best]).nunique().sum()
+            if n_within != table[other].nunique(): contrary.append(other) # it does not divide `best` further
         if not contrary: return Choice(best, '')
         differing = truncated_list(contrary)
         note = f'the {role} is taken from the column {best}, and not from {differing}, which differs'
@@ -133,8 +99,10 @@ def only_one(
     if not others: return Choice(best, f'the {role} is taken from the column {best}')
     if not all(same_partition(table[best], table[other]) for other in others):
         raise InputError(_differing_text(file, role, candidates))
-    numbers = {column: pd.to_numeric(table[column], errors='coerce') for column in candidates}
-    in_words = [column for column in candidates if numbers[column].isna().any()]
+    in_words = []
+    for column in candidates:
+        numbers = pd.to_numeric(table[column], errors='coerce')
+        if numbers.isna().any(): in_words.append(column)
     best = (in_words or candidates)[0]
     others = [column for column in candidates if column != best]
     equal = truncated_list(others)
@@ -142,12 +110,11 @@ def only_one(
     return Choice(best, note)
 
 def _differing_text(file, role, candidates):
+    columns = truncated_list(candidates, 8)
     return (
-        f'{file}: the {role} could be any of the columns {truncated_list(candidates, 8)}, which differ. '
+        f'{file}: the {role} could be any of the columns {columns}, which differ. '
         f'Name the right one: --columns {role}={candidates[0]} (or another of them)'
     )
-
-def _divides_further(finer, coarser): return finer.groupby(coarser).nunique().sum() == finer.nunique()
 
 # %% ../../nbs/api/11_data.columns.ipynb #85fb13e0
 class Groups(NamedTuple):
@@ -164,8 +131,10 @@ def read_groups(
     names = pd.Series('', table.index)
     used = []
     for role in ('patient', 'lesion'):
-        columns = {column: _known(table[column]) for column in matching_columns(table, COLUMN_SYNONYMS[role])}
-        columns = {column: values for column,values in columns.items() if (values != '').any()}
+        columns = {}
+        for column in matching_columns(table, COLUMN_SYNONYMS[role]):
+            values = _known(table[column])
+            if (values != '').any(): columns[column] = values
         if not columns: continue
         column = _widest(file, columns)
         _check_wider(file, used, names, column, columns[column])
@@ -183,7 +152,8 @@ _MORE_MISSING_WORDS = ('-', '--', '?', '.', 'missing', 'not available', 'unk')
 def _known(column):
     "The texts of `column` without blanks at their ends; '' for words that say that a value is missing"
     texts = column.fillna('').astype(str).str.strip()
-    return texts.mask(texts.str.lower().isin([*MISSING_WORDS, *_MORE_MISSING_WORDS]), '')
+    is_missing = texts.str.lower().isin([*MISSING_WORDS, *_MORE_MISSING_WORDS])
+    return texts.mask(is_missing, '')
 
 def _filled(names, finer):
     "`names`, and where one is missing the name of other rows with the same `finer`, else this"
@@ -195,19 +165,24 @@ def _filled(names, finer):
 def _widest(file, columns):
     "The one of `columns` whose groups are unions of those of all others"
     for column,values in columns.items():
-        others = [other[(other != '') & (values != '')] for name,other in columns.items() if name != column]
-        if all(values.groupby(other).nunique().max() <= 1 for other in others if len(other)): return column
+        most = 1 # groups of `column` that one of another column lies in
+        for other in columns.values():
+            both_known = other[(other != '') & (values != '')]
+            if len(both_known): most = max(most, values.groupby(both_known).nunique().max())
+        if most == 1: return column
+    first = next(iter(columns))
     raise InputError(
         f'{file}: what belongs together could be any of the columns {truncated_list(columns, 8)}, '
-        f'and none of them contains the others. '
-        f'Name the right one: --columns group={next(iter(columns))} (or another of them)'
+        'and none of them contains the others. '
+        f'Name the right one: --columns group={first} (or another of them)'
     )
 
 def _check_wider(file, used, patients, column, lesions):
     "Refuse patients of one lesion each, where several of them have the same lesion"
     if not used: return
     are_known = (patients != '') & (lesions != '')
-    pairs = pd.DataFrame(dict(patient=patients, lesion=lesions))[are_known].drop_duplicates()
+    pairs = pd.DataFrame(dict(patient=patients, lesion=lesions))
+    pairs = pairs[are_known].drop_duplicates()
     if pairs.patient.duplicated().any() or pairs.lesion.nunique() == 1: return
     if not pairs.lesion.duplicated().any(): return
     raise InputError(
@@ -229,12 +204,12 @@ def read_split_column(
     other_values = []
     columns = ['split'] if 'split' in table else matching_columns(table, COLUMN_SYNONYMS['split'])
     for column in columns:
-        words = _split_words(table[column])
-        is_split = words.isin(SPLIT_NAMES)
-        if is_split.any() or plain_name(column) in ('split', 'partition'):
-            candidates[column] = read_splits(words, file)
-        elif (words != '').any() and plain_name(column) != 'dataset': other_values.append(column)
-    candidates = {column: splits for column,splits in candidates.items() if (splits != '').any()}
+        values = _known(table[column])
+        if not (values != '').any(): continue
+        words = values.map({value: _split_word(value) for value in values.unique()})
+        is_split = plain_name(column) in ('split', 'partition') or words.isin(SPLIT_NAMES).any()
+        if is_split: candidates[column] = read_splits(words, file)
+        elif plain_name(column) != 'dataset': other_values.append(column)
     first = next(iter(candidates.values()), None)
     if not all(splits.equals(first) for splits in candidates.values()):
         raise InputError(_differing_text(file, 'split', list(candidates)))
@@ -252,10 +227,6 @@ def read_split_column(
         note = f'the column {names} names no train, valid or test part, and is no split'
     return pd.Series('', table.index), note
 
-def _split_words(column):
-    "The values in lower case; those called like folders of a split, such as `Training Set`, as the split"
-    values = _known(column)
-    words = {}
-    for value in values.unique():
-        words[value] = split_name(value) if folder_kind(value) == 'split' else value.lower()
-    return values.map(words)
+def _split_word(value):
+    "`value` in lower case; one that is called like a folder of a split, such as `Training Set`, as the split"
+    return split_name(value) if folder_kind(value) == 'split' else value.lower()

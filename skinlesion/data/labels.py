@@ -140,6 +140,6 @@ def choice_text(
     counts = [f'{rows.sum()} {problem}' for problem,rows in problems.items() if rows.any()]
     return (
         f'of {plural(len(findings), "image")} {", ".join(counts)}, so that these are no classes; '
-        f'choose one of them against the rest: '
+        'choose one of them against the rest: '
         f'--target binary --positive FINDING, one of {truncated_list(list(findings), 20)}'
     )
