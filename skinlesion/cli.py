@@ -401,13 +401,18 @@ def predict(
     bundle: Bundle,
     images: Annotated[list[str], _argument('IMAGE...', 'Image files')],
     as_json: Annotated[bool, _option('One JSON object a line', '--json')] = False,
+    strict: Annotated[bool, _option('Answer for none if one is no usable image', '--strict')] = False,
     max_pixels: MaxPixels = None,
 ):
-    "Predict images"
+    "Predict images; exits with 1 if some cannot be read"
     _set_max_pixels(max_pixels)
-    from skinlesion.serve.predictor import predict
-    for answer in predict(bundle, images):
-        print(json.dumps(answer.to_dict()) if as_json else _answer_line(answer))
+    from skinlesion.serve.predictor import Failure, predict
+    answers = predict(bundle, images, strict)
+    for answer in answers:
+        if as_json: print(json.dumps(answer.to_dict()))
+        elif isinstance(answer, Failure): print_error(f'{answer.path}: {answer.error}')
+        else: print(_answer_line(answer))
+    if any(isinstance(answer, Failure) for answer in answers): raise typer.Exit(1)
 
 # %% ../nbs/api/71_cli.ipynb #7ef8a2a4
 @app.command(epilog='Example: skinlesion serve run/bundle')
