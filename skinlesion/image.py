@@ -6,12 +6,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/image.html.md"""
 
 # %% auto #0
 __all__ = ['RESIZE_MODES', 'INTERPOLATIONS', 'MIN_SIDE', 'MAX_PIXELS', 'InputSpec', 'open_image', 'raw_image', 'to_8bit',
-           'is_deep', 'has_deep_header', 'open_header', 'max_pixels', 'pixel_limit', 'keep_decoded', 'fit_image',
-           'square', 'normalise', 'from_square', 'prepare', 'unfit_map']
+           'full_mode', 'is_deep', 'has_deep_header', 'open_header', 'max_pixels', 'pixel_limit', 'raw_values',
+           'unknown_range_note', 'keep_decoded', 'fit_image', 'square', 'normalise', 'from_square', 'prepare',
+           'unfit_map']
 
 # %% ../nbs/api/01_image.ipynb #ba742fb0
 import os
 import struct
+import sys
 import warnings
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
@@ -117,7 +119,8 @@ def raw_image(
     else: img = _decode(source, name, side)
     # an orientation that cannot be read is taken as upright
     with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error): # broken EXIF
-        ImageOps.exif_transpose(img, in_place=True)
+        for layer in (img, img.info.get('lower_bytes')):
+            if layer is not None: ImageOps.exif_transpose(layer, in_place=True)
     if min(img.size) < MIN_SIDE:
         pixels = f'{img.width} x {img.height} pixels'
         raise InputError(f'{name}: the image has {pixels}, but needs at least {MIN_SIDE} x {MIN_SIDE}')
@@ -130,7 +133,7 @@ def to_8bit(
     name:str='image', # What messages call it
 )->Image.Image: # Mode `L` or `RGB`
     "Reduce `img` to 8-bit grey or RGB; an `InputError` if it has values that its type does not allow"
-    if is_deep(img.mode): img = _scale_to_8bit(img, name, value_range)
+    if is_deep(full_mode(img)): img = _scale_to_8bit(img, name, value_range)
     has_alpha = img.mode in ('PA', 'LA', 'RGBA', 'La', 'RGBa')
     if has_alpha or (img.mode == 'P' and 'transparency' in img.info): # transparent pixels become white
         white = Image.new('RGBA', img.size, 'white')
@@ -140,18 +143,34 @@ def to_8bit(
     return img if img.mode == mode else img.convert(mode)
 
 # %% ../nbs/api/01_image.ipynb #05721196
+_DEEP_COLOURS = ('RGB;16', 'RGBX;16', 'RGBA;16') # in files, without the order of the bytes
+
+def full_mode(
+    img:Image.Image, # Opened, or from `raw_image`
+)->str: # Such as `L`, `RGB`, `I;16`, `F`, or `RGB;16` for colours of 16 bits
+    "The mode of `img` as it is in its file"
+    is_colour = 'lower_bytes' in img.info
+    tiles = getattr(img, 'tile', None) # what is decoded has none left
+    if tiles: is_colour = _raw_mode(tiles[0].args)[:-1] in _DEEP_COLOURS
+    return f'{img.mode};16' if is_colour else img.mode
+
+def _raw_mode(args):
+    "The name of the form of the pixels in a file, among the arguments of a decoder of Pillow"
+    name = args[0] if isinstance(args, tuple) and args else args
+    return name if isinstance(name, str) else ''
+
 def is_deep(
-    mode:str, # Of an image of Pillow
+    mode:str, # From `full_mode`
 )->bool:
-    "Whether pixels have more than 8 bits: 16-bit or 32-bit integers (`I;16`, `I`) or floating point (`F`)"
-    return mode == 'F' or mode.startswith('I')
+    "Whether pixels have more than 8 bits: 16-bit or 32-bit integers (`I;16`, `I`, `RGB;16`) or floating point (`F`)"
+    return mode == 'F' or mode.startswith('I') or mode.endswith(';16')
 
 def has_deep_header(
-    path, # An image file
+    source, # Path or binary file object
 )->bool: # False for what cannot be read
-    "Whether the header of `path` says that its pixels have more than 8 bits"
+    "Whether the header of `source` says that its pixels have more than 8 bits"
     try:
-        with open_header(path) as img: return is_deep(img.mode)
+        with open_header(source) as img: return is_deep(full_mode(img))
     except (InputError, OSError, ValueError, SyntaxError, struct.error): return False
 
 # %% ../nbs/api/01_image.ipynb #81bf437e
@@ -166,8 +185,10 @@ def _decode(source, name, side=None):
         img = open_header(source)
         _reduce_resolution(img, side)
         _check_pixels(img, name)
-        if is_deep(img.mode): _read_declared(img) # loading may close the file
+        mode = full_mode(img)
+        if is_deep(mode): _read_declared(img) # loading may close the file
         img.load() # finds a truncated file
+        if mode.startswith('RGB') and is_deep(mode): img.info['lower_bytes'] = _lower_bytes(source, side)
         return img
     except Image.UnidentifiedImageError:
         if is_dicom(source): return open_dicom(source, name, max_pixels())
@@ -179,6 +200,23 @@ def _decode(source, name, side=None):
     except InputError: raise # which is a ValueError
     except (OSError, ValueError, SyntaxError, EOFError, struct.error) as e: # of Pillow's decoders
         raise InputError(f'{name}: broken or truncated image ({e})') from None
+
+# %% ../nbs/api/01_image.ipynb #6190dda5
+_OTHER_ORDER = {'B': 'L', 'L': 'B', 'N': 'B' if sys.byteorder == 'little' else 'L'}
+
+def _lower_bytes(source, side):
+    "The lower bytes of the colours of 16 bits in the file `source`"
+    img = open_header(source)
+    _reduce_resolution(img, side)
+    swapped = []
+    for tile in img.tile:
+        name = _raw_mode(tile.args)
+        other = name[:-1] + _OTHER_ORDER[name[-1]]
+        args = (other, *tile.args[1:]) if isinstance(tile.args, tuple) else other
+        swapped.append(tile._replace(args=args))
+    img.tile = swapped
+    img.load()
+    return img
 
 # %% ../nbs/api/01_image.ipynb #0c398dc2
 _HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
@@ -319,18 +357,32 @@ def _significant_bits(file):
     return bits
 
 # %% ../nbs/api/01_image.ipynb #2046afa5
+def raw_values(
+    img:Image.Image, # From `raw_image`
+)->np.ndarray: # Height x width, or height x width x 3 for colours of 16 bits
+    "The values of a deep image as they are in its file, without an alpha channel"
+    lower = img.info.get('lower_bytes')
+    if lower is None: return np.asarray(img)
+    upper = np.asarray(img)[..., :3].astype(np.uint16)
+    return 256*upper + np.asarray(lower)[..., :3]
+
 def _scale_to_8bit(img, name, value_range=None):
-    "Grey 8-bit image of `img`; the ends of `value_range` become 0 and 255"
-    values = np.asarray(img, dtype=np.float64)
+    "8-bit image of the deep image `img`; the ends of `value_range` become 0 and 255"
+    values = raw_values(img)
     n_missing = values.size - np.isfinite(values).sum()
     if n_missing:
         problem = f'{n_missing} of {values.size} pixels are not numbers (NaN or infinite)'
         raise InputError(f'{name}: {problem}; replace them')
     low,high = value_range or _range_of_type(img, values, name)
-    scaled = (values-low)/(high-low)*255
-    pixels = np.clip(scaled, 0, 255).round()
+    is_short = values.dtype.kind == 'u' and values.dtype.itemsize == 2
+    possible = np.arange(2**16) if is_short else values # scaled once, however often a value occurs
+    scaled = (possible.astype(np.float64)-low)/(high-low)*255
+    pixels = np.clip(scaled, 0, 255).round().astype(np.uint8)
+    if is_short: pixels = pixels[values]
     if img.info.get('white_is_least'): pixels = 255-pixels
-    return Image.fromarray(pixels.astype(np.uint8))
+    result = Image.fromarray(pixels)
+    if img.mode == 'RGBA': result.putalpha(img.getchannel('A'))
+    return result
 
 def _range_of_type(img, values, name):
     "The range that `img` declares, or that of its type; an `InputError` if `values` are outside"
@@ -346,6 +398,27 @@ def _range_of_type(img, values, name):
         f'{name}: values from {lowest:g} to {highest:g}, '
         f'but {kind} pixels are expected between 0 and {high:g}; '
         'give the range of the whole set as value_range=(lowest, highest)'
+    )
+
+# %% ../nbs/api/01_image.ipynb #94271db7
+def unknown_range_note(
+    source, # Path, binary file object, or PIL image
+    value_range:tuple|None, # As for `open_image`
+)->str: # One line; '' where the range is known, or is used
+    "That an image with more than 8 bits may be taken for too dark, and what to do"
+    is_image = isinstance(source, Image.Image)
+    is_deep_image = is_deep(full_mode(source)) if is_image else has_deep_header(source)
+    if value_range is not None or not is_deep_image: return ''
+    img = raw_image(source)
+    highest = float(raw_values(img).max())
+    whole = 1 if img.mode == 'F' else 2**16-1
+    if 'declared_range' in img.info or highest > whole/4: return '' # it may have 16 bits
+    bits = next(bits for bits in (8, 10, 12, 14) if highest < 2**bits)
+    likely = f'{highest:g}' if img.mode == 'F' else str(2**bits-1)
+    return (
+        f'values up to {highest:g} were read as if {whole} were white, since neither the file nor the model '
+        f'says what is: the image may be taken for too dark. If so, name the range (--value-range 0,{likely}), '
+        'or convert the image to 8 bits'
     )
 
 # %% ../nbs/api/01_image.ipynb #7e7373df

@@ -7,10 +7,11 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.audit.html.md"""
 # %% auto #0
 __all__ = ['MIN_USEFUL_SIDE', 'MAX_ASPECT_RATIO', 'FILE_CHECKS', 'SMALL_PROPORTION', 'MAX_SMALL', 'MAX_INTERVAL_WIDTH',
            'MIN_EFFECT', 'MAX_AGE', 'LEAKAGE_KINDS', 'MAX_SHOWN_GROUPS', 'MAX_SHOWN_IMAGES', 'PAGE_THUMBNAIL_SIDE',
-           'unusual_files', 'FileCheck', 'file_findings', 'file_checks', 'value_findings', 'group_findings',
-           'group_checks', 'duplicate_findings', 'duplicate_checks', 'duplicates_across_sets', 'shortcut_checks',
-           'interval_width', 'small_class_findings', 'size_checks', 'metadata_checks', 'missing_value_findings',
-           'age_findings', 'split_difference_findings', 'Audit', 'audit', 'write_audit', 'audit_page']
+           'unusual_files', 'FileCheck', 'file_findings', 'file_checks', 'value_findings', 'range_summary',
+           'group_findings', 'group_checks', 'duplicate_findings', 'duplicate_checks', 'duplicates_across_sets',
+           'shortcut_checks', 'interval_width', 'small_class_findings', 'size_checks', 'metadata_checks',
+           'missing_value_findings', 'age_findings', 'split_difference_findings', 'Audit', 'audit', 'write_audit',
+           'audit_page']
 
 # %% ../../nbs/api/18_data.audit.ipynb #d14ab7e1
 import hashlib
@@ -212,7 +213,7 @@ def value_findings(
             'deep_colour',
             'warning',
             len(wide),
-            f'{plural(len(wide), "colour image")} with 16 bits a channel, of which the upper 8 are used',
+            f'{plural(len(wide), "image")} with 16 bits a channel, of which the upper 8 are used',
             'convert them to 8 bits, by the range that they have',
             one_each(wide.path),
         ))
@@ -221,6 +222,15 @@ def value_findings(
 # %% ../../nbs/api/18_data.audit.ipynb #c06def37
 SMALL_PROPORTION = 0.2 # of the range of a set
 MAX_SMALL = 0.1 # proportion of the images that may use no more than that
+
+def range_summary(
+    facts:pd.DataFrame, # The table of `scan_images`, of usable files
+)->str:
+    "The range of the values of images with 8 bits, and how many grey levels they have"
+    lowest = facts.lowest.min()
+    highest = facts.highest.max()
+    levels = facts.levels.median()
+    return f'8 bits a channel, grey values from {lowest:g} to {highest:g}, {levels:.0f} levels in the median image'
 
 def _small_range_findings(facts, is_deep, value_range):
     "A finding if many images use a small part of the range"
@@ -899,9 +909,9 @@ class _AuditInputs:
         pairs = find_duplicates(self.scan)
         grouped = usable.assign(group=merged_groups(table, pairs)) # no shortcut is learned from a copy
         checks = file_checks(pd.concat([facts, self.unusable_facts], ignore_index=True))
-        of_values = value_findings(facts[facts.reason == ''], self.value_range)
-        enough = '8 bits a channel, of which the images use enough'
-        checks.append(check_of('range of the values', of_values, enough))
+        readable = facts[facts.reason == '']
+        of_values = value_findings(readable, self.value_range)
+        checks.append(check_of('range of the values', of_values, range_summary(readable)))
         checks += group_checks(usable)
         checks += duplicate_checks(table, pairs)
         shared = []

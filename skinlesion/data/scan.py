@@ -26,7 +26,8 @@ from PIL import Image
 from .cases import Cases
 from ..dicom import PATIENT_FACTS, dicom_facts, is_dicom, patient_group
 from ..core import InputError, Progress, plural, printable, read_ahead
-from ..image import SetupError, has_deep_header, is_deep, open_header, raw_image, to_8bit
+from ..image import (SetupError, full_mode, has_deep_header, is_deep, open_header, raw_image, raw_values,
+                              to_8bit)
 from ..store.cache import CacheTable, closure_version, file_stamp
 
 # %% ../../nbs/api/11_data.scan.ipynb #e96adfd0
@@ -65,7 +66,8 @@ def header_facts(
 )->dict: # Name of a fact to its value
     "What the header of an image file tells"
     width,height = img.size
-    is_wide = _value_or(lambda: ';16' in str(img.tile[0].args), False) # what is decoded has no tiles left
+    mode = full_mode(img) # of which nothing is left once it is decoded, as to read its EXIF
+    is_wide = _value_or(lambda: ';16' in str(img.tile[0].args), False)
     tables = getattr(img, 'quantization', None) or {} # of a JPEG
     quantisation = None
     if tables.get(0): quantisation = sum(tables[0])/len(tables[0])
@@ -73,7 +75,7 @@ def header_facts(
     frames = _value_or(lambda: img.n_frames, 1)
     return dict(
         format=img.format,
-        mode=img.mode,
+        mode=mode,
         width=width,
         height=height,
         aspect=width/height,
@@ -81,7 +83,7 @@ def header_facts(
         quantisation=quantisation,
         orientation=orientation,
         frames=frames,
-        upper_bits_only=is_wide and not is_deep(img.mode), # colours of 16 bits, of which Pillow decodes 8
+        upper_bits_only=is_wide and not is_deep(mode), # 16 bits, of which only 8 are decoded
     )
 
 def _value_or(read, default):
@@ -117,12 +119,12 @@ def value_facts(
 )->dict: # Values as in the file, and the number of grey levels
     "The range of the values of an image"
     counts = np.array(grey.histogram())
-    n_pixels = counts.sum()
-    n_outside = int(n_pixels*(1-BULK)/2)
-    ranks = [0, n_outside, n_pixels-1-n_outside, n_pixels-1]
-    if is_deep(raw.mode):
-        values = np.asarray(raw).ravel()
-        by_rank = np.partition(values, ranks)[ranks]
+    is_deep_image = is_deep(full_mode(raw))
+    values = raw_values(raw).ravel() if is_deep_image else None # of all colours
+    n_values = len(values) if is_deep_image else counts.sum()
+    n_outside = int(n_values*(1-BULK)/2)
+    ranks = [0, n_outside, n_values-1-n_outside, n_values-1]
+    if is_deep_image: by_rank = np.partition(values, ranks)[ranks]
     else: by_rank = np.searchsorted(counts.cumsum(), ranks, side='right')
     facts = dict(zip(('lowest', 'bulk_low', 'bulk_high', 'highest'), map(float, by_rank)))
     facts['levels'] = int(np.count_nonzero(counts))
@@ -133,8 +135,8 @@ def own_range(
     raw:Image.Image, # From `raw_image`
 )->tuple|None: # Two floats; `None` for 8 bits
     "The lowest and the highest value of a deep image"
-    if not is_deep(raw.mode): return None
-    values = np.asarray(raw)
+    if not is_deep(full_mode(raw)): return None
+    values = raw_values(raw)
     lowest = float(values.min())
     highest = float(values.max())
     return lowest, highest if highest > lowest else lowest+1
@@ -344,9 +346,9 @@ def value_range_notes(
         )
     n_wide = int((facts.upper_bits_only == True).sum())
     if n_wide:
-        count = plural(n_wide, 'colour image')
+        count = plural(n_wide, 'image')
         notes.append(
-            f'{count} of 16 bits a channel, of which the upper 8 are used; '
+            f'{count} of 16 bits a channel with an alpha channel or in CMYK, of which the upper 8 are used; '
             'if they have fewer bits, such as 12, convert them to 8'
         )
     return notes
@@ -376,5 +378,9 @@ def colours_in_range(
         scaled = np.clip((values-low)/(high-low)*255, 0, 255)
         thumbnail = Image.fromarray(scaled.round().astype(np.uint8)).convert('RGB')
         colours = colour_facts(thumbnail)
+        if table['mode'][i].startswith('RGB'): # the means of each colour change as its values do
+            for name in _MEANS: colours[name] = (lowest + table[name][i]*(highest-lowest) - low)/(high-low)
         table.loc[i, list(colours)] = list(colours.values())
     return table
+
+_MEANS = ('border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b')
