@@ -7,6 +7,7 @@ from .score_names import *
 from .store.archive import *
 from .store.cache import *
 from .store.aws import *
+from .store.listing import *
 from .store.fetch import *
 from .store.s3 import *
 from .synth.diagnosis import *
@@ -21,6 +22,7 @@ from .synth.predictions import *
 from .data.cases import *
 from .data.files import *
 from .data.scan import *
+from .data.column_names import *
 from .data.columns import *
 from .data.ages import *
 from .data.labels import *

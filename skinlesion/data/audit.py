@@ -28,10 +28,10 @@ from ..core import CASE_COLUMNS, MISSING_WORDS, NOTICE, SPLIT_TEXTS, InputError
 from ..core import check_writable_folder, plural, replacing, truncated_list
 from .ages import age_bands
 from .cases import Cases, are_alone, as_cases, table_of
-from .columns import find_column
+from .column_names import find_column
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
-from .files import common_folder, is_below
+from ..store.listing import common_folder, is_below
 from .finding import SEVERITIES, STATUSES, Check, Finding
 from .finding import check_of, one_each, relative_check, relative_path
 from .reading_checks import reading_checks

@@ -19,7 +19,7 @@ import pandas as pd
 
 from ..core import (CASE_COLUMNS, MISSING_WORDS, SPLIT_NAMES, SPLITS, InputError, plural, replacing,
                              truncated_list)
-from .files import absolute_path, common_folder, is_url
+from ..store.listing import absolute_path, common_folder, is_url
 from ..domains.profile import DOMAINS, guess_domain, load_domain
 
 # %% ../../nbs/api/10_data.cases.ipynb #60367382

@@ -18,7 +18,7 @@ import pandas as pd
 from ..core import InputError, plural, replacing
 from .cases import Cases, as_cases, table_of
 from .duplicates import duplicate_groups, find_duplicates
-from .files import absolute_path
+from ..store.listing import absolute_path
 from .scan import scan_images
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #91087ab8

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import SPLIT_NAMES, InputError, NoLabels, truncated_list
-from .files import is_image
+from ..store.listing import is_image
 from ..domains.profile import DOMAINS, load_domain
 
 # %% ../../nbs/api/11_data.folders.ipynb #f220c992

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..core import MISSING_WORDS, InputError, plural, read_ahead
 from .cases import Cases
-from .columns import COLUMN_SYNONYMS, find_column
+from .column_names import COLUMN_SYNONYMS, find_column
 from ..dicom import DICOM_SUFFIXES, PATIENT_FACTS, dicom_facts
 
 # %% ../../nbs/api/12_data.headers.ipynb #c0301193

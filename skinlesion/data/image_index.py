@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..core import InputError, plural, sha256, truncated_list
-from .files import is_image
+from ..store.listing import is_image
 from .folders import folder_kind
 
 # %% ../../nbs/api/11_data.image_index.ipynb #9df71416

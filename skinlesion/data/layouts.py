@@ -21,7 +21,8 @@ from ..core import IMAGE_SUFFIXES, SUFFIX_EXTRAS, InputError, NoLabels, missing_
 from ..core import plural, truncated_list
 from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
                                    to_binary)
-from .files import TABLE_SUFFIXES, is_image, list_files, open_zips, unpacked
+from .files import TABLE_SUFFIXES
+from ..store.listing import is_image, list_files, open_zips, unpacked
 from .headers import join_headers
 from .other_sets import (BREAKHIS_FACTS, CHEXPERT, COVID_QU_EX_FACTS, COVID_RADIOGRAPHY_FACTS,
                                         MENDELEY_XRAY_FACTS, NIH_CHESTXRAY14, PCAM_FACTS, is_breakhis, is_covid_qu_ex,

@@ -16,7 +16,8 @@ import re
 import pandas as pd
 
 from ..core import plural
-from .files import first_line, is_image, read_table
+from .files import first_line, read_table
+from ..store.listing import is_image
 from .folders import place_of, wrapping_folders
 from .public_table import PublicTable, SetFacts
 from .readers import ReadResult, join_images, published_notes, read_folder

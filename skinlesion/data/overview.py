@@ -15,7 +15,7 @@ import pandas as pd
 
 from ..core import SPLIT_TEXTS, SPLITS, InputError, replacing
 from .cases import are_alone, table_of
-from .columns import find_column
+from .column_names import find_column
 from ..image import open_image
 
 # %% ../../nbs/api/17_data.overview.ipynb #870b2aa0

@@ -18,8 +18,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import MISSING_WORDS, plural
-from .columns import COLUMN_SYNONYMS, matching_column, plain_name
-from .files import TABLE_SUFFIXES, first_line, is_image, read_table
+from .column_names import COLUMN_SYNONYMS, matching_column, plain_name
+from .files import TABLE_SUFFIXES, first_line, read_table
+from ..store.listing import is_image
 from .image_index import image_key
 from .readers import ReadResult, published_notes, rows_of_table
 

@@ -15,8 +15,9 @@ import pandas as pd
 
 from ..core import SPLIT_NAMES, InputError, plural, truncated_list
 from .cases import read_splits
-from .columns import find_column
-from .files import first_line, is_image, read_table
+from .column_names import find_column
+from .files import first_line, read_table
+from ..store.listing import is_image
 from .folders import rows_of_folders
 from .readers import ReadResult, join_images, published_notes, read_folder, refuse_rows
 

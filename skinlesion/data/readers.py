@@ -17,9 +17,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import CASE_COLUMNS, InputError, NoLabels, plural, truncated_list
-from .columns import (COLUMN_SYNONYMS, matching_columns, only_one, plain_name, read_groups,
-                                     read_split_column, same_partition)
-from .files import TABLE_SUFFIXES, TEXT_COLUMNS, is_image, list_files, open_zips, read_table, zip_names
+from .column_names import COLUMN_SYNONYMS, matching_columns, plain_name
+from .columns import only_one, read_groups, read_split_column, same_partition
+from .files import TABLE_SUFFIXES, TEXT_COLUMNS, read_table
+from ..store.listing import is_image, list_files, open_zips, zip_names
 from .folders import (file_stem, folder_kind, is_class_name, mask_stems, place_of,
                                      rows_of_folders, split_name, wrapping_folders)
 from .image_index import ImageIndex, image_key, is_common_name

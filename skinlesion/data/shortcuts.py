@@ -17,7 +17,7 @@ import pandas as pd
 
 from ..core import InputError, truncated_list
 from .cases import Cases, as_cases
-from .columns import COLUMN_SYNONYMS, matching_columns
+from .column_names import COLUMN_SYNONYMS, matching_columns
 from ..domains.profile import load_domain
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88

@@ -13,7 +13,7 @@ import re
 import pandas as pd
 
 from ..core import InputError
-from .columns import matching_column
+from .column_names import matching_column
 from .files import TABLE_SUFFIXES, first_line, read_table
 from .public_table import PublicTable, is_public, read_public
 

@@ -12,7 +12,8 @@ import pandas as pd
 
 from ..core import InputError, NoLabels
 from .cases import Cases, table_in_order
-from .files import TABLE_SUFFIXES, is_image, open_zips, zip_names
+from .files import TABLE_SUFFIXES
+from ..store.listing import is_image, open_zips, zip_names
 from .folders import unlabelled_rows
 from .layouts import read_cases, source_files
 from .readers import (FRAME_NAME, ReadResult, column_names, label_frame, read_label_table,

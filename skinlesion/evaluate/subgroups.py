@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from ..core import MISSING_WORDS, InputError, plural, prob_column, truncated_list
 from ..data.ages import age_bands
-from ..data.columns import COLUMN_SYNONYMS, matching_column
+from ..data.column_names import COLUMN_SYNONYMS, matching_column
 from ..domains.profile import load_domain
 from .captions import captions
 from .metrics import Scorer, score_entries, score_support

@@ -20,7 +20,8 @@ import pandas as pd
 
 from ..core import InputError, prob_column, truncated_list
 from ..data.cases import Cases, ImageTable, as_cases, pick_positive
-from ..data.columns import COLUMN_SYNONYMS, matching_columns, only_one
+from ..data.column_names import COLUMN_SYNONYMS, matching_columns
+from ..data.columns import only_one
 from ..data.matching import same_names
 from ..data.readers import FRAME_NAME, check_named, column_names, label_frame, read_label_table, read_roles
 from ..domains.profile import guess_domain, load_domain

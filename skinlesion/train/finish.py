@@ -15,7 +15,7 @@ from pathlib import Path
 from ..core import SPLITS, InputError
 from ..data.audit import Audit
 from ..data.cases import Cases
-from ..data.files import absolute_path
+from ..store.listing import absolute_path
 from ..data.fingerprints import training_fingerprints
 from ..data.load import assumed_facts
 from ..evaluate.calibration import Calibration
