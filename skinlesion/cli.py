@@ -71,6 +71,8 @@ Strict = Annotated[bool, _option('Refuse data with files that are no usable imag
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
 _MAX_PIXELS = 'Pixels that one image may have, against decompression bombs; SKINLESION_MAX_PIXELS sets it too'
 MaxPixels = Annotated[Optional[int], _option(_MAX_PIXELS, metavar='N', min=1)]
+_VALUE_RANGE = 'Raw values that are black and white in images of more than 8 bits, such as 0,4095; else as trained'
+ValueRange = Annotated[Optional[str], _option(_VALUE_RANGE, metavar='LOW,HIGH')]
 Epochs = Annotated[Optional[int], _option('Epochs of the whole network', metavar='N')]
 Track = Annotated[Optional[str], _option(_TRACKERS, metavar='T')]
 ReportFolder = Annotated[str, _option('Folder for the report', metavar='DIR')]
@@ -396,18 +398,26 @@ def _answer_line(answer):
     return '; '.join(parts)
 
 # %% ../nbs/api/71_cli.ipynb #417daa03
+def _two_numbers(option, text):
+    "The range in the `text` of an option, or `None` where it is left out"
+    if text is None: return None
+    try: low,high = map(float, text.split(','))
+    except ValueError: raise InputError(f'{option} is {text!r}; give two numbers, such as 0,4095') from None
+    return low, high
+
 @app.command(epilog='Example: skinlesion predict run/bundle lesion.jpg --json')
 def predict(
     bundle: Bundle,
     images: Annotated[list[str], _argument('IMAGE...', 'Image files')],
     as_json: Annotated[bool, _option('One JSON object a line', '--json')] = False,
     strict: Annotated[bool, _option('Answer for none if one is no usable image', '--strict')] = False,
+    value_range: ValueRange = None,
     max_pixels: MaxPixels = None,
 ):
     "Predict images; exits with 1 if some cannot be read"
     _set_max_pixels(max_pixels)
     from skinlesion.serve.predictor import Failure, predict
-    answers = predict(bundle, images, strict)
+    answers = predict(bundle, images, strict, _two_numbers('--value-range', value_range))
     for answer in answers:
         if as_json: print(json.dumps(answer.to_dict()))
         elif isinstance(answer, Failure): print_error(f'{answer.path}: {answer.error}')

@@ -13,7 +13,7 @@ import io
 import json
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ import onnxruntime as ort
 from PIL import Image
 
 from ..core import InputError, Progress, n_cores, read_ahead
-from ..image import InputSpec, open_image, prepare
+from ..image import InputSpec, open_image, prepare, unknown_range_note
 from ..postprocess import (evidence, exceeded_thresholds, ood_score, ood_score_threshold, overlay,
                                     prediction_sets, probabilities, referral_reason)
 from .bundle import load_reference, open_bundle
@@ -51,6 +51,7 @@ class Answer:
     operating:dict = field(default_factory=dict) # Operating point to whether the image is positive there
     referral_reason:str = '' # Why the confidence is too low, if it is
     has_referral_rule:bool = True # Whether the bundle has a rule for which confidence is too low
+    range_note:str = '' # That the image may have been taken for too dark, see `unknown_range_note`
     bundle_id:str = '' # Beginning of the checksum of the bundle's config
     bundle_version:str = '' # Version of skinlesion that wrote the bundle
     milliseconds:float = 0. # Time for this image: its decoding, and its part of the time of its batch
@@ -66,6 +67,7 @@ class Answer:
         "Why to refer the image for human review; empty if the answer may stand"
         reasons = [self.referral_reason] if self.referral_reason else []
         if self.out_of_distribution: reasons.append('out of distribution')
+        if self.range_note: reasons.append(self.range_note)
         return reasons
 
     @property
@@ -126,6 +128,7 @@ class PreparedImage(NamedTuple):
     pixels:np.ndarray|None # channels x size x size, float32; `None` if it is no usable image
     error:str # Why it is none; '' if it is one
     milliseconds:float # That decoding took
+    range_note:str # See `unknown_range_note`; '' where the values are known
 
 def batches(
     items:Iterable, # Anything
@@ -143,6 +146,7 @@ class Predictor:
     def __init__(self,
         folder, # A bundle or a run, or its address in S3; every checksum is verified
         threads:int=None, # That compute one batch; as many as there are cores if `None`
+        value_range:tuple=None, # Raw values of deep images that become black and white; as trained if `None`
     ):
         folder = Path(as_image(str(folder)))
         is_run = (folder/'run.json').is_file() and not (folder/'config.json').is_file()
@@ -154,6 +158,7 @@ class Predictor:
         self.classes = self.config['classes']
         self.positive = self.config['positive']
         self.spec = InputSpec(**self.config['input'])
+        if value_range is not None: self.spec = replace(self.spec, value_range=value_range)
         fitted_ood = self.config.get('ood') # absent where none was fitted
         self.ood_score_threshold = OOD_SCORE_THRESHOLD
         if fitted_ood is not None: self.ood_score_threshold = ood_score_threshold(fitted_ood, self.reference)
@@ -181,6 +186,7 @@ class Predictor:
         began = time.perf_counter()
         pixels = prepare(as_image(source), self.spec)
         answer, = self.answer_batch(pixels[None], [source_name(source)])
+        answer.range_note = unknown_range_note(as_image(source), self.spec.value_range)
         answer.milliseconds = 1000*(time.perf_counter() - began)
         return answer
 
@@ -238,9 +244,12 @@ class Predictor:
         began = time.perf_counter()
         pixels = None
         error = ''
-        try: pixels = prepare(as_image(source), self.spec)
+        range_note = ''
+        try:
+            pixels = prepare(as_image(source), self.spec)
+            range_note = unknown_range_note(as_image(source), self.spec.value_range)
         except InputError as e: error = str(e).removeprefix(f'{source_name(source) or "image"}: ')
-        return PreparedImage(source, pixels, error, 1000*(time.perf_counter() - began))
+        return PreparedImage(source, pixels, error, 1000*(time.perf_counter() - began), range_note)
 
     def answer_prepared(self,
         prepared:list, # Of `PreparedImage`, one batch
@@ -256,6 +265,7 @@ class Predictor:
         part = 1000*(time.perf_counter() - began)/max(len(usable), 1)
         for item,answer in zip(usable, answers):
             answer.milliseconds = item.milliseconds + part
+            answer.range_note = item.range_note
             if heat_maps: answer.heat_map = self.heat_map(item.source, answer)
         remaining = iter(answers)
         results = []
@@ -320,9 +330,10 @@ def predict(
     bundle, # A bundle or a run
     sources:list, # As for `Predictor.answers`
     strict:bool=False, # An `InputError` and no answers if one is no usable image
+    value_range:tuple=None, # See `Predictor`
 )->list: # An `Answer` or a `Failure` for each
     "The answers for `sources`"
-    predictor = Predictor(bundle)
+    predictor = Predictor(bundle, value_range=value_range)
     if strict: check_images(predictor, sources)
     answers = []
     with Progress(len(sources), 'predicting') as bar:
