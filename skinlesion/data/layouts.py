@@ -246,6 +246,7 @@ def read_cases(
     domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
     images=None, # For csv tables: the folder of the images, where they lie nowhere near
     value_range:tuple=None, # Raw values that become black and white; if `None`, found with `check`
+    min_classes:int=2, # An `InputError` if there are fewer
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are
@@ -267,7 +268,7 @@ def read_cases(
         )
     cases = replace(cases, domain=domain)
     cases = _to_target(cases, target, positive, mapping or {})
-    if len(cases.classes) < 2:
+    if len(cases.classes) < min_classes:
         raise NoLabels(
             f'{data}: all {len(cases)} images have the label {cases.classes[0]!r}; '
             'two classes or more are needed'

@@ -171,6 +171,12 @@ def with_classes(
             f'{truncated_list(model.classes, 10)}; say which is which: --mapping {pairs}{binary}'
         )
     notes = list(cases.notes)
+    present = {class_of[label] for label in counts.index if label in class_of}
+    if len(present) == 1 < len(model.classes):
+        notes.append(
+            f'all images are {present.pop()}, one class of the model: its sensitivity (of the other class, the '
+            'specificity) can be computed, and nothing that compares classes, such as the AUROC'
+        )
     renamed = [f'{label} as {name}' for label,name in class_of.items() if label != name and label in counts]
     if renamed: notes.append(f'labels that are taken as classes of the model: {truncated_list(renamed, 12)}')
     if len(left_out):
@@ -220,6 +226,7 @@ def read_for_model(
         images=foreign.images,
         strict=strict,
         domain=domain,
+        min_classes=1, # sensitivity or specificity alone
     )
     mapping = label_mapping(foreign.mapping)
     target = foreign.target

@@ -260,7 +260,7 @@ def placements(
     n_neg = (~y).sum()
     right_side = np.where(y, n_below, n_pos-n_below)
     other_class = np.where(y, n_neg, n_pos)
-    return right_side/other_class
+    with np.errstate(invalid='ignore'): return right_side/other_class # NaN where there is no other class
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #6c45e022
 def grouped_variance(
