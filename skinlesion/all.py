@@ -94,6 +94,7 @@ from .evaluate.robustness import *
 from .evaluate.pdf import *
 from .evaluate.report import *
 from .serve.bundle import *
+from .serve.sources import *
 from .serve.predictor import *
 from .serve.problems import *
 from .serve.limits import *
