@@ -46,7 +46,7 @@ def train(
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
     compare:list=(), # Run folders to compare with, besides those next to `out`
-    allow_leaks:bool=False, # Train although a lesion, or copies of an image, are in several parts of the split
+    allow_leaks:bool=False, # Train although a lesion, or copies of an image, are in several parts
     **changes, # Fields of `Recipe` to set
 )->Report: # `None` in all processes of a run but the first
     "Train on `data` into the run folder `out`; an `InputError` before anything is written if it cannot be"
@@ -85,8 +85,9 @@ def _audited(data, recipe, strict, allow_leaks):
     if leaks and not allow_leaks:
         texts = [f'{leak.summary}, first {truncated_list(leak.items[0])}' for leak in leaks]
         raise InputError(
-            f'{cases.root}: {"; ".join(texts)}. The scores would be inflated by leakage: train on a cleaned table '
-            f'(skinlesion cases {cases.root} --drop-duplicates --out clean.csv), or go on with --allow-leaks'
+            f'{cases.root}: {"; ".join(texts)}. The scores would be inflated by leakage: '
+            f'train on a cleaned table (skinlesion cases {cases.root} --drop-duplicates --out clean.csv), '
+            'or go on with --allow-leaks'
         )
     return cases, audited
 
@@ -102,32 +103,42 @@ def evaluate(
     strict:bool=False, # Refuse data with files that are no usable images
     columns=None, # See `read_cases`
     pdf:bool=False, # Print the report as report.pdf too
-    positive:str|None=None, # Of more than two classes, the one that the decision curve is for; or labels of the set
+    positive:str|None=None, # Of more classes, the one that the decision curve is for; or labels of the set
     images=None, # See `read_cases`
     mapping=None, # Their labels to classes of the model, as in `label_mapping`
     target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
 )->Report:
-    "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if no class is one of its own"
+    "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if it has no class of it"
     predictor = Predictor(bundle)
     check_out_of_run(out)
     model = ModelClasses(predictor.classes, predictor.positive, predictor.config.get('recipe'))
     foreign = ForeignSet(data, layout, columns, images, mapping, target, positive)
     cases = read_for_model(foreign, model, strict, predictor.config.get('domain'))
     for note in cases.notes: print(f'note: {note}')
-    cases,known_paths = _split_as_trained(predictor, cases)
+    # images of the training are in the split that they had there
+    known = known_images(cases, predictor.reference)
+    text = known_text(known, cases.domain)
+    if text: print(text)
+    known_paths = cases.path[is_known(known)]
+    cases = split_as_trained(cases, known)
     note = _take_range(predictor, cases)
     if note: print(note)
     part = _evaluated_part(cases, split, len(known_paths))
     facts = _evaluation_facts(predictor, bundle, cases, part, known_paths)
     if 'Leak' in facts: print(f'Leak: {facts["Leak"]}')
+    title = f'{predictor.config["architecture"]["name"]} on {Path(cases.root).name}'
+    if are_synthetic(cases.path): title += ' (synthetic images)'
+    train = cases.part('train').table
+    if len(train) > MAX_TRAIN_IMAGES: train = train.sample(MAX_TRAIN_IMAGES, random_state=42)
+    known_positive = same_names([positive or ''], predictor.classes).get(positive)
     result = report(
         _predicted(predictor, part),
         out,
-        same_names([positive or ''], predictor.classes).get(positive),
+        known_positive,
         about=facts,
-        title=_evaluation_title(predictor, cases),
+        title=title,
         predictor=predictor,
-        train=_train_images(cases),
+        train=train if len(train) else None,
         cases=cases,
         valid=_validation_predictions(predictor, cases, part),
         pdf=pdf,
@@ -144,13 +155,6 @@ def check_out_of_run(out):
 
 
 # %% ../nbs/api/70_commands.ipynb #076fe01c
-def _split_as_trained(predictor, cases):
-    "`cases` with the images of the training in the split that they had there, and their paths; says how many"
-    known = known_images(cases, predictor.reference)
-    text = known_text(known, cases.domain)
-    if text: print(text)
-    return split_as_trained(cases, known), cases.path[is_known(known)]
-
 def _take_range(predictor, cases):
     "Let `predictor` scale the images of `cases` by a range of raw values; what to say of it, or ''"
     theirs = cases.value_range
@@ -168,10 +172,11 @@ def _evaluated_part(cases, split, n_known=0):
     if split is None and n_known and 'test' not in names:
         advice = '--split all evaluates them all the same'
         were_used = 'images were in the training, or are copies of such'
-        if n_known == len(cases): raise InputError(f'{cases.root}: all {n_known} {were_used}; {advice}')
+        if n_known == len(cases): raise InputError(f'{cases.root}: all {n_known:,} {were_used}; {advice}')
         raise InputError(
-            f'{cases.root}: {n_known} of {len(cases)} {were_used}, and the others are in {" and ".join(names)} '
-            f'of their source, so that none is left to test; {advice}'
+            f'{cases.root}: {n_known:,} of {len(cases):,} {were_used}, '
+            f'and the others are in {" and ".join(names)} of their source, '
+            f'so that none is left to test; {advice}'
         )
     if split is None: split = 'test' if 'test' in names else 'all'
     part = cases if split == 'all' else cases.part(split)
@@ -202,20 +207,10 @@ def _evaluation_facts(predictor, bundle, cases, part, known_paths):
     n_known = part.path.isin(known_paths).sum()
     if n_known:
         facts['Leak'] = (
-            f'{n_known} of the {len(part)} images evaluated were in the training, or are copies of such '
+            f'{n_known:,} of the {len(part):,} images evaluated were in the training, or are copies of such '
             f'or of the same {load_domain(cases.domain).groups}: the scores are inflated'
         )
     return facts
-
-def _evaluation_title(predictor, cases):
-    synthetic = ' (synthetic images)' if are_synthetic(cases.path) else ''
-    return f'{predictor.config["architecture"]["name"]} on {Path(cases.root).name}{synthetic}'
-
-def _train_images(cases):
-    "At most `MAX_TRAIN_IMAGES` of the training, `None` if there are none"
-    images = cases.part('train').table
-    if len(images) > MAX_TRAIN_IMAGES: images = images.sample(MAX_TRAIN_IMAGES, random_state=42)
-    return images if len(images) else None
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(
@@ -237,8 +232,8 @@ def report_file(
     # training rows are never evaluated, and thresholds are chosen on other groups than those that are
     usable = [split for split in ('test', '', 'valid') if (table.split == split).any()]
     if not usable:
-        raise InputError(f'{name}: all {len(table)} rows are training rows, whose scores say nothing about new '
-                         'images; give predictions of others')
+        raise InputError(f'{name}: all {len(table):,} rows are training rows, '
+                         'whose scores say nothing about new images; give predictions of others')
     preds = table.part(usable[0])
     valid = table.part('valid')
     valid = valid[~valid.group.isin(preds.group)]

@@ -102,11 +102,11 @@ def truncated_list(
 def plural(
     n:int, # Count
     noun:str, # What is counted, in the singular
-)->str: # Such as `'1 file'` or `'2 files'`
+)->str: # Such as `'1 file'` or `'2,000 files'`
     "`n` and the right form of `noun`"
     if n == 1: return f'{n} {noun}'
     ending = 'es' if noun.endswith('s') else 's'
-    return f'{n} {noun}{ending}'
+    return f'{n:,} {noun}{ending}'
 
 # %% ../nbs/api/00_core.ipynb #2ba9eacb
 def need(

@@ -333,8 +333,17 @@ def _read_declared(img):
     "Note in `img.info` the range of values that its header declares, and whether the least value is white"
     declared = None
     if img.format == 'PNG':
-        bits = _significant_bits(img.fp)
-        if bits: declared = (0, 2**bits-1)
+        # the chunk sBIT says it of the first channel
+        before = img.fp.tell()
+        img.fp.seek(8)
+        while len(head := img.fp.read(8)) == 8:
+            length,kind = struct.unpack('>I4s', head)
+            if kind == b'sBIT':
+                bits = img.fp.read(1)[0]
+                if bits: declared = (0, 2**bits-1)
+            if kind in (b'sBIT', b'IDAT'): break
+            img.fp.seek(length+4, 1)
+        img.fp.seek(before)
     if img.format == 'TIFF':
         tags = img.tag_v2
         bits = tags.get(_BITS, (16,))[0]
@@ -342,19 +351,6 @@ def _read_declared(img):
         if _HIGHEST in tags: declared = (tags.get(_LOWEST, (0,))[0], tags[_HIGHEST][0])
         img.info['white_is_least'] = tags.get(_PHOTOMETRIC) == 0
     if declared and declared[0] < declared[1]: img.info['declared_range'] = declared
-
-def _significant_bits(file):
-    "What the chunk sBIT of a PNG says of its first channel; `None` without one"
-    before = file.tell()
-    file.seek(8)
-    bits = None
-    while len(head := file.read(8)) == 8:
-        length,kind = struct.unpack('>I4s', head)
-        if kind == b'sBIT': bits = file.read(1)[0]
-        if kind in (b'sBIT', b'IDAT'): break
-        file.seek(length+4, 1)
-    file.seek(before)
-    return bits
 
 # %% ../nbs/api/01_image.ipynb #2046afa5
 def raw_values(

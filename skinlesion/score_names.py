@@ -159,6 +159,8 @@ METRICS['specificity'] = Score(
     is_compared=True,
     is_shown_by_class=True,
 )
+
+# %% ../nbs/api/02_score_names.ipynb #8bf7cd09
 METRICS['precision'] = Score(
     'Precision',
     'proportion of {positive} predictions that are correct (positive predictive value)',
@@ -183,6 +185,8 @@ METRICS['npv'] = Score(
     is_proportion=True,
     is_shown_by_class=True,
 )
+
+# %% ../nbs/api/02_score_names.ipynb #9981cad2
 METRICS['f1'] = Score(
     'F1',
     'harmonic mean of precision and sensitivity',

@@ -104,7 +104,7 @@ def stack_status(
     stack:str, # A name in `STACKS`
     bucket:str, # Name of the bucket
     connection:Connection=None, # How to reach AWS
-)->dict: # `stack`, `status`, `reason`, `changed` (time), `parameters` and `buckets` by their names in the template
+)->dict: # `stack`, `status`, `reason`, `changed` (time), `parameters` and `buckets` as in the template
     "Status of the stack `stack` of `bucket`; raises `InputError` if there is none"
     _read_template(stack)
     name = stack_name(stack, bucket)
@@ -143,7 +143,8 @@ def _create_change_set(cfn, name, is_update, template, parameters, tags):
         Tags=stack_tags,
     )
     change_set_id = created['Id']
-    _wait(cfn, 'change_set_create_complete', ChangeSetName=change_set_id) # if it fails, the change set says why
+    # if it fails, the change set says why
+    _wait(cfn, 'change_set_create_complete', ChangeSetName=change_set_id)
     paginator = cfn.get_paginator('describe_change_set')
     pages = list(paginator.paginate(ChangeSetName=change_set_id))
     status = pages[0]['Status']
@@ -191,7 +192,8 @@ def _execute(cfn, name, change_set):
             completed = [event for event in resources if event['ResourceStatus'].endswith('_COMPLETE')]
             for event in completed[n_shown:]: bar.update(1, event['LogicalResourceId'])
             n_shown = len(completed)
-            if events and events[-1]['PhysicalResourceId'] == stack_id: # the last event is of the stack itself
+            # the last event is of the stack itself
+            if events and events[-1]['PhysicalResourceId'] == stack_id:
                 status = events[-1]['ResourceStatus']
                 if not status.endswith('_IN_PROGRESS'): break
             time.sleep(_POLL_SECONDS)
@@ -226,8 +228,8 @@ def _deploy(connection, stack, bucket, template, content, parameters, dry_run):
         s3 = connection.client('s3')
         try:
             s3.head_bucket(Bucket=bucket)
-            raise InputError(f'there is a bucket {bucket} already, and no stack holds it; choose another name, '
-                             'or use it as it is with skinlesion data push')
+            raise InputError(f'there is a bucket {bucket} already, and no stack holds it; '
+                             'choose another name, or use it as it is with skinlesion data push')
         except s3.exceptions.ClientError as e: # 404: the name is free
             status = e.response['ResponseMetadata']['HTTPStatusCode']
             if status == 403:
@@ -265,7 +267,7 @@ def deploy(
     dry_run:bool=False, # Print what would change, and change nothing
     connection:Connection=None, # How to reach AWS
     **parameters, # Parameters of the template, such as `NoncurrentDays=30`
-)->dict: # `stack`, `status` (created, updated, unchanged or planned), `changes`, and as `upload` what `push` returns
+)->dict: # `stack`, `status` (created, updated, unchanged or planned), `changes`; `upload`: what `push` returns
     "Create or update the stack `stack` of `bucket`, and then upload `upload`"
     template,content = _read_template(stack)
     name = stack_name(stack, bucket)
@@ -360,8 +362,10 @@ class _VersionedBucket:
                 answer = self.s3.delete_objects(Bucket=self.name, Delete=deletion)
                 errors = answer.get('Errors')
                 if errors:
-                    raise RuntimeError(f'{plural(len(errors), "object version")} of {self.name} cannot be deleted, '
-                                       f'first {errors[0]["Key"]}: {errors[0]["Message"]}')
+                    n_versions = plural(len(errors), 'object version')
+                    first = errors[0]
+                    raise RuntimeError(f'{n_versions} of {self.name} cannot be deleted, '
+                                       f'first {first["Key"]}: {first["Message"]}')
                 bar.update(len(page))
 
     def delete(self):

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from fastcore.basics import patch
 
 from ..core import CASE_COLUMNS, MISSING_WORDS, NOTICE, SPLIT_TEXTS, InputError
 from ..core import check_writable_folder, plural, replacing, truncated_list
@@ -245,7 +246,7 @@ def _small_range_findings(facts, is_deep, value_range):
         'small_range',
         'warning',
         len(small),
-        f'{plural(len(small), "image")} of {len(facts)} with values in a small part of the range: '
+        f'{plural(len(small), "image")} of {len(facts):,} with values in a small part of the range: '
         f'{median:.1%} of it and {levels} in the median one',
         'check whether they have fewer bits than their files, or were darkened; '
         'give value_range or convert them',
@@ -404,7 +405,7 @@ def duplicates_across_sets(
         'duplicate_across_sets',
         'severe',
         n,
-        f'{plural(n, "image")} of {len(table)} in the other set too',
+        f'{plural(n, "image")} of {len(table):,} in the other set too',
         'leave them out of one: a model trained on one set must not be evaluated on them in the other',
         items,
     )]
@@ -606,7 +607,7 @@ def missing_value_findings(
         if missing.empty: continue
         n = plural(len(missing), 'image')
         proportion = len(missing)/len(table)
-        summary = f'{n} of {len(table)} ({proportion:.1%}) without `{column}`'
+        summary = f'{n} of {len(table):,} ({proportion:.1%}) without `{column}`'
         findings.append(Finding(
             'metadata',
             'note',
@@ -737,74 +738,83 @@ class Audit:
         }
         return {title: checks for title,checks in groups.items() if checks}
 
-    def headline(self)->str: # Such as `'9 images audited: 20 checks passed, 1 failed; 1 finding (1 warning)'`
-        "How much was checked, and how much was found"
-        n_checks = {status: len(self.with_status(status)) for status in STATUSES}
-        statuses = [f'{n} {status}' for status,n in n_checks.items() if n]
-        if statuses: statuses[0] = f'{plural(len(self.checks), "check")}, {statuses[0]}'
-        counts = []
-        for severity,n in self.counts().items():
-            if n: counts.append(f'{n} severe' if severity == 'severe' else plural(n, severity))
-        n_findings = plural(len(self.findings), 'finding')
-        about = f'{n_findings} ({", ".join(counts)})' if counts else 'no findings'
-        if statuses: about = f'{", ".join(statuses)}; {about}'
-        return f'{plural(self.n, "image")} audited: {about}'
+    def __repr__(self): return str(self)
 
-    def short(self)->str: # Three lines
-        "How much was found, what is severe, and of what kinds the rest is"
-        severe = [f.summary for f in self.findings if f.severity == 'severe']
-        titles = Counter(f.title for f in self.findings if f.severity != 'severe')
-        less_severe = []
-        for title,n in titles.items():
-            times = f' ({n})' if n > 1 else ''
-            less_severe.append(title + times)
-        severe_text = '; '.join(severe) or 'no findings'
-        less_severe_text = ', '.join(less_severe) or 'no findings'
-        return f'{self.headline()}\n  severe: {severe_text}\n  less severe: {less_severe_text}'
+# %% ../../nbs/api/18_data.audit.ipynb #7ce01fc9
+@patch
+def headline(self:Audit)->str: # Such as `'9 images audited: 20 checks passed, 1 failed; 1 finding (1 warning)'`
+    "How much was checked, and how much was found"
+    n_checks = {status: len(self.with_status(status)) for status in STATUSES}
+    statuses = [f'{n} {status}' for status,n in n_checks.items() if n]
+    if statuses: statuses[0] = f'{plural(len(self.checks), "check")}, {statuses[0]}'
+    counts = []
+    for severity,n in self.counts().items():
+        if n: counts.append(f'{n} severe' if severity == 'severe' else plural(n, severity))
+    n_findings = plural(len(self.findings), 'finding')
+    about = f'{n_findings} ({", ".join(counts)})' if counts else 'no findings'
+    if statuses: about = f'{", ".join(statuses)}; {about}'
+    return f'{plural(self.n, "image")} audited: {about}'
 
-    def table(self)->pd.DataFrame: # A row per finding
-        "The findings without their images"
-        columns = [name for name in Finding.__dataclass_fields__ if name != 'items']
-        rows = [vars(f) for f in self.findings]
-        return pd.DataFrame(rows, columns=columns)
+@patch
+def short(self:Audit)->str: # Three lines
+    "How much was found, what is severe, and of what kinds the rest is"
+    severe = [f.summary for f in self.findings if f.severity == 'severe']
+    titles = Counter(f.title for f in self.findings if f.severity != 'severe')
+    less_severe = []
+    for title,n in titles.items():
+        times = f' ({n})' if n > 1 else ''
+        less_severe.append(title + times)
+    severe_text = '; '.join(severe) or 'no findings'
+    less_severe_text = ', '.join(less_severe) or 'no findings'
+    return f'{self.headline()}\n  severe: {severe_text}\n  less severe: {less_severe_text}'
 
-    def to_dict(self)->dict:
-        "As in `audit.json`; a check names its findings by their positions"
-        findings = [asdict(f) for f in self.findings]
-        checks = []
-        for check in self.checks:
-            positions = [self.findings.index(finding) for finding in check.findings]
-            checks.append(dict(name=check.name, status=check.status, text=check.text, findings=positions))
-        return dict(n=self.n, checks=checks, findings=findings, notes=self.notes)
+# %% ../../nbs/api/18_data.audit.ipynb #4aa3e3c5
+@patch
+def table(self:Audit)->pd.DataFrame: # A row per finding
+    "The findings without their images"
+    columns = [name for name in Finding.__dataclass_fields__ if name != 'items']
+    rows = [vars(f) for f in self.findings]
+    return pd.DataFrame(rows, columns=columns)
 
-    def __str__(self):
-        lines = [self.headline()]
-        def add(title, texts):
-            if texts: lines.extend([title, *(f'  {text}' for text in texts)])
+@patch
+def to_dict(self:Audit)->dict:
+    "As in `audit.json`; a check names its findings by their positions"
+    findings = [asdict(f) for f in self.findings]
+    checks = []
+    for check in self.checks:
+        positions = [self.findings.index(finding) for finding in check.findings]
+        checks.append(dict(name=check.name, status=check.status, text=check.text, findings=positions))
+    return dict(n=self.n, checks=checks, findings=findings, notes=self.notes)
 
-        groups = self.grouped_checks()
-        for title in ('passed', 'not applicable'):
-            add(title, [f'{check.name}: {check.text}' for check in groups.get(title, [])])
-        with_note = [check.name for check in groups.get('passed, with a note', [])]
-        if with_note: add('passed, with a note', [', '.join(with_note)])
-        texts = {severity: [] for severity in SEVERITIES}
-        for f in self.findings:
-            texts[f.severity].append(f'{f.severity}: {f.title}: {f.summary}')
-            texts[f.severity].append(f'  -> {f.action}')
-        add('failed', texts['severe'] + texts['warning'])
-        add('to know', texts['note'])
-        add('assumed', self.notes)
-        return '\n'.join(lines)
+# %% ../../nbs/api/18_data.audit.ipynb #99c3d99e
+@patch
+def __str__(self:Audit):
+    lines = [self.headline()]
+    def add(title, texts):
+        if texts: lines.extend([title, *(f'  {text}' for text in texts)])
 
-    __repr__ = __str__
+    groups = self.grouped_checks()
+    for title in ('passed', 'not applicable'):
+        add(title, [f'{check.name}: {check.text}' for check in groups.get(title, [])])
+    with_note = [check.name for check in groups.get('passed, with a note', [])]
+    if with_note: add('passed, with a note', [', '.join(with_note)])
+    texts = {severity: [] for severity in SEVERITIES}
+    for f in self.findings:
+        texts[f.severity].append(f'{f.severity}: {f.title}: {f.summary}')
+        texts[f.severity].append(f'  -> {f.action}')
+    add('failed', texts['severe'] + texts['warning'])
+    add('to know', texts['note'])
+    add('assumed', self.notes)
+    return '\n'.join(lines)
 
-    def _repr_html_(self):
-        return render(
-            'data/audit_table.html.j2',
-            headline=self.headline(),
-            checks=self.grouped_checks(),
-            findings=self.findings,
-        )
+@patch
+def _repr_html_(self:Audit):
+    return render(
+        'data/audit_table.html.j2',
+        headline=self.headline(),
+        checks=self.grouped_checks(),
+        findings=self.findings,
+    )
 
 # %% ../../nbs/api/18_data.audit.ipynb #45d6f175
 def audit(
@@ -881,49 +891,53 @@ class _AuditInputs:
         value_range = cases.value_range or set_value_range(scan.table)
         return cls(cases, scan, unusable, left_out, against, other_scan, value_range, seed)
 
-    def fingerprint(self, root):
-        "A name for these inputs, wherever the data are, and for the code that decides the findings"
-        version = closure_version('skinlesion.data.audit', 'scikit-learn', 'pillow')
-        digest = hashlib.sha256(f'{version} {self.seed} {self.cases.domain} {self.value_range}'.encode())
-        tables = [self.cases.table, self.scan.table, self.unusable_facts]
-        if self.against is not None: tables += [self.against[['path']], self.other_scan.table]
-        for table in tables:
-            relative_paths = [relative_path(path, root) for path in table.path]
-            portable = table.assign(path=relative_paths)
-            if 'group' in table:
-                is_path = table.group == table.path
-                portable['group'] = table.group.mask(is_path, '')
-            row_hashes = pd.util.hash_pandas_object(portable, index=False)
-            digest.update(str(list(portable.columns)).encode())
-            digest.update(row_hashes.to_numpy().tobytes())
-        return digest.hexdigest()[:40]
+# %% ../../nbs/api/18_data.audit.ipynb #86ad28b4
+@patch
+def fingerprint(self:_AuditInputs, root):
+    "A name for these inputs, wherever the data are, and for the code that decides the findings"
+    version = closure_version('skinlesion.data.audit', 'scikit-learn', 'pillow')
+    digest = hashlib.sha256(f'{version} {self.seed} {self.cases.domain} {self.value_range}'.encode())
+    tables = [self.cases.table, self.scan.table, self.unusable_facts]
+    if self.against is not None: tables += [self.against[['path']], self.other_scan.table]
+    for table in tables:
+        relative_paths = [relative_path(path, root) for path in table.path]
+        portable = table.assign(path=relative_paths)
+        if 'group' in table:
+            is_path = table.group == table.path
+            portable['group'] = table.group.mask(is_path, '')
+        row_hashes = pd.util.hash_pandas_object(portable, index=False)
+        digest.update(str(list(portable.columns)).encode())
+        digest.update(row_hashes.to_numpy().tobytes())
+    return digest.hexdigest()[:40]
 
-    def checks(self, root):
-        "All checks that need more than the reading of the set, with paths relative to `root`"
-        facts = colours_in_range(self.scan, self.value_range)
-        table = self.cases.table
-        usable = table[facts.reason == '']
-        if usable.empty:
-            n = plural(len(facts), 'image')
-            raise InputError(f'none of {n} can be used, first: {facts.path[0]} ({facts.reason[0]})')
-        pairs = find_duplicates(self.scan)
-        grouped = usable.assign(group=merged_groups(table, pairs)) # no shortcut is learned from a copy
-        checks = file_checks(pd.concat([facts, self.unusable_facts], ignore_index=True))
-        readable = facts[facts.reason == '']
-        of_values = value_findings(readable, self.value_range)
-        checks.append(check_of('range of the values', of_values, range_summary(readable)))
-        checks += group_checks(usable)
-        checks += duplicate_checks(table, pairs)
-        shared = []
-        if self.against is not None:
-            pairs_of_both = find_duplicates(self.scan, self.other_scan)
-            shared = duplicates_across_sets(table, self.against, pairs_of_both)
-        no_other = '' if self.against is not None else 'no other set was named (--against)'
-        checks.append(check_of('images of the other set', shared, 'none is in the other set', no_other))
-        checks += shortcut_checks(self.cases.with_table(grouped), facts, self.seed)
-        checks += size_checks(usable)
-        checks += metadata_checks(usable)
-        return [relative_check(check, root) for check in checks]
+# %% ../../nbs/api/18_data.audit.ipynb #a300873c
+@patch
+def checks(self:_AuditInputs, root):
+    "All checks that need more than the reading of the set, with paths relative to `root`"
+    facts = colours_in_range(self.scan, self.value_range)
+    table = self.cases.table
+    usable = table[facts.reason == '']
+    if usable.empty:
+        n = plural(len(facts), 'image')
+        raise InputError(f'none of {n} can be used, first: {facts.path[0]} ({facts.reason[0]})')
+    pairs = find_duplicates(self.scan)
+    grouped = usable.assign(group=merged_groups(table, pairs)) # no shortcut is learned from a copy
+    checks = file_checks(pd.concat([facts, self.unusable_facts], ignore_index=True))
+    readable = facts[facts.reason == '']
+    of_values = value_findings(readable, self.value_range)
+    checks.append(check_of('range of the values', of_values, range_summary(readable)))
+    checks += group_checks(usable)
+    checks += duplicate_checks(table, pairs)
+    shared = []
+    if self.against is not None:
+        pairs_of_both = find_duplicates(self.scan, self.other_scan)
+        shared = duplicates_across_sets(table, self.against, pairs_of_both)
+    no_other = '' if self.against is not None else 'no other set was named (--against)'
+    checks.append(check_of('images of the other set', shared, 'none is in the other set', no_other))
+    checks += shortcut_checks(self.cases.with_table(grouped), facts, self.seed)
+    checks += size_checks(usable)
+    checks += metadata_checks(usable)
+    return [relative_check(check, root) for check in checks]
 
 # %% ../../nbs/api/18_data.audit.ipynb #d7679f1b
 MAX_SHOWN_GROUPS = 8 # of a finding

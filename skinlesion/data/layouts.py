@@ -24,10 +24,11 @@ from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, tabl
 from .files import TABLE_SUFFIXES
 from ..store.listing import is_image, list_files, open_zips, unpacked
 from .headers import join_headers
-from .other_sets import (BREAKHIS_FACTS, CHEXPERT, COVID_QU_EX_FACTS, COVID_RADIOGRAPHY_FACTS,
-                                        MENDELEY_XRAY_FACTS, NIH_CHESTXRAY14, PCAM_FACTS, is_breakhis, is_covid_qu_ex,
-                                        is_covid_radiography, is_mendeley_xray, is_pcam, read_breakhis,
-                                        read_covid_qu_ex, read_covid_radiography, read_mendeley_xray, read_pcam)
+from .other_sets import BREAKHIS_FACTS, CHEXPERT, COVID_QU_EX_FACTS, COVID_RADIOGRAPHY_FACTS
+from .other_sets import MENDELEY_XRAY_FACTS, NIH_CHESTXRAY14, PCAM_FACTS, is_breakhis
+from .other_sets import is_covid_qu_ex, is_covid_radiography, is_mendeley_xray, is_pcam
+from .other_sets import read_breakhis, read_covid_qu_ex, read_covid_radiography
+from .other_sets import read_mendeley_xray, read_pcam
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, XRAY_CLASSES, is_ham10000, is_mhist, is_xray,
                                        read_ham10000, read_mhist, read_xray)
@@ -270,7 +271,7 @@ def read_cases(
     cases = _to_target(cases, target, positive, mapping or {})
     if len(cases.classes) < min_classes:
         raise NoLabels(
-            f'{data}: all {len(cases)} images have the label {cases.classes[0]!r}; '
+            f'{data}: all {len(cases):,} images have the label {cases.classes[0]!r}; '
             'two classes or more are needed'
         )
     return replace(cases, data_hash=data_hash(cases))

@@ -48,12 +48,17 @@ def join_metadata(
     if 'patient_id' in table: return table
     for other,path in files.items():
         if not other.lower().endswith(TABLE_SUFFIXES): continue
-        header = re.split('[,;\t]', first_line(path).strip())
-        if not {name, 'patient_id'} <= set(header): continue
-        details = read_table(path, [name, 'patient_id', 'lesion_id']).drop_duplicates(name)
-        if not details[name].isin(table.path).any(): continue # of the test part
-        details = details.rename(columns={theirs: ours for ours,theirs in _ISIC_COLUMNS.items()})
-        return table.merge(details, how='left', left_on='path', right_on=name).drop(columns=name)
+        header_line = first_line(path).strip()
+        header = re.split('[,;\t]', header_line)
+        if name not in header or 'patient_id' not in header: continue
+        details = read_table(path, [name, 'patient_id', 'lesion_id'])
+        details = details.drop_duplicates(name)
+        is_known = details[name].isin(table.path)
+        if not is_known.any(): continue # of the test part
+        our_names = {theirs: ours for ours,theirs in _ISIC_COLUMNS.items()}
+        details = details.rename(columns=our_names)
+        table = table.merge(details, how='left', left_on='path', right_on=name)
+        return table.drop(columns=name)
     return table
 
 _ISIC_COLUMNS = dict(
@@ -95,6 +100,10 @@ SKIN_SETS['isic-archive'] = PublicTable(
 )
 
 # %% ../../nbs/api/13_data.skin_sets.ipynb #0a574d53
+_BCN20000_CLASSES = dict(
+    AK='malignant', BCC='malignant', MEL='malignant', SCC='malignant',
+    BKL='benign', DF='benign', NV='benign', VASC='benign',
+)
 SKIN_SETS['bcn20000'] = PublicTable(
     'BCN20000',
     'https://doi.org/10.1038/s41597-024-03387-w',
@@ -108,14 +117,15 @@ SKIN_SETS['bcn20000'] = PublicTable(
         sex='sex',
         site='anatom_site_general',
     ),
-    binary_classes=dict(
-        AK='malignant', BCC='malignant', MEL='malignant', SCC='malignant',
-        BKL='benign', DF='benign', NV='benign', VASC='benign',
-    ),
+    binary_classes=_BCN20000_CLASSES,
     n_images=12413,
 )
 
 # %% ../../nbs/api/13_data.skin_sets.ipynb #c9bf8f69
+_PAD_UFES_20_CLASSES = dict(
+    ACK='benign', NEV='benign', SEK='benign',
+    BCC='malignant', BOD='malignant', MEL='malignant', SCC='malignant',
+)
 SKIN_SETS['pad-ufes-20'] = PublicTable(
     'PAD-UFES-20',
     'https://doi.org/10.1016/j.dib.2020.106221',
@@ -131,10 +141,7 @@ SKIN_SETS['pad-ufes-20'] = PublicTable(
         skin_tone='fitspatrick',
     ),
     header=('biopsed',),
-    binary_classes=dict(
-        ACK='benign', NEV='benign', SEK='benign',
-        BCC='malignant', BOD='malignant', MEL='malignant', SCC='malignant',
-    ),
+    binary_classes=_PAD_UFES_20_CLASSES,
     about_classes='ACK, BCC, MEL, NEV, SCC, SEK',
     n_images=2298,
 )
@@ -146,13 +153,15 @@ def join_indexes(
 )->pd.DataFrame: # With `split`, if its tables are there
     "`table` with the part that each row is of, from train_indexes.csv and the like"
     split = pd.Series('', table.index)
+    row_numbers = range(len(table))
     for name,path in files.items():
         match = re.search(r'(train|valid|test)_indexes\.csv$', name.lower())
         if match is None: continue
         indexes = pd.read_csv(path)
         column = matching_column(indexes, ['indexes'])
-        if column is None or not indexes[column].isin(range(len(table))).all():
-            raise InputError(f'{path}: no column `indexes` with row numbers from 0 to {len(table)-1}')
+        if column is None or not indexes[column].isin(row_numbers).all():
+            highest = len(table) - 1
+            raise InputError(f'{path}: no column `indexes` with row numbers from 0 to {highest}')
         split.iloc[indexes[column]] = match[1]
     return table.assign(split=split)
 
@@ -165,19 +174,22 @@ _DERM7PT_MALIGNANT = (
     'basal cell carcinoma', 'melanoma', 'melanoma (in situ)', 'melanoma (less than 0.76 mm)',
     'melanoma (0.76 to 1.5 mm)', 'melanoma (more than 1.5 mm)', 'melanoma metastasis',
 )
+_DERM7PT_CLASSES = dict.fromkeys(_DERM7PT_BENIGN, 'benign')
+_DERM7PT_CLASSES |= dict.fromkeys(_DERM7PT_MALIGNANT, 'malignant')
+_DERM7PT_COLUMNS = dict(
+    path='derm',
+    label='diagnosis',
+    group='case_num',
+    sex='sex',
+    site='location',
+)
 SKIN_SETS['derm7pt'] = PublicTable(
     'Derm7pt',
     'https://doi.org/10.1109/JBHI.2018.2824327',
     {'meta.csv': ''},
-    columns=dict(
-        path='derm',
-        label='diagnosis',
-        group='case_num',
-        sex='sex',
-        site='location',
-    ),
+    columns=_DERM7PT_COLUMNS,
     header=('clinic', 'seven_point_score'),
-    binary_classes=dict.fromkeys(_DERM7PT_BENIGN, 'benign') | dict.fromkeys(_DERM7PT_MALIGNANT, 'malignant'),
+    binary_classes=_DERM7PT_CLASSES,
     n_images=1011,
     about_classes='20 diagnoses',
     about_group='case',
@@ -192,14 +204,16 @@ def open_ph2(
     file, # PH2_dataset.txt
 )->pd.DataFrame: # Texts
     "The table of PH2, without the legend below it"
-    with open(file, encoding='utf-8', errors='replace') as f: lines = f.read().splitlines()
+    with open(file, encoding='utf-8', errors='replace') as f: text = f.read()
     rows = []
-    for line in lines:
-        if not line.lstrip().startswith('||'): continue
-        cells = re.split(r'\|+', line.strip().strip('|'))
+    for line in text.splitlines():
+        line = line.strip()
+        if not line.startswith('||'): continue
+        cells = re.split(r'\|+', line.strip('|'))
         rows.append([cell.strip() for cell in cells])
     header,*rows = rows
-    rows = [row for row in rows if len(row) == len(header)]
+    n_columns = len(header)
+    rows = [row for row in rows if len(row) == n_columns]
     return pd.DataFrame(rows, columns=header)
 
 SKIN_SETS['ph2'] = PublicTable(
@@ -223,7 +237,8 @@ def without_unknown_skin(
     "`table` with an unknown skin type as a missing value"
     if 'skin_tone' not in table: return table
     skin_tone = pd.to_numeric(table.skin_tone, errors='coerce')
-    return table.assign(skin_tone=skin_tone.where(skin_tone > 0))
+    known_tone = skin_tone.where(skin_tone > 0)
+    return table.assign(skin_tone=known_tone)
 
 SKIN_SETS['fitzpatrick17k'] = PublicTable(
     'Fitzpatrick17k',

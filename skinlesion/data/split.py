@@ -138,7 +138,7 @@ def _fill_splits(table, proportions, seed):
         pool = table[split == 'train']
         if not len(pool):
             raise InputError(
-                f'no rows are left to take the {name} part from: all {len(table)} have a split already'
+                f'no rows are left to take the {name} part from: all {len(table):,} have a split already'
             )
         proportion = proportions[name]
         if name == 'valid' and not has_fixed_test: # it is one of all, of which the test part was just taken

@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..core import plural
 from ..data.cases import table_of
-from ..data.overview import table_one
+from ..data.overview import named_once, table_one
 from .captions import captions
 from .section import Grid, Section
 
@@ -22,14 +22,19 @@ def data_section(
     domain='other', # A `Domain` or its name: what the images show
 )->Section:
     "Table 1 of the whole set, by part of the split"
-    rows = table_one(cases).reset_index()
-    of_cases = table_of(cases)
-    n_test = int((of_cases.split == 'test').sum())
-    described = [name for name in rows.characteristic.unique() if not name.startswith(('images', 'groups'))]
-    text = (f'The set has {plural(len(of_cases), "image")}, of which {n_test:,} are in the test part. '
-            f'Table 1 (table1.csv) gives {", ".join(described)} for each part, with what is missing.')
-    is_repeated = rows.characteristic.duplicated()
-    shown = rows.assign(characteristic=rows.characteristic.mask(is_repeated, ''))
+    table = table_of(cases)
+    n_images = plural(len(table), 'image')
+    n_test = (table.split == 'test').sum()
+    table1 = table_one(table)
+    described = []
+    for name in table1.index.unique('characteristic'):
+        if not name.startswith(('images', 'groups')): described.append(name)
+    names = ', '.join(described)
+    text = (
+        f'The set has {n_images}, of which {n_test:,} are in the test part. '
+        f'Table 1 (table1.csv) gives {names} for each part, with what is missing.'
+    )
     how = captions('data', domain)['table_one']
-    data = dict(rows=rows.to_dict('records'))
-    return Section('data', 'Data', text, [Grid('Table 1', shown, how)], data)
+    grid = Grid('Table 1', named_once(table1), how)
+    rows = table1.reset_index().to_dict('records')
+    return Section('data', 'Data', text, [grid], dict(rows=rows))

@@ -501,12 +501,12 @@ def match_predictions(
     positions = other_paths.get_indexer(paths)
     absent = positions < 0
     if absent.any():
-        raise InputError(f'{absent.sum()} of {len(preds)} images are not in the other table, first '
+        raise InputError(f'{absent.sum():,} of {len(preds):,} images are not in the other table, first '
                          f'{truncated_list(preds.path[absent], 2)}: compare predictions of the same files')
     rows = other.table.iloc[positions].assign(group=preds.group.to_numpy())
     differ = rows.label.to_numpy() != preds.label.to_numpy()
     if differ.any():
-        raise InputError(f'{differ.sum()} of {len(preds)} images have another label in the other table, '
+        raise InputError(f'{differ.sum():,} of {len(preds):,} images have another label in the other table, '
                          f'first {truncated_list(preds.path[differ], 2)}: give both the same labels')
     return replace(other, table=rows, classes=preds.classes)
 

@@ -160,7 +160,7 @@ def fit_referral(
 
 # %% ../../nbs/api/44_evaluate.referral.ipynb #8a470158
 def without_referral(preds, resamples, seed):
-    "The number of images `n`, the error rate `error_all` with its interval, and `aurc`, none of which needs a rule"
+    "What needs no rule: the number of images `n`, the error rate `error_all` with its interval, and `aurc`"
     _,wrong = _confidence_and_errors(preds)
     error_all = group_mean(wrong, preds.groups, resamples=resamples, seed=seed, domain=preds.domain)
     return dict(n=len(preds), error_all=error_all, aurc=risk_coverage(preds).aurc)

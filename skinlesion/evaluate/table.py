@@ -35,7 +35,7 @@ def _refuse_predictions(table, is_bad, problem, file=''):
     where = f'{file}: ' if file else ''
     rows = 'rows' if file else 'predictions'
     first = truncated_list(table.path[is_bad], 2)
-    raise InputError(f'{where}{n_bad} of {len(table)} {rows} {problem}; first: {first}')
+    raise InputError(f'{where}{n_bad:,} of {len(table):,} {rows} {problem}; first: {first}')
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #9e93d9f3
 def table_probs(
@@ -177,7 +177,7 @@ def _pred_note(table, preds):
     if not set(given) <= set(preds.classes): return []
     differ = (given.to_numpy() != preds.pred.to_numpy()).sum()
     if not differ: return []
-    return [f'{differ} of {len(preds)} entries in the column pred are not the most probable class; '
+    return [f'{differ:,} of {len(preds):,} entries in the column pred are not the most probable class; '
             'the most probable class is evaluated']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #70ff51a7
@@ -214,7 +214,7 @@ def check_labels(
     if not unknown.any(): return
     labels = sorted(set(cases.label[unknown]))
     first = cases.path[unknown].iloc[0]
-    raise InputError(f'{unknown.sum()} of {len(cases)} images have labels that the model does not know: '
+    raise InputError(f'{unknown.sum():,} of {len(cases):,} images have labels that the model does not know: '
                      f'{truncated_list(labels)}; it knows {truncated_list(classes, 10)}; first: {first}')
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #99150c06
@@ -269,7 +269,7 @@ def _with_complement(table):
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #bec1d9f7
 def _read_table(source, columns):
-    "The table in `source` with `path`, `label`, `group` (or ''), `split` and `p_<class>`, and what was assumed"
+    "The table in `source` with `path`, `label`, `group` (or ''), `split` and `p_<class>`; what was assumed"
     names = column_names(columns)
     probs_from = {ours: theirs for ours,theirs in names.items() if ours.startswith('p_')}
     names = {ours: theirs for ours,theirs in names.items() if ours not in probs_from}
@@ -309,8 +309,9 @@ def _numbers(table, classes, file):
         if label in labels or len(classes) < 3 or (abs(sums-1) < 0.05).all(): continue
         if (abs(sums-probs[:, k]-1) < 0.05).all():
             named = truncated_list(columns, 8)
-            raise InputError(f'{file}: the probabilities of {named} do not sum to 1 but for those of {label}, '
-                             f'and no image is of {label}: if that is no class, rename its column')
+            raise InputError(f'{file}: the probabilities of {named} do not sum to 1 '
+                             f'but for those of {label}, and no image is of {label}: '
+                             'if that is no class, rename its column')
     return probs
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
@@ -338,7 +339,11 @@ def read_predictions(
         if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
         paths.append(path)
     class_of = same_names(table.label.unique(), classes) # in the spelling of the columns
-    table = table.assign(path=paths, group=table.group.mask(is_alone, paths), label=table.label.replace(class_of))
+    table = table.assign(
+        path=paths,
+        group=table.group.mask(is_alone, paths),
+        label=table.label.replace(class_of),
+    )
     probs = _numbers(table, classes, file)
     named_positive = pick_positive(sorted(classes), positive)
     try: preds = predictions_table(table, probs, classes, named_positive)
@@ -348,8 +353,12 @@ def read_predictions(
     if is_alone.any():
         one_group = load_domain(preds.domain).one_group
         n_alone = is_alone.sum()
-        notes.append(f'{n_alone} of {len(preds)} rows have no {one_group}: these images are treated as independent')
+        notes.append(
+            f'{n_alone:,} of {len(preds):,} rows have no {one_group}: these images are treated as independent'
+        )
     if preds.positive and not positive:
-        notes.append(f'the positive class is assumed to be {preds.positive}; name another one if that is wrong')
+        notes.append(
+            f'the positive class is assumed to be {preds.positive}; name another one if that is wrong'
+        )
     preds.notes += notes + _pred_note(table, preds)
     return preds

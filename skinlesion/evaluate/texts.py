@@ -11,18 +11,28 @@ __all__ = ['interval_text', 'percent_text', 'threshold_text']
 import numpy as np
 
 # %% ../../nbs/api/41_evaluate.texts.ipynb #fabc49b2
+def _is_missing(number): return number is None or np.isnan(number)
+
+def _with_interval(entry, spec):
+    "The value and the interval of `entry`, in the format `spec`; an interval that is missing is left out"
+    value = format(entry['value'], spec)
+    if _is_missing(entry['low']): return value
+    low = format(entry['low'], spec)
+    high = format(entry['high'], spec)
+    return f'{value} ({low} to {high})'
+
 def interval_text(
     entry:dict, # `value`, `low`, `high`, perhaps `reason`
     digits:int=2, # Decimals
 )->str: # Such as `'0.91 (0.86 to 0.95)'`
     "The score `entry` and its interval in words"
     if entry['value'] is None: return f"undefined: {entry['reason']}"
-    def text(number): return f'{round(number, digits) + 0.:.{digits}f}' # + 0. makes a -0 a 0
-    value = text(entry['value'])
-    if entry['low'] is None: return value
-    low = text(entry['low'])
-    high = text(entry['high'])
-    return f'{value} ({low} to {high})'
+    rounded = {}
+    for part in ('value', 'low', 'high'):
+        number = entry[part]
+        if number is not None: number = round(number, digits) + 0. # a -0 becomes a 0
+        rounded[part] = number
+    return _with_interval(rounded, f'.{digits}f')
 
 # %% ../../nbs/api/41_evaluate.texts.ipynb #17c74c6c
 def percent_text(
@@ -30,18 +40,13 @@ def percent_text(
     digits:int=0, # Decimals
 )->str: # Such as `'91% (86% to 95%)'`
     "The proportion `entry` and its interval in percent"
-    def is_missing(number): return number is None or np.isnan(number)
-    if is_missing(entry['value']): return 'an undefined proportion'
-    def text(number): return f'{number:.{digits}%}'
-    value = text(entry['value'])
-    if is_missing(entry['low']): return value
-    low = text(entry['low'])
-    high = text(entry['high'])
-    return f'{value} ({low} to {high})'
+    if _is_missing(entry['value']): return 'an undefined proportion'
+    return _with_interval(entry, f'.{digits}%')
 
 # %% ../../nbs/api/41_evaluate.texts.ipynb #357015dd
 def threshold_text(
     p:float, # A probability, 0..1
 )->str: # Such as '0.313', or '0.00021'
     "A threshold in words, never rounded to 0"
-    return f'{p:.3f}' if p >= 0.001 or p == 0 else f'{p:.2g}'
+    if 0 < p < 0.001: return f'{p:.2g}'
+    return f'{p:.3f}'

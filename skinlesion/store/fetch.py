@@ -42,16 +42,6 @@ def _network_errors():
         raise InputError(f'{e.url}: {answer}; open the address in a browser to see why') from e
     except (OSError, HTTPException) as e: raise _ConnectionLost(str(e) or type(e).__name__) from e
 
-# %% ../../nbs/api/05_store.fetch.ipynb #de062253
-def _request(url, headers):
-    "The response of the server; all of the object where it does not have the range that `headers` name"
-    agent = {'User-Agent': f'skinlesion/{__version__}'}
-    with _network_errors():
-        try: return urlopen(Request(url, headers=agent | headers), timeout=_SILENCE_TIMEOUT)
-        except HTTPError as e:
-            if e.code != _NO_SUCH_RANGE: raise
-        return urlopen(Request(url, headers=agent), timeout=_SILENCE_TIMEOUT)
-
 # %% ../../nbs/api/05_store.fetch.ipynb #79b58169
 def _length(file): return file.stat().st_size if file.exists() else 0
 
@@ -81,7 +71,13 @@ def _receive_once(url, part, size):
     version_file = _version_file(part)
     version = version_file.read_text() if received and version_file.exists() else ''
     headers = {'Range': f'bytes={received}-', 'If-Range': version} if version else {}
-    with _request(url, headers) as response:
+    agent = {'User-Agent': f'skinlesion/{__version__}'}
+    with _network_errors():
+        try: response = urlopen(Request(url, headers=agent | headers), timeout=_SILENCE_TIMEOUT)
+        except HTTPError as e:
+            if e.code != _NO_SUCH_RANGE: raise
+            response = urlopen(Request(url, headers=agent), timeout=_SILENCE_TIMEOUT)
+    with response:
         start,total = _byte_range(response)
         if start and (start != received or _object_version(response.headers) != version):
             remove(part)

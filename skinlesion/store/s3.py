@@ -213,49 +213,51 @@ class _Store:
             self.s3.put_object(**request) # a store without conditional writes
         return True
 
-    def upload_file(self, folder, file, count):
-        "Send `file` of `folder` if it still is what was hashed; calls `count` with each number of bytes sent"
-        path = os.path.join(folder, file.path)
-        location = self.location(file.key)
-        if file.size < _LARGE:
-            content = Path(path).read_bytes()
-            unchanged = hashlib.sha256(content).hexdigest() == file.sha256
-            if unchanged:
-                digest = hashlib.md5(content, usedforsecurity=False).digest()
-                md5 = base64.b64encode(digest).decode() # the store refuses what was damaged on the way
-                self.s3.put_object(**location, Body=content, ContentMD5=md5)
-                count(len(content))
-        else:
-            self.s3.upload_file(path, **location, Callback=count)
-            unchanged = sha256(path) == file.sha256
-            if not unchanged: self.s3.delete_object(**location)
-        if not unchanged:
-            raise InputError(f'{path}: changed while it was read; run it again when nothing writes there')
+# %% ../../nbs/api/05_store.s3.ipynb #28f6d78c
+def upload_file(store, folder, file, count):
+    "Send `file` of `folder` if it still is what was hashed; calls `count` with each number of bytes sent"
+    path = os.path.join(folder, file.path)
+    location = store.location(file.key)
+    if file.size < _LARGE:
+        content = Path(path).read_bytes()
+        unchanged = hashlib.sha256(content).hexdigest() == file.sha256
+        if unchanged:
+            digest = hashlib.md5(content, usedforsecurity=False).digest()
+            md5 = base64.b64encode(digest).decode() # the store refuses what was damaged on the way
+            store.s3.put_object(**location, Body=content, ContentMD5=md5)
+            count(len(content))
+    else:
+        store.s3.upload_file(path, **location, Callback=count)
+        unchanged = sha256(path) == file.sha256
+        if not unchanged: store.s3.delete_object(**location)
+    if not unchanged:
+        raise InputError(f'{path}: changed while it was read; run it again when nothing writes there')
 
-    def download_file(self, folder, file, count):
-        "Get `file` into `folder`, complete and with the right checksum; `count` as for `upload_file`"
-        path = Path(folder)/file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        retryable = need('s3transfer.utils', extra='aws').S3_RETRYABLE_DOWNLOAD_ERRORS
-        for attempt in range(1, _ATTEMPTS+1):
-            try:
-                if file.size < _LARGE:
-                    answer = self.get(file.key)
-                    path.write_bytes(answer['Body'].read())
-                    count(file.size)
-                else:
-                    location = self.location(file.key)
-                    self.s3.download_file(**location, Filename=str(path), Callback=count)
-            except retryable:
-                if attempt == _ATTEMPTS: raise
-            except self.s3.exceptions.ClientError as e:
-                if _error_code(e) not in _ABSENT: raise
+# %% ../../nbs/api/05_store.s3.ipynb #279dc334
+def download_file(store, folder, file, count):
+    "Get `file` into `folder`, complete and with the right checksum; `count` as for `upload_file`"
+    path = Path(folder)/file.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    retryable = need('s3transfer.utils', extra='aws').S3_RETRYABLE_DOWNLOAD_ERRORS
+    for attempt in range(1, _ATTEMPTS+1):
+        try:
+            if file.size < _LARGE:
+                answer = store.get(file.key)
+                path.write_bytes(answer['Body'].read())
+                count(file.size)
             else:
-                if sha256(path) == file.sha256: return
-        remove(path)
-        raise InputError(f'{self.url()}: {file.path} is not what the manifest lists '
-                         '(missing, damaged, or changed meanwhile); run it again, '
-                         f'and if that does not help remove {self.url(file.key)} and push again')
+                location = store.location(file.key)
+                store.s3.download_file(**location, Filename=str(path), Callback=count)
+        except retryable:
+            if attempt == _ATTEMPTS: raise
+        except store.s3.exceptions.ClientError as e:
+            if _error_code(e) not in _ABSENT: raise
+        else:
+            if sha256(path) == file.sha256: return
+    remove(path)
+    raise InputError(f'{store.url()}: {file.path} is not what the manifest lists '
+                     '(missing, damaged, or changed meanwhile); run it again, '
+                     f'and if that does not help remove {store.url(file.key)} and push again')
 
 # %% ../../nbs/api/05_store.s3.ipynb #2865478e
 class _Meter:
@@ -335,7 +337,7 @@ def push(
         old_files = []
         if old_manifest is not None: _,old_files = _parse_manifest(old_manifest, store.url(MANIFEST))
 
-        _transfer_files(partial(store.upload_file, data), missing, 'Pushing')
+        _transfer_files(partial(upload_file, store, data), missing, 'Pushing')
         manifest = _make_manifest(files)
         if manifest != old_manifest and not store.replace_manifest(manifest, etag):
             raise InputError(f'{url}: somebody else pushed there meanwhile, and theirs is there now; '
@@ -469,7 +471,7 @@ def _download_files(store, files, folder):
     intact,_ = _intact_paths(folder, files)
     for path in set(_visible_files(folder)) - intact: (folder/path).unlink()
     missing = [file for file in files if file.path not in intact]
-    _transfer_files(partial(store.download_file, folder), missing, 'Pulling')
+    _transfer_files(partial(download_file, store, folder), missing, 'Pulling')
 
 # %% ../../nbs/api/05_store.s3.ipynb #f4795808
 @dataclass

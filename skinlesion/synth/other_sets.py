@@ -75,7 +75,20 @@ def nih_set(out, n, size, seed):
         for k,film in enumerate(_films(shown, patient, size, seed)):
             name = f'{patient.number:08d}_{k:03d}.png'
             names_of[patient.is_held_out].append(name)
-            rows.append(_nih_row(name, findings, k, patient, film))
+            rows.append({
+                'Image Index': name,
+                'Finding Labels': findings,
+                'Follow-up #': k,
+                'Patient ID': patient.number,
+                'Patient Age': f'{patient.age:03d}Y',
+                'Patient Gender': patient.sex,
+                'View Position': 'PA' if patient.number%3 else 'AP',
+                'OriginalImage[Width': film.width,
+                'Height]': film.height,
+                'OriginalImagePixelSpacing[x': 0.143,
+                'y]': 0.143,
+                '': '', # as published, each line ends in a comma
+            })
             if shown == 'pneumonia': # a box around the lungs
                 boxes.append({
                     'Image Index': name,
@@ -90,23 +103,6 @@ def nih_set(out, n, size, seed):
     yield 'BBox_List_2017.csv', csv_text(boxes).replace('\n', ',,,\n') # three empty columns, as published
     yield 'train_val_list.txt', '\n'.join(names_of[False]) + '\n'
     yield 'test_list.txt', '\n'.join(names_of[True]) + '\n'
-
-def _nih_row(name, findings, k, patient, film):
-    "A line of the table of findings"
-    return {
-        'Image Index': name,
-        'Finding Labels': findings,
-        'Follow-up #': k,
-        'Patient ID': patient.number,
-        'Patient Age': f'{patient.age:03d}Y',
-        'Patient Gender': patient.sex,
-        'View Position': 'PA' if patient.number%3 else 'AP',
-        'OriginalImage[Width': film.width,
-        'Height]': film.height,
-        'OriginalImagePixelSpacing[x': 0.143,
-        'y]': 0.143,
-        '': '', # as published, each line ends in a comma
-    }
 
 OTHER_SAMPLES['nih-chestxray14'] = SampleLayout(nih_set, 24, """\
 The layout is that of NIH ChestX-ray14 (Wang et al., CVPR 2017). Pneumonia follows white patches in the lungs;

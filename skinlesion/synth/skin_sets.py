@@ -127,14 +127,17 @@ def isic2020_set(out, n, size, seed):
     rows = {}
     for one in _skin_images(n, size, seed, dict(benign=32542, malignant=584), _TWO_LOOKS):
         image_name = f'ISIC_{15719+one.number:07d}'
-        patient = dict(patient_id=f'IP_{one.patient:07d}', sex=one.sex, age_approx=float(one.age))
+        is_malignant = one.label == 'malignant'
+        site = one.site.replace('anterior ', '').replace('posterior ', '')
         rows[one.number] = dict(
             image_name=image_name,
-            **patient,
-            anatom_site_general_challenge=one.site.replace('anterior ', '').replace('posterior ', ''),
-            diagnosis='melanoma' if one.label == 'malignant' else 'unknown',
+            patient_id=f'IP_{one.patient:07d}',
+            sex=one.sex,
+            age_approx=float(one.age),
+            anatom_site_general_challenge=site,
+            diagnosis='melanoma' if is_malignant else 'unknown',
             benign_malignant=one.label,
-            target=int(one.label == 'malignant'),
+            target=int(is_malignant),
         )
         yield f'jpeg/train/{image_name}.jpg', one.image
     yield 'train.csv', _rows_text(rows)
@@ -150,7 +153,11 @@ def isic2024_set(out, n, size, seed):
     for one in _skin_images(n, size, seed, dict(benign=400666, malignant=393), _TWO_LOOKS):
         isic_id = f'ISIC_{15670+one.number:07d}'
         is_malignant = one.label == 'malignant'
-        patient = dict(patient_id=f'IP_{one.patient:07d}', age_approx=float(one.age), sex=one.sex)
+        patient = dict(
+            patient_id=f'IP_{one.patient:07d}',
+            age_approx=float(one.age),
+            sex=one.sex,
+        )
         diagnosis = dict(
             lesion_id=f'IL_{one.lesion:07d}' if is_malignant else '',
             iddx_full='Malignant::Melanoma' if is_malignant else 'Benign',
@@ -196,18 +203,17 @@ def isic_archive_set(out, n, size, seed):
         patient_id = f'IP_{one.patient:07d}'
         levels = ('diagnosis_1', 'diagnosis_2', 'diagnosis_3')
         diagnosis = dict(zip(levels, _ARCHIVE_DIAGNOSES[one.label]))
-        rows[one.number] = dict(
-            isic_id=isic_id,
-            **_ISIC_RIGHTS,
-            age_approx=one.age,
-            anatom_site_general=one.site,
-            **diagnosis,
-            diagnosis_confirm_type='histopathology',
-            image_type='dermoscopic',
-            lesion_id=f'IL_{one.lesion:07d}',
-            patient_id=patient_id if one.patient%3 else '',
-            sex=one.sex,
-        )
+        row = dict(isic_id=isic_id)
+        row |= _ISIC_RIGHTS
+        row['age_approx'] = one.age
+        row['anatom_site_general'] = one.site
+        row |= diagnosis
+        row['diagnosis_confirm_type'] = 'histopathology'
+        row['image_type'] = 'dermoscopic'
+        row['lesion_id'] = f'IL_{one.lesion:07d}'
+        row['patient_id'] = patient_id if one.patient%3 else ''
+        row['sex'] = one.sex
+        rows[one.number] = row
         yield f'{isic_id}.jpg', one.image
     yield 'metadata.csv', _rows_text(rows)
     yield 'attribution.txt', 'nobody\n'
@@ -219,13 +225,15 @@ def bcn20000_set(out, n, size, seed):
     rows = {}
     for one in _skin_images(n, size, seed, _BCN20000, _CAPITAL_LOOKS):
         filename = f'BCN_{one.number:010d}.jpg'
+        lesion_id = f'BCN_{one.lesion:07d}'
+        day = 1 + one.number%28
         rows[one.number] = dict(
             bcn_filename=filename,
             age_approx=float(one.age),
             anatom_site_general=one.site,
             diagnosis=one.label,
-            lesion_id=f'BCN_{one.lesion:07d}',
-            capture_date=f'2012-05-{1+one.number%28:02d}',
+            lesion_id=lesion_id,
+            capture_date=f'2012-05-{day:02d}',
             sex=one.sex,
             split='train',
         )
@@ -367,16 +375,18 @@ def fitzpatrick17k_set(out, n, size, seed):
     for one in _skin_images(n, size, seed, weights, _FITZPATRICK_LOOKS):
         md5hash = hashlib.md5(f'{seed} {one.number}'.encode(), usedforsecurity=False).hexdigest()
         _,nine_partition,three_partition = _FITZPATRICK17K[one.label]
+        file = f'{one.number}.jpg'
+        scale = one.skin_type if one.number%9 else -1 # -1 is unknown
         rows[one.number] = dict(
             md5hash=md5hash,
-            fitzpatrick_scale=one.skin_type if one.number%9 else -1,
+            fitzpatrick_scale=scale,
             fitzpatrick_centaur=one.skin_type,
             label=one.label,
             nine_partition_label=nine_partition,
             three_partition_label=three_partition,
             qc='',
-            url=f'https://example.org/{one.number}.jpg',
-            url_alphanum=f'{one.number}.jpg',
+            url=f'https://example.org/{file}',
+            url_alphanum=file,
         )
         yield f'images/{md5hash}.jpg', one.image
     yield 'fitzpatrick17k.csv', _rows_text(rows)

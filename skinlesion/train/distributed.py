@@ -44,8 +44,8 @@ def process_group():
     except RuntimeError as e:
         # What went wrong in the other process it reports itself, if it still could
         if not isinstance(e, distributed.DistError) and 'gloo' not in str(e): raise
-        raise RuntimeError('another process of this run has ended; the same command with --resume goes on after '
-                           'the last whole epoch') from e
+        raise RuntimeError('another process of this run has ended; '
+                           'the same command with --resume goes on after the last whole epoch') from e
     distributed.destroy_process_group()
 
 @contextmanager
@@ -126,8 +126,8 @@ class GatherValidation(Callback):
 def _check_shareable(dls, n):
     "An `InputError` unless `n` processes can share each batch of `dls`"
     if dls.train.bs % n:
-        raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: set bs in the '
-                         f'recipe to a multiple of {n}')
+        raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: '
+                         f'set bs in the recipe to a multiple of {n}')
     for dl,split in zip(dls.loaders, ('train', 'valid')):
         images = plural(len(dl.dataset), f'{split} image')
         if len(dl.dataset) < n: raise InputError(f'{images} cannot be shared by {n} processes: start fewer')

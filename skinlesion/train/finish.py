@@ -96,7 +96,7 @@ def verified_predictor(
 
 # %% ../../nbs/api/53_train.finish.ipynb #a0680418
 def _comparable(folder, cases):
-    "The predictions of a finished run on the test images of `cases`, or `None`; an `InputError` if it is damaged"
+    "The predictions of a finished run on the test images of `cases`, or `None`; `InputError` if damaged"
     if not read_run(folder)['finished']: return None
     file = folder/'report'/'predictions.csv'
     try: preds = read_predictions(file, cases.positive)

@@ -123,7 +123,7 @@ def soft_targets(
     if is_invalid.any():
         count = plural(int(is_invalid.sum()), 'image')
         example = truncated_list(cases.path[is_invalid], 1)
-        raise InputError(f'{count} of {len(cases)} with an `agreement` that is no proportion from 0 to 1, '
+        raise InputError(f'{count} of {len(cases):,} with an `agreement` that is no proportion from 0 to 1, '
                          f'such as {example}: correct them')
     is_label = cases.label.to_numpy()[:, None] == np.array(classes)
     return np.where(is_label, agreement[:, None], 1-agreement[:, None])

@@ -176,7 +176,7 @@ class TrainingProgress:
 _clock = time.monotonic
 
 class HistoryLogger(Callback):
-    "Write each epoch to `out/history.csv`, to the tracker and to the screen; end a run whose loss is not finite"
+    "Write each epoch to `out/history.csv`, the tracker and the screen; end a run whose loss is not finite"
     order = 64 # after the recorder has the epoch's values, before `KeepBest` may end the run
     def __init__(self,
         out, # Run folder

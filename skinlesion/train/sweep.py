@@ -35,18 +35,19 @@ def _variant(recipe, changes):
 def _check_field(where, field, values, recipe):
     "An `InputError` unless `values` can be tried for `field`; `where` begins the message"
     if field in ('folds', 'tta'):
-        raise InputError(f'{where}: a trial is one network with one view of each image; set it in the recipe, for the '
-                         'training with the best')
+        raise InputError(f'{where}: a trial is one network with one view of each image; '
+                         'set it in the recipe, for the training with the best')
     if field in (*DATA_FIELDS, 'track', 'log_images'):
-        raise InputError(f'{where}: is the same for all trials, or they could not be compared; set it in the '
-                         'recipe')
+        raise InputError(f'{where}: is the same for all trials, or they could not be compared; '
+                         'set it in the recipe')
     choices = values
     if isinstance(values, dict): # a range: both ends are tried on the recipe
         choices = [values.get('low'), values.get('high')]
         low, high = choices
         are_numbers = all(type(end) in (int, float) for end in choices) # a bool is an int, too
         if not are_numbers or low >= high or set(values) - {'low', 'high', 'log'}:
-            raise InputError(f'{where}: a range has numbers low < high, and may have log = true, not {values}')
+            raise InputError(f'{where}: a range has numbers low < high, '
+                             f'and may have log = true, not {values}')
         if values.get('log') and low <= 0:
             raise InputError(f'{where}: a range with log = true begins above 0, not at {low}')
     if not isinstance(choices, list) or not choices:
@@ -93,8 +94,8 @@ def run_trial(
         result = metrics(predictions(run.learn, 'valid'), resamples=0)['metrics']
         auroc = result['auroc']
         if auroc['value'] is None:
-            raise InputError(f'{out}: validation has no AUROC ({auroc["reason"]}); give it more images with valid in '
-                             'the recipe')
+            raise InputError(f'{out}: validation has no AUROC ({auroc["reason"]}); '
+                             'give it more images with valid in the recipe')
         scores = {name: score['value'] for name, score in result.items() if score['value'] is not None}
         write_run(out, run.about | dict(valid=scores, finished=utc_now()))
         remove(out/'checkpoints')
@@ -133,11 +134,11 @@ def _check_folder(out, text, resume):
     if not (out/'sweep.toml').exists():
         raise InputError(f'{out}: is not empty and holds no sweep; choose another folder for --out')
     if not resume:
-        raise InputError(f'{out}: holds another sweep; choose another folder for --out, or go on with that sweep by '
-                         '--resume')
+        raise InputError(f'{out}: holds another sweep; choose another folder for --out, '
+                         'or go on with that sweep by --resume')
     if (out/'sweep.toml').read_text(encoding='utf-8') != text:
-        raise InputError(f'{out}: was begun with another recipe or [sweep] table; resume with the same, or choose '
-                         'another --out')
+        raise InputError(f'{out}: was begun with another recipe or [sweep] table; '
+                         'resume with the same, or choose another --out')
 
 # %% ../../nbs/api/53_train.sweep.ipynb #b6cd0fc7
 def _open_study(out, data_hash):

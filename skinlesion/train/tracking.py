@@ -153,8 +153,8 @@ class WandbRun:
         except self.wandb.errors.Error as e:
             if mode != 'online': raise
             reason = ' '.join(str(e).split())
-            warnings.warn(f'no run can be begun at {wandb_url()} ({reason[:200]}); it is kept offline, to be sent '
-                          f'later by: wandb sync {out}/wandb/offline-run-*')
+            warnings.warn(f'no run can be begun at {wandb_url()} ({reason[:200]}); '
+                          f'it is kept offline, to be sent later by: wandb sync {out}/wandb/offline-run-*')
             self.wandb.teardown()
             self.run = start(mode='offline')
 
@@ -304,7 +304,8 @@ def tracking_text(
         place = f'are sent to {wandb_url()}, project {PROJECT}'
         if mode == 'offline': place = f'are kept in {out}/wandb; wandb sync sends them'
     if log_images: return f'tracking: the recipe, scores, {images} and the bundle {place}'
-    return f'tracking: the recipe, scores and the bundle {place}; no image and no report, unless log_images = true'
+    text = f'tracking: the recipe, scores and the bundle {place}'
+    return f'{text}; no image and no report, unless log_images = true'
 
 # %% ../../nbs/api/36_train.tracking.ipynb #a2555790
 def start_tracker(
