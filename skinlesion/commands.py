@@ -34,7 +34,7 @@ from .train.finish import finish_run, finished_runs
 from .train.fold_runs import fit_folds
 from .train.outputs import collect_outputs
 from .train.recipe import DATA_FIELDS, make_recipe, resolve_recipe
-from .train.run import check_out, check_outside, fit_run, read_run
+from .train.run import build_network, check_out, check_outside, fit_run, read_run
 from .train.tracking import check_track
 
 # %% ../nbs/api/70_commands.ipynb #05f09eb5
@@ -58,6 +58,7 @@ def train(
         check_out(out, resume)
         check_outside(out, data)
         with process_group():
+            with main_process_first(): build_network(recipe) # its weights are in the cache then
             cases,audited = _audited(data, recipe, strict, allow_leaks)
             recipe = resolve_recipe(recipe, cases)
             runs = finished_runs(out, cases, compare)

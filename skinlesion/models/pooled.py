@@ -8,8 +8,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/models.pooled.html.md"""
 __all__ = ['PooledClassifier', 'init_head', 'feature_grid', 'class_maps']
 
 # %% ../../nbs/api/20_models.pooled.ipynb #8a222ffa
+from math import isqrt
+
 import torch
 from torch import nn
+
+from ..core import InputError
 
 # %% ../../nbs/api/20_models.pooled.ipynb #bc3253a4
 class PooledClassifier(nn.Module):
@@ -65,13 +69,17 @@ def feature_grid(
     features:torch.Tensor, # Output of `forward_features`
     model:nn.Module, # The model it comes from, with `num_features`
 )->torch.Tensor: # batch x channels x h x w
-    "`features` by position, whatever the form in which `model` gives them"
+    "`features` by position, whatever the form in which `model` gives them; `InputError` if they have no positions"
     if hasattr(model, 'by_position'): return model.by_position(features)
+    if not isinstance(features, torch.Tensor) or features.ndim not in (3, 4):
+        raise InputError('its features are not one grid of positions, which a heat map needs')
     if features.ndim == 3:
+        n_tokens = features.shape[1]
         n_prefix = getattr(model, 'num_prefix_tokens', 0) # the class token and its like
-        tokens = features[:, n_prefix:]
-        side = int(tokens.shape[1]**0.5)
-        return tokens.transpose(1, 2).unflatten(2, (side, side))
+        side = isqrt(n_tokens-n_prefix)
+        if n_tokens-n_prefix-side**2 > 1: # one class token may be undeclared
+            raise InputError(f'its {n_tokens} tokens are not one square grid of positions, which a heat map needs')
+        return features[:, -side**2:].transpose(1, 2).unflatten(2, (side, side))
     _, second, _, last = features.shape
     channels_last = last == model.num_features != second
     return features.permute(0, 3, 1, 2) if channels_last else features

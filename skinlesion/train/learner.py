@@ -145,7 +145,7 @@ def lesion_learner(
     model=None, # The network of `arch`, if it is built already
 )->Learner: # With `pretrained` and `imbalance`, for `fit`
     "A `Learner` for the network `arch` over `dls`"
-    if model is None: model = build_model(arch, len(dls.vocab), dls.spec.channels, pretrained)
+    if model is None: model = build_model(arch, len(dls.vocab), dls.spec.channels, pretrained, dls.spec.size)
     if hasattr(model, 'pretrained_cfg'):
         expected = model.input_spec
         if (expected.mean, expected.std) != (dls.spec.mean, dls.spec.std):

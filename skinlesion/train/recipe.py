@@ -53,7 +53,8 @@ class DataFields(BaseModel):
     seed:int = Field(42, ge=0, lt=2**32) # Fixes the split, initial weights, order and augmentation
 
     @model_validator(mode='after')
-    def _leaves_train(self):
+    def check_data(self):
+        "A `ValueError` if no image is left to train on, or the range of values is not one"
         held_out = (self.valid or 0) + (self.test or 0)
         if held_out >= 1: raise ValueError('valid and test leave nothing to train on')
         if self.value_range and not self.value_range[0] < self.value_range[1]:
@@ -96,7 +97,8 @@ class LossFields(BaseModel):
     soft_labels:bool = False # Train on the proportion of annotators who chose each class
 
     @model_validator(mode='after')
-    def _goes_together(self):
+    def check_loss(self):
+        "A `ValueError` if two of these fields do not go together"
         check_together(**self.loss_options(), soft_labels=self.soft_labels)
         return self
 
@@ -122,7 +124,8 @@ class ScheduleFields(BaseModel):
     patience:int|None = Field(None, ge=1) # Late epochs without a better AUROC to stop after; `None` never
 
     @model_validator(mode='after')
-    def _one_length(self):
+    def check_length(self):
+        "A `ValueError` if two fields say how long to train"
         if self.epochs and self.minutes:
             raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; '
                              'give one of them')
@@ -138,13 +141,15 @@ class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
     log_images:bool = False # Give the tracker test images and the report, which shows images
 
     @model_validator(mode='after')
-    def _patience_can_stop(self):
+    def check_stop(self):
+        "A `ValueError` if `patience` can never stop the training"
         pretrained = self.pretrained and is_pretrained(self.arch)
         check_patience(self.patience, phases(pretrained, self.epochs, probe=self.probe, minutes=self.minutes))
         return self
 
     @model_validator(mode='after')
-    def _trained_on_views(self):
+    def check_views(self):
+        "A `ValueError` if the network would not be trained on the views of `tta`"
         augment = self.augment
         if augment is None and self.domain: augment = load_domain(self.domain).augment
         if self.tta == 'none' or augment is None: return self

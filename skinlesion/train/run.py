@@ -6,7 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.run.html.md"""
 
 # %% auto #0
 __all__ = ['read_run', 'write_run', 'check_out', 'check_outside', 'utc_now', 'describe_run', 'TrainingProgress', 'HistoryLogger',
-           'best_epoch_text', 'Checkpoint', 'TimeBudget', 'make_learner', 'Run', 'check_begin', 'begin_run', 'fit_run']
+           'best_epoch_text', 'Checkpoint', 'TimeBudget', 'build_network', 'make_learner', 'Run', 'check_begin',
+           'begin_run', 'fit_run']
 
 # %% ../../nbs/api/37_train.run.ipynb #11e63882
 import json
@@ -388,6 +389,14 @@ class TimeBudget(Callback):
 def _seconds(rows):
     return sum(row['seconds'] for row in rows)
 
+# %% ../../nbs/api/37_train.run.ipynb #b257f099
+def build_network(
+    recipe:Recipe, # Names the network and its input
+    num_classes:int=2, # Classes
+): # See `build_model`
+    "The network of `recipe`, not yet trained; an `InputError` if it cannot be built, or its weights are not to be had"
+    return build_model(recipe.arch, num_classes, recipe.channels, recipe.pretrained, recipe.size)
+
 # %% ../../nbs/api/37_train.run.ipynb #ab3cca7e
 def make_learner(
     recipe:Recipe, # Names the network, its input and the loss
@@ -398,12 +407,8 @@ def make_learner(
     cases = as_cases(cases)
     recipe = resolve_recipe(recipe, cases)
     seed_everything(recipe.seed)
-    model = build_model(recipe.arch, len(cases.classes), recipe.channels, recipe.pretrained)
+    model = build_network(recipe, len(cases.classes))
     spec = recipe.input_spec(model.input_spec)
-    has_fixed_size = getattr(model, 'pretrained_cfg', {}).get('fixed_input_size')
-    if has_fixed_size and spec.size != model.input_spec.size:
-        raise InputError(f'{recipe.arch} takes images of {model.input_spec.size} pixels only, '
-                         f'not {spec.size}; leave out --size')
     dls = lesion_dls(
         cases,
         spec,

@@ -22,9 +22,8 @@ from ..data.cases import Cases, as_cases
 from ..data.load import cases_text, load_cases
 from ..evaluate.metrics import metrics
 from ..evaluate.table import predictions
-from ..models.registry import check_arch
 from .recipe import DATA_FIELDS, Recipe, make_recipe, sweep_table
-from .run import check_outside, fit_run, read_run, utc_now, write_run
+from .run import build_network, check_outside, fit_run, read_run, utc_now, write_run
 from .tracking import check_track
 
 # %% ../../nbs/api/53_train.sweep.ipynb #b20d0ad1
@@ -55,9 +54,10 @@ def _check_field(where, field, values, recipe):
     for value in choices:
         if not isinstance(value, (str, int, float)):
             raise InputError(f'{where}: a choice is a word, a number, true or false, not {value!r}')
-        try: _variant(recipe, {field: value})
+        try:
+            variant = _variant(recipe, {field: value})
+            if field in ('arch', 'size', 'channels'): build_network(variant)
         except InputError as e: raise InputError(f'{where}: {e}') from None
-        if field == 'arch': check_arch(value)
 
 # %% ../../nbs/api/53_train.sweep.ipynb #d3ec64c4
 DEFAULT_SPACE = {
@@ -243,7 +243,7 @@ def sweep(
     out = Path(out)
     if n < 1: raise InputError(f'n is {n}; a sweep needs 1 trial or more')
     need('optuna', extra='sweep')
-    check_arch(base.arch)
+    build_network(base)
     check_track(base.track)
     check_outside(out, data)
     _check_folder(out, text, resume)
