@@ -141,5 +141,5 @@ def choice_text(
     return (
         f'of {plural(len(findings), "image")} {", ".join(counts)}, so that these are no classes; '
         'choose one of them against the rest: '
-        f'--target binary --positive FINDING, one of {truncated_list(list(findings), 20)}'
+        f'--positive FINDING, one of {truncated_list(list(findings), 20)}'
     )

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import InputError, prob_column, truncated_list
+from ..core import InputError, plural, prob_column, truncated_list
 from ..data.cases import Cases, ImageTable, as_cases, pick_positive
 from ..data.column_names import COLUMN_SYNONYMS, matching_columns
 from ..data.columns import only_one
@@ -268,7 +268,7 @@ def _with_complement(table):
     return table.assign(**{prob_column(name): complement}), name
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #bec1d9f7
-def _read_table(source, columns):
+def _read_table(source, columns, finding=None):
     "The table in `source` with `path`, `label`, `group` (or ''), `split` and `p_<class>`; what was assumed"
     names = column_names(columns)
     probs_from = {ours: theirs for ours,theirs in names.items() if ours.startswith('p_')}
@@ -288,7 +288,7 @@ def _read_table(source, columns):
         candidates = matching_columns(table, COLUMN_SYNONYMS['path'])
         path_from,note = only_one(file, 'path', candidates, table)
     if path_from is None: check_named(file, table, dict(path='path')) # says what there is
-    rows,notes = read_roles(table, file, names, path_from)
+    rows,notes = read_roles(table, file, names, path_from, finding)
     table = rows.rename(columns=dict(image='path')).join(probs)
     return table, [*filter(None, [note]), *notes]
 
@@ -296,13 +296,43 @@ def _name_of(source):
     "What a table is called in messages"
     return FRAME_NAME if isinstance(source, pd.DataFrame) else str(source)
 
+# %% ../../nbs/api/42_evaluate.table.ipynb #716dd730
+_FINDING_WORDS = ('positive', 'negative', 'uncertain', 'not mentioned') # labels from `one_finding`
+
+def _is_one_finding(table, classes):
+    "Whether the labels of `table` say if an image has a finding, rather than being the classes"
+    labels = set(table.label)
+    return 'finding' in table and labels <= set(_FINDING_WORDS) and not labels <= set(classes)
+
+def _against_the_rest(table, classes, finding, file):
+    "`table` with the classes `finding` and `no finding`, the first of these, and a note on the rows left out, or none"
+    name = same_names([finding], classes).get(finding)
+    if name is None:
+        raise InputError(f'{file}: no column {prob_column(finding)} with the probability of {finding}; '
+                         f'it has {truncated_list([prob_column(label) for label in classes], 8)}; '
+                         f'name it: --columns {prob_column(finding)}=NAME')
+    rest = f'no {name}'
+    known = table[table.label.isin(['positive', 'negative'])]
+    n_unknown = len(table) - len(known)
+    probs = pd.to_numeric(known[prob_column(name)], errors='coerce')
+    known = known.drop(columns=[*map(prob_column, classes), 'finding'])
+    labels = known.label.map(dict(positive=name, negative=rest))
+    columns = {prob_column(rest): 1-probs, prob_column(name): probs}
+    notes = [f'the probability of {rest} is assumed to be 1 minus that of {name}']
+    if n_unknown: notes.append(f'{plural(n_unknown, "row")} in which {name} is uncertain or not mentioned, left out')
+    return known.assign(label=labels, **columns), name, notes
+
 # %% ../../nbs/api/42_evaluate.table.ipynb #93bbd6af
 def _numbers(table, classes, file):
     "The probabilities in `table` (images x classes); a column that is none is named"
     columns = [prob_column(label) for label in classes]
     probs = table[columns].apply(pd.to_numeric, errors='coerce').to_numpy(float)
     is_number = np.isfinite(probs).all(1)
-    _refuse_predictions(table, ~is_number, 'have a probability that is missing or no number', file)
+    if not is_number.all():
+        row = (~is_number).argmax()
+        given = next(table[columns[k]].iloc[row] for k in range(len(columns)) if not np.isfinite(probs[row, k]))
+        problem = f'have a probability that is missing or no number such as 0.98 ({given!r})'
+        _refuse_predictions(table, ~is_number, problem, file)
     labels = set(table.label)
     sums = probs.sum(1)
     for k,label in enumerate(classes):
@@ -317,18 +347,22 @@ def _numbers(table, classes, file):
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
     source, # A csv with image, label and `p_<class>`, in whose folder relative paths are; or a DataFrame, too
-    positive:str|None=None, # The positive class; see `pick_positive`
+    positive:str|None=None, # The positive class, see `pick_positive`; or a finding, where images have several
     columns=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
     domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed from the classes if `None`
 )->Predictions: # `notes` say what was assumed
     "Predictions from a table"
     file = _name_of(source)
-    table,notes = _read_table(source, columns)
+    table,notes = _read_table(source, columns, positive)
+    classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
+    if _is_one_finding(table, classes):
+        table,positive,finding_notes = _against_the_rest(table, classes, positive, file)
+        notes += finding_notes
     table,complement = _with_complement(table)
     classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
     if len(classes) < 2:
         raise InputError(f'{file}: no column p_<class> for each of two or more classes; '
-                         f'it has {truncated_list(table.columns, 8)}')
+                         f'it has {truncated_list(table.columns, 8)}; name them: --columns p_CLASS=NAME,...')
     is_alone = (table.group == '') | (table.group == table.path)
     # as they are, or from the folder of the table where the image lies there
     folder = '' if isinstance(source, pd.DataFrame) else os.path.dirname(source)
