@@ -8,8 +8,6 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.data.html.md"""
 __all__ = ['data_section']
 
 # %% ../../nbs/api/48_evaluate.data.ipynb #b782d07a
-import pandas as pd
-
 from ..core import plural
 from ..data.cases import table_of
 from ..data.overview import named_once, table_one
