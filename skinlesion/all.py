@@ -96,6 +96,7 @@ from .evaluate.report import *
 from .serve.bundle import *
 from .serve.sources import *
 from .serve.predictor import *
+from .serve.batch import *
 from .serve.problems import *
 from .serve.limits import *
 from .serve.queue import *

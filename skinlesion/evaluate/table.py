@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import InputError, plural, prob_column, truncated_list
+from ..core import InputError, need, plural, prob_column, truncated_list
 from ..data.cases import Cases, ImageTable, as_cases, pick_positive
 from ..data.column_names import COLUMN_SYNONYMS, matching_columns
 from ..data.columns import only_one
@@ -268,16 +268,35 @@ def _with_complement(table):
     return table.assign(**{prob_column(name): complement}), name
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #bec1d9f7
+def answered_rows(
+    table:pd.DataFrame, # As read
+)->tuple: # Rows, and notes on those that are left out
+    "Of a table from `skinlesion score`, the rows with a prediction and a label; of others all rows"
+    if not {'error', 'pred', 'label'} <= {*table.columns}: return table, []
+    is_failed = table.error.fillna('') != ''
+    is_unlabelled = (table.label == '') & ~is_failed
+    notes = []
+    for is_left_out,problem in ((is_failed, 'could not be read'), (is_unlabelled, 'have no label')):
+        if is_left_out.any():
+            notes.append(f'{is_left_out.sum():,} of {len(table):,} images {problem}, and are left out')
+    is_evaluated = ~is_failed & ~is_unlabelled
+    return table[is_evaluated].drop(columns='error').reset_index(drop=True), notes
+
 def _read_table(source, columns, finding=None):
     "The table in `source` with `path`, `label`, `group` (or ''), `split` and `p_<class>`; what was assumed"
     names = column_names(columns)
     probs_from = {ours: theirs for ours,theirs in names.items() if ours.startswith('p_')}
     names = {ours: theirs for ours,theirs in names.items() if ours not in probs_from}
-    if isinstance(source, pd.DataFrame): table = label_frame(source, names)
+    is_parquet = str(source).endswith('.parquet') and Path(source).is_file()
+    if is_parquet:
+        need('pyarrow', extra='parquet')
+        table = label_frame(pd.read_parquet(source), names)
+    elif isinstance(source, pd.DataFrame): table = label_frame(source, names)
     elif Path(source).is_file(): table = read_label_table(source, names)
     else: raise InputError(f'{source}: no such file')
     file = _name_of(source)
     check_named(file, table, names | probs_from)
+    table,scored_notes = answered_rows(table)
     given = [column for column in table if str(column).startswith('p_') or column == 'pred']
     probs = table[given].assign(**{ours: table[theirs] for ours,theirs in probs_from.items()})
     table = table.drop(columns=list({*given, *probs_from.values()}))
@@ -290,7 +309,7 @@ def _read_table(source, columns, finding=None):
     if path_from is None: check_named(file, table, dict(path='path')) # says what there is
     rows,notes = read_roles(table, file, names, path_from, finding)
     table = rows.rename(columns=dict(image='path')).join(probs)
-    return table, [*filter(None, [note]), *notes]
+    return table, [*filter(None, [note]), *notes, *scored_notes]
 
 def _name_of(source):
     "What a table is called in messages"
