@@ -32,9 +32,9 @@ from .cases import Cases, are_alone, as_cases, table_of
 from .column_names import find_column
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
-from ..store.listing import common_folder, is_below
+from ..store.listing import common_folder, is_below, relative_path
 from .finding import SEVERITIES, STATUSES, Check, Finding
-from .finding import check_of, one_each, relative_check, relative_path
+from .finding import check_of, one_each, relative_check
 from .reading_checks import reading_checks
 from .scan import Scan, colours_in_range, deep_rows, range_text, scan_images, set_value_range
 from .shortcuts import FEATURE_SETS, shortcut_score

@@ -7,10 +7,11 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.folders.html.md"""
 # %% auto #0
 __all__ = ['FOLDER_RULES', 'COMPANION', 'OUTSIDE', 'CLASS_RULES', 'folder_words', 'FolderName', 'folder_kind', 'split_name',
            'class_names', 'is_class_name', 'file_stem', 'masked_stem', 'mask_stems', 'FilePlace', 'split_parts',
-           'place_of', 'wrapping_folders', 'Level', 'class_level', 'placed_files', 'patient_folders', 'FolderRows',
-           'rows_of_folders', 'unlabelled_rows']
+           'place_of', 'wrapping_folders', 'Level', 'class_level', 'repeated_wrapper', 'placed_files',
+           'patient_folders', 'FolderRows', 'rows_of_folders', 'unlabelled_rows']
 
 # %% ../../nbs/api/11_data.folders.ipynb #a1782deb
+import os
 import re
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -20,8 +21,8 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import SPLIT_NAMES, InputError, NoLabels, truncated_list
-from ..store.listing import is_image
 from ..domains.profile import DOMAINS, load_domain
+from ..store.listing import are_copies, is_image
 
 # %% ../../nbs/api/11_data.folders.ipynb #f220c992
 _FILLER_WORDS = {
@@ -413,19 +414,47 @@ def _check_siblings(names, pairs):
     )
 
 
+# %% ../../nbs/api/11_data.folders.ipynb #f1661b86
+def repeated_wrapper(
+    files:dict, # From `list_files`
+    outer:str='', # The folders, with a final `/`, that hold the whole set
+)->str: # With a final `/`; '' if there is none
+    "The folder in the set that has the set's own name and holds it once more"
+    name,path = next(iter(files.items()), ('', ''))
+    root = path.removesuffix(name).replace(os.sep, '/')
+    wrapper = os.path.basename((outer or root).rstrip('/'))
+    if is_class_name(wrapper) or folder_kind(wrapper) not in ('name', 'filler', 'batch'): return ''
+    inner = f'{outer}{wrapper}/'
+    inside = set() # names of what is in the inner folder
+    next_to = set() # and next to it
+    for name in files:
+        if name.startswith(inner): inside.add(name[len(inner):].split('/')[0])
+        else: next_to.add(name[len(outer):].split('/')[0])
+    return '' if inside.isdisjoint(next_to) else inner
+
 # %% ../../nbs/api/11_data.folders.ipynb #7a43f846
 def placed_files(
     files:dict, # From `list_files`
 )->list: # Of `FilePlace`
     "Where each file lies, with the masks next to their images marked as such"
     outer = wrapping_folders(files)
+    inner = repeated_wrapper(files, outer)
     folders = set()
     for name in files: folders.update(name[len(outer):].split('/')[:-1])
     splits = split_parts(folders)
-    places = [place_of(name, path, outer, splits) for name,path in files.items()]
+    places = []
+    for name,path in files.items():
+        is_repeated = inner and name.startswith(inner)
+        wrapper = inner if is_repeated else outer
+        place = place_of(name, path, wrapper, splits)
+        original = files.get(outer + name[len(inner):]) if is_repeated else None
+        if original and are_copies([path, original]):
+            place.problem = 'a copy of a file in the folder above'
+        places.append(place)
     stems = {place.name: file_stem(place.name) for place in places if is_image(place.name)}
     masks = mask_stems(stems.values())
-    for place in places: place.is_mask |= stems.get(place.name) in masks
+    for place in places:
+        if stems.get(place.name) in masks: place.is_mask = True
     return places
 
 # %% ../../nbs/api/11_data.folders.ipynb #544283c2

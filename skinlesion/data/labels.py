@@ -22,16 +22,18 @@ from ..core import InputError, plural, truncated_list
 # %% ../../nbs/api/11_data.labels.ipynb #40100881
 def plain_label(
     label:str, # Of an image
-)->str: # Lower case
+)->str: # Lower case, without blanks, hyphens and underscores next to a letter
     "What spellings of one class have in common"
     text = unicodedata.normalize('NFC', label)
     words = ' '.join(text.lower().split())
-    return re.sub(r'^(-?\d+)\.0+$', r'\1', words)
+    words = re.sub(r'^(-?\d+)\.0+$', r'\1', words)
+    spaced = re.sub(r'(?<=\w)[\s_-]+(?=\w)', ' ', words)
+    return re.sub(r'(?<=[^\W\d]) (?=\w)|(?<=\w) (?=[^\W\d])', '', spaced) # between two digits it stays
 
 def merge_spellings(
     labels:pd.Series, # Of each image, str
 )->tuple: # The labels, and notes on what was merged
-    "Labels without blanks at their ends; of those that differ by case or blanks alone, the most frequent"
+    "Labels without blanks at their ends; of spellings of one class, the most frequent"
     stripped = labels.str.strip()
     plain = stripped.map({label: plain_label(label) for label in stripped.unique()})
     counts = pd.DataFrame(dict(label=stripped, plain=plain)).value_counts().reset_index(name='n')

@@ -32,10 +32,11 @@ from .other_sets import read_mendeley_xray, read_pcam
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, XRAY_CLASSES, is_ham10000, is_mhist, is_xray,
                                        read_ham10000, read_mhist, read_xray)
-from .readers import FRAME_NAME, is_csv, read_class_folders, read_csv, rows_of_frame
+from .readers import FRAME_NAME, is_csv, label_tables, read_class_folders, read_csv, rows_of_frame
 from .scan import scan_images, set_value_range, value_range_notes
 from .skin_sets import SKIN_SETS
 from ..domains.profile import guess_domain, load_domain
+from ..dicom import is_dicom
 from ..store.s3 import local_copy
 
 # %% ../../nbs/api/13_data.layouts.ipynb #563daf5c
@@ -218,20 +219,34 @@ def read_layout(
     if layout not in ('auto', *LAYOUTS):
         raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
     if isinstance(data, pd.DataFrame): return 'csv', rows_of_frame(data, columns, images, finding)
-    if columns and layout == 'auto': layout = 'csv'
+    if columns and layout not in ('auto', 'csv'):
+        raise InputError(
+            f'the layout {layout} knows the columns of its tables, and takes none of others; '
+            'leave out --columns, or --layout to read any csv table'
+        )
+    takes_columns = layout == 'auto' and bool(columns)
+    if takes_columns: layout = 'csv'
     files = source_files(data, whole=layout != 'csv')
     is_table = len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES)
     if layout == 'auto' and is_table and public_layout(files) is None: layout = 'csv'
-    # `read_csv` says itself what the table lacks
-    if layout == 'csv': return layout, read_csv(files, columns, images, finding)
+    if layout == 'csv': # `read_csv` says itself what the table lacks
+        result = read_csv(files, columns, images, finding)
+        public = public_layout(files) if takes_columns else None
+        if public is None: return layout, result
+        note = f'read as any csv table, by --columns; without that, it is read as the public set {public}'
+        return layout, result._replace(notes=[note, *result.notes])
     candidates = LAYOUTS if layout == 'auto' else [layout]
     for name in candidates:
         known = LAYOUTS[name]
+        if name == 'csv':
+            tables = label_tables(files)
+            if tables: return name, read_csv(files, images=images, finding=finding, tables=tables)
+            continue
         if images is not None and not known.reads_table or not known.fits(files): continue
         if known.reads_table: return name, known.read(files, images=images, finding=finding)
         return name, known.read(files)
     # with `images`, a table is needed
-    if layout == 'auto': return 'csv', read_csv(files, images=images, finding=finding)
+    if layout == 'auto': return 'csv', read_csv(files, images=images, finding=finding, tables=[])
     raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
 
 # %% ../../nbs/api/13_data.layouts.ipynb #166f7307
@@ -284,11 +299,13 @@ def missing_extras(
     needed = {}
     for path in paths:
         suffix = os.path.splitext(path)[1].lower()
+        if not is_image(path) and is_dicom(path): suffix = '.dcm' # an export without endings
         if suffix in SUFFIX_EXTRAS: needed.setdefault(SUFFIX_EXTRAS[suffix], []).append(path)
     lines = []
     for (module,extra),files in needed.items():
         if find_spec(module): continue
-        lines.append(f'{plural(len(files), "image")}, such as {files[0]}: {missing_package(module, extra)}')
+        example = os.path.basename(files[0])
+        lines.append(f'{plural(len(files), "image")}, such as {example}: {missing_package(module, extra)}')
     return lines
 
 # %% ../../nbs/api/13_data.layouts.ipynb #a7e078d2
@@ -297,7 +314,7 @@ def _as_read(data, name, result):
     if not len(result.rows):
         unusable = ''
         if result.skipped: unusable = f' (but {skipped_text(result.skipped)})'
-        has_images = any(is_image(path) for path,_ in result.skipped)
+        has_images = any(is_image(path) or is_dicom(path) for path,_ in result.skipped)
         error = NoLabels if has_images else InputError
         raise error(f'{data}: no images found{unusable}; the layout {name!r} is {LAYOUTS[name].needs}')
     for column in result.rows:

@@ -91,7 +91,7 @@ def spelling_findings(
             len(merged),
             '; '.join(merged),
             'check that each is one class; '
-            'if not, give the labels names that differ in more than case and blanks',
+            'if not, give the labels names that differ in more than case, blanks, hyphens and underscores',
         ))
     pairs = close_spellings(cases.label)
     if pairs:
