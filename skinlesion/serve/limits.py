@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.limits.html.md"""
 # %% auto #0
 __all__ = ['MAX_VISITORS', 'Limits', 'ApiKeys', 'add_key', 'RateLimit']
 
-# %% ../../nbs/api/55_serve.limits.ipynb #0ffb9beb
+# %% ../../nbs/api/55_serve.limits.ipynb #4d835cef
 import hashlib, hmac, os, re, secrets, time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..core import InputError, replacing
 
-# %% ../../nbs/api/55_serve.limits.ipynb #1da809e6
+# %% ../../nbs/api/55_serve.limits.ipynb #2c1181e4
 @dataclass(frozen=True)
 class Limits:
     "What requests may ask for"
@@ -35,7 +35,7 @@ class Limits:
             message = f'a request may have {self.images} images, but only {self.queue} may wait'
             raise InputError(f'{message}: it would never be answered; lower the one or raise the other')
 
-# %% ../../nbs/api/55_serve.limits.ipynb #e538cfdb
+# %% ../../nbs/api/55_serve.limits.ipynb #c1ba64f0
 _KEY_NAME = r'[A-Za-z0-9_.-]{1,64}'
 
 class ApiKeys:
@@ -49,11 +49,12 @@ class ApiKeys:
         self.digests = {} # name -> 32 bytes
         for number, line in enumerate(text.splitlines(), 1):
             entry = line.split('#')[0].split()
+            place = f'{path}, line {number}'
             if not entry: continue
             if not re.fullmatch(f'{_KEY_NAME} [0-9a-f]{{64}}', ' '.join(entry)):
-                raise InputError(f'{path}, line {number}: not a name and a SHA-256; skinlesion key {path} NAME adds a key')
+                raise InputError(f'{place}: not a name and a SHA-256; skinlesion key {path} NAME adds a key')
             name,digest = entry
-            if name in self.digests: raise InputError(f'{path}, line {number}: the name {name} is there twice; remove one')
+            if name in self.digests: raise InputError(f'{place}: the name {name} is there twice; remove one')
             self.digests[name] = bytes.fromhex(digest)
         if not self.digests: raise InputError(f'{path}: holds no key; skinlesion key {path} NAME adds one')
 
@@ -86,7 +87,7 @@ def add_key(
         with open(descriptor, 'w', encoding='utf-8') as file: file.write(f'{before}{name} {digest}\n')
     return key
 
-# %% ../../nbs/api/55_serve.limits.ipynb #b7fddb66
+# %% ../../nbs/api/55_serve.limits.ipynb #290279ec
 MAX_VISITORS = 10_000 # whose buckets are kept
 
 class RateLimit:

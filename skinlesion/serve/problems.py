@@ -7,10 +7,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.problems.html.md"""
 # %% auto #0
 __all__ = ['PROBLEM_TYPE', 'PROBLEMS', 'Refusal']
 
-# %% ../../nbs/api/53_serve.problems.ipynb #be2e7de9
+# %% ../../nbs/api/53_serve.problems.ipynb #cbcf2df3
 from http import HTTPStatus
 
-# %% ../../nbs/api/53_serve.problems.ipynb #4ffe62f1
+# %% ../../nbs/api/53_serve.problems.ipynb #7ea6a342
 PROBLEM_TYPE = 'application/problem+json'
 PROBLEMS = { # reason -> HTTP status
     'bad-request': 400,
@@ -34,12 +34,14 @@ class Refusal(Exception):
         reason:str, # A key of `PROBLEMS`
         detail:str, # What is wrong, how much, and what to do; one sentence
         retry_after:int|None=None, # Seconds after which to try again
+        headers:dict|None=None, # That the response has, such as `Allow`
         **more, # What else the body says, such as `errors`
     ):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-        self.retry_after = retry_after
+        self.headers = dict(headers or {})
+        if retry_after: self.headers['Retry-After'] = str(retry_after)
         self.more = more
 
     @property
@@ -60,7 +62,3 @@ class Refusal(Exception):
         )
         if request_id: members['request_id'] = request_id
         return members | self.more
-
-    def headers(self)->dict: # Name to value
-        "Headers that belong to it"
-        return {'Retry-After': str(self.retry_after)} if self.retry_after else {}
