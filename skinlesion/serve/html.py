@@ -17,6 +17,7 @@ from ..domains.profile import load_domain
 from ..image import MIN_SIDE, open_image
 from ..score_names import METRICS
 from .predictor import Answer, Predictor
+from .problems import Refusal
 from ..templates import render
 
 # %% ../../nbs/api/54_serve.html.ipynb #2fec43fc
@@ -100,6 +101,8 @@ def show_answer(
     try:
         answer = predictor.predict(path)
         image = open_image(path, spec.channels, SCREEN_SIDE, spec.value_range)
+    except Refusal as e:
+        return f'<div class="sl-answer sl-warn" role="alert">{escape(e.detail)}.</div>', None, ''
     except InputError as e:
         message = str(e).replace(str(path), Path(path).name)
         problem = f'{escape(message)}. Choose another image.'

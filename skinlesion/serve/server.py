@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.server.html.md"""
 __all__ = ['listen', 'port_of', 'address_of', 'QuietServer', 'run_server']
 
 # %% ../../nbs/api/55_serve.server.ipynb #2d922a9d
-import errno, logging, os, signal, socket, sys, threading, webbrowser
+import asyncio, errno, logging, os, signal, socket, sys, threading, webbrowser
 
 import uvicorn
 
@@ -56,10 +56,12 @@ class QuietServer(uvicorn.Server):
         config:uvicorn.Config, # The application, and how to serve it
         line:str, # To print when it listens
         address:str='', # To open in a browser when it listens, where there is a screen
+        drain=None, # Async function that ends when all accepted requests are answered
     ):
         super().__init__(config)
         self.line = line
         self.address = address
+        self.drain = drain
 
     async def startup(self, sockets=None):
         "Listen, and say so"
@@ -72,8 +74,14 @@ class QuietServer(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
 
     async def shutdown(self, sockets=None):
-        "Cut off pages that are still open, which uvicorn would report as errors"
+        "Answer what was accepted, then cut off pages that are still open, which uvicorn would report as errors"
         logging.getLogger('uvicorn.error').setLevel(logging.CRITICAL)
+        if self.drain is not None:
+            draining = asyncio.ensure_future(self.drain())
+            # connections that wait at the door come in, and are answered, if only that the service ends
+            for _ in range(3): await asyncio.sleep(0)
+            for server in self.servers: server.close()
+            while not draining.done() and not self.force_exit: await asyncio.sleep(0.02)
         await super().shutdown(sockets)
 
 # %% ../../nbs/api/55_serve.server.ipynb #af31a7ca
@@ -83,6 +91,7 @@ def run_server(
     host:str='127.0.0.1', # Address to listen at; `0.0.0.0` lets other computers in
     port:int=7860, # First port to try; the next 20 are tried if it is taken
     open_browser:bool=False, # Open the page, where there is a screen
+    drain=None, # Async function that ends when all accepted requests are answered; they are cut off if `None`
 ):
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"
     with listen(host, port) as sock:
@@ -93,8 +102,8 @@ def run_server(
             signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
         address = address_of(host, sock)
         note = f', for port {port} is taken' if port and port_of(sock) != port else ''
-        config = uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=1, server_header=False)
         line = f'{title} is at {address}{note} (stop it with Ctrl+C)'
-        server = QuietServer(config, line, address if open_browser else '')
+        server = QuietServer(config, line, address if open_browser else '', drain)
         try: server.run([sock])
         except KeyboardInterrupt: pass # uvicorn ends cleanly and then raises it again
