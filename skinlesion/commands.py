@@ -297,7 +297,7 @@ def demo(
     print('  run/report/report.html  the report')
     print(f'  run/bundle/             the model: {command} predict {run}/bundle IMAGE')
     if serve:
-        from skinlesion.serve.demo import serve as serve_bundle # here, for gradio takes seconds to import
+        from skinlesion.serve.api import serve as serve_bundle # here, with gradio, which takes seconds to import
         serve_bundle(run/'bundle', host, port, open_browser=True)
     return run
 

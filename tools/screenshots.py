@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Error, sync_playwright
 
-from skinlesion.serve.demo import serve
+from skinlesion.serve.api import serve
 
 IMAGES = Path(__file__).resolve().parent.parent/'nbs'/'images'
 PORT = 7900

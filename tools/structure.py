@@ -24,6 +24,7 @@ LAYERS = (
     ('serve',),
     ('train.outputs', 'train.fold_runs', 'train.finish', 'train.sweep'), # what ends a run joins training, evaluation and bundle
     ('serve.demo',),
+    ('serve.api',), # joins the page and what programs ask
     ('commands', 'cloud'),
     ('cli',),
 )

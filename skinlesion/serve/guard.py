@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PROBES', 'API_ROUTES', 'Service', 'check_root_path', 'below_prefix', 'sent_key', 'Guard']
 
-# %% ../../nbs/api/57_serve.guard.ipynb #9220453a
+# %% ../../nbs/api/57_serve.guard.ipynb #b7cd5f51
 import asyncio, base64, binascii, re, time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,7 +21,7 @@ from .predictor import Predictor
 from .problems import PROBLEM_TYPE, Refusal
 from .queue import MicroBatches
 
-# %% ../../nbs/api/57_serve.guard.ipynb #4765b2e4
+# %% ../../nbs/api/57_serve.guard.ipynb #8cbd5976
 class Service:
     "A predictor, the queue in front of it, limits, and what is counted"
     def __init__(self,
@@ -42,12 +42,13 @@ class Service:
         self.traces = Traces()
         self.rate = RateLimit(limits.rate)
         self.batches = MicroBatches(
-            lambda images: self.predictor.answers(images),
+            lambda images: self.predictor.answers(images, bs=max_batch),
             max_batch,
             max_wait_ms,
             limits.queue,
             self.metrics.count_batch,
         )
+        self.metrics.queue_images.set_function(lambda: self.batches.depth)
         self.n_active = 0 # requests to the API that are not answered yet
         self.held_bytes = 0 # of their bodies
 
@@ -67,7 +68,7 @@ class Service:
         await self.batches.drain()
         while self.n_active: await asyncio.sleep(0.01)
 
-# %% ../../nbs/api/57_serve.guard.ipynb #55aadd56
+# %% ../../nbs/api/57_serve.guard.ipynb #d655945c
 _ROOT_PATH = r'(/[\w.~%-]+)+'
 
 def check_root_path(
@@ -95,7 +96,7 @@ def below_prefix(
     MutableHeaders(scope=changed)['x-forwarded-host'] = f'{host}{prefix}'
     return changed
 
-# %% ../../nbs/api/57_serve.guard.ipynb #72c337a3
+# %% ../../nbs/api/57_serve.guard.ipynb #f26e8e42
 PREDICTIONS = ('/v1/predict', '/invocations')
 PROBES = ('/ping', '/healthz', '/readyz', '/health')
 API_ROUTES = (*PREDICTIONS, *PROBES, '/v1/model', '/metrics', '/openapi.json')
@@ -113,7 +114,7 @@ def sent_key(
         return pair.partition(':')[2]
     return headers.get('x-api-key', '')
 
-# %% ../../nbs/api/57_serve.guard.ipynb #b8ece561
+# %% ../../nbs/api/57_serve.guard.ipynb #d69f30ef
 _SAFE_HEADERS = {'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer'}
 _MAX_DISCARD = 1. # seconds in which a body that nobody wants is read
 

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.observe.html.md"""
 # %% auto #0
 __all__ = ['request_logger', 'exception_fields', 'request_id', 'Metrics', 'Traces']
 
-# %% ../../nbs/api/55_serve.observe.ipynb #666bf7b5
+# %% ../../nbs/api/55_serve.observe.ipynb #5736bde7
 import os, re, sys, traceback, uuid
 from contextlib import nullcontext
 
@@ -15,9 +15,10 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from ..core import need
+from .predictor import Failure
 from .problems import PROBLEMS
 
-# %% ../../nbs/api/55_serve.observe.ipynb #bf4bc9ac
+# %% ../../nbs/api/55_serve.observe.ipynb #d9edb992
 def request_logger(
     file=None, # Stream to write to, standard error if `None`
 ): # With methods `info` and `error` of an event and its fields
@@ -46,7 +47,7 @@ def request_id(
     "The id of a request"
     return given if re.fullmatch(r'[A-Za-z0-9_.-]{1,64}', given) else uuid.uuid4().hex
 
-# %% ../../nbs/api/55_serve.observe.ipynb #9f10bec6
+# %% ../../nbs/api/55_serve.observe.ipynb #0be59b0a
 _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1., 2.5, 5., 10., 30.)
 
 class Metrics:
@@ -84,10 +85,10 @@ class Metrics:
         for wait in waits: self.queue_seconds.observe(wait)
 
     def count_answer(self,
-        answer, # An `Answer`, or a failure, which has an `error`
+        answer, # An `Answer` or a `Failure`
     ):
         "Count what became of an image"
-        if getattr(answer, 'error', None):
+        if isinstance(answer, Failure):
             self.failures.inc()
             return
         self.answers.labels(answer.pred).inc()
@@ -98,7 +99,7 @@ class Metrics:
         "All metrics"
         return generate_latest(self.registry)
 
-# %% ../../nbs/api/55_serve.observe.ipynb #60ef45be
+# %% ../../nbs/api/55_serve.observe.ipynb #ef75e263
 class Traces:
     "Spans of requests, where `OTEL_EXPORTER_OTLP_ENDPOINT` is set; an `ImportError` where its packages are missing then"
     def __init__(self):

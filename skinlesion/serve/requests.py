@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.requests.html.md"""
 __all__ = ['RAW_TYPES', 'JSON_TYPES', 'LINES_TYPES', 'ACCEPTED_TYPES', 'FORMATS', 'content_type', 'read_images', 'image_name',
            'json_images', 'line_images', 'check_format', 'answers_body', 'answers_response']
 
-# %% ../../nbs/api/57_serve.requests.ipynb #be8881e0
+# %% ../../nbs/api/57_serve.requests.ipynb #760060d0
 import asyncio, base64, binascii, json, logging
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +22,7 @@ from starlette.responses import Response
 from .limits import Limits
 from .problems import Refusal
 
-# %% ../../nbs/api/57_serve.requests.ipynb #710443c0
+# %% ../../nbs/api/57_serve.requests.ipynb #bddedf4e
 logging.getLogger('python_multipart').setLevel(logging.CRITICAL) # its warnings quote what was sent
 
 RAW_TYPES = ('application/dicom', 'application/octet-stream') # and `image/...`
@@ -64,7 +64,7 @@ def image_name(
     "What answers call an image of a request"
     return f'images[{number}]'
 
-# %% ../../nbs/api/57_serve.requests.ipynb #540e6b60
+# %% ../../nbs/api/57_serve.requests.ipynb #0c75e814
 async def _form_images(request, limits):
     "The files of a form, whatever their fields are called"
     parser = MultiPartParser(request.headers, request.stream(), max_files=limits.images, max_fields=16)
@@ -77,7 +77,7 @@ async def _form_images(request, limits):
         if 'Too many files' in str(getattr(e, 'message', '')): raise _too_many(limits) from None
         raise Refusal('bad-request', 'the form cannot be read; send each image as a file of a form') from None
 
-# %% ../../nbs/api/57_serve.requests.ipynb #749fab4d
+# %% ../../nbs/api/57_serve.requests.ipynb #937de517
 _FORM = 'send {"image": BASE64} or {"images": [BASE64, ...]}'
 
 def json_images(
@@ -103,7 +103,7 @@ def line_images(
     "The images in JSON lines; a `Refusal` says what is wrong with them"
     return [image for line in body.splitlines() if line.strip() for image in json_images(line)]
 
-# %% ../../nbs/api/57_serve.requests.ipynb #1370905f
+# %% ../../nbs/api/57_serve.requests.ipynb #1172b13f
 FORMATS = ('JPEG', 'MPO', 'PNG', 'BMP', 'DIB', 'TIFF', 'WEBP', 'GIF', 'JPEG2000', 'AVIF', 'HEIF')
 
 def check_format(
@@ -117,28 +117,30 @@ def check_format(
     if found is None or found in FORMATS: return
     raise Refusal('unusable-image', f'{image_name(number)} is {found}; accepted are {", ".join(FORMATS)} and DICOM')
 
-# %% ../../nbs/api/57_serve.requests.ipynb #e5e752ac
+# %% ../../nbs/api/57_serve.requests.ipynb #92c70d6b
 def answers_body(
-    answers:list, # An `Answer` or a failure, which has an `error`, for each image
+    answers:list, # An `Answer` or a `Failure` for each image
+    heat_maps:list=None, # PNG in base64 or `None` for each, to be part of its answer
 )->list: # Of dictionaries
     "What JSON says of `answers`; a `Refusal` if none of the images could be read"
     entries = []
-    for number, answer in enumerate(answers):
-        entry = replace(answer, path=image_name(number)).to_dict()
-        entries.append(entry)
-    errors = [entry for entry in entries if entry.get('error')]
+    for number, answer in enumerate(answers): entries.append(replace(answer, path=image_name(number)).to_dict())
+    errors = [entry for entry in entries if 'error' in entry]
     if len(errors) == len(entries):
         detail = f'{errors[0]["path"]}: {errors[0]["error"]}'
         if len(errors) > 1: detail = f'none of {len(errors)} images can be read, first {detail}'
         raise Refusal('unusable-image', detail, errors=errors)
+    for entry, heat_map in zip(entries, heat_maps or []):
+        if heat_map: entry['heat_map'] = heat_map
     return entries
 
 def answers_response(
     answers:list, # As for `answers_body`
     lines:bool=False, # An answer a line, instead of one JSON object
+    heat_maps:list=None, # As for `answers_body`
 )->Response:
     "The response for `answers`"
-    entries = answers_body(answers)
+    entries = answers_body(answers, heat_maps)
     if not lines: return Response(json.dumps(dict(answers=entries)), media_type='application/json')
     text = ''.join(f'{json.dumps(entry)}\n' for entry in entries)
     return Response(text, media_type='application/jsonlines')
