@@ -392,11 +392,9 @@ def read_predictions(
         if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
         paths.append(path)
     class_of = same_names(table.label.unique(), classes) # in the spelling of the columns
-    table = table.assign(
-        path=paths,
-        group=table.group.mask(is_alone, paths),
-        label=table.label.replace(class_of),
-    )
+    group = table.group.mask(is_alone, paths)
+    label = table.label.replace(class_of)
+    table = table.assign(path=paths, group=group, label=label)
     probs = _numbers(table, classes, file)
     named_positive = pick_positive(sorted(classes), positive)
     try: preds = predictions_table(table, probs, classes, named_positive)
@@ -406,12 +404,10 @@ def read_predictions(
     if is_alone.any():
         one_group = load_domain(preds.domain).one_group
         n_alone = is_alone.sum()
-        notes.append(
-            f'{n_alone:,} of {len(preds):,} rows have no {one_group}: these images are treated as independent'
-        )
+        notes.append(f'{n_alone:,} of {len(preds):,} rows have no {one_group}: '
+                     'these images are treated as independent')
     if preds.positive and not positive:
-        notes.append(
-            f'the positive class is assumed to be {preds.positive}; name another one if that is wrong'
-        )
+        notes.append(f'the positive class is assumed to be {preds.positive}; '
+                     'name another one if that is wrong')
     preds.notes += notes + _pred_note(table, preds)
     return preds
