@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from importlib.util import find_spec
 from pathlib import Path
 
 from nbdev.doclinks import nbglob
@@ -30,6 +31,7 @@ NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromi
 # other libraries when it is imported, as fastai does, is left to the notebooks
 PRELOADED = ['execnb.shell', 'matplotlib.pyplot', 'nbdev.test', 'onnxruntime', 'pandas', 'scipy.stats', 'sklearn.metrics',
              'timm', 'torchvision']
+EXTRA_FLAGS = {'dicom': 'pydicom'} # cells with the flag run where the module of the extra is installed
 SLOW_CELL_S = 3600 # after which a cell is stopped where slow ones run, on a busy machine too
 
 
@@ -55,8 +57,13 @@ def run_notebook(notebook, flags, log):
     for stream in sys.stdout, sys.stderr: os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), stream.fileno())
     cfg = get_config()
     limit = SLOW_CELL_S if 'slow' in flags else cfg.cell_timeout
-    passed,_ = test_nb(notebook, skip_flags=cfg.tst_flags, force_flags=flags, basepath=cfg.config_path, cell_timeout=limit)
+    skipped = [*cfg.tst_flags, *missing_extras()]
+    passed,_ = test_nb(notebook, skip_flags=skipped, force_flags=flags, basepath=cfg.config_path, cell_timeout=limit)
     sys.exit(not passed)
+
+def missing_extras():
+    "The flags of `EXTRA_FLAGS` whose module is not installed"
+    return [flag for flag,module in EXTRA_FLAGS.items() if find_spec(module) is None]
 
 def test(notebook, flags, processes):
     "A process for each notebook, so that none depends on what another left, and a crash is one failure"
@@ -152,6 +159,7 @@ def main():
     opts = options()
     only, flags = [o.removeprefix('nbs/') for o in opts.only], opts.flags.split()
     if 'browser' in flags and not has_chromium(): sys.exit(NO_CHROMIUM)
+    for flag in missing_extras(): print(f'{EXTRA_FLAGS[flag]} is not installed: cells marked {flag} are skipped', flush=True)
     notebooks = chosen(only)
     if not notebooks: sys.exit(f"No notebook in nbs/ matches {' or '.join(only)}")
     before = snapshot(NBS)

@@ -55,6 +55,7 @@ class PublicTable:
     companions:tuple = () # Patterns, lower case, of paths of masks and copies, left out if there are others
     second_image:str = '' # Column with another image of each row, which is left out
     open_table:Callable = None # From a file to its table, where it is no csv table
+    workbook:str = '' # File name of a workbook with the same table, for `open_table` where the others are missing
     prepare:Callable = None # From the table, with our names, and the files of the source to the table
 
 # %% ../../nbs/api/12_data.public_table.ipynb #79dacba2
@@ -75,7 +76,9 @@ def tables_of(
         required_names = set(map(plain_name, public.header))
         has_needed = needed <= set(their_columns(public, header))
         if has_needed and required_names <= set(map(plain_name, header)): result[name] = splits[0]
-    return result
+    if result or not public.workbook: return result
+    workbooks = [name for name in files if name.lower().rsplit('/', 1)[-1] == public.workbook.lower()]
+    return dict.fromkeys(workbooks[:1], '')
 
 def is_public(
     public:PublicTable,
