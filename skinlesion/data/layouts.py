@@ -287,7 +287,7 @@ def read_cases(
     if len(cases.classes) < min_classes:
         raise NoLabels(
             f'{data}: all {len(cases):,} images have the label {cases.classes[0]!r}; '
-            'two classes or more are needed'
+            f'two classes or more are needed{_unread_tables(data)}'
         )
     return replace(cases, data_hash=data_hash(cases))
 
@@ -309,6 +309,14 @@ def missing_extras(
     return lines
 
 # %% ../../nbs/api/13_data.layouts.ipynb #a7e078d2
+def _unread_tables(data):
+    "What to do with tables next to images without classes, for an error; '' where there are none"
+    if not isinstance(data, (str, os.PathLike)) or not os.path.isdir(data): return ''
+    tables = [name for name in list_files(data) if name.lower().endswith(('.csv', '.tsv', '.xlsx', '.xls'))]
+    if not tables: return ''
+    columns = 'name the columns of the one with the labels: --columns path=NAME,label=NAME'
+    return f'; no labels were found in {truncated_list(tables)}: {columns} (save a workbook as csv first)'
+
 def _as_read(data, name, result):
     "Cases of the rows that the reader of the layout `name` gave, in the order of their paths"
     if not len(result.rows):
@@ -316,7 +324,8 @@ def _as_read(data, name, result):
         if result.skipped: unusable = f' (but {skipped_text(result.skipped)})'
         has_images = any(is_image(path) or is_dicom(path) for path,_ in result.skipped)
         error = NoLabels if has_images else InputError
-        raise error(f'{data}: no images found{unusable}; the layout {name!r} is {LAYOUTS[name].needs}')
+        raise error(f'{data}: no images found{unusable}; the layout {name!r} is {LAYOUTS[name].needs}'
+                    f'{_unread_tables(data)}')
     for column in result.rows:
         if not str(column).startswith('p_'): continue
         raise InputError(
