@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.api.html.md"""
 # %% auto #0
 __all__ = ['QueuedPredictor', 'api', 'serve']
 
-# %% ../../nbs/api/58_serve.api.ipynb #b1ac3baf
+# %% ../../nbs/api/58_serve.api.ipynb #5719d80f
 import asyncio, base64, time
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -26,14 +26,14 @@ from .. import __version__
 from ..core import NOTICE, InputError
 from .guard import API_ROUTES, Guard, Service
 from .limits import ApiKeys, Limits
-from .observe import request_logger
+from .observe import LogHandler, request_logger
 from .predictor import Failure, Predictor, answer_schema
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
 from .requests import (LINES_TYPES, answers_response,
                                        check_format, content_type, request_images)
 from .server import run_server
 
-# %% ../../nbs/api/58_serve.api.ipynb #82e8ddc2
+# %% ../../nbs/api/58_serve.api.ipynb #da8ddaaa
 router = APIRouter()
 _PROBLEM = {PROBLEM_TYPE: {'schema': {'$ref': '#/components/schemas/Problem'}}}
 _REASONS = {} # HTTP status -> what OpenAPI says of the problem
@@ -109,7 +109,7 @@ async def invocations(
     _,answers = await _answers(request)
     return answers_response(answers, content_type(request) in LINES_TYPES)
 
-# %% ../../nbs/api/58_serve.api.ipynb #59149b0f
+# %% ../../nbs/api/58_serve.api.ipynb #e35ccf51
 _MODEL_KEYS = ('architecture', 'classes', 'positive', 'domain', 'input', 'temperature', 'thresholds', 'conformal', 'refer', 'ood',
                'metrics', 'map_exact', 'intended_use', 'versions')
 
@@ -146,7 +146,7 @@ def metrics(
     "Counters in the format of Prometheus"
     return Response(request.app.state.service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-# %% ../../nbs/api/58_serve.api.ipynb #9f571894
+# %% ../../nbs/api/58_serve.api.ipynb #5e692e8b
 _PROBLEM_SCHEMA = {
     'type': 'object',
     'description': 'RFC 9457',
@@ -200,7 +200,7 @@ def openapi_route(
     servers = [{'url': request.scope.get('root_path') or '/'}]
     return openapi() | dict(servers=servers)
 
-# %% ../../nbs/api/58_serve.api.ipynb #8c785da4
+# %% ../../nbs/api/58_serve.api.ipynb #68e17206
 class QueuedPredictor:
     "The predictor of a service for the page, whose threads ask it through the queue"
     def __init__(self,
@@ -221,7 +221,7 @@ class QueuedPredictor:
         if isinstance(answer, Failure): raise InputError(f'{path}: {answer.error}')
         return answer
 
-# %% ../../nbs/api/58_serve.api.ipynb #41b1865c
+# %% ../../nbs/api/58_serve.api.ipynb #03cd188b
 def api(
     bundle, # A bundle, a run, or a `Predictor`
     page:bool=True, # Whether there is a page for people at `/`, for which gradio is needed
@@ -284,7 +284,7 @@ def _refuse_other_methods(app):
         others = [method for method in all_methods if method not in allowed]
         app.add_api_route(path, refuse, methods=others, include_in_schema=False, response_class=Response)
 
-# %% ../../nbs/api/58_serve.api.ipynb #d6baf636
+# %% ../../nbs/api/58_serve.api.ipynb #4dc9f00b
 def serve(
     bundle, # As for `api`
     host:str='127.0.0.1', # Address to listen at; `0.0.0.0` lets other computers in
@@ -295,4 +295,6 @@ def serve(
 ):
     "Serve `bundle` until Ctrl+C or SIGTERM, which answers what was accepted; an `InputError` if there is no bundle or port"
     app = api(bundle, page, **options)
-    run_server(app, 'The demo' if page else 'The service', host, port, open_browser, app.state.service.drain)
+    service = app.state.service
+    log_handler = LogHandler(service.log) if service.log else None
+    run_server(app, 'The demo' if page else 'The service', host, port, open_browser, service.drain, log_handler)

@@ -11,6 +11,7 @@ __all__ = ['listen', 'port_of', 'address_of', 'QuietServer', 'run_server']
 import asyncio, errno, logging, os, signal, socket, sys, threading, webbrowser
 
 import uvicorn
+from uvicorn.config import LOGGING_CONFIG
 
 from ..core import InputError
 
@@ -92,6 +93,7 @@ def run_server(
     port:int=7860, # First port to try; the next 20 are tried if it is taken
     open_browser:bool=False, # Open the page, where there is a screen
     drain=None, # Async function that ends when all accepted requests are answered; they are cut off if `None`
+    log_handler:logging.Handler|None=None, # For warnings of uvicorn; as it writes them if `None`
 ):
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"
     with listen(host, port) as sock:
@@ -102,7 +104,16 @@ def run_server(
             signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
         address = address_of(host, sock)
         note = f', for port {port} is taken' if port and port_of(sock) != port else ''
-        config = uvicorn.Config(app, log_level='warning', timeout_graceful_shutdown=1, server_header=False)
+        config = uvicorn.Config(
+            app,
+            log_config=LOGGING_CONFIG if log_handler is None else None,
+            log_level='warning',
+            timeout_graceful_shutdown=1,
+            server_header=False,
+        )
+        if log_handler is not None:
+            logging.getLogger('uvicorn').addHandler(log_handler)
+            logging.getLogger('uvicorn').propagate = False
         line = f'{title} is at {address}{note} (stop it with Ctrl+C)'
         server = QuietServer(config, line, address if open_browser else '', drain)
         try: server.run([sock])
