@@ -103,6 +103,7 @@ from .serve.queue import *
 from .train.outputs import *
 from .train.fold_runs import *
 from .train.finish import *
+from .train.quantize import *
 from .train.sweep import *
 from .cloud.stacks import *
 from .commands import *

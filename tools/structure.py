@@ -22,7 +22,7 @@ LAYERS = (
     ('train',),
     ('evaluate',),
     ('serve',),
-    ('train.outputs', 'train.fold_runs', 'train.finish', 'train.sweep'), # what ends a run joins training, evaluation and bundle
+    ('train.outputs', 'train.fold_runs', 'train.finish', 'train.sweep', 'train.quantize'), # what ends a run joins training, evaluation and bundle
     ('serve.demo',),
     ('serve.api',), # joins the page and what programs ask
     ('commands', 'cloud'),
