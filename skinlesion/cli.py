@@ -67,6 +67,12 @@ Images = Annotated[Optional[str], _option(_IMAGES, metavar='DIR')]
 Target = Annotated[Optional[str], _option(_TARGET, metavar='T')]
 _POSITIVE = 'The class to detect, or one of several findings; several with commas for --target binary'
 Positive = Annotated[Optional[str], _option(_POSITIVE, metavar='CLASS')]
+_MAPPING = 'Classes of the model for labels of DATA that are called otherwise, such as Melanoma=malignant'
+Mapping = Annotated[Optional[str], _option(_MAPPING, metavar='THEIRS=OURS,...')]
+_FOREIGN_TARGET = "'binary': the labels in --positive, or what is malignant in the layout, against the rest"
+ForeignTarget = Annotated[Optional[str], _option(_FOREIGN_TARGET, metavar='T')]
+_FOREIGN_POSITIVE = 'The class to detect, of more than two; or labels or a finding of DATA that are positive'
+ForeignPositive = Annotated[Optional[str], _option(_FOREIGN_POSITIVE, metavar='CLASS')]
 Strict = Annotated[bool, _option('Refuse data with files that are no usable images', '--strict')]
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
 _MAX_PIXELS = 'Pixels that one image may have, against decompression bombs; SKINLESION_MAX_PIXELS sets it too'
@@ -328,22 +334,13 @@ def evaluate(
     layout: Layout = 'auto',
     columns: Columns = None,
     images: Images = None,
-    mapping: Annotated[Optional[str], _option(
-        'Classes of the model for labels of DATA that are called otherwise, such as Melanoma=malignant',
-        metavar='THEIRS=OURS,...',
-    )] = None,
-    target: Annotated[Optional[str], _option(
-        "'binary': the labels in --positive, or what the layout knows as malignant, against the rest",
-        metavar='T',
-    )] = None,
+    mapping: Mapping = None,
+    target: ForeignTarget = None,
     split: Annotated[Optional[str], _option(
         'train, valid, test or all; test where there is one, else all',
         metavar='SPLIT',
     )] = None,
-    positive: Annotated[Optional[str], _option(
-        'Of more than two classes, the one to detect; or labels or a finding of DATA that are positive',
-        metavar='CLASS',
-    )] = None,
+    positive: ForeignPositive = None,
     strict: Strict = False,
     pdf: Pdf = False,
     max_pixels: MaxPixels = None,
@@ -423,6 +420,52 @@ def predict(
         elif isinstance(answer, Failure): print_error(f'{answer.path}: {answer.error}')
         else: print(_answer_line(answer))
     if any(isinstance(answer, Failure) for answer in answers): raise typer.Exit(1)
+
+# %% ../nbs/api/71_cli.ipynb #957d4624
+@app.command(epilog='Example: skinlesion export run/bundle --int8 --calibrate photos --out run/int8')
+def export(
+    bundle: Bundle,
+    out: Annotated[str, _option('Folder for the new bundle', metavar='DIR')],
+    data: Annotated[str, _option(
+        'Labelled images: those to train on calibrate it, those to test on tell whether the AUROC falls',
+        '--calibrate',
+        metavar='DATA',
+    )],
+    int8: Annotated[bool, _option(
+        'In 8-bit integers; written if the AUROC falls by less than 0.005',
+        '--int8',
+    )] = False,
+    layout: Layout = 'auto',
+    columns: Columns = None,
+    images: Images = None,
+    mapping: Mapping = None,
+    target: ForeignTarget = None,
+    positive: ForeignPositive = None,
+    strict: Strict = False,
+    max_pixels: MaxPixels = None,
+):
+    "Make a faster bundle of a bundle"
+    _set_max_pixels(max_pixels)
+    if not int8: raise InputError('say in what to export the bundle: --int8')
+    from skinlesion.commands import export
+    from skinlesion.train.quantize import LessAccurate
+    try:
+        export(
+            bundle,
+            data,
+            out,
+            layout=layout,
+            strict=strict,
+            columns=columns,
+            positive=positive,
+            images=images,
+            mapping=mapping,
+            target=target,
+        )
+    except LessAccurate as e:
+        print_error(str(e))
+        raise typer.Exit(1) from None
+    print(f'{out}: the bundle in int8')
 
 # %% ../nbs/api/71_cli.ipynb #7ef8a2a4
 _PROXY_PATH = 'Where a proxy shows the service, such as /models/skin; X-Forwarded-Prefix says it too'

@@ -7,9 +7,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.quantize.html.md"""
 # %% auto #0
 __all__ = ['INT8_METHODS', 'INT8_OPERATORS', 'MAX_AUROC_FALL', 'CalibrationImages', 'quantize_graph', 'quantization_parts',
            'validation_images', 'run_graph', 'probability_differences', 'LessAccurate', 'Int8Trial', 'Quantizer',
-           'quantize_bundle']
+           'check_quantizable', 'quantize_bundle']
 
-# %% ../../nbs/api/54_train.quantize.ipynb #f36e7091
+# %% ../../nbs/api/54_train.quantize.ipynb #d7cd2d34
 import contextlib, io, shutil, tempfile
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,7 +34,7 @@ from ..serve.bundle import load_reference, open_bundle, write_bundle
 from .finish import fitted_facts
 from .outputs import ModelOutputs
 
-# %% ../../nbs/api/54_train.quantize.ipynb #3fe9ae90
+# %% ../../nbs/api/54_train.quantize.ipynb #48959f70
 INT8_METHODS = { # name -> the method of onnxruntime.quantization, and its options; tried in this order
     'minmax': ('MinMax', {}),
     'percentile': ('Percentile', dict(CalibPercentile=99.99)),
@@ -77,11 +77,12 @@ def quantize_graph(
 ):
     "Write the graph `file` with 8-bit weights and activations; the head stays in full precision"
     quantization = need('onnxruntime.quantization')
+    pre_process = need('onnxruntime.quantization.shape_inference').quant_pre_process
     kind,options = INT8_METHODS[method]
     reader = CalibrationImages(images)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         plain = Path(folder)/'plain.onnx'
-        need('onnxruntime.quantization.shape_inference').quant_pre_process(file, plain, skip_symbolic_shape=True)
+        pre_process(file, plain, skip_symbolic_shape=True)
         graph = need('onnx').load(plain).graph
         outputs = {output.name for output in graph.output}
         head = [node.name for node in graph.node if outputs & set(node.output)]
@@ -102,13 +103,13 @@ def quantize_graph(
             extra_options=dict(MatMulConstBOnly=True, **options),
         )
 
-# %% ../../nbs/api/54_train.quantize.ipynb #9ebbbe7d
+# %% ../../nbs/api/54_train.quantize.ipynb #e947d583
 def quantization_parts(
     cases:Cases, # Labelled, with the split of the bundle's training where they were in it
     n:int=200, # Images to calibrate on, at most
     seed:int=42, # Fixes which
 )->tuple: # `Cases` to calibrate on, and to compare the networks on
-    "Some images of the train part, and those of the test part (of the validation part where there is no other)"
+    "Some images of the train part, and those of the test part (of `valid` where there is none)"
     names = set(cases.split) - {''}
     if len(names) < 2: cases = split_cases(cases.assign(split=''), seed=seed)
     names = set(cases.split)
@@ -126,7 +127,7 @@ def validation_images(
     config:dict, # Of a bundle
     reference:dict, # From its `reference.npz`
 )->Cases|None:
-    "The validation images of the bundle's training, if all are among `cases`; `None` for networks of several folds"
+    "The validation images of the bundle's training, if `cases` has all; `None` for networks of folds"
     if 'members' in config['architecture']: return None # what one has not seen, the others were trained on
     expected = reference.get('seen_valid', [])
     valid = cases.part('valid')
@@ -134,7 +135,7 @@ def validation_images(
     is_complete = len(expected) and np.isin(expected, fingerprints).all()
     return valid[np.isin(fingerprints, expected)] if is_complete else None
 
-# %% ../../nbs/api/54_train.quantize.ipynb #becee41e
+# %% ../../nbs/api/54_train.quantize.ipynb #d3c3f2ae
 def run_graph(
     file, # The .onnx of a bundle
     images:Prepared, # To predict
@@ -155,7 +156,7 @@ def run_graph(
             bar.update(len(x))
     return np.concatenate(logits), np.concatenate(embeddings)
 
-# %% ../../nbs/api/54_train.quantize.ipynb #bb678c04
+# %% ../../nbs/api/54_train.quantize.ipynb #4b3d0f2e
 def probability_differences(
     before:np.ndarray, # Images x classes, 0..1
     after:np.ndarray, # Images x classes, 0..1
@@ -165,7 +166,7 @@ def probability_differences(
     is_changed = before.argmax(1) != after.argmax(1)
     return dict(largest=float(gaps.max()), mean=float(gaps.mean()), changed=float(is_changed.mean()))
 
-# %% ../../nbs/api/54_train.quantize.ipynb #35dfe396
+# %% ../../nbs/api/54_train.quantize.ipynb #6056b7d1
 MAX_AUROC_FALL = 0.005 # of the macro AUROC, from which on an int8 graph is not kept
 
 class LessAccurate(RuntimeError):
@@ -190,12 +191,13 @@ class Int8Trial:
     def __str__(self):
         gaps = self.probabilities
         return (
-            f'{self.method}: AUROC {interval_text(self.int8, 4)} in int8, {interval_text(self.fp32, 4)} in fp32, '
+            f'{self.method}: AUROC {interval_text(self.int8, 4)} in int8, '
+            f'{interval_text(self.fp32, 4)} in fp32, '
             f'difference {interval_text(self.difference, 4)}; probabilities differ by {gaps["mean"]:.4f} '
             f'on average and {gaps["largest"]:.3f} at most, {gaps["changed"]:.1%} of the answers change'
         )
 
-# %% ../../nbs/api/54_train.quantize.ipynb #22bef781
+# %% ../../nbs/api/54_train.quantize.ipynb #1758ed5a
 class Quantizer:
     "Makes int8 graphs of the bundle `folder`, and compares them with its own"
     def __init__(self,
@@ -207,7 +209,6 @@ class Quantizer:
     ):
         self.folder = Path(folder)
         self.config = open_bundle(folder)
-        if self.config.get('int8'): raise InputError(f'{folder}: computes in int8 already; give the bundle in fp32')
         self.reference = load_reference(folder)
         self.spec = spec or InputSpec(**self.config['input'])
         self.cases = replace(cases, classes=self.config['classes'], positive=self.config['positive'])
@@ -225,7 +226,8 @@ class Quantizer:
         part = self.test.split.iloc[0]
         calibration_part = self.calibration.split.iloc[0]
         refitted = 'stay as fitted in fp32, since the validation images of the model are not all there'
-        if self.valid is not None: refitted = f'are fitted again on {plural(len(self.valid), "validation image")}'
+        if self.valid is not None:
+            refitted = f'are fitted again on {plural(len(self.valid), "validation image")}'
         return (f'calibrated on {len(self.calibration)} {calibration_part} images, compared on '
                 f'{len(self.test)} {part} images ({groups}); temperature, thresholds and sets {refitted}')
 
@@ -239,13 +241,13 @@ class Quantizer:
         probs = probabilities(logits, facts['temperature'], facts.get('vector'))
         return predictions_table(self.test, probs, self.config['classes'], self.config['positive'])
 
-# %% ../../nbs/api/54_train.quantize.ipynb #1723acc6
+# %% ../../nbs/api/54_train.quantize.ipynb #2d1a9a8c
 @patch
 def fitted_again(self:Quantizer,
     file, # The int8 graph
     test_logits:np.ndarray, # Its logits of the images to compare on
 )->tuple: # What changes in `config.json`, and `reference.npz`
-    "What is fitted on the validation images, fitted on what `file` gives for them; nothing where they are not there"
+    "What is fitted on the validation images, from what `file` gives for them; nothing without them"
     if self.valid is None: return {}, self.reference
     logits, embeddings = self.run(file, self.valid)
     distances = embedding_distance(embeddings, self.reference)
@@ -283,7 +285,26 @@ def attempt(self:Quantizer,
         reference=reference,
     )
 
-# %% ../../nbs/api/54_train.quantize.ipynb #d47bbb5e
+# %% ../../nbs/api/54_train.quantize.ipynb #9e929ecc
+@patch
+def attempts(self:Quantizer,
+    file, # The .onnx to write
+    methods:tuple, # Names in `INT8_METHODS`, to try in this order
+)->list: # Of `Int8Trial`; the last one is accurate
+    "Write the first int8 graph that is as accurate, and print what each method gives; or a `LessAccurate`"
+    trials = []
+    for method in methods:
+        trial = self.attempt(file, method)
+        trials.append(trial)
+        print(trial)
+        if trial.is_accurate: return trials
+    falls = [f'{-trial.difference["value"]:.4f} by {trial.method}' for trial in trials]
+    raise LessAccurate(
+        f'{self.folder}: nothing written, for the AUROC falls by {MAX_AUROC_FALL:g} or more in int8: '
+        f'{", ".join(falls)}'
+    )
+
+# %% ../../nbs/api/54_train.quantize.ipynb #5739fa67
 @patch
 def record(self:Quantizer,
     trials:list, # Of `Int8Trial`; the last one is kept
@@ -307,6 +328,15 @@ def record(self:Quantizer,
         tried=tried,
     )
 
+def check_quantizable(
+    bundle, # A bundle
+    out, # Folder to write
+):
+    "An `InputError` if `bundle` computes in int8 already, or `out` exists"
+    if Path(out).exists(): raise InputError(f'{out}: exists already; choose another folder')
+    if open_bundle(bundle).get('int8'):
+        raise InputError(f'{bundle}: computes in int8 already; give the bundle in fp32')
+
 def quantize_bundle(
     bundle, # A bundle
     cases:Cases, # Labelled, with the split of the bundle's training where they were in it
@@ -316,21 +346,13 @@ def quantize_bundle(
     n:int=200, # Images to calibrate on, at most
     seed:int=42, # Fixes which
 )->Int8Trial: # Of the graph that was kept
-    "Write `bundle` with an int8 graph whose AUROC falls by less than `MAX_AUROC_FALL`; a `LessAccurate` if none does"
-    if Path(out).exists(): raise InputError(f'{out}: exists already; choose another folder')
+    "Write `bundle` with the first int8 graph that is as accurate; a `LessAccurate` if none is"
+    check_quantizable(bundle, out)
     quantizer = Quantizer(bundle, cases, spec, n, seed)
     print(quantizer)
-    trials = []
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder)/'model.onnx'
-        for method in methods:
-            trials.append(quantizer.attempt(graph, method))
-            print(trials[-1])
-            if trials[-1].is_accurate: break
-        else:
-            falls = [f'{-trial.difference["value"]:.4f} by {trial.method}' for trial in trials]
-            raise LessAccurate(f'{bundle}: nothing written, for the AUROC falls by {MAX_AUROC_FALL:g} or more '
-                               f'in int8: {", ".join(falls)}')
+        trials = quantizer.attempts(graph, methods)
         parts = {
             'model.onnx': partial(shutil.copyfile, graph),
             'model.safetensors': partial(shutil.copyfile, Path(bundle)/'model.safetensors'),
