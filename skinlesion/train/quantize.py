@@ -9,7 +9,7 @@ __all__ = ['INT8_METHODS', 'INT8_OPERATORS', 'MAX_AUROC_FALL', 'CalibrationImage
            'validation_images', 'run_graph', 'probability_differences', 'LessAccurate', 'Int8Trial', 'Quantizer',
            'check_quantizable', 'quantize_bundle']
 
-# %% ../../nbs/api/54_train.quantize.ipynb #d7cd2d34
+# %% ../../nbs/api/54_train.quantize.ipynb #32aba29a
 import contextlib, io, shutil, tempfile
 from dataclasses import dataclass, replace
 from functools import partial
@@ -34,7 +34,7 @@ from ..serve.bundle import load_reference, open_bundle, write_bundle
 from .finish import fitted_facts
 from .outputs import ModelOutputs
 
-# %% ../../nbs/api/54_train.quantize.ipynb #48959f70
+# %% ../../nbs/api/54_train.quantize.ipynb #801d92a6
 INT8_METHODS = { # name -> the method of onnxruntime.quantization, and its options; tried in this order
     'minmax': ('MinMax', {}),
     'percentile': ('Percentile', dict(CalibPercentile=99.99)),
@@ -74,6 +74,7 @@ def quantize_graph(
     images:Prepared, # To calibrate on
     out, # The .onnx to write
     method:str='minmax', # A name in `INT8_METHODS`
+    operators:tuple=INT8_OPERATORS, # Of ONNX, to quantise
 ):
     "Write the graph `file` with 8-bit weights and activations; the head stays in full precision"
     quantization = need('onnxruntime.quantization')
@@ -97,13 +98,13 @@ def quantize_graph(
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
             reduce_range=True,
-            op_types_to_quantize=INT8_OPERATORS,
+            op_types_to_quantize=operators,
             nodes_to_exclude=head,
             calibrate_method=quantization.CalibrationMethod[kind],
             extra_options=dict(MatMulConstBOnly=True, **options),
         )
 
-# %% ../../nbs/api/54_train.quantize.ipynb #e947d583
+# %% ../../nbs/api/54_train.quantize.ipynb #188a508c
 def quantization_parts(
     cases:Cases, # Labelled, with the split of the bundle's training where they were in it
     n:int=200, # Images to calibrate on, at most
@@ -135,7 +136,7 @@ def validation_images(
     is_complete = len(expected) and np.isin(expected, fingerprints).all()
     return valid[np.isin(fingerprints, expected)] if is_complete else None
 
-# %% ../../nbs/api/54_train.quantize.ipynb #d3c3f2ae
+# %% ../../nbs/api/54_train.quantize.ipynb #e9e52838
 def run_graph(
     file, # The .onnx of a bundle
     images:Prepared, # To predict
@@ -156,7 +157,7 @@ def run_graph(
             bar.update(len(x))
     return np.concatenate(logits), np.concatenate(embeddings)
 
-# %% ../../nbs/api/54_train.quantize.ipynb #4b3d0f2e
+# %% ../../nbs/api/54_train.quantize.ipynb #deaaa8b9
 def probability_differences(
     before:np.ndarray, # Images x classes, 0..1
     after:np.ndarray, # Images x classes, 0..1
@@ -166,7 +167,7 @@ def probability_differences(
     is_changed = before.argmax(1) != after.argmax(1)
     return dict(largest=float(gaps.max()), mean=float(gaps.mean()), changed=float(is_changed.mean()))
 
-# %% ../../nbs/api/54_train.quantize.ipynb #6056b7d1
+# %% ../../nbs/api/54_train.quantize.ipynb #08bb23f6
 MAX_AUROC_FALL = 0.005 # of the macro AUROC, from which on an int8 graph is not kept
 
 class LessAccurate(RuntimeError):
@@ -197,7 +198,7 @@ class Int8Trial:
             f'on average and {gaps["largest"]:.3f} at most, {gaps["changed"]:.1%} of the answers change'
         )
 
-# %% ../../nbs/api/54_train.quantize.ipynb #1758ed5a
+# %% ../../nbs/api/54_train.quantize.ipynb #c7a0ea19
 class Quantizer:
     "Makes int8 graphs of the bundle `folder`, and compares them with its own"
     def __init__(self,
@@ -241,7 +242,7 @@ class Quantizer:
         probs = probabilities(logits, facts['temperature'], facts.get('vector'))
         return predictions_table(self.test, probs, self.config['classes'], self.config['positive'])
 
-# %% ../../nbs/api/54_train.quantize.ipynb #2d1a9a8c
+# %% ../../nbs/api/54_train.quantize.ipynb #1d895dc1
 @patch
 def fitted_again(self:Quantizer,
     file, # The int8 graph
@@ -285,7 +286,7 @@ def attempt(self:Quantizer,
         reference=reference,
     )
 
-# %% ../../nbs/api/54_train.quantize.ipynb #9e929ecc
+# %% ../../nbs/api/54_train.quantize.ipynb #a26c87ce
 @patch
 def attempts(self:Quantizer,
     file, # The .onnx to write
@@ -304,7 +305,7 @@ def attempts(self:Quantizer,
         f'{", ".join(falls)}'
     )
 
-# %% ../../nbs/api/54_train.quantize.ipynb #5739fa67
+# %% ../../nbs/api/54_train.quantize.ipynb #47c5ef65
 @patch
 def record(self:Quantizer,
     trials:list, # Of `Int8Trial`; the last one is kept
