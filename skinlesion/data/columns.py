@@ -93,7 +93,12 @@ def read_groups(
         if not columns: continue
         column = _widest(file, columns)
         _check_wider(file, used, names, column, columns[column])
-        for finer in (column, *columns): names = _filled(names, columns[finer])
+        for values in (columns[column], *columns.values()):
+            # A missing name is that of other rows with the same value, if they have one only; else this value
+            is_known = (names != '') & (values != '')
+            names_by_value = names[is_known].groupby(values[is_known])
+            only_name = names_by_value.first()[names_by_value.nunique() == 1]
+            names = names.mask(names == '', values.map(only_name).fillna(values))
         used.append(column)
     if not used: return Groups(names, '')
     note = f'images with the same {used[0]} stay together'
@@ -109,13 +114,6 @@ def _known(column):
     texts = column.fillna('').astype(str).str.strip()
     is_missing = texts.str.lower().isin([*MISSING_WORDS, *_MORE_MISSING_WORDS])
     return texts.mask(is_missing, '')
-
-def _filled(names, finer):
-    "`names`, and where one is missing the name of other rows with the same `finer`, else this"
-    is_known = (names != '') & (finer != '')
-    names_of_finer = names[is_known].groupby(finer[is_known])
-    of_finer = names_of_finer.first()[names_of_finer.nunique() == 1]
-    return names.mask(names == '', finer.map(of_finer).fillna(finer))
 
 def _widest(file, columns):
     "The one of `columns` whose groups are unions of those of all others"
@@ -161,7 +159,10 @@ def read_split_column(
     for column in columns:
         values = _known(table[column])
         if not (values != '').any(): continue
-        words = values.map({value: _split_word(value) for value in values.unique()})
+        words = {} # a value that is called like a folder of a split, such as `Training Set`, as the split
+        for value in values.unique():
+            words[value] = split_name(value) if folder_kind(value) == 'split' else value.lower()
+        words = values.map(words)
         is_split = plain_name(column) in ('split', 'partition') or words.isin(SPLIT_NAMES).any()
         if is_split: candidates[column] = read_splits(words, file)
         elif plain_name(column) != 'dataset': other_values.append(column)
@@ -181,7 +182,3 @@ def read_split_column(
         names = truncated_list(other_values)
         note = f'the column {names} names no train, valid or test part, and is no split'
     return pd.Series('', table.index), note
-
-def _split_word(value):
-    "`value` in lower case; one that is called like a folder of a split, such as `Training Set`, as the split"
-    return split_name(value) if folder_kind(value) == 'split' else value.lower()

@@ -170,7 +170,10 @@ def find_all(
             lookup.repeated += paths[1:]
         lookup.paths.append(paths[0] if paths else None)
     lookup.repeated = list(dict.fromkeys(lookup.repeated))
-    _drop_less_fitting(names, fits, lookup.paths)
+    best = {} # of each file, with how many folders a name agrees; names that agree less are of missing images
+    for fit,path in zip(fits, lookup.paths): best[path] = max(fit.n_folders, best.get(path, 0))
+    for k,path in enumerate(lookup.paths):
+        if path is not None and _is_elsewhere(names[k], fits[k], best[path]): lookup.paths[k] = None
     _drop_other_endings(names, lookup.paths)
     _check_one_name(names, lookup.paths, source)
     if not is_here: _check_folders(names, lookup.paths, source)
@@ -180,13 +183,6 @@ def find_all(
 def _is_elsewhere(name, fit, deepest):
     "Whether `name` has folders that the files it fits lack, although other names agree with more folders"
     return fit.n_folders < deepest and fit.n_folders < len(_parts(name)) - 1
-
-def _drop_less_fitting(names, fits, paths):
-    "Leave each file to the name that fits it best; the others are of images that are not there"
-    deepest = {}
-    for fit,path in zip(fits, paths): deepest[path] = max(fit.n_folders, deepest.get(path, 0))
-    for k,path in enumerate(paths):
-        if path is not None and _is_elsewhere(names[k], fits[k], deepest[path]): paths[k] = None
 
 _SAME_ENDINGS = {'jpeg': 'jpg', 'jfif': 'jpg', 'tiff': 'tif'}
 

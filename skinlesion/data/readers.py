@@ -397,19 +397,15 @@ def rows_of_table(
     check_named(file, table, columns)
     path_from = columns.get('path') or path_column(table, file, files, images)
     rows,notes = read_roles(table, file, columns, path_from, finding)
-    result = join_images(file, rows, files, images)
-    return _without_uncertain(result._replace(notes=notes + result.notes))
+    rows,skipped,place_notes = join_images(file, rows, files, images)
+    notes = [*notes, *place_notes]
+    if 'finding' not in rows: return ReadResult(rows, skipped, notes)
+    is_unclear = rows.label.isin(['uncertain', 'not mentioned']) # nobody says whether they have the finding
+    unclear = rows[is_unclear]
+    reasons = unclear.label + f': {finding}'
+    return ReadResult(rows[~is_unclear], [*skipped, *zip(unclear.path, reasons)], notes)
 
 # %% ../../nbs/api/12_data.readers.ipynb #ac23390b
-def _without_uncertain(result):
-    "`result` without the images of which nobody says whether they have the finding"
-    rows = result.rows
-    is_left_out = rows.label.isin(['uncertain', 'not mentioned']) if 'finding' in rows else rows.label == None
-    findings = rows.get('finding', pd.Series(dtype=object))[is_left_out]
-    reasons = rows.label[is_left_out] + ': ' + findings.astype(str)
-    skipped = [*result.skipped, *zip(rows.path[is_left_out], reasons)]
-    return result._replace(rows=rows[~is_left_out], skipped=skipped)
-
 def _check_classes(file, labels, columns, groups):
     "Refuse labels that are no classes, and groups that are"
     n_classes = labels.nunique()
@@ -443,7 +439,12 @@ def label_frame(
 )->pd.DataFrame: # As from `read_label_table`
     "A table in memory as one that was read: image, label, group and split are texts"
     frame = frame.reset_index(drop=True)
-    texts = {column: frame[column].map(_as_text) for column in _text_columns(frame, columns or {})}
+    def as_text(value): # as a csv table would have it
+        if pd.isna(value): return ''
+        is_whole = isinstance(value, float) and value.is_integer()
+        return str(int(value) if is_whole else value)
+
+    texts = {column: frame[column].map(as_text) for column in _text_columns(frame, columns or {})}
     return frame.assign(**texts)
 
 # %% ../../nbs/api/12_data.readers.ipynb #90eee164
@@ -453,13 +454,6 @@ def _text_columns(names, columns):
     for role in ('path', 'label', 'group', 'split'): texts += COLUMN_SYNONYMS[role]
     plain_names = set(map(plain_name, texts))
     return [name for name in names if plain_name(name) in plain_names]
-
-# %% ../../nbs/api/12_data.readers.ipynb #a3cf11e2
-def _as_text(value):
-    "A value as a csv table would have it; '' where it is missing"
-    if pd.isna(value): return ''
-    if isinstance(value, float) and value.is_integer(): return str(int(value))
-    return str(value)
 
 # %% ../../nbs/api/12_data.readers.ipynb #08248972
 def table_splits(

@@ -37,7 +37,10 @@ def walk_files(
     names = {f'{name}/': name for name in folder_names} # whose order is that of the paths
     known = set(file_names)
     for name in file_names:
-        may_be_dicom = _may_be_dicom(name) and f'{name}.dcm' not in known
+        ending = name.rpartition('.')[2]
+        has_none = ending == name or ending.isdigit() # as in `IM0001` and `1.2.840.10008`
+        is_list = name.upper() == 'DICOMDIR' # of the files of an export
+        may_be_dicom = has_none and not is_list and f'{name}.dcm' not in known
         is_export = may_be_dicom and is_dicom(os.path.join(folder, name))
         names[f'{name}.dcm' if is_export else name] = name
     for listed in sorted(names, key=printable):
@@ -55,11 +58,6 @@ def list_files(
         if at_most is not None and len(files) > at_most:
             raise InputError(f'{root}: holds more than {at_most:,} files, which are too many to look through')
     return files
-
-def _may_be_dicom(name):
-    "Whether a file has no ending, or a number for one as in `1.2.840.10008`, and is no list of an export"
-    ending = name.rpartition('.')[2]
-    return name.upper() != 'DICOMDIR' and (ending == name or ending.isdigit())
 
 # %% ../../nbs/api/04_store.listing.ipynb #83ff9a42
 def is_image(
