@@ -405,21 +405,58 @@ def _two_numbers(option, text):
 @app.command(epilog='Example: skinlesion predict run/bundle lesion.jpg --json')
 def predict(
     bundle: Bundle,
-    images: Annotated[list[str], _argument('IMAGE...', 'Image files')],
+    images: Annotated[list[str], _argument('IMAGE...', 'Images, folders, patterns, zips, csv tables; - reads a list')],
     as_json: Annotated[bool, _option('One JSON object a line', '--json')] = False,
+    out: Annotated[Optional[str], _option(
+        'Write the answers, as csv or JSON lines (.jsonl), instead of printing them',
+        metavar='FILE',
+    )] = None,
+    heat_maps: Annotated[Optional[str], _option('Folder for the heat map of each image', metavar='DIR')] = None,
     strict: Annotated[bool, _option('Answer for none if one is no usable image', '--strict')] = False,
     value_range: ValueRange = None,
     max_pixels: MaxPixels = None,
 ):
     "Predict images; exits with 1 if some cannot be read"
     _set_max_pixels(max_pixels)
-    from skinlesion.serve.predictor import Failure, predict
-    answers = predict(bundle, images, strict, _two_numbers('--value-range', value_range))
+    from skinlesion.serve.predictor import Failure, Predictor, check_images, save_heat_maps
+    from skinlesion.serve.sources import image_sources
+    if out:
+        from skinlesion.serve.batch import check_answers_file, write_answers
+        check_answers_file(out)
+    predictor = Predictor(bundle, value_range=_two_numbers('--value-range', value_range))
+    sources = image_sources(images)
+    if strict:
+        sources = list(sources)
+        check_images(predictor, sources)
+    answers = predictor.stream(sources, heat_maps=bool(heat_maps))
+    if heat_maps: answers = save_heat_maps(answers, heat_maps)
+    if out: answers = write_answers(answers, out, predictor.classes)
+    n_failed = 0
     for answer in answers:
-        if as_json: print(json.dumps(answer.to_dict()))
-        elif isinstance(answer, Failure): print_error(f'{answer.path}: {answer.error}')
-        else: print(_answer_line(answer))
-    if any(isinstance(answer, Failure) for answer in answers): raise typer.Exit(1)
+        is_failure = isinstance(answer, Failure)
+        n_failed += is_failure
+        if as_json and not out: print(json.dumps(answer.to_dict()))
+        elif is_failure: print_error(f'{answer.path}: {answer.error}')
+        elif not out: print(_answer_line(answer))
+    if out: print(f'wrote {out}')
+    if n_failed: raise typer.Exit(1)
+
+# %% ../nbs/api/71_cli.ipynb #1fa33bd8
+@app.command(epilog='Example: skinlesion score run/bundle photos --out predictions.parquet')
+def score(
+    bundle: Bundle,
+    source: Annotated[str, _argument('SOURCE', 'A folder, a .zip, a csv table, or s3://bucket/prefix; no labels needed')],
+    out: Annotated[str, _option('The table to write, .csv or .parquet', metavar='FILE')],
+    images: Images = None,
+    value_range: ValueRange = None,
+    max_pixels: MaxPixels = None,
+):
+    "Predict a data set of any size into a table; again, it goes on where it was interrupted"
+    _set_max_pixels(max_pixels)
+    from skinlesion.serve.batch import score
+    scored = score(bundle, source, out, images, _two_numbers('--value-range', value_range))
+    print(scored)
+    if scored.n_failed: raise typer.Exit(1)
 
 # %% ../nbs/api/71_cli.ipynb #957d4624
 @app.command(epilog='Example: skinlesion export run/bundle --int8 --calibrate photos --out run/int8')

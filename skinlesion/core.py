@@ -22,7 +22,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 
 # %% ../nbs/api/00_core.ipynb #9da0d75d
@@ -187,6 +186,7 @@ def sha256(
 # %% ../nbs/api/00_core.ipynb #06163875
 def versions()->dict: # Name to version, without packages that are not installed
     "Versions of Python and of the libraries that a result rests on"
+    from importlib import metadata # here, for it takes a while to import
     result = {'python': platform.python_version()}
     for name in ('skinlesion', 'torch', 'fastai', 'timm', 'numpy', 'pillow', 'onnx', 'onnxruntime'):
         try: result[name] = metadata.version(name)

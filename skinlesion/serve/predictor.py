@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.predictor.html.md"""
 
 # %% auto #0
 __all__ = ['OOD_SCORE_THRESHOLD', 'ANSWER_KEYS', 'BATCH_SIZE', 'Answer', 'Failure', 'answer_schema', 'PreparedImage', 'batches',
-           'Predictor', 'check_images', 'predict']
+           'Predictor', 'check_images', 'save_heat_maps', 'predict']
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #17eb6a05
 import json
@@ -303,6 +303,17 @@ def check_images(
     "An `InputError` that names the first of `sources` that is no usable image"
     for item in read_ahead(predictor.prepare, sources):
         if item.error: raise InputError(f'{source_name(item.source) or "image"}: {item.error}')
+
+def save_heat_maps(
+    answers:Iterable, # From `stream` with heat maps
+    folder, # Where to write, one image an answer
+)->Iterator: # The same answers
+    "Write the heat map of each of `answers`, numbered in their order, as it passes"
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for number,answer in enumerate(answers, 1):
+        if isinstance(answer, Answer): answer.heat_map.save(folder/f'{number:04}-{Path(answer.path).stem or "image"}.png')
+        yield answer
 
 def predict(
     bundle, # A bundle or a run
