@@ -216,10 +216,10 @@ def check_size(
     def fits(n): return not size_problem(backbone, channels, n)
     made_for = backbone.size()
     size = size or made_for
-    problem = size_problem(backbone, channels, size)
-    if not problem: return
+    if fits(size): return
     arch = backbone.arch
-    if size == made_for or not fits(made_for):
+    problem = size_problem(backbone, channels, made_for)
+    if problem:
         raise InputError(f'{arch}: cannot be trained here ({problem}); choose another architecture')
     below, above = nearest_sizes(fits, size)
     least = least_size(fits, size, above) if above and not below else None
