@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.api.html.md"""
 # %% auto #0
 __all__ = ['QueuedPredictor', 'api', 'serve']
 
-# %% ../../nbs/api/58_serve.api.ipynb #5719d80f
+# %% ../../nbs/api/58_serve.api.ipynb #b6072b61
 import asyncio, base64, time
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -23,7 +23,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from .. import __version__
-from ..core import NOTICE, InputError
+from ..core import NOTICE, InputError, need
 from .guard import API_ROUTES, Guard, Service
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
@@ -33,7 +33,7 @@ from .requests import (LINES_TYPES, answers_response,
                                        check_format, content_type, request_images)
 from .server import run_server
 
-# %% ../../nbs/api/58_serve.api.ipynb #da8ddaaa
+# %% ../../nbs/api/58_serve.api.ipynb #d50a77fd
 router = APIRouter()
 _PROBLEM = {PROBLEM_TYPE: {'schema': {'$ref': '#/components/schemas/Problem'}}}
 _REASONS = {} # HTTP status -> what OpenAPI says of the problem
@@ -109,7 +109,7 @@ async def invocations(
     _,answers = await _answers(request)
     return answers_response(answers, content_type(request) in LINES_TYPES)
 
-# %% ../../nbs/api/58_serve.api.ipynb #e35ccf51
+# %% ../../nbs/api/58_serve.api.ipynb #d0afecf3
 _MODEL_KEYS = ('architecture', 'classes', 'positive', 'domain', 'input', 'temperature', 'thresholds', 'conformal', 'refer', 'ood',
                'metrics', 'map_exact', 'intended_use', 'versions')
 
@@ -146,7 +146,7 @@ def metrics(
     "Counters in the format of Prometheus"
     return Response(request.app.state.service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-# %% ../../nbs/api/58_serve.api.ipynb #5e692e8b
+# %% ../../nbs/api/58_serve.api.ipynb #92c9f1e7
 _PROBLEM_SCHEMA = {
     'type': 'object',
     'description': 'RFC 9457',
@@ -200,7 +200,7 @@ def openapi_route(
     servers = [{'url': request.scope.get('root_path') or '/'}]
     return openapi() | dict(servers=servers)
 
-# %% ../../nbs/api/58_serve.api.ipynb #68e17206
+# %% ../../nbs/api/58_serve.api.ipynb #c9153feb
 class QueuedPredictor:
     "The predictor of a service for the page, whose threads ask it through the queue"
     def __init__(self,
@@ -221,7 +221,7 @@ class QueuedPredictor:
         if isinstance(answer, Failure): raise InputError(f'{path}: {answer.error}')
         return answer
 
-# %% ../../nbs/api/58_serve.api.ipynb #03cd188b
+# %% ../../nbs/api/58_serve.api.ipynb #253c1996
 def api(
     bundle, # A bundle, a run, or a `Predictor`
     page:bool=True, # Whether there is a page for people at `/`, for which gradio is needed
@@ -233,7 +233,7 @@ def api(
     max_batch:int=16, # Images that are predicted together
     max_wait_ms:float=0., # How long a batch that is not full waits for more images
 )->FastAPI: # Its `state.service` is the `Service`
-    "The service of `bundle`; an `InputError` if there is none"
+    "The service of `bundle`; an `InputError` if there is none, an `ImportError` if the page needs what is not installed"
     predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle)
     keys = None if api_keys is None else ApiKeys(api_keys)
     logger = request_logger() if log else None
@@ -248,6 +248,8 @@ def api(
         headers = ['Authorization', 'Content-Type', 'X-API-Key', 'X-Request-ID']
         app.add_middleware(CORSMiddleware, allow_origins=list(cors), allow_methods=['GET', 'POST'], allow_headers=headers)
     if page:
+        try: need('gradio', extra='demo')
+        except ImportError as e: raise ImportError(f'{e}, or serve without the page: --no-page') from None
         _refuse_other_methods(app)
         from skinlesion.serve.demo import mount_demo # here, for gradio takes seconds to import
         mount_demo(app, QueuedPredictor(service))
@@ -284,7 +286,7 @@ def _refuse_other_methods(app):
         others = [method for method in all_methods if method not in allowed]
         app.add_api_route(path, refuse, methods=others, include_in_schema=False, response_class=Response)
 
-# %% ../../nbs/api/58_serve.api.ipynb #4dc9f00b
+# %% ../../nbs/api/58_serve.api.ipynb #d4ab96cb
 def serve(
     bundle, # As for `api`
     host:str='127.0.0.1', # Address to listen at; `0.0.0.0` lets other computers in

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PROBES', 'API_ROUTES', 'Service', 'check_root_path', 'below_prefix', 'sent_key', 'Guard']
 
-# %% ../../nbs/api/57_serve.guard.ipynb #b7cd5f51
+# %% ../../nbs/api/57_serve.guard.ipynb #02e84dc3
 import asyncio, base64, binascii, re, time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,7 +21,7 @@ from .predictor import Predictor
 from .problems import PROBLEM_TYPE, Refusal
 from .queue import MicroBatches
 
-# %% ../../nbs/api/57_serve.guard.ipynb #8cbd5976
+# %% ../../nbs/api/57_serve.guard.ipynb #29fcb90c
 class Service:
     "A predictor, the queue in front of it, limits, and what is counted"
     def __init__(self,
@@ -42,7 +42,7 @@ class Service:
         self.traces = Traces()
         self.rate = RateLimit(limits.rate)
         self.batches = MicroBatches(
-            lambda images: self.predictor.answers(images, bs=max_batch),
+            lambda images: self.predictor.answers(images),
             max_batch,
             max_wait_ms,
             limits.queue,
@@ -66,9 +66,12 @@ class Service:
         "Accept nothing more, and wait until all that was accepted is answered"
         self.metrics.draining.set(1)
         await self.batches.drain()
-        while self.n_active: await asyncio.sleep(0.01)
+        n_quiet = 0 # moments without a request; one may be on its way on a connection that is open
+        while n_quiet < 5:
+            await asyncio.sleep(0.02)
+            n_quiet = 0 if self.n_active else n_quiet+1
 
-# %% ../../nbs/api/57_serve.guard.ipynb #d655945c
+# %% ../../nbs/api/57_serve.guard.ipynb #064b3ecd
 _ROOT_PATH = r'(/[\w.~%-]+)+'
 
 def check_root_path(
@@ -96,7 +99,7 @@ def below_prefix(
     MutableHeaders(scope=changed)['x-forwarded-host'] = f'{host}{prefix}'
     return changed
 
-# %% ../../nbs/api/57_serve.guard.ipynb #f26e8e42
+# %% ../../nbs/api/57_serve.guard.ipynb #51d0cbfb
 PREDICTIONS = ('/v1/predict', '/invocations')
 PROBES = ('/ping', '/healthz', '/readyz', '/health')
 API_ROUTES = (*PREDICTIONS, *PROBES, '/v1/model', '/metrics', '/openapi.json')
@@ -114,7 +117,7 @@ def sent_key(
         return pair.partition(':')[2]
     return headers.get('x-api-key', '')
 
-# %% ../../nbs/api/57_serve.guard.ipynb #d69f30ef
+# %% ../../nbs/api/57_serve.guard.ipynb #299cb266
 _SAFE_HEADERS = {'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer'}
 _MAX_DISCARD = 1. # seconds in which a body that nobody wants is read
 

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.observe.html.md"""
 # %% auto #0
 __all__ = ['request_logger', 'exception_fields', 'LogHandler', 'request_id', 'Metrics', 'Traces']
 
-# %% ../../nbs/api/55_serve.observe.ipynb #7a37dc79
+# %% ../../nbs/api/55_serve.observe.ipynb #8b4bfa28
 import logging, os, re, sys, traceback, uuid
 from contextlib import nullcontext
 
@@ -18,7 +18,7 @@ from ..core import need
 from .predictor import Failure
 from .problems import PROBLEMS
 
-# %% ../../nbs/api/55_serve.observe.ipynb #7be7b6ba
+# %% ../../nbs/api/55_serve.observe.ipynb #b582552e
 def request_logger(
     file=None, # Stream to write to, standard error if `None`
 ): # With methods `info` and `error` of an event and its fields
@@ -42,7 +42,7 @@ def exception_fields(
     return dict(error=type(error).__name__, frames=frames)
 
 class LogHandler(logging.Handler):
-    "Writes what other libraries say to `log`, without the values in it"
+    "Writes to `log` that a library warns, and where, without the values in it"
     def __init__(self,
         log, # From `request_logger`
     ):
@@ -51,7 +51,9 @@ class LogHandler(logging.Handler):
 
     def emit(self, record):
         "Write a line for `record`"
-        self.log.warning('server', logger=record.name, message=str(record.msg))
+        fields = dict(logger=record.name, place=f'{record.module}:{record.lineno}')
+        if record.name.startswith('uvicorn'): fields['message'] = str(record.msg) # others quote files
+        self.log.warning('warning', **fields)
 
 def request_id(
     given:str='', # What the visitor calls the request, such as `X-Request-ID`
@@ -59,7 +61,7 @@ def request_id(
     "The id of a request"
     return given if re.fullmatch(r'[A-Za-z0-9_.-]{1,64}', given) else uuid.uuid4().hex
 
-# %% ../../nbs/api/55_serve.observe.ipynb #a9d9a3cf
+# %% ../../nbs/api/55_serve.observe.ipynb #1a3b3981
 _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1., 2.5, 5., 10., 30.)
 
 class Metrics:
@@ -111,7 +113,7 @@ class Metrics:
         "All metrics"
         return generate_latest(self.registry)
 
-# %% ../../nbs/api/55_serve.observe.ipynb #e503eea7
+# %% ../../nbs/api/55_serve.observe.ipynb #e73bdc57
 class Traces:
     "Spans of requests, where `OTEL_EXPORTER_OTLP_ENDPOINT` is set; an `ImportError` where its packages are missing then"
     def __init__(self):

@@ -9,6 +9,7 @@ __all__ = ['listen', 'port_of', 'address_of', 'QuietServer', 'run_server']
 
 # %% ../../nbs/api/55_serve.server.ipynb #2d922a9d
 import asyncio, errno, logging, os, signal, socket, sys, threading, webbrowser
+from contextlib import suppress
 
 import uvicorn
 from uvicorn.config import LOGGING_CONFIG
@@ -79,11 +80,31 @@ class QuietServer(uvicorn.Server):
         logging.getLogger('uvicorn.error').setLevel(logging.CRITICAL)
         if self.drain is not None:
             draining = asyncio.ensure_future(self.drain())
-            # connections that wait at the door come in, and are answered, if only that the service ends
-            for _ in range(3): await asyncio.sleep(0)
-            for server in self.servers: server.close()
+            await asyncio.sleep(0) # `drain` begins: from now on requests are refused
+            await self.close_door(sockets or [])
             while not draining.done() and not self.force_exit: await asyncio.sleep(0.02)
         await super().shutdown(sockets)
+
+    async def close_door(self,
+        sockets:list, # That are listened at
+    ):
+        "Listen no more; connections that the system has accepted already come in"
+        doors = [sock.dup() for sock in sockets] # closing a server would reset those that wait
+        for server in self.servers: server.close()
+        waiting = []
+        for door in doors:
+            door.setblocking(False)
+            with suppress(BlockingIOError):
+                while True: waiting.append(door.accept()[0])
+            door.close()
+
+        def make_protocol():
+            "As uvicorn makes it for a connection"
+            state = self.lifespan.state
+            return self.config.http_protocol_class(config=self.config, server_state=self.server_state, app_state=state)
+
+        for connection in waiting:
+            await asyncio.get_running_loop().connect_accepted_socket(make_protocol, connection)
 
 # %% ../../nbs/api/55_serve.server.ipynb #af31a7ca
 def run_server(
@@ -93,7 +114,7 @@ def run_server(
     port:int=7860, # First port to try; the next 20 are tried if it is taken
     open_browser:bool=False, # Open the page, where there is a screen
     drain=None, # Async function that ends when all accepted requests are answered; they are cut off if `None`
-    log_handler:logging.Handler|None=None, # For warnings of uvicorn; as it writes them if `None`
+    log_handler:logging.Handler|None=None, # For warnings of all libraries; as they write them if `None`
 ):
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"
     with listen(host, port) as sock:
@@ -112,8 +133,8 @@ def run_server(
             server_header=False,
         )
         if log_handler is not None:
-            logging.getLogger('uvicorn').addHandler(log_handler)
-            logging.getLogger('uvicorn').propagate = False
+            logging.getLogger().addHandler(log_handler)
+            logging.captureWarnings(True)
         line = f'{title} is at {address}{note} (stop it with Ctrl+C)'
         server = QuietServer(config, line, address if open_browser else '', drain)
         try: server.run([sock])
