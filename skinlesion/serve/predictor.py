@@ -115,7 +115,7 @@ def batches(
     while batch := list(islice(iterator, n)): yield batch
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #94eab21b
-BATCH_SIZE = 8 # images
+BATCH_SIZE = 4 # images
 
 class Predictor:
     "Answers from the bundle `folder`"
