@@ -1,0 +1,200 @@
+"""One image and many, from a bundle and by fastai, on the same files, cores and random weights.
+
+    python benchmarks/predict.py                    # synthetic images
+    python benchmarks/predict.py --data PHOTOS      # a folder of real ones
+    python benchmarks/predict.py --memory 50000     # and the memory of `score` for 1,000 and 50,000 images
+
+Every round runs each of them once, so that what else the machine does falls on all; ratios are of the medians over rounds.
+*Bare* is what cannot be avoided: Pillow that decodes and resizes a file, and ONNX Runtime on a ready batch. The limit of `score` is
+what all cores would do with nothing but these two, from the time each takes on one core. fastai resizes as we do (`squish`), and has as
+many worker processes and threads as there are cores.
+"""
+import argparse
+import csv
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import fastai.callback.progress # gives Learner `no_bar`
+import numpy as np
+import onnxruntime as ort
+import torch
+from fastai.data.transforms import Normalize
+from fastai.learner import Learner
+from fastai.losses import CrossEntropyLossFlat
+from fastai.vision.augment import Resize, ResizeMethod
+from fastai.vision.core import imagenet_stats
+from fastai.vision.data import ImageDataLoaders
+from PIL import Image
+
+from skinlesion.core import n_cores
+from skinlesion.image import InputSpec, prepare
+from skinlesion.models.inference import run_model
+from skinlesion.models.registry import build_model
+from skinlesion.postprocess import embedding_reference
+from skinlesion.serve.batch import score
+from skinlesion.serve.bundle import save_bundle
+from skinlesion.serve.predictor import BATCH_SIZE, Predictor
+from skinlesion.serve.sources import source_images
+from skinlesion.synth.sets import sample
+
+ARCHS = ('resnet18', 'mobilenetv2_100')
+SPEC = InputSpec(size=224)
+RESULTS = Path(__file__).parent/'results'/'predict.csv'
+
+
+def machine():
+    "The processor, and how many cores of it"
+    info = Path('/proc/cpuinfo')
+    name = platform.processor()
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith('model name'): name = line.split(':')[1].strip()
+    return f'{name}, {n_cores()} cores'
+
+def seconds(function, *args):
+    began = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - began
+
+def decode(path):
+    "Decode and resize with Pillow alone"
+    return np.asarray(Image.open(path).convert('RGB').resize((SPEC.size, SPEC.size), Image.Resampling.BILINEAR))
+
+def session(bundle, threads=None):
+    "ONNX Runtime on the graph of `bundle`, as it comes or with a number of threads"
+    options = ort.SessionOptions()
+    if threads: options.intra_op_num_threads = threads
+    return ort.InferenceSession(str(bundle/'model.onnx'), options, providers=['CPUExecutionProvider'])
+
+def make_model(arch, paths, out):
+    "A network with random weights, as a bundle and as a fastai Learner"
+    torch.manual_seed(0)
+    model = build_model(arch, pretrained=False).eval()
+    few = paths[:12]
+    _,embeddings = run_model(model, few, SPEC)
+    reference = embedding_reference(embeddings, [k%2 for k in range(len(few))], embeddings)
+    bundle = save_bundle(model, out, ['benign', 'malignant'], SPEC, reference, 'malignant')
+    labels = {path: str(k%2) for k,path in enumerate(paths)} # any two classes
+    dls = ImageDataLoaders.from_path_func(
+        paths[0].parent,
+        paths,
+        labels.get,
+        item_tfms=Resize(SPEC.size, ResizeMethod.Squish),
+        batch_tfms=Normalize.from_stats(*imagenet_stats, cuda=False),
+        bs=32,
+        num_workers=n_cores(),
+        device='cpu',
+    )
+    return bundle, Learner(dls, model, loss_func=CrossEntropyLossFlat())
+
+def one_image(bundle, learn, paths, rounds):
+    "Median milliseconds for one image, of each way"
+    predictor = Predictor(bundle)
+    bare = session(bundle)
+    x = prepare(paths[0], SPEC)[None]
+    ways = {
+        'fastai learn.predict': learn.predict,
+        'Predictor.predict': predictor.predict,
+        'bare decode and resize': decode,
+        'bare ONNX Runtime': lambda path: bare.run(None, {'image': x}),
+    }
+    times = {way: [] for way in ways}
+    with learn.no_bar(), learn.no_logging():
+        for path in (paths*rounds)[:20*rounds]:
+            for way,function in ways.items():
+                function(path) # once, for what another way left in the caches
+                times[way].append(1000*seconds(function, path))
+    return {way: statistics.median(values) for way,values in times.items()}
+
+def many_images(bundle, learn, paths, rounds):
+    "Median images per second of each way, and the limit by what decoding and ONNX Runtime take on one core"
+    one_thread = session(bundle, threads=1)
+    batch = np.repeat(prepare(paths[0], SPEC)[None], BATCH_SIZE, 0)
+    some = paths[:64]
+    rates = {'fastai learn.get_preds': [], 'score': [], 'limit': []}
+    with tempfile.TemporaryDirectory() as tmp, learn.no_bar(), learn.no_logging():
+        table = Path(tmp)/'table.csv'
+        table.write_text('\n'.join(['path,number', *(f'{path},{k}' for k,path in enumerate(paths))]))
+        for _ in range(rounds):
+            dl = learn.dls.test_dl(paths, num_workers=n_cores())
+            rates['fastai learn.get_preds'].append(len(paths)/seconds(lambda: learn.get_preds(dl=dl)))
+            rates['score'].append(len(paths)/seconds(score, bundle, table, Path(tmp)/'out.csv'))
+            decoding = seconds(lambda: [decode(path) for path in some])/len(some)
+            running = seconds(lambda: [one_thread.run(None, {'image': batch}) for _ in range(4)])/(4*BATCH_SIZE)
+            rates['limit'].append(n_cores()/(decoding + running))
+    return {way: statistics.median(values) for way,values in rates.items()}
+
+# A process that is started by a large one counts its memory as its own, so a small one starts it
+STARTER = """import os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(time.perf_counter() - began, usage.ru_maxrss, status)"""
+
+def run_alone(*command):
+    "Seconds and megabytes at most of a process"
+    command = [sys.executable, '-c', STARTER, sys.executable, *map(str, command)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    wall,size,status = map(float, printed.split())
+    if status: raise RuntimeError(f'failed: {" ".join(command[4:])}')
+    return wall, size*(1 if sys.platform == 'darwin' else 1024)/1e6
+
+def memory(bundle, paths, n):
+    "Megabytes that `score` takes at most for `n` images"
+    with tempfile.TemporaryDirectory() as tmp:
+        table = Path(tmp)/'table.csv'
+        lines = [f'{paths[k % len(paths)]},{k}' for k in range(n)]
+        table.write_text('\n'.join(['path,number', *lines]))
+        return run_alone('-m', 'skinlesion.cli', 'score', bundle, table, '--out', Path(tmp)/'out.csv')[1]
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--data', help='a folder of images; synthetic ones if left out')
+    parser.add_argument('--n', type=int, default=256, help='images; few give the start of `score` too much weight')
+    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--memory', type=int, default=0, metavar='N', help='score N images too, and 1,000, for the memory')
+    parser.add_argument('--out', default=RESULTS, help='csv to write')
+    return parser.parse_args()
+
+def main():
+    opts = options()
+    torch.set_num_threads(n_cores())
+    rows = []
+    def add(arch, measure, value, unit):
+        rows.append(dict(machine=machine(), arch=arch, measure=measure, value=f'{value:.4g}', unit=unit))
+        print(f'{arch:16} {measure:44} {value:9.4g} {unit}', flush=True)
+
+    with tempfile.TemporaryDirectory() as tmp:
+        folder = opts.data
+        if not folder: folder = sample(Path(tmp)/'synthetic', n=opts.n, size=224)
+        paths = [Path(image.path) for image in source_images(folder)][:opts.n]
+        print(f'{machine()}; {len(paths)} images, {opts.rounds} rounds')
+        for arch in ARCHS:
+            bundle,learn = make_model(arch, paths, Path(tmp)/arch)
+            one = one_image(bundle, learn, paths, opts.rounds)
+            for way,value in one.items(): add(arch, way, value, 'ms')
+            bare = one['bare decode and resize'] + one['bare ONNX Runtime']
+            add(arch, 'one image: Predictor / fastai', one['Predictor.predict']/one['fastai learn.predict'], 'x')
+            add(arch, 'one image: Predictor / bare', one['Predictor.predict']/bare, 'x')
+            many = many_images(bundle, learn, paths, opts.rounds)
+            for way,value in many.items(): add(arch, way, value, 'images/s')
+            add(arch, 'many images: score / fastai', many['score']/many['fastai learn.get_preds'], 'x')
+            add(arch, 'many images: score / limit', many['score']/many['limit'], 'x')
+            alone = [run_alone('-m', 'skinlesion.cli', 'predict', bundle, paths[0]) for _ in range(opts.rounds)]
+            add(arch, 'skinlesion predict, cold', statistics.median(wall for wall,_ in alone), 's')
+            add(arch, 'skinlesion predict, memory', max(size for _,size in alone), 'MB')
+            for n in (1000, opts.memory) if opts.memory else ():
+                add(arch, f'score of {n:,} images, memory', memory(bundle, paths, n), 'MB')
+    Path(opts.out).parent.mkdir(parents=True, exist_ok=True)
+    with open(opts.out, 'w', newline='', encoding='utf-8') as file:
+        table = csv.DictWriter(file, list(rows[0]))
+        table.writeheader()
+        table.writerows(rows)
+
+
+if __name__ == '__main__': main()
