@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.api.html.md"""
 # %% auto #0
 __all__ = ['QueuedPredictor', 'api', 'serve']
 
-# %% ../../nbs/api/58_serve.api.ipynb #b6072b61
+# %% ../../nbs/api/58_serve.api.ipynb #f4a2c92c
 import asyncio, base64, time
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -33,7 +33,7 @@ from .requests import (LINES_TYPES, answers_response,
                                        check_format, content_type, request_images)
 from .server import run_server
 
-# %% ../../nbs/api/58_serve.api.ipynb #d50a77fd
+# %% ../../nbs/api/58_serve.api.ipynb #117733e3
 router = APIRouter()
 _PROBLEM = {PROBLEM_TYPE: {'schema': {'$ref': '#/components/schemas/Problem'}}}
 _REASONS = {} # HTTP status -> what OpenAPI says of the problem
@@ -57,7 +57,7 @@ _IMAGES_JSON = {
         'many': {'value': {'images': [_EXAMPLE_IMAGE, _EXAMPLE_IMAGE]}},
     },
 }
-_FORM_SCHEMA = {'type': 'object', 'properties': {'image': {'type': 'string', 'format': 'binary'}}, 'required': ['image']}
+_FORM_SCHEMA = {'type': 'object', 'properties': {'image': _BYTES['schema']}, 'required': ['image']}
 _BODY = {'requestBody': {'required': True, 'content': {
     'image/jpeg': _BYTES,
     'image/png': _BYTES,
@@ -91,10 +91,11 @@ async def predict_request(
     is_lines = content_type(request) in LINES_TYPES
     if not heat_map: return answers_response(answers, is_lines)
     predictor = request.app.state.service.predictor
-    heat_maps = await asyncio.to_thread(lambda: [_heat_map(predictor, *pair) for pair in zip(images, answers)])
+    def draw(): return [heat_map_text(predictor, *pair) for pair in zip(images, answers)]
+    heat_maps = await asyncio.to_thread(draw)
     return answers_response(answers, is_lines, heat_maps)
 
-def _heat_map(predictor, image, answer):
+def heat_map_text(predictor, image, answer):
     "The heat map as base64, `None` for an image that cannot be read"
     if isinstance(answer, Failure): return None
     file = BytesIO()
@@ -109,9 +110,11 @@ async def invocations(
     _,answers = await _answers(request)
     return answers_response(answers, content_type(request) in LINES_TYPES)
 
-# %% ../../nbs/api/58_serve.api.ipynb #d0afecf3
-_MODEL_KEYS = ('architecture', 'classes', 'positive', 'domain', 'input', 'temperature', 'thresholds', 'conformal', 'refer', 'ood',
-               'metrics', 'map_exact', 'intended_use', 'versions')
+# %% ../../nbs/api/58_serve.api.ipynb #c9a25c32
+_MODEL_KEYS = (
+    'architecture', 'classes', 'positive', 'domain', 'input', 'temperature', 'thresholds', 'conformal',
+    'refer', 'ood', 'metrics', 'map_exact', 'intended_use', 'versions',
+)
 
 @router.get('/v1/model', responses={401: _REASONS[401]})
 def model(
@@ -121,7 +124,8 @@ def model(
     predictor = request.app.state.service.predictor
     facts = {name: predictor.config.get(name) for name in _MODEL_KEYS}
     card = (predictor.folder/'README.md').read_text(encoding='utf-8')
-    return dict(bundle_id=predictor.bundle_id, bundle_version=predictor.bundle_version, notice=NOTICE, **facts, card=card)
+    bundle = dict(bundle_id=predictor.bundle_id, bundle_version=predictor.bundle_version)
+    return bundle | dict(notice=NOTICE) | facts | dict(card=card)
 
 @router.get('/healthz')
 @router.get('/health', include_in_schema=False)
@@ -146,7 +150,7 @@ def metrics(
     "Counters in the format of Prometheus"
     return Response(request.app.state.service.metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
-# %% ../../nbs/api/58_serve.api.ipynb #92c9f1e7
+# %% ../../nbs/api/58_serve.api.ipynb #d7cfcdeb
 _PROBLEM_SCHEMA = {
     'type': 'object',
     'description': 'RFC 9457',
@@ -200,7 +204,7 @@ def openapi_route(
     servers = [{'url': request.scope.get('root_path') or '/'}]
     return openapi() | dict(servers=servers)
 
-# %% ../../nbs/api/58_serve.api.ipynb #c9153feb
+# %% ../../nbs/api/58_serve.api.ipynb #9c2b0659
 class QueuedPredictor:
     "The predictor of a service for the page, whose threads ask it through the queue"
     def __init__(self,
@@ -213,7 +217,7 @@ class QueuedPredictor:
     def predict(self,
         path, # An uploaded file
     ): # An `Answer`
-        "The answer for one image; an `InputError` if it is no usable image, a `Refusal` if there is no room or no time"
+        "The answer for one image; an `InputError` if it is unusable, a `Refusal` without room or time"
         path = Path(path)
         check_format(path.read_bytes())
         answering = self.service.answers([path])
@@ -221,7 +225,7 @@ class QueuedPredictor:
         if isinstance(answer, Failure): raise InputError(f'{path}: {answer.error}')
         return answer
 
-# %% ../../nbs/api/58_serve.api.ipynb #253c1996
+# %% ../../nbs/api/58_serve.api.ipynb #cf1d1837
 def api(
     bundle, # A bundle, a run, or a `Predictor`
     page:bool=True, # Whether there is a page for people at `/`, for which gradio is needed
@@ -233,7 +237,7 @@ def api(
     max_batch:int=16, # Images that are predicted together
     max_wait_ms:float=0., # How long a batch that is not full waits for more images
 )->FastAPI: # Its `state.service` is the `Service`
-    "The service of `bundle`; an `InputError` if there is none, an `ImportError` if the page needs what is not installed"
+    "The service of `bundle`; an `InputError` if there is none, an `ImportError` for a page without gradio"
     predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle)
     keys = None if api_keys is None else ApiKeys(api_keys)
     logger = request_logger() if log else None
@@ -246,7 +250,8 @@ def api(
     app.add_middleware(Guard, service=service)
     if cors:
         headers = ['Authorization', 'Content-Type', 'X-API-Key', 'X-Request-ID']
-        app.add_middleware(CORSMiddleware, allow_origins=list(cors), allow_methods=['GET', 'POST'], allow_headers=headers)
+        methods = ['GET', 'POST']
+        app.add_middleware(CORSMiddleware, allow_origins=list(cors), allow_methods=methods, allow_headers=headers)
     if page:
         try: need('gradio', extra='demo')
         except ImportError as e: raise ImportError(f'{e}, or serve without the page: --no-page') from None
@@ -266,8 +271,10 @@ async def _lifespan(app):
 
 async def _refuse_http(request, error):
     "What Starlette refuses by itself"
-    if error.status_code == 405: raise Refusal('method-not-allowed', 'the route has other methods', headers=error.headers)
-    if error.status_code == 404: raise Refusal('not-found', 'there is no such route; /openapi.json lists those there are')
+    if error.status_code == 405:
+        raise Refusal('method-not-allowed', 'the route has other methods', headers=error.headers)
+    if error.status_code == 404:
+        raise Refusal('not-found', 'there is no such route; /openapi.json lists those there are')
     raise Refusal('bad-request', 'the request cannot be read')
 
 async def _refuse_parameters(request, error):
@@ -286,7 +293,7 @@ def _refuse_other_methods(app):
         others = [method for method in all_methods if method not in allowed]
         app.add_api_route(path, refuse, methods=others, include_in_schema=False, response_class=Response)
 
-# %% ../../nbs/api/58_serve.api.ipynb #d4ab96cb
+# %% ../../nbs/api/58_serve.api.ipynb #0d69efba
 def serve(
     bundle, # As for `api`
     host:str='127.0.0.1', # Address to listen at; `0.0.0.0` lets other computers in
@@ -295,8 +302,9 @@ def serve(
     page:bool=True, # As for `api`
     **options, # More of `api`
 ):
-    "Serve `bundle` until Ctrl+C or SIGTERM, which answers what was accepted; an `InputError` if there is no bundle or port"
+    "Serve `bundle` until Ctrl+C or SIGTERM, answering what was accepted; an `InputError` without bundle or port"
     app = api(bundle, page, **options)
     service = app.state.service
     log_handler = LogHandler(service.log) if service.log else None
-    run_server(app, 'The demo' if page else 'The service', host, port, open_browser, service.drain, log_handler)
+    title = 'The demo' if page else 'The service'
+    run_server(app, title, host, port, open_browser, service.drain, log_handler)

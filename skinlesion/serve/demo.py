@@ -184,6 +184,13 @@ def build_demo(
     return page
 
 # %% ../../nbs/api/56_serve.demo.ipynb #bd2779f4
+_THEME = gr.themes.Default(
+    primary_hue='teal',
+    neutral_hue='slate',
+    font=('system-ui', 'sans-serif'),
+    font_mono=('ui-monospace', 'monospace'),
+)
+
 def mount_demo(
     app:FastAPI, # Its own routes come first
     predictor:Predictor, # Answers
@@ -204,18 +211,12 @@ def mount_demo(
     domain = predictor.config.get('domain') or 'other'
     examples = example_images(predictor.folder, Path(folder.name)/'examples', domain=domain)
     page = build_demo(predictor, examples)
-    theme = gr.themes.Default(
-        primary_hue='teal',
-        neutral_hue='slate',
-        font=('system-ui', 'sans-serif'),
-        font_mono=('ui-monospace', 'monospace'),
-    )
     css = files('skinlesion.serve').joinpath('demo.css').read_text(encoding='utf-8')
     return gr.mount_gradio_app(
         app,
         page,
         path='/',
-        theme=theme,
+        theme=_THEME,
         css=css,
         footer_links=[],
         run_history=False,

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PROBES', 'API_ROUTES', 'Service', 'check_root_path', 'below_prefix', 'sent_key', 'Guard']
 
-# %% ../../nbs/api/57_serve.guard.ipynb #02e84dc3
+# %% ../../nbs/api/57_serve.guard.ipynb #6eb83b8b
 import asyncio, base64, binascii, re, time
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -21,7 +21,7 @@ from .predictor import Predictor
 from .problems import PROBLEM_TYPE, Refusal
 from .queue import MicroBatches
 
-# %% ../../nbs/api/57_serve.guard.ipynb #29fcb90c
+# %% ../../nbs/api/57_serve.guard.ipynb #ec0b0401
 class Service:
     "A predictor, the queue in front of it, limits, and what is counted"
     def __init__(self,
@@ -71,7 +71,7 @@ class Service:
             await asyncio.sleep(0.02)
             n_quiet = 0 if self.n_active else n_quiet+1
 
-# %% ../../nbs/api/57_serve.guard.ipynb #064b3ecd
+# %% ../../nbs/api/57_serve.guard.ipynb #274cc17a
 _ROOT_PATH = r'(/[\w.~%-]+)+'
 
 def check_root_path(
@@ -99,7 +99,7 @@ def below_prefix(
     MutableHeaders(scope=changed)['x-forwarded-host'] = f'{host}{prefix}'
     return changed
 
-# %% ../../nbs/api/57_serve.guard.ipynb #51d0cbfb
+# %% ../../nbs/api/57_serve.guard.ipynb #eaf579dc
 PREDICTIONS = ('/v1/predict', '/invocations')
 PROBES = ('/ping', '/healthz', '/readyz', '/health')
 API_ROUTES = (*PREDICTIONS, *PROBES, '/v1/model', '/metrics', '/openapi.json')
@@ -117,7 +117,7 @@ def sent_key(
         return pair.partition(':')[2]
     return headers.get('x-api-key', '')
 
-# %% ../../nbs/api/57_serve.guard.ipynb #299cb266
+# %% ../../nbs/api/57_serve.guard.ipynb #6c3664f4
 _SAFE_HEADERS = {'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer'}
 _MAX_DISCARD = 1. # seconds in which a body that nobody wants is read
 
@@ -161,36 +161,42 @@ class _Exchange:
         self.service.n_active += is_api
         try:
             with self.service.traces.span(f'{self.scope["method"]} {self.route}', self.headers) as span:
-                await self._answer(app)
+                await self.answer(app)
                 if span is not None: span.set_attribute('http.response.status_code', self.status or 499)
         finally:
             self.service.n_active -= is_api
             self.service.held_bytes -= self.n_bytes
-            self._note()
+            self.note()
 
-    async def _answer(self, app):
+    async def answer(self, app):
+        "Let the application answer, or refuse"
         try:
-            self._admit()
+            self.admit()
             await app(self.scope, self.receive, self.send)
-            if self.refusal is not None: await self._refuse()
+            if self.refusal is not None: await self.refuse()
         except Refusal as e:
             self.refusal = self.refusal or e
-            await self._refuse()
+            await self.refuse()
         except ClientDisconnect: pass # nobody is left to answer
         except Exception as e: # the last place where a failure can become an answer
             if self.refusal is None:
-                if self.service.log: self.service.log.error('failed', request_id=self.id, **exception_fields(e))
-                self.refusal = Refusal('internal', 'the service failed at this request; its logs say more by the request id')
-            await self._refuse()
+                log = self.service.log
+                if log: log.error('failed', request_id=self.id, **exception_fields(e))
+                detail = 'the service failed at this request; its logs say more by the request id'
+                self.refusal = Refusal('internal', detail)
+            await self.refuse()
 
-    def _admit(self):
+    def admit(self):
         "Raise a `Refusal` for what can be known before the body is read"
         service, headers, path = self.service, self.headers, self.scope['path']
         client = self.scope.get('client') or ('',)
         visitor = client[0]
         if service.keys and path not in PROBES:
             self.key_name = visitor = service.keys.name_of(sent_key(headers))
-            if visitor is None: raise self._no_key()
+            if visitor is None:
+                scheme = 'Bearer' if self.route in API_ROUTES else 'Basic realm="skinlesion", charset="UTF-8"'
+                detail = 'the request has no key that is known; send Authorization: Bearer KEY'
+                raise Refusal('no-key', detail, headers={'WWW-Authenticate': scheme})
         is_post = self.scope['method'] == 'POST'
         if is_post and path in (*PREDICTIONS, _PAGE_PREDICTIONS):
             seconds = service.rate.take(visitor)
@@ -203,13 +209,9 @@ class _Exchange:
         if headers.get('content-encoding', 'identity').lower() != 'identity':
             raise Refusal('unsupported-type', 'the body is compressed; send it as it is')
 
-    def _no_key(self):
-        scheme = 'Bearer' if self.route in API_ROUTES else 'Basic realm="skinlesion", charset="UTF-8"'
-        detail = 'the request has no key that is known; send Authorization: Bearer KEY'
-        return Refusal('no-key', detail, headers={'WWW-Authenticate': scheme})
-
     def _too_large(self):
-        return Refusal('too-large', f'the body has more than {self.service.limits.bytes} bytes, the limit of a request')
+        detail = f'the body has more than {self.service.limits.bytes} bytes, the limit of a request'
+        return Refusal('too-large', detail)
 
     async def receive(self):
         "The next part of the body; a `Refusal` if it comes too late or is too much"
@@ -229,13 +231,15 @@ class _Exchange:
         self.service.held_bytes += n_new
         if self.n_bytes > self.service.limits.bytes: self.refusal = self._too_large()
         elif self.service.held_bytes > self.service.limits.held_bytes:
-            self.refusal = Refusal('queue-full', 'too many images are being sent at once; try again', retry_after=1)
+            detail = 'too many images are being sent at once; try again'
+            self.refusal = Refusal('queue-full', detail, retry_after=1)
         if self.refusal is not None: raise self.refusal
         return message
 
     async def send(self, message):
         "Send a part of the response, unless the request is refused meanwhile"
-        if self.refusal is not None and self.status is None: return # what the application makes of the refusal
+        is_refused = self.refusal is not None and self.status is None
+        if is_refused: return # what the application makes of the refusal
         if message['type'] == 'http.response.start':
             self.status = message['status']
             headers = MutableHeaders(scope=message)
@@ -245,20 +249,21 @@ class _Exchange:
             if self.service.batches.is_draining: headers['Connection'] = 'close'
         await self.inner_send(message)
 
-    async def _refuse(self):
+    async def refuse(self):
         "Send the problem, if no response has begun"
         if self.status is not None: return
         refusal = self.refusal
         self.service.metrics.refusals.labels(refusal.reason).inc()
         closes = refusal.reason in ('too-large', 'slow-body') or self.service.batches.is_draining
-        if closes and not self.is_read: await self._discard()
-        response = JSONResponse(refusal.body(self.id), refusal.status, refusal.headers, media_type=PROBLEM_TYPE)
+        if closes and not self.is_read: await self.discard()
+        body = refusal.body(self.id)
+        response = JSONResponse(body, refusal.status, refusal.headers, media_type=PROBLEM_TYPE)
         if closes: response.headers['Connection'] = 'close'
         self.refusal = None # so that `send` sends
         await response(self.scope, self.inner_receive, self.send)
         self.refusal = refusal
 
-    async def _discard(self):
+    async def discard(self):
         "Read what the client still sends, for a moment"
         n_left = self.service.limits.bytes
         end = time.monotonic()+_MAX_DISCARD
@@ -268,7 +273,7 @@ class _Exchange:
             n_left -= len(message.get('body', b''))
             if not message.get('more_body', False): return
 
-    def _note(self):
+    def note(self):
         "Count and log the request"
         seconds = time.monotonic()-self.began
         status = self.status or 499 # the client left

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.limits.html.md"""
 # %% auto #0
 __all__ = ['MAX_VISITORS', 'Limits', 'ApiKeys', 'add_key', 'RateLimit']
 
-# %% ../../nbs/api/55_serve.limits.ipynb #4d835cef
+# %% ../../nbs/api/55_serve.limits.ipynb #f52548a4
 import hashlib, hmac, os, re, secrets, time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..core import InputError, replacing
 
-# %% ../../nbs/api/55_serve.limits.ipynb #2c1181e4
+# %% ../../nbs/api/55_serve.limits.ipynb #f0de6d58
 @dataclass(frozen=True)
 class Limits:
     "What requests may ask for"
@@ -35,7 +35,7 @@ class Limits:
             message = f'a request may have {self.images} images, but only {self.queue} may wait'
             raise InputError(f'{message}: it would never be answered; lower the one or raise the other')
 
-# %% ../../nbs/api/55_serve.limits.ipynb #c1ba64f0
+# %% ../../nbs/api/55_serve.limits.ipynb #c7799d8a
 _KEY_NAME = r'[A-Za-z0-9_.-]{1,64}'
 
 class ApiKeys:
@@ -72,9 +72,10 @@ def add_key(
     path, # File of keys; made if there is none, readable by its owner alone
     name:str, # Of whoever gets the key, such as `ward-3`
 )->str: # The key, which is kept nowhere
-    "Make a key for `name`, and add its hash to the file `path`; an `InputError` if the name is taken or cannot be one"
+    "Make a key for `name`, and add its hash to the file `path`; an `InputError` if the name is taken or none"
     if not re.fullmatch(_KEY_NAME, name):
-        raise InputError(f'{name!r}: a name of a key has 1 to 64 letters, digits, dots, dashes and underscores')
+        allowed = '1 to 64 letters, digits, dots, dashes and underscores'
+        raise InputError(f'{name!r}: a name of a key has {allowed}')
     path = Path(path)
     before = path.read_text(encoding='utf-8') if path.exists() else ''
     if before.strip() and name in ApiKeys(path).digests:
@@ -87,7 +88,7 @@ def add_key(
         with open(descriptor, 'w', encoding='utf-8') as file: file.write(f'{before}{name} {digest}\n')
     return key
 
-# %% ../../nbs/api/55_serve.limits.ipynb #290279ec
+# %% ../../nbs/api/55_serve.limits.ipynb #5a2f6c51
 MAX_VISITORS = 10_000 # whose buckets are kept
 
 class RateLimit:

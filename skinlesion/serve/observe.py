@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.observe.html.md"""
 # %% auto #0
 __all__ = ['request_logger', 'exception_fields', 'LogHandler', 'request_id', 'Metrics', 'Traces']
 
-# %% ../../nbs/api/55_serve.observe.ipynb #8b4bfa28
+# %% ../../nbs/api/55_serve.observe.ipynb #fa748bbc
 import logging, os, re, sys, traceback, uuid
 from contextlib import nullcontext
 
@@ -18,7 +18,7 @@ from ..core import need
 from .predictor import Failure
 from .problems import PROBLEMS
 
-# %% ../../nbs/api/55_serve.observe.ipynb #b582552e
+# %% ../../nbs/api/55_serve.observe.ipynb #b229430e
 def request_logger(
     file=None, # Stream to write to, standard error if `None`
 ): # With methods `info` and `error` of an event and its fields
@@ -61,7 +61,8 @@ def request_id(
     "The id of a request"
     return given if re.fullmatch(r'[A-Za-z0-9_.-]{1,64}', given) else uuid.uuid4().hex
 
-# %% ../../nbs/api/55_serve.observe.ipynb #1a3b3981
+# %% ../../nbs/api/55_serve.observe.ipynb #1769bfc0
+_BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1., 2.5, 5., 10., 30.)
 
 class Metrics:
@@ -74,15 +75,15 @@ class Metrics:
             return kind(f'skinlesion_{name}', help, labels, registry=self.registry, **kwargs)
 
         self.queue_images = metric(Gauge, 'queue_images', 'Images that wait')
-        self.queue_seconds = metric(Histogram, 'queue_wait_seconds', 'How long an image waited', buckets=_SECONDS)
-        self.batch_images = metric(Histogram, 'batch_images', 'Images in a batch', buckets=(1, 2, 4, 8, 16, 32, 64))
+        self.queue_seconds = metric(Histogram, 'queue_wait_seconds', 'Time in the queue', buckets=_SECONDS)
+        self.batch_images = metric(Histogram, 'batch_images', 'Images in a batch', buckets=_BATCH_SIZES)
         self.batch_seconds = metric(Histogram, 'batch_seconds', 'How long a batch took', buckets=_SECONDS)
-        self.request_seconds = metric(Histogram, 'request_seconds', 'From the first byte to the last, by route and status',
-                                      ('route', 'status'), buckets=_SECONDS)
+        labels = ('route', 'status')
+        self.request_seconds = metric(Histogram, 'request_seconds', 'Time of a request', labels, buckets=_SECONDS)
         self.refusals = metric(Counter, 'refusals', 'Requests not answered, by reason', ('reason',))
         self.answers = metric(Counter, 'answers', 'Images answered, by predicted class', ('pred',))
         self.failures = metric(Counter, 'unusable_images', 'Images that could not be read')
-        self.out_of_distribution = metric(Counter, 'out_of_distribution', 'Images answered that are out of distribution')
+        self.out_of_distribution = metric(Counter, 'out_of_distribution', 'Images out of distribution')
         self.referred = metric(Counter, 'referred', 'Images answered that are referred for human review')
         self.draining = metric(Gauge, 'draining', '1 while the service is ending')
         # a counter that appears with its first event has no rate for it
@@ -113,9 +114,9 @@ class Metrics:
         "All metrics"
         return generate_latest(self.registry)
 
-# %% ../../nbs/api/55_serve.observe.ipynb #e73bdc57
+# %% ../../nbs/api/55_serve.observe.ipynb #72deb8c7
 class Traces:
-    "Spans of requests, where `OTEL_EXPORTER_OTLP_ENDPOINT` is set; an `ImportError` where its packages are missing then"
+    "Spans of requests, where `OTEL_EXPORTER_OTLP_ENDPOINT` is set; an `ImportError` without the packages"
     def __init__(self):
         names = ('OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_EXPORTER_OTLP_TRACES_ENDPOINT')
         self.provider = None

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.queue.html.md"""
 # %% auto #0
 __all__ = ['QueueFull', 'MicroBatches']
 
-# %% ../../nbs/api/55_serve.queue.ipynb #2ce71286
+# %% ../../nbs/api/55_serve.queue.ipynb #a0b6c5af
 import asyncio, math, time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from .problems import Refusal
 
-# %% ../../nbs/api/55_serve.queue.ipynb #e5d1c38d
+# %% ../../nbs/api/55_serve.queue.ipynb #5338a14f
 class QueueFull(Refusal):
     "There is no room for the images of a request"
 
@@ -32,7 +32,7 @@ class MicroBatches:
         max_batch:int=16, # Images in a call of `predict`
         max_wait_ms:float=0., # How long a batch that is not full waits for more images
         max_queue:int=128, # Images that wait
-        observe:Callable|None=None, # Called after a batch with the seconds that each image waited, and those of `predict`
+        observe:Callable|None=None, # Of the seconds that each image of a batch waited, and those of `predict`
     ):
         self.predict = predict
         self.max_batch = max_batch
@@ -60,17 +60,19 @@ class MicroBatches:
         n:int=1, # Images
     ):
         "Raise a `Refusal` if `n` images more would not be accepted"
-        if self.is_draining: raise Refusal('draining', 'the service is ending; ask another instance', retry_after=1)
+        if self.is_draining:
+            raise Refusal('draining', 'the service is ending; ask another instance', retry_after=1)
         if self.depth + n <= self.max_queue: return
         seconds = math.ceil(self.depth*self.seconds_per_image)
-        detail = f'{self.depth} of at most {self.max_queue} images are waiting, so that {n} more find no room; try again'
+        places = f'{self.depth} of at most {self.max_queue} images are waiting'
+        detail = f'{places}, so that {n} more find no room; try again'
         raise QueueFull('queue-full', detail, retry_after=max(1, seconds))
 
     async def submit(self,
         images:list, # What `predict` takes
-        timeout:float|None=None, # Seconds after which a `Refusal` is raised, and images that still wait are dropped
+        timeout:float|None=None, # Seconds after which images that still wait are dropped
     )->list: # What `predict` returned for each
-        "The answers for `images`; a `QueueFull` if there is no room for all of them; raises what `predict` raised"
+        "The answers for `images`; a `Refusal` without room or after `timeout`; raises what `predict` raised"
         self.check(len(images))
         futures = []
         for image in images:
@@ -81,11 +83,13 @@ class MicroBatches:
             futures.append(future)
         try: return await asyncio.wait_for(asyncio.gather(*futures), timeout)
         except asyncio.TimeoutError:
-            raise Refusal('timeout', f'no answer within {timeout:.3g} seconds; try again', retry_after=1) from None
+            detail = f'no answer within {timeout:.3g} seconds; try again'
+            raise Refusal('timeout', detail, retry_after=1) from None
 
     def _count_answer(self, future):
         self.n_unanswered -= 1
-        if not future.cancelled(): future.exception() # else asyncio reports one that nobody waits for any more
+        # asyncio reports an exception that nobody has asked for
+        if not future.cancelled(): future.exception()
 
     async def drain(self):
         "Accept nothing more, and wait until all that was accepted is answered"
@@ -104,8 +108,8 @@ class MicroBatches:
             if self.max_wait and self.depth < self.max_batch-1: await asyncio.sleep(self.max_wait)
             batch = [first]
             while len(batch) < self.max_batch and not self.queue.empty(): batch.append(self.queue.get_nowait())
-            batch = [waiting for waiting in batch if not waiting.future.done()] # without those that nobody waits for
-            if batch: await self._answer(batch)
+            awaited = [waiting for waiting in batch if not waiting.future.done()]
+            if awaited: await self._answer(awaited)
 
     async def _answer(self, batch):
         began = time.monotonic()

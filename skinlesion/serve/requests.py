@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.requests.html.md"""
 __all__ = ['RAW_TYPES', 'JSON_TYPES', 'LINES_TYPES', 'ACCEPTED_TYPES', 'FORMATS', 'content_type', 'request_images', 'image_name',
            'json_images', 'line_images', 'check_format', 'answers_body', 'answers_response']
 
-# %% ../../nbs/api/57_serve.requests.ipynb #5c151d99
+# %% ../../nbs/api/57_serve.requests.ipynb #7c0257cb
 import asyncio, base64, binascii, json, logging
 from contextlib import suppress
 from dataclasses import replace
@@ -22,7 +22,7 @@ from starlette.responses import Response
 from .limits import Limits
 from .problems import Refusal
 
-# %% ../../nbs/api/57_serve.requests.ipynb #4facdd8b
+# %% ../../nbs/api/57_serve.requests.ipynb #26b69621
 logging.getLogger('python_multipart').setLevel(logging.CRITICAL) # its warnings quote what was sent
 
 RAW_TYPES = ('application/dicom', 'application/octet-stream') # and `image/...`
@@ -64,7 +64,7 @@ def image_name(
     "What answers call an image of a request"
     return f'images[{number}]'
 
-# %% ../../nbs/api/57_serve.requests.ipynb #7198f496
+# %% ../../nbs/api/57_serve.requests.ipynb #261ecccd
 async def _form_images(request, limits):
     "The files of a form, whatever their fields are called"
     parser = MultiPartParser(request.headers, request.stream(), max_files=limits.images, max_fields=16)
@@ -77,7 +77,7 @@ async def _form_images(request, limits):
         if 'Too many files' in str(getattr(e, 'message', '')): raise _too_many(limits) from None
         raise Refusal('bad-request', 'the form cannot be read; send each image as a file of a form') from None
 
-# %% ../../nbs/api/57_serve.requests.ipynb #7ccf2e01
+# %% ../../nbs/api/57_serve.requests.ipynb #6420317d
 _FORM = 'send {"image": BASE64} or {"images": [BASE64, ...]}'
 
 def json_images(
@@ -85,17 +85,19 @@ def json_images(
 )->list: # Of bytes
     "The images in JSON; a `Refusal` says what is wrong with it"
     try: content = json.loads(body)
-    except (ValueError, RecursionError): raise Refusal('bad-request', f'the body is no JSON; {_FORM}') from None
+    except (ValueError, RecursionError):
+        raise Refusal('bad-request', f'the body is no JSON; {_FORM}') from None
     if not isinstance(content, dict) or not content.keys() & {'image', 'images'}:
         raise Refusal('bad-request', f'the JSON holds no image; {_FORM}')
     texts = content['images'] if 'images' in content else [content['image']]
     if not isinstance(texts, list): raise Refusal('bad-request', f'images is no list; {_FORM}')
-    return [_decoded(text, number) for number, text in enumerate(texts)]
-
-def _decoded(text, number):
-    if not isinstance(text, str): raise Refusal('bad-request', f'{image_name(number)} is no text; {_FORM}')
-    try: return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError): raise Refusal('bad-request', f'{image_name(number)} is no base64') from None
+    images = []
+    for number, text in enumerate(texts):
+        name = image_name(number)
+        if not isinstance(text, str): raise Refusal('bad-request', f'{name} is no text; {_FORM}')
+        try: images.append(base64.b64decode(text, validate=True))
+        except (binascii.Error, ValueError): raise Refusal('bad-request', f'{name} is no base64') from None
+    return images
 
 def line_images(
     body:bytes, # A JSON object a line, as for `json_images`
@@ -103,28 +105,31 @@ def line_images(
     "The images in JSON lines; a `Refusal` says what is wrong with them"
     return [image for line in body.splitlines() if line.strip() for image in json_images(line)]
 
-# %% ../../nbs/api/57_serve.requests.ipynb #c4071792
+# %% ../../nbs/api/57_serve.requests.ipynb #eca44c32
 FORMATS = ('JPEG', 'MPO', 'PNG', 'BMP', 'DIB', 'TIFF', 'WEBP', 'GIF', 'JPEG2000', 'AVIF', 'HEIF')
 
 def check_format(
     content:bytes, # An image
     number:int=0, # Of the image in its request
 ):
-    "Raise a `Refusal` if `content` is in a format that is not among `FORMATS`; what is none at all, the predictor says"
+    "Raise a `Refusal` if `content` has a format that is not among `FORMATS`; no format at all is for the predictor"
     kind = None
     with suppress(Exception): # of Pillow's decoders, on a broken header
         with Image.open(BytesIO(content)) as img: kind = img.format
     if kind is None or kind in FORMATS: return
-    raise Refusal('unusable-image', f'{image_name(number)} is {kind}; accepted are {", ".join(FORMATS)} and DICOM')
+    accepted = ', '.join(FORMATS)
+    raise Refusal('unusable-image', f'{image_name(number)} is {kind}; accepted are {accepted} and DICOM')
 
-# %% ../../nbs/api/57_serve.requests.ipynb #2c04cc50
+# %% ../../nbs/api/57_serve.requests.ipynb #bdce0e4b
 def answers_body(
     answers:list, # An `Answer` or a `Failure` for each image
     heat_maps:list=None, # PNG in base64 or `None` for each, to be part of its answer
 )->list: # Of dictionaries
     "What JSON says of `answers`; a `Refusal` if none of the images could be read"
     entries = []
-    for number, answer in enumerate(answers): entries.append(replace(answer, path=image_name(number)).to_dict())
+    for number, answer in enumerate(answers):
+        named = replace(answer, path=image_name(number))
+        entries.append(named.to_dict())
     errors = [entry for entry in entries if 'error' in entry]
     if len(errors) == len(entries):
         detail = f'{errors[0]["path"]}: {errors[0]["error"]}'

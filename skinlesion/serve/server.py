@@ -76,7 +76,7 @@ class QuietServer(uvicorn.Server):
             threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
 
     async def shutdown(self, sockets=None):
-        "Answer what was accepted, then cut off pages that are still open, which uvicorn would report as errors"
+        "Answer what was accepted, then cut off pages still open, which uvicorn would report as errors"
         logging.getLogger('uvicorn.error').setLevel(logging.CRITICAL)
         if self.drain is not None:
             draining = asyncio.ensure_future(self.drain())
@@ -100,8 +100,11 @@ class QuietServer(uvicorn.Server):
 
         def make_protocol():
             "As uvicorn makes it for a connection"
-            state = self.lifespan.state
-            return self.config.http_protocol_class(config=self.config, server_state=self.server_state, app_state=state)
+            return self.config.http_protocol_class(
+                config=self.config,
+                server_state=self.server_state,
+                app_state=self.lifespan.state,
+            )
 
         for connection in waiting:
             await asyncio.get_running_loop().connect_accepted_socket(make_protocol, connection)
