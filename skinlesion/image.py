@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from .core import IMAGE_SUFFIXES, InputError, SetupError, need
+from .core import IMAGE_SUFFIXES, InputError, SetupError, need, unread_format
 
 # %% ../nbs/api/01_image.ipynb #c4c046fb
 RESIZE_MODES = ('squash', 'crop', 'pad')
@@ -143,7 +143,7 @@ def to_8bit(
     return img if img.mode == mode else img.convert(mode)
 
 # %% ../nbs/api/01_image.ipynb #05721196
-_DEEP_COLOURS = ('RGB;16', 'RGBX;16', 'RGBA;16') # in files, without the order of the bytes
+_DEEP_COLOURS = ('RGB;16', 'RGBX;16', 'RGBA;16', 'LA;16') # in files, without the order of the bytes
 
 def full_mode(
     img:Image.Image, # Opened, or from `raw_image`
@@ -185,6 +185,12 @@ def _decode(source, name, side=None):
         img = open_header(source)
         _reduce_resolution(img, side)
         _check_pixels(img, name)
+        tags = img.tag_v2 if img.format == 'TIFF' else {}
+        if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (1,))) > 8:
+            raise InputError(
+                f'{name}: a TIFF with more than 8 bits whose colours are stored apart (PlanarConfiguration 2), '
+                'which is not read; save it with the colours of a pixel together'
+            )
         mode = full_mode(img)
         if is_deep(mode): _read_declared(img) # loading may close the file
         img.load() # finds a truncated file
@@ -192,14 +198,23 @@ def _decode(source, name, side=None):
         return img
     except Image.UnidentifiedImageError:
         if is_dicom(source): return open_dicom(source, name, max_pixels())
-        has_known_suffix = name.lower().endswith(IMAGE_SUFFIXES) or not Path(name).suffix
-        advice = '' if has_known_suffix else f'; those that can be end in {", ".join(IMAGE_SUFFIXES)}'
+        answer = unread_format(name)
+        if answer: raise InputError(f'{name}: {answer}') from None
+        advice = ''
+        if _first_bytes(source)[:4] in _TIFF_MARKS:
+            advice = ', but a TIFF, broken or of another kind than 8 or 16 bits or floating point of 32 bits; save it anew'
+        elif Path(name).suffix and not name.lower().endswith(IMAGE_SUFFIXES):
+            advice = f'; those that can be end in {", ".join(IMAGE_SUFFIXES)}'
         raise InputError(f'{name}: not an image that can be read{advice}') from None
     except PermissionError:
         raise InputError(f'{name}: no permission to read it') from None
     except InputError: raise # which is a ValueError
     except (OSError, ValueError, SyntaxError, EOFError, struct.error) as e: # of Pillow's decoders
         raise InputError(f'{name}: broken or truncated image ({e})') from None
+
+_PLANES = 284 # tag of TIFF: whether the colours of a pixel are together (1) or apart (2)
+_TIFF_MARKS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
+
 
 # %% ../nbs/api/01_image.ipynb #6190dda5
 _OTHER_ORDER = {'B': 'L', 'L': 'B', 'N': 'B' if sys.byteorder == 'little' else 'L'}
@@ -208,15 +223,18 @@ def _lower_bytes(source, side):
     "The lower bytes of the colours of 16 bits in the file `source`"
     img = open_header(source)
     _reduce_resolution(img, side)
+    is_grey = _raw_mode(img.tile[0].args) == 'LA;16B'
     swapped = []
     for tile in img.tile:
         name = _raw_mode(tile.args)
-        other = name[:-1] + _OTHER_ORDER[name[-1]]
+        other = 'RGBA' if is_grey else name[:-1] + _OTHER_ORDER[name[-1]]
         args = (other, *tile.args[1:]) if isinstance(tile.args, tuple) else other
         swapped.append(tile._replace(args=args))
     img.tile = swapped
     img.load()
-    return img
+    if not is_grey: return img
+    lower = img.getchannel('G')
+    return Image.merge('RGB', [lower]*3)
 
 # %% ../nbs/api/01_image.ipynb #0c398dc2
 _HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
@@ -327,7 +345,7 @@ def _check_pixels(img, name):
     if Image.MAX_IMAGE_PIXELS and n_pixels > Image.MAX_IMAGE_PIXELS: Image.MAX_IMAGE_PIXELS = n_pixels
 
 # %% ../nbs/api/01_image.ipynb #8c3fa0ac
-_BITS, _PHOTOMETRIC, _LOWEST, _HIGHEST = 258, 262, 340, 341 # tags of TIFF
+_BITS, _PHOTOMETRIC, _SAMPLE_FORMAT, _LOWEST, _HIGHEST = 258, 262, 339, 340, 341 # tags of TIFF
 
 def _read_declared(img):
     "Note in `img.info` the range of values that its header declares, and whether the least value is white"
@@ -349,6 +367,7 @@ def _read_declared(img):
         bits = tags.get(_BITS, (16,))[0]
         if 8 < bits < 16: declared = (0, 2**bits-1)
         if _HIGHEST in tags: declared = (tags.get(_LOWEST, (0,))[0], tags[_HIGHEST][0])
+        img.info['is_unsigned'] = bits == 32 and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1 and img.mode == 'I'
         img.info['white_is_least'] = tags.get(_PHOTOMETRIC) == 0
     if declared and declared[0] < declared[1]: img.info['declared_range'] = declared
 
@@ -358,7 +377,9 @@ def raw_values(
 )->np.ndarray: # Height x width, or height x width x 3 for colours of 16 bits
     "The values of a deep image as they are in its file, without an alpha channel"
     lower = img.info.get('lower_bytes')
-    if lower is None: return np.asarray(img)
+    if lower is None:
+        values = np.asarray(img)
+        return values.view(np.uint32) if img.info.get('is_unsigned') else values
     upper = np.asarray(img)[..., :3].astype(np.uint16)
     return 256*upper + np.asarray(lower)[..., :3]
 

@@ -47,14 +47,15 @@ from ..templates import data_uri, jpeg, render, thumbnail
 MIN_USEFUL_SIDE = 64 # pixels of the shorter side
 MAX_ASPECT_RATIO = 5 # of the longer side to the shorter
 _EXTENSIONS = { # of a format; others are not checked
-    'JPEG': ('.jpg', '.jpeg', '.jfif'),
-    'MPO': ('.jpg', '.jpeg', '.jfif'),
+    'JPEG': ('.jpg', '.jpeg', '.jpe', '.jfif'),
+    'MPO': ('.jpg', '.jpeg', '.jpe', '.jfif'),
     'PNG': ('.png',),
     'BMP': ('.bmp',),
+    'PPM': ('.pgm', '.ppm', '.pnm'),
     'TIFF': ('.tif', '.tiff'),
     'WEBP': ('.webp',),
     'GIF': ('.gif',),
-    'JPEG2000': ('.jp2', '.j2k', '.jpx'),
+    'JPEG2000': ('.jp2', '.j2k', '.j2c', '.jpx'),
     'AVIF': ('.avif',),
     'HEIF': ('.heic', '.heif', '.hif'),
 }

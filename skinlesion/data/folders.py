@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import SPLIT_NAMES, InputError, NoLabels, truncated_list
+from ..core import SPLIT_NAMES, InputError, NoLabels, truncated_list, unread_format
 from ..domains.profile import DOMAINS, load_domain
 from ..store.listing import are_copies, is_image
 
@@ -244,7 +244,7 @@ class FilePlace:
         needs_split:bool, # Whether the images of the set are in folders of splits
     )->str:
         "Why the file is no image of a class, as far as its own name says; '' if it is one"
-        if not is_image(self.name): return 'not an image file'
+        if not is_image(self.name): return unread_format(self.name) or 'not an image file'
         if self.is_mask: return COMPANION
         if self.problem: return self.problem
         if not self.folders: return OUTSIDE

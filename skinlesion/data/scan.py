@@ -298,7 +298,8 @@ def set_value_range(
     declared_low = deep.declared_low.astype(float).min()
     declared_high = deep.declared_high.astype(float).max()
     all_declare = deep.declared_high.notna().all()
-    if all_declare and declared_low <= lowest and highest <= declared_high: return declared_low, declared_high
+    if all_declare and declared_low <= lowest and highest <= declared_high:
+        return float(declared_low), float(declared_high)
     if is_float.all():
         if 0 <= lowest and highest <= 1: return 0., 1.
     elif lowest >= 0:
@@ -348,7 +349,7 @@ def value_range_notes(
     if n_wide:
         count = plural(n_wide, 'image')
         notes.append(
-            f'{count} of 16 bits a channel with an alpha channel or in CMYK, of which the upper 8 are used; '
+            f'{count} of 16 bits a channel in CMYK, of which the upper 8 are used; '
             'if they have fewer bits, such as 12, convert them to 8'
         )
     return notes
