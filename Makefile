@@ -44,6 +44,12 @@ docs: $(VENV)/dev.stamp ## the site, in _docs/ (needs Quarto)
 		|| { echo "The site needs Quarto: install it from https://quarto.org, then try again."; exit 1; }
 	@$(BIN)/nbdev-docs
 
+lock: $(VENV)/dev.stamp ## versions and hashes of what the container holds, from settings.ini
+	@PATH=$(BIN):$$PATH $(BIN)/python tools/lock.py
+
+image: ## the container of the service (needs Docker)
+	@docker build --tag skinlesion:local .
+
 dist: $(VENV)/dev.stamp ## wheel and source archive, in dist/
 	@$(BIN)/python -m build
 
@@ -67,4 +73,4 @@ $(BIN)/python:
 
 # A half-made environment must not pass for a whole one
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-browser test-net bench screenshots prepare export readme outputs docs dist clean
+.PHONY: help demo test test-slow test-browser test-net bench screenshots prepare export readme outputs docs lock image dist clean

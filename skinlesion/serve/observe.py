@@ -12,7 +12,7 @@ import logging, os, re, sys, traceback, uuid
 from contextlib import nullcontext
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from ..core import need
 from .predictor import Failure
@@ -71,6 +71,7 @@ class Metrics:
         classes:list=(), # Of the model; each is counted from 0 on
     ):
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry) # memory, processor time, open files, where the system tells them
         def metric(kind, name, help, labels=(), **kwargs):
             return kind(f'skinlesion_{name}', help, labels, registry=self.registry, **kwargs)
 
