@@ -29,7 +29,7 @@ from ..core import CASE_COLUMNS, MISSING_WORDS, NOTICE, SPLIT_TEXTS, InputError
 from ..core import check_writable_folder, plural, replacing, truncated_list
 from .ages import age_bands
 from .cases import Cases, are_alone, as_cases, table_of
-from .column_names import find_column
+from .column_names import COLUMN_SYNONYMS, find_column, matching_columns
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
 from ..store.listing import common_folder, is_below, relative_path
@@ -581,7 +581,9 @@ def metadata_checks(
     no_columns = '' if columns else 'no other columns'
     no_ages = '' if find_column(table, 'age') else 'not known'
     not_both = '' if {'train', 'test'} <= set(table.split) else 'no train and test part'
-    compared = ['label', *columns]
+    of_split = matching_columns(table, COLUMN_SYNONYMS['split']) # what the source calls its parts
+    of_source = matching_columns(table, COLUMN_SYNONYMS['source'])
+    compared = ['label', *[column for column in columns if column not in of_split or column in of_source]]
     missing = missing_value_findings(table, columns)
     ages = age_findings(table)
     differences = split_difference_findings(table, compared)

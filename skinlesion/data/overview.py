@@ -13,20 +13,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import SPLIT_TEXTS, SPLITS, InputError, replacing
-from .cases import are_alone, table_of
+from ..core import CASE_COLUMNS, SPLIT_TEXTS, SPLITS, InputError, replacing
+from .cases import Cases, are_alone, table_of
 from .column_names import find_column
-from ..image import open_image
+from .layouts import read_cases
+from .scan import find_value_range, range_of_cases
+from ..image import has_deep_header, open_image
 
 # %% ../../nbs/api/17_data.overview.ipynb #870b2aa0
 def show_cases(
-    cases, # `Cases`, or a table with `path`, `label`, `group` and `split`
+    cases, # `Cases`, or a DataFrame with a row per image
     n:int=12, # How many images
     seed:int=0, # Fixes which
     columns:int=6, # Images in a row
 ):
     "A figure of `n` images with label, group and split"
     from matplotlib.figure import Figure # here, for it takes a while to import
+    cases = _as_read(cases)
     table = table_of(cases)
     # at random, the classes in turn
     mixed = table.sample(frac=1, random_state=seed)
@@ -34,26 +37,35 @@ def show_cases(
     in_turn = mixed.assign(turn=turn).sort_values(['turn', 'label'], kind='stable')
     shown = in_turn.head(n).sort_values(['label', 'path'])
 
+    value_range = None
+    if any(map(has_deep_header, shown.path)):
+        value_range = range_of_cases(cases) if isinstance(cases, Cases) else find_value_range(table.path)
+
     n_rows = -(-len(shown)//columns)
     figure = Figure(figsize=(1.7*columns, 2.1*n_rows), layout='constrained')
     axes = figure.subplots(n_rows, columns, squeeze=False).ravel()
     for ax in axes: ax.set_axis_off()
     for ax,row in zip(axes, shown.itertuples()):
-        ax.imshow(open_image(row.path, side=256), cmap='gray')
+        ax.imshow(open_image(row.path, side=256, value_range=value_range), cmap='gray')
         lines = [str(row.label)]
         if row.group != row.path: lines.append(str(row.group))
         if row.split: lines.append(row.split)
         ax.set_title('\n'.join(line[:24] for line in lines), fontsize=8)
     return figure
 
+def _as_read(cases):
+    "A DataFrame that lacks columns of cases as `Cases`, by the names of its columns; anything else as it is"
+    is_plain = isinstance(cases, pd.DataFrame) and not set(CASE_COLUMNS) <= set(cases)
+    return read_cases(cases, check=False, min_classes=1) if is_plain else cases
+
 # %% ../../nbs/api/17_data.overview.ipynb #5bff6c27
 _MAX_VALUES = 12 # shown of one characteristic, the most frequent ones; the rest are together
 
 def table_one(
-    cases, # `Cases`, or a table with `path`, `label`, `group` and `split`
+    cases, # `Cases`, or a DataFrame with a row per image
 )->pd.DataFrame: # Texts; rows by characteristic and value, a column for all images and one for each part
     "Who and what is in a set: images, groups, classes, age, sex and site, and what is missing"
-    table = table_of(cases)
+    table = table_of(_as_read(cases))
     parts = {'all': table}
     for split in SPLITS:
         rows_of_split = table[table.split == split]
@@ -172,14 +184,21 @@ def check_table_one_file(
     if file.is_dir(): raise InputError(f'{file}: is a folder; name the file to write')
 
 # %% ../../nbs/api/17_data.overview.ipynb #6f291e35
-_LATEX_SPECIAL = str.maketrans({'%': r'\%', '_': r'\_', '&': r'\&', '#': r'\#', '$': r'\$'})
+_LATEX_SPECIAL = {character: '\\' + character for character in '%_&#${}'}
+_LATEX_SPECIAL |= {
+    '\\': r'\textbackslash{}',
+    '~': r'\textasciitilde{}',
+    '^': r'\textasciicircum{}',
+    '<': r'\textless{}',
+    '>': r'\textgreater{}',
+}
 
 def _latex(table):
     "A tabular with a line per row; the characteristic stands where it changes"
     rows = named_once(table)
     lines = []
     for cells in [['', '', *table.columns], *rows.to_numpy()]:
-        texts = [cell.translate(_LATEX_SPECIAL) for cell in cells]
+        texts = [cell.translate(str.maketrans(_LATEX_SPECIAL)) for cell in cells]
         line = ' & '.join(texts)
         lines.append(line + r' \\')
     header,*lines = lines
