@@ -79,6 +79,8 @@ SPLIT_NAMES = {
     'dev': 'valid',
     'test': 'test',
     'testing': 'test',
+    'eval': 'test',
+    'evaluation': 'test',
 }
 
 # %% ../nbs/api/00_core.ipynb #38f042cc

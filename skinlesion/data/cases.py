@@ -232,7 +232,8 @@ def read_splits(
         unknown = column[is_unknown]
         raise InputError(
             f'{prefix}{plural(len(unknown), "row")} of {len(column)} with a `{column.name}` that is none of '
-            f'{", ".join(SPLITS)} or empty, such as {unknown.iloc[0]!r}'
+            f'{", ".join(SPLITS)} or empty, such as {unknown.iloc[0]!r}; '
+            'write one of these there, or rename the column if it is no split'
         )
     return names.map(SPLIT_NAMES).fillna('')
 

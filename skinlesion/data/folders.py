@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.folders.html.md"""
 
 # %% auto #0
 __all__ = ['FOLDER_RULES', 'COMPANION', 'OUTSIDE', 'CLASS_RULES', 'folder_words', 'FolderName', 'folder_kind', 'split_name',
-           'class_names', 'is_class_name', 'file_stem', 'masked_stem', 'mask_stems', 'FilePlace', 'split_parts',
-           'place_of', 'wrapping_folders', 'Level', 'class_level', 'repeated_wrapper', 'placed_files',
-           'patient_folders', 'FolderRows', 'rows_of_folders', 'unlabelled_rows']
+           'check_split_words', 'evaluation_note', 'class_names', 'is_class_name', 'file_stem', 'masked_stem',
+           'mask_stems', 'FilePlace', 'split_parts', 'place_of', 'wrapping_folders', 'Level', 'class_level',
+           'repeated_wrapper', 'placed_files', 'patient_folders', 'FolderRows', 'rows_of_folders', 'unlabelled_rows']
 
 # %% ../../nbs/api/11_data.folders.ipynb #a1782deb
 import os
@@ -28,7 +28,7 @@ from ..store.listing import are_copies, is_image
 _FILLER_WORDS = {
     'set', 'sets', 'data', 'dataset', 'datasets', 'folder', 'files', 'cases', 'input', 'inputs', 'raw',
     'original', 'originals', 'images', 'image', 'imgs', 'img', 'jpeg', 'jpg', 'png', 'photos', 'dicom',
-    'tiles', 'patches', 'slides',
+    'tiles', 'patches', 'slides', 'split', 'partition',
 }
 _BATCH_WORDS = {'part', 'batch', 'chunk', 'subset', 'archive', 'volume', 'vol', 'dir'}
 _FOLD_WORDS = {'fold', 'cv'}
@@ -89,8 +89,10 @@ class FolderName:
         return has_mask_word or ('ground', 'truth') in zip(self.words, self.words[1:])
 
     def is_split(self)->bool:
-        "`train`, `val_images`, but not `test tube`"
-        return len(self.telling) == 1 and self.telling[0] in SPLIT_NAMES
+        "`train`, `val_images`, `train_part_2`, but not `test tube`"
+        words = [word for word in self.telling if word not in _BATCH_WORDS]
+        if len(words) < len(self.telling): words = [word for word in words if len(word) > 1] # `part_b`
+        return len(words) == 1 and words[0] in SPLIT_NAMES
 
     def is_fold(self)->bool:
         "`fold_0`, `cv-2`"
@@ -166,6 +168,31 @@ def split_name(
     for word in folder_words(name):
         if word in SPLIT_NAMES: return SPLIT_NAMES[word]
     return None
+
+def _evaluation_words(names):
+    words = [name.strip() for name in names if folder_kind(name) == 'split']
+    return sorted(name for name in words if not {'eval', 'evaluation'}.isdisjoint(folder_words(name)))
+
+def check_split_words(
+    names, # Of folders, or values of a column
+    source, # Where they stand, for messages
+):
+    "Refuse an evaluation part next to a test part: it may be the validation part"
+    evaluations = _evaluation_words(names)
+    tests = [name for name in names if not {'test', 'testing'}.isdisjoint(folder_words(name))]
+    tests = sorted(name for name in tests if folder_kind(name) == 'split')
+    if not evaluations or not tests: return
+    raise InputError(
+        f'{source} has both {tests[0]} and {evaluations[0]}, so that {evaluations[0]} may be the validation '
+        f'part or a second test part; rename it to valid or test'
+    )
+
+def evaluation_note(
+    names, # Of folders, or values of a column
+)->str: # '' where there is none
+    "A note on parts called `evaluation`"
+    evaluations = _evaluation_words(names)
+    return f'{truncated_list(evaluations)} is taken as the test part' if evaluations else ''
 
 # %% ../../nbs/api/11_data.folders.ipynb #280e7e4d
 _CLASS_WORDS = {
@@ -441,6 +468,7 @@ def placed_files(
     inner = repeated_wrapper(files, outer)
     folders = set()
     for name in files: folders.update(name[len(outer):].split('/')[:-1])
+    check_split_words(folders, 'the set')
     splits = split_parts(folders)
     places = []
     for name,path in files.items():
@@ -503,6 +531,9 @@ def rows_of_folders(
     skipped += [(place.path, OUTSIDE) for place in placed if len(place.folders) <= level]
     placed = [place for place in placed if len(place.folders) > level]
     rows,notes = _rows_of_places(placed, level)
+    folders = {name for place in placed for name in place.name.split('/')[:-1]}
+    note = evaluation_note(folders)
+    if note: notes.append(f'the folder {note}')
     return FolderRows(rows, skipped, ignored, notes)
 
 # %% ../../nbs/api/11_data.folders.ipynb #5367a6f4

@@ -41,6 +41,8 @@ def merge_spellings(
     most_frequent = counts.drop_duplicates('plain').set_index('plain').label
     merged = plain.map(most_frequent)
     notes = []
+    n_blank = int((labels != stripped).sum())
+    if n_blank: notes.append(f'{plural(n_blank, "label")} with blanks at an end, read without them')
     for name,spellings in counts.groupby('plain').label:
         if len(spellings) < 2: continue
         quoted = truncated_list([repr(spelling) for spelling in spellings])
@@ -87,7 +89,7 @@ def as_findings(
     columns:pd.DataFrame, # Of numbers, `True` and `False`, or such in texts
 )->pd.DataFrame: # 1, 0, -1 or missing; a column with other values is missing throughout
     "Columns of findings as numbers"
-    words = {'true': 1, 'false': 0, 'yes': 1, 'no': 0}
+    words = {'true': 1, 'false': 0, 'yes': 1, 'no': 0, 'x': 1} # PH2 marks with an X
     result = {}
     for name in columns:
         texts = columns[name].astype(str).str.strip().str.lower()

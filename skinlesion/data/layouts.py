@@ -32,7 +32,8 @@ from .other_sets import read_mendeley_xray, read_pcam
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, XRAY_CLASSES, is_ham10000, is_mhist, is_xray,
                                        read_ham10000, read_mhist, read_xray)
-from .readers import FRAME_NAME, is_csv, label_tables, read_class_folders, read_csv, rows_of_frame
+from .readers import (FRAME_NAME, is_csv, label_tables, read_class_folders, read_csv,
+                                     read_label_table, rows_of_frame)
 from .scan import scan_images, set_value_range, value_range_notes
 from .skin_sets import SKIN_SETS
 from ..domains.profile import guess_domain, load_domain
@@ -187,7 +188,7 @@ def source_files(
         if are_zips: return open_zips(files, is_needed=lambda zip_path: True)
         return open_zips(files, is_table_zip)
     if not path.lower().endswith(TABLE_SUFFIXES):
-        raise InputError(f'{data}: neither a folder, a .zip nor a .csv table')
+        raise InputError(f'{data}: neither a folder, a .zip nor a .csv table; save another kind of table as .csv')
     table = {os.path.basename(path): path}
     if not whole or public_layout(table) is None: return table
     return list_files(os.path.dirname(path) or '.')
@@ -314,6 +315,10 @@ def _unread_tables(data):
     if not isinstance(data, (str, os.PathLike)) or not os.path.isdir(data): return ''
     tables = [name for name in list_files(data) if name.lower().endswith(('.csv', '.tsv', '.xlsx', '.xls'))]
     if not tables: return ''
+    for name in tables:
+        if not name.lower().endswith(TABLE_SUFFIXES): continue
+        try: read_label_table(os.path.join(data, name))
+        except InputError as e: return f'; a table next to them was not read: {e}'
     columns = 'name the columns of the one with the labels: --columns path=NAME,label=NAME'
     return f'; no labels were found in {truncated_list(tables)}: {columns} (save a workbook as csv first)'
 
