@@ -3,12 +3,14 @@
     python benchmarks/int8.py                     # ResNet-18 and MobileNetV2 at 224 pixels, untrained
     python benchmarks/int8.py --bundles BUNDLE... # the networks of bundles
     python benchmarks/int8.py --more              # also with convolutions alone in int8
-    python benchmarks/int8.py --csv int8.csv      # the table as csv, too
+    python benchmarks/int8.py --csv               # the table as results/int8.csv, too; or --csv FILE
 
 The graphs take turns, so that a machine that is busy for a while is busy for all. Speed does not depend on the
-weights; how accurate a network in int8 is, `skinlesion export` measures.
+weights; how accurate a network in int8 is, `skinlesion export` measures. Of the methods of `train.quantize` those are
+compared that differ in speed.
 """
 import argparse
+import platform
 import tempfile
 import time
 from pathlib import Path
@@ -23,35 +25,44 @@ from skinlesion.image import InputSpec
 from skinlesion.models.export import export_onnx
 from skinlesion.models.registry import build_model
 from skinlesion.serve.bundle import open_bundle
+from skinlesion.serve.predictor import has_exact_bytes, open_session
 from skinlesion.synth.sets import sample
 from skinlesion.train.quantize import quantize_graph
 
 CALIBRATION_IMAGES = 20
+METHODS = (
+    'minmax, 7-bit weights', 'minmax', 'minmax, first eighth in fp32', 'minmax, first quarter in fp32',
+)
+RESULTS = Path(__file__).resolve().parent/'results'/'int8.csv'
 
 
-def has_vnni():
-    "Whether the processor multiplies bytes in one step; `None` where nothing says so"
-    try: flags = Path('/proc/cpuinfo').read_text().split()
-    except OSError: return None
-    return any('vnni' in flag for flag in flags)
+def processor():
+    "What the processor is called"
+    try: lines = Path('/proc/cpuinfo').read_text().splitlines()
+    except OSError: return platform.processor() or platform.machine()
+    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
+    return names[0] if names else platform.machine()
+
+def machine():
+    "What speed depends on besides the network, in words"
+    exact = 'VNNI or not x86' if has_exact_bytes() else 'no VNNI listed'
+    return f'{processor()}, {n_cores()} cores, {exact}, ONNX Runtime {ort.__version__}'
 
 def graphs(source, spec, images, folder, more):
     "Name to the .onnx file of each graph of the network in `source`"
-    files = {'fp32': source, 'int8': folder/'int8.onnx'}
+    files = {'fp32': source}
     squares = Prepared(images[:CALIBRATION_IMAGES], spec)
-    quantize_graph(source, squares, files['int8'])
+    for k, method in enumerate(METHODS):
+        files[method] = folder/f'{k}.onnx'
+        quantize_graph(source, squares, files[method], method)
     if more:
-        files['int8, convolutions alone'] = folder/'conv.onnx'
-        quantize_graph(source, squares, files['int8, convolutions alone'], operators=('Conv',))
+        files['minmax, convolutions alone'] = folder/'conv.onnx'
+        quantize_graph(source, squares, files['minmax, convolutions alone'], 'minmax', operators=('Conv',))
     return files
 
 def milliseconds(files, spec, bs, threads, rounds):
     "Name to the median time of one image, in batches of `bs`"
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    sessions = {}
-    for name, file in files.items():
-        sessions[name] = ort.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
+    sessions = {name: open_session(file, threads) for name, file in files.items()}
     x = np.random.default_rng(0).normal(size=(bs, spec.channels, spec.size, spec.size)).astype(np.float32)
     times = {name: [] for name in files}
     for _ in range(rounds+1): # the first turn allocates memory
@@ -88,9 +99,9 @@ def main():
     parser.add_argument('--bs', type=int, nargs='*', default=[1, 32], help='images in a batch')
     parser.add_argument('--rounds', type=int, default=15, help='turns of each')
     parser.add_argument('--more', action='store_true', help='also what was tried and is not the default')
-    parser.add_argument('--csv', help='file to write')
+    parser.add_argument('--csv', nargs='?', const=RESULTS, type=Path, help='file to write, else results/int8.csv')
     opts = parser.parse_args()
-    print(f'VNNI: {has_vnni()}; ONNX Runtime {ort.__version__}; {n_cores()} cores')
+    print(machine())
     rows = []
     with tempfile.TemporaryDirectory() as tmp:
         images = sorted(sample(Path(tmp)/'synthetic', n=CALIBRATION_IMAGES, size=opts.size).rglob('*.jpg'))
@@ -104,7 +115,10 @@ def main():
             file = Path(tmp)/f'{arch}.onnx'
             export_onnx(build_model(arch, 2, pretrained=False), spec, file)
             rows += compare(arch, file, spec, images, opts)
-    if opts.csv: pd.DataFrame(rows).to_csv(opts.csv, index=False)
+    if opts.csv:
+        opts.csv.parent.mkdir(parents=True, exist_ok=True)
+        pd.DataFrame(rows).assign(machine=machine()).to_csv(opts.csv, index=False)
+        print(f'written: {opts.csv}')
 
 
 if __name__ == '__main__': main()

@@ -464,7 +464,7 @@ def export(
     bundle: Bundle,
     out: Annotated[str, _option('Folder for the new bundle', metavar='DIR')],
     data: Annotated[str, _option(
-        'Labelled images: those to train on calibrate it, those to test on tell whether the AUROC falls',
+        'Labelled images: some to train on calibrate it, valid ones choose how, test ones tell how AUROC changes',
         '--calibrate',
         metavar='DATA',
     )],

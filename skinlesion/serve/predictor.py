@@ -6,10 +6,11 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.predictor.html.md"""
 
 # %% auto #0
 __all__ = ['OOD_SCORE_THRESHOLD', 'ANSWER_KEYS', 'BATCH_SIZE', 'Answer', 'Failure', 'answer_schema', 'PreparedImage', 'batches',
-           'Predictor', 'check_images', 'save_heat_maps', 'predict']
+           'has_exact_bytes', 'open_session', 'Predictor', 'check_images', 'save_heat_maps', 'predict']
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #17eb6a05
 import json
+import platform
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -114,6 +115,26 @@ def batches(
     iterator = iter(items)
     while batch := list(islice(iterator, n)): yield batch
 
+# %% ../../nbs/api/51_serve.predictor.ipynb #792f6a7d
+def has_exact_bytes(
+    cpuinfo='/proc/cpuinfo', # Linux' list of what the processor has
+)->bool:
+    "Whether the processor multiplies bytes without overflow: with VNNI, or not of the x86 family; else `False`"
+    if platform.machine().lower() not in ('x86_64', 'amd64', 'i386', 'i686', 'x86'): return True
+    try: flags = Path(cpuinfo).read_text(encoding='utf-8')
+    except OSError: return False # not Linux: unknown
+    return 'vnni' in flags
+
+def open_session(
+    file, # An .onnx file
+    threads:int=None, # That compute one batch; as many as there are cores if `None`
+)->ort.InferenceSession:
+    "A session that runs `file` on the processor, with the same answers on each"
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or n_cores()
+    if not has_exact_bytes(): options.add_session_config_entry('session.x64quantprecision', '1')
+    return ort.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
+
 # %% ../../nbs/api/51_serve.predictor.ipynb #94eab21b
 BATCH_SIZE = 4 # images
 
@@ -138,14 +159,7 @@ class Predictor:
         fitted_ood = self.config.get('ood') # absent where none was fitted
         self.ood_score_threshold = OOD_SCORE_THRESHOLD
         if fitted_ood is not None: self.ood_score_threshold = ood_score_threshold(fitted_ood, self.reference)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads or n_cores()
-        # The CPU, so that each machine gives the same answer, and none needs a GPU for one image at a time
-        self.session = ort.InferenceSession(
-            str(self.folder/'model.onnx'),
-            options,
-            providers=['CPUExecutionProvider'],
-        )
+        self.session = open_session(self.folder/'model.onnx', threads)
 
     def __repr__(self): return f'Predictor({self.config["architecture"]["name"]}: {", ".join(self.classes)})'
 
