@@ -321,7 +321,8 @@ def _decode_pixels(dataset, name):
     from pydicom.pixels import get_decoder
     syntax = dataset.file_meta.TransferSyntaxUID
     if syntax not in _PLUGINS:
-        raise InputError(f'{name}: stored as {syntax.name}, which is not read; save it without compression')
+        syntax_name = ' '.join(syntax.name.split()) # a broken one may have several lines
+        raise InputError(f'{name}: stored as {syntax_name}, which is not read; save it without compression')
     plugin = _PLUGINS[syntax]
     decoder = get_decoder(syntax)
     if syntax.endswith('.4.51') and dataset.BitsStored > 8: # of which Pillow reads 8 bits only

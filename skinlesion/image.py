@@ -210,7 +210,8 @@ def _decode(source, name, side=None):
         raise InputError(f'{name}: no permission to read it') from None
     except InputError: raise # which is a ValueError
     except (OSError, ValueError, SyntaxError, EOFError, struct.error) as e: # of Pillow's decoders
-        raise InputError(f'{name}: broken or truncated image ({e})') from None
+        reason = ' '.join(str(e).split()) # of some, several lines
+        raise InputError(f'{name}: broken or truncated image ({reason})') from None
 
 _PLANES = 284 # tag of TIFF: whether the colours of a pixel are together (1) or apart (2)
 _TIFF_MARKS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
