@@ -196,16 +196,19 @@ def value_findings(
     "Images with more than 8 bits, and sets that use a small part of their range"
     findings = []
     is_deep = deep_rows(facts)
+    low,high = value_range or (0, 255)
+    proportions = (facts.bulk_high-facts.bulk_low)/np.where(is_deep, high-low, 255)
+    levels = np.minimum(facts.levels, (255*proportions).round() + 1) # of 8 bits, in the range of the set
     if is_deep.any():
         deep = facts[is_deep]
         values = f'values from {deep.lowest.min():g} to {deep.highest.max():g}'
-        levels = f'{deep.levels.median():.0f} grey levels in the median image'
+        levels_text = f'{levels[is_deep].median():.0f} of 256 grey levels in the median image'
         findings.append(Finding(
             'deep',
             'note',
             len(deep),
             f'{plural(len(deep), "image")} with more than 8 bits, '
-            f'{values}: {range_text(value_range)}; {levels}',
+            f'{values}: {range_text(value_range)}; {levels_text}',
             'if the detector has another range, give it as value_range',
             one_each(deep.path),
         ))
@@ -219,7 +222,7 @@ def value_findings(
             'convert them to 8 bits, by the range that they have',
             one_each(wide.path),
         ))
-    return findings + _small_range_findings(facts, is_deep, value_range)
+    return findings + _small_range_findings(facts, proportions, levels)
 
 # %% ../../nbs/api/18_data.audit.ipynb #c06def37
 SMALL_PROPORTION = 0.2 # of the range of a set
@@ -234,21 +237,18 @@ def range_summary(
     levels = facts.levels.median()
     return f'8 bits a channel, grey values from {lowest:g} to {highest:g}, {levels:.0f} levels in the median image'
 
-def _small_range_findings(facts, is_deep, value_range):
-    "A finding if many images use a small part of the range"
-    low = np.where(is_deep, value_range[0] if value_range else 0, 0)
-    high = np.where(is_deep, value_range[1] if value_range else 255, 255)
-    proportion = (facts.bulk_high-facts.bulk_low)/(high-low)
-    small = facts[proportion < SMALL_PROPORTION]
+def _small_range_findings(facts, proportions, levels):
+    "A finding if many images use a small part of the range: `proportions` of it, and `levels` of 256"
+    small = facts[proportions < SMALL_PROPORTION]
     if len(small) <= MAX_SMALL*len(facts): return []
-    median = proportion[small.index].median()
-    levels = f'{small.levels.median():.0f} grey levels'
+    median = proportions[small.index].median()
+    median_levels = levels[small.index].median()
     return [Finding(
         'small_range',
         'warning',
         len(small),
         f'{plural(len(small), "image")} of {len(facts):,} with values in a small part of the range: '
-        f'{median:.1%} of it and {levels} in the median one',
+        f'{median:.1%} of it and {median_levels:.0f} of 256 grey levels in the median one',
         'check whether they have fewer bits than their files, or were darkened; '
         'give value_range or convert them',
         one_each(small.path),
