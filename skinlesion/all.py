@@ -24,6 +24,7 @@ from .data.files import *
 from .data.scan import *
 from .data.column_names import *
 from .data.columns import *
+from .data.companions import *
 from .data.ages import *
 from .data.labels import *
 from .data.folders import *

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import SPLIT_NAMES, InputError, NoLabels, truncated_list, unread_format
+from .companions import companions
 from ..domains.profile import DOMAINS, load_domain
 from ..store.listing import are_copies, is_image
 
@@ -481,8 +482,9 @@ def placed_files(
         places.append(place)
     stems = {place.name: file_stem(place.name) for place in places if is_image(place.name)}
     masks = mask_stems(stems.values())
+    like_masks = companions({place.name: place.path for place in places if not place.is_mask})
     for place in places:
-        if stems.get(place.name) in masks: place.is_mask = True
+        if stems.get(place.name) in masks or place.name in like_masks: place.is_mask = True
     return places
 
 # %% ../../nbs/api/11_data.folders.ipynb #544283c2

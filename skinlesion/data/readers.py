@@ -23,6 +23,7 @@ from ..core import CASE_COLUMNS, SPLIT_NAMES, InputError, NoLabels, plural, trun
 from .column_names import COLUMN_SYNONYMS, matching_columns, plain_name
 from .columns import (has_split_words, only_one, read_groups, read_split_column,
                                      same_partition)
+from .companions import companions
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, read_table
 from .folders import file_stem, folder_kind, folder_words, is_class_name, mask_stems
 from .folders import place_of, placed_files, rows_of_folders, wrapping_folders
@@ -168,6 +169,10 @@ def _look_up(names, file, files, is_here=False):
     if missing:
         def is_needed(zip_path): return not missing.isdisjoint(map(image_key, zip_names(zip_path)))
         files = open_zips(files, is_needed)
+        index = ImageIndex(without_masks(files))
+    if any(index.fit(name).n_files > 1 for name in names): # one of them may be a mask
+        masks = companions(without_masks(files))
+        files = {name: path for name,path in files.items() if name not in masks}
         index = ImageIndex(without_masks(files))
     lookup = index.find_all(names, file, is_here)
     name_of = {path: name for name,path in files.items()}
@@ -504,7 +509,9 @@ def _flat_frame(frame):
     index_name = str(frame.index.name)
     is_image_index = bool(matching_columns([index_name], COLUMN_SYNONYMS['path'])) and index_name not in names
     has_path = bool(matching_columns(names, COLUMN_SYNONYMS['path']))
-    frame = frame.set_axis(names, axis=1)
+    frame = frame.set_axis(names, axis=1).copy()
+    for name in frame: # a path may stand in a column of any name
+        if frame[name].map(lambda value: isinstance(value, os.PathLike)).any(): frame[name] = frame[name].map(_as_text)
     return frame.reset_index(drop=has_path or not is_image_index)
 
 # %% ../../nbs/api/12_data.readers.ipynb #90eee164
