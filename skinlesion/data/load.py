@@ -10,7 +10,7 @@ __all__ = ['load_cases', 'cases_text', 'assumed_facts']
 # %% ../../nbs/api/16_data.load.ipynb #324495b9
 from dataclasses import replace
 
-from ..core import InputError, plural, truncated_list
+from ..core import SPLITS, InputError, plural, truncated_list
 from .cases import Cases, are_alone, count_cases, is_positive_by_alphabet, skipped_text
 from .deduplicate import drop_duplicates, dropped_text, duplicate_images, merged_groups
 from .layouts import read_cases
@@ -56,6 +56,12 @@ def load_cases(
         )
         cases = replace(cases, notes=[*cases.notes, note])
     had_train = (cases.split == 'train').any()
+    fixed = set(cases.split) - {''}
+    lacking = [part for part in SPLITS if part not in fixed]
+    if fixed and lacking and had_train:
+        parts = ' and '.join(lacking)
+        note = f'the source fixes no {parts} part: taken from its train part, at random by group'
+        cases = replace(cases, notes=[*cases.notes, note])
     if drop: cases = drop_duplicates(cases)
     if had_train and not (cases.split == 'train').any():
         raise InputError(

@@ -139,6 +139,7 @@ def _fill_splits(table, proportions, seed):
         if not len(pool):
             raise InputError(
                 f'no rows are left to take the {name} part from: all {len(table):,} have a split already'
+                '; to split anew, leave out the column or the folders that name it'
             )
         proportion = proportions[name]
         if name == 'valid' and not has_fixed_test: # it is one of all, of which the test part was just taken
