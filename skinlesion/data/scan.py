@@ -129,6 +129,7 @@ def value_facts(
     facts = dict(zip(('lowest', 'bulk_low', 'bulk_high', 'highest'), map(float, by_rank)))
     facts['levels'] = int(np.count_nonzero(counts))
     facts['declared_low'],facts['declared_high'] = raw.info.get('declared_range', (None, None))
+    facts['white_is_least'] = bool(is_deep_image and raw.info.get('white_is_least'))
     return facts
 
 def own_range(
@@ -229,6 +230,7 @@ _FACT_NAMES = (
     'format', 'mode', 'width', 'height', 'aspect', 'bytes_per_pixel', 'quantisation', 'orientation', 'frames',
     'upper_bits_only',
     'lowest', 'bulk_low', 'bulk_high', 'highest', 'levels', 'declared_low', 'declared_high',
+    'white_is_least',
     'border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b', 'black_corners', 'saturated',
     'dicom',
 )
@@ -375,8 +377,11 @@ def colours_in_range(
     low,high = value_range
     for i in np.flatnonzero(deep_rows(table)):
         lowest,highest = table.lowest[i],table.highest[i]
-        values = lowest + scan.greys[i]/255*(highest-lowest)
+        proportion = scan.greys[i]/255
+        if table.white_is_least[i]: values = highest - proportion*(highest-lowest)
+        else: values = lowest + proportion*(highest-lowest)
         scaled = np.clip((values-low)/(high-low)*255, 0, 255)
+        if table.white_is_least[i]: scaled = 255 - scaled
         thumbnail = Image.fromarray(scaled.round().astype(np.uint8)).convert('RGB')
         colours = colour_facts(thumbnail)
         if table['mode'][i].startswith('RGB'): # the means of each colour change as its values do
