@@ -123,6 +123,11 @@ def evaluate(
     train = cases.part('train').table
     if len(train) > MAX_TRAIN_IMAGES: train = train.sample(MAX_TRAIN_IMAGES, random_state=42)
     known_positive = same_names([positive or ''], predictor.classes).get(positive)
+    valid = None # to choose thresholds on, for a bundle of an earlier version, which has none
+    if fitted_choices(predictor) is None:
+        valid = cases.part('valid')
+        valid = valid[~valid.group.isin(part.group)]
+        valid = _predicted(predictor, valid) if len(valid) else None
     result = report(
         _predicted(predictor, part),
         out,
@@ -132,7 +137,7 @@ def evaluate(
         predictor=predictor,
         train=train if len(train) else None,
         cases=cases,
-        valid=_validation_predictions(predictor, cases, part),
+        valid=valid,
         pdf=pdf,
     )
     print(result)
@@ -194,13 +199,6 @@ def _evaluated_part(cases, split, n_known=0):
 def _predicted(predictor, cases):
     probs = predictor.predict_proba(cases.path)
     return predictions_table(cases, probs, predictor.classes, predictor.positive)
-
-def _validation_predictions(predictor, cases, part):
-    "To choose thresholds on: of a bundle of an earlier version, which has none; else `None`"
-    if fitted_choices(predictor) is not None: return None
-    valid = cases.part('valid')
-    valid = valid[~valid.group.isin(part.group)]
-    return _predicted(predictor, valid) if len(valid) else None
 
 def _evaluation_facts(predictor, bundle, cases, part, known_paths):
     "What the report says of the evaluation, by title"
@@ -323,7 +321,7 @@ def demo(
     print('  run/report/report.html  the report')
     print(f'  run/bundle/             the model: {command} predict {run}/bundle IMAGE')
     if serve:
-        from skinlesion.serve.api import serve as serve_bundle # here, with gradio, which takes seconds to import
+        # here, for gradio takes seconds to import
+        from skinlesion.serve.api import serve as serve_bundle
         serve_bundle(run/'bundle', host, port, open_browser=True)
     return run
-

@@ -245,14 +245,6 @@ def _value_range(dataset, has_window):
     return ends if has_window else np.sort(ends)
 
 # %% ../nbs/api/02_dicom.ipynb #b53ec6e2
-def _grey_pixels(values, dataset, name):
-    "The stored `values` of a grey image as 8-bit pixels"
-    if values.dtype.itemsize > 2: return _to_8bit(_grey_levels(values, dataset, name))
-    limits = np.iinfo(values.dtype)
-    possible = np.arange(limits.min, limits.max+1).astype(values.dtype)
-    table = _to_8bit(_grey_levels(possible, dataset, name))
-    return table[values.astype(np.int32) - limits.min]
-
 def _to_8bit(levels):
     "`levels`, 0..1, as 8-bit pixels"
     pixels = np.clip(levels*255, 0, 255).round()
@@ -353,7 +345,15 @@ def open_dicom(
         _check_image(dataset, name, max_pixels)
         values = _decode_pixels(dataset, name)
         is_grey = dataset.PhotometricInterpretation in _GREY
-        if is_grey: return Image.fromarray(_grey_pixels(values, dataset, name))
+        if is_grey and values.dtype.itemsize > 2:
+            levels = _grey_levels(values, dataset, name)
+            return Image.fromarray(_to_8bit(levels))
+        if is_grey: # each possible number takes the three steps once, and the image is looked up
+            limits = np.iinfo(values.dtype)
+            possible = np.arange(limits.min, limits.max+1).astype(values.dtype)
+            levels = _grey_levels(possible, dataset, name)
+            pixels = _to_8bit(levels)[values.astype(np.int32) - limits.min]
+            return Image.fromarray(pixels)
         highest = 2**dataset.BitsStored-1
         if dataset.PhotometricInterpretation == 'PALETTE COLOR':
             from pydicom.pixels import apply_color_lut

@@ -98,10 +98,8 @@ def open_image(
         img = raw_image(source, side)
         return to_8bit(img, channels, value_range, _name(source))
 
-    if not _decoded_images: return decode()
-    key = _file_key(source, channels, side, value_range)
-    if key is None: return decode()
-    return _decoded_images[-1].get(key, decode)
+    if not _decoded_images or isinstance(source, Image.Image): return decode()
+    return _decoded_images[-1].get(source, side, (channels, value_range), decode)
 
 def _name(source):
     "What messages call `source`"
@@ -162,7 +160,7 @@ def _raw_mode(args):
 def is_deep(
     mode:str, # From `full_mode`
 )->bool:
-    "Whether pixels have more than 8 bits: 16-bit or 32-bit integers (`I;16`, `I`, `RGB;16`) or floating point (`F`)"
+    "Whether pixels have more than 8 bits: integers of 16 or 32 bits (`I;16`, `I`, `RGB;16`) or floats (`F`)"
     return mode == 'F' or mode.startswith('I') or mode.endswith(';16')
 
 def has_deep_header(
@@ -188,8 +186,8 @@ def _decode(source, name, side=None):
         tags = img.tag_v2 if img.format == 'TIFF' else {}
         if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (1,))) > 8:
             raise InputError(
-                f'{name}: a TIFF with more than 8 bits whose colours are stored apart (PlanarConfiguration 2), '
-                'which is not read; save it with the colours of a pixel together'
+                f'{name}: a TIFF with more than 8 bits whose colours are stored apart '
+                '(PlanarConfiguration 2), which is not read; save it with the colours of a pixel together'
             )
         mode = full_mode(img)
         if is_deep(mode): _read_declared(img) # loading may close the file
@@ -202,7 +200,8 @@ def _decode(source, name, side=None):
         if answer: raise InputError(f'{name}: {answer}') from None
         advice = ''
         if _first_bytes(source)[:4] in _TIFF_MARKS:
-            advice = ', but a TIFF, broken or of another kind than 8 or 16 bits or floating point of 32 bits; save it anew'
+            advice = (', but a TIFF, broken or of another kind than 8 or 16 bits '
+                      'or floating point of 32 bits; save it anew')
         elif Path(name).suffix and not name.lower().endswith(IMAGE_SUFFIXES):
             advice = f'; those that can be end in {", ".join(IMAGE_SUFFIXES)}'
         raise InputError(f'{name}: not an image that can be read{advice}') from None
@@ -215,7 +214,6 @@ def _decode(source, name, side=None):
 
 _PLANES = 284 # tag of TIFF: whether the colours of a pixel are together (1) or apart (2)
 _TIFF_MARKS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
-
 
 # %% ../nbs/api/01_image.ipynb #6190dda5
 _OTHER_ORDER = {'B': 'L', 'L': 'B', 'N': 'B' if sys.byteorder == 'little' else 'L'}
@@ -391,7 +389,21 @@ def _scale_to_8bit(img, name, value_range=None):
     if n_missing:
         problem = f'{n_missing} of {values.size} pixels are not numbers (NaN or infinite)'
         raise InputError(f'{name}: {problem}; replace them')
-    low,high = value_range or _range_of_type(img, values, name)
+    if value_range is None: # the range that `img` declares, or that of its type
+        lowest = values.min()
+        highest = values.max()
+        of_type = (0., 1.) if img.mode == 'F' else (0., 65535.)
+        # a PNG whose values exceed what it declares was scaled to all 16 bits, as its standard asks for
+        ranges = [img.info.get('declared_range', of_type), of_type]
+        value_range = next((ends for ends in ranges if ends[0] <= lowest and highest <= ends[1]), None)
+        if value_range is None:
+            kind = 'float' if img.mode == 'F' else '16-bit'
+            raise InputError(
+                f'{name}: values from {lowest:g} to {highest:g}, '
+                f'but {kind} pixels are expected between 0 and {of_type[1]:g}; '
+                'give the range of the whole set as value_range=(lowest, highest)'
+            )
+    low,high = value_range
     is_short = values.dtype.kind == 'u' and values.dtype.itemsize == 2
     possible = np.arange(2**16) if is_short else values # scaled once, however often a value occurs
     scaled = (possible.astype(np.float64)-low)/(high-low)*255
@@ -401,22 +413,6 @@ def _scale_to_8bit(img, name, value_range=None):
     result = Image.fromarray(pixels)
     if img.mode == 'RGBA': result.putalpha(img.getchannel('A'))
     return result
-
-def _range_of_type(img, values, name):
-    "The range that `img` declares, or that of its type; an `InputError` if `values` are outside"
-    lowest = values.min()
-    highest = values.max()
-    declared = img.info.get('declared_range')
-    if declared and declared[0] <= lowest and highest <= declared[1]: return declared
-    # a PNG whose values exceed what it declares was scaled to all 16 bits, as its standard asks for
-    high = 1. if img.mode == 'F' else 65535.
-    if 0 <= lowest and highest <= high: return 0., high
-    kind = 'float' if img.mode == 'F' else '16-bit'
-    raise InputError(
-        f'{name}: values from {lowest:g} to {highest:g}, '
-        f'but {kind} pixels are expected between 0 and {high:g}; '
-        'give the range of the whole set as value_range=(lowest, highest)'
-    )
 
 # %% ../nbs/api/01_image.ipynb #94271db7
 def unknown_range_note(
@@ -435,8 +431,8 @@ def unknown_range_note(
     likely = f'{highest:g}' if img.mode == 'F' else str(2**bits-1)
     return (
         f'values up to {highest:g} were read as if {whole} were white, since neither the file nor the model '
-        f'says what is: the image may be taken for too dark. If so, name the range (--value-range 0,{likely}), '
-        'or convert the image to 8 bits'
+        'says what is: the image may be taken for too dark. '
+        f'If so, name the range (--value-range 0,{likely}), or convert the image to 8 bits'
     )
 
 # %% ../nbs/api/01_image.ipynb #7e7373df
@@ -459,8 +455,21 @@ class _DecodedImages:
         self.images = {}
         self.free_bytes = max_bytes
 
-    def get(self, key, decode):
-        "A copy of the image of `key`, which `decode` gives where it is not kept"
+    def get(self, source, side, form, decode):
+        "A copy of the image of the file `source` in `form`, which `decode` gives where it is not kept"
+        from skinlesion.dicom import DICOM_SUFFIXES
+        name = _name(source)
+        key = None
+        with suppress(Exception): # decoding it says what is wrong
+            state = os.stat(name)
+            size = None # of a DICOM file, which is always decoded whole
+            if not name.lower().endswith(DICOM_SUFFIXES):
+                header = open_header(source)
+                _reduce_resolution(header, side)
+                size = header.size
+            key = (os.path.abspath(name), state.st_size, state.st_mtime_ns, size, form)
+        if hasattr(source, 'seek'): source.seek(0)
+        if key is None: return decode()
         image = self.images.get(key)
         if image is not None: return image.copy()
         image = decode()
@@ -469,23 +478,6 @@ class _DecodedImages:
             self.free_bytes -= n_bytes
             self.images[key] = image.copy()
         return image
-
-def _file_key(source, channels, side, value_range):
-    "What identifies a decoded image: the file, its state, and how it is decoded; `None` if it is no file"
-    from skinlesion.dicom import DICOM_SUFFIXES
-    if isinstance(source, Image.Image): return None
-    name = _name(source)
-    try:
-        state = os.stat(name)
-        size = None # of a DICOM file, which is always decoded whole
-        if not name.lower().endswith(DICOM_SUFFIXES):
-            header = open_header(source)
-            _reduce_resolution(header, side)
-            size = header.size
-    except Exception: return None # decoding it says what is wrong
-    finally:
-        if hasattr(source, 'seek'): source.seek(0)
-    return os.path.abspath(name), state.st_size, state.st_mtime_ns, size, channels, value_range
 
 # %% ../nbs/api/01_image.ipynb #8129c372
 def fit_image(

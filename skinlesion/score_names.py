@@ -25,7 +25,7 @@ IMAGE_KINDS = {
 @dataclass(frozen=True)
 class Score:
     "What a score is called, what it means, and what its values and its interval depend on"
-    title:str
+    title:str # In tables and figures
     meaning:str # With two classes; `{positive}` is the positive class. Empty for what only more classes have
     multiclass_meaning:str = '' # With more than two classes; empty where it is the same
     _:KW_ONLY
@@ -37,7 +37,7 @@ class Score:
     multiclass_range:tuple|None = None # With more than two classes, where it is another
     is_proportion:bool = False # A proportion, an area or a mean of such: Clopper-Pearson bounds hold for it
     is_inflated_by_chance:bool = False # Higher on few images than on many, by chance alone
-    lower_is_better:bool = False
+    lower_is_better:bool = False # As of errors and losses
     is_compared:bool = False # Whether `compare` has its difference between two models
     is_shown_by_class:bool = False # Whether the report shows it in the table of classes
     second_name_of:str = '' # The score of which it is another name, with more than two classes

@@ -267,7 +267,7 @@ def deploy(
     dry_run:bool=False, # Print what would change, and change nothing
     connection:Connection=None, # How to reach AWS
     **parameters, # Parameters of the template, such as `NoncurrentDays=30`
-)->dict: # `stack`, `status` (created, updated, unchanged or planned), `changes`; `upload`: what `push` returns
+)->dict: # `stack`, `status` (created, updated, unchanged or planned), `changes`, `upload` (from `push`)
     "Create or update the stack `stack` of `bucket`, and then upload `upload`"
     template,content = _read_template(stack)
     name = stack_name(stack, bucket)

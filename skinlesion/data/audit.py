@@ -234,8 +234,8 @@ def range_summary(
     "The range of the values of images with 8 bits, and how many grey levels they have"
     lowest = facts.lowest.min()
     highest = facts.highest.max()
-    levels = facts.levels.median()
-    return f'8 bits a channel, grey values from {lowest:g} to {highest:g}, {levels:.0f} levels in the median image'
+    levels = f'{facts.levels.median():.0f} levels in the median image'
+    return f'8 bits a channel, grey values from {lowest:g} to {highest:g}, {levels}'
 
 def _small_range_findings(facts, proportions, levels):
     "A finding if many images use a small part of the range: `proportions` of it, and `levels` of 256"
@@ -745,7 +745,7 @@ class Audit:
 
 # %% ../../nbs/api/18_data.audit.ipynb #7ce01fc9
 @patch
-def headline(self:Audit)->str: # Such as `'9 images audited: 20 checks passed, 1 failed; 1 finding (1 warning)'`
+def headline(self:Audit)->str: # Such as '9 images audited: 21 checks, 21 passed; no findings'
     "How much was checked, and how much was found"
     n_checks = {status: len(self.with_status(status)) for status in STATUSES}
     statuses = [f'{n} {status}' for status,n in n_checks.items() if n]
@@ -896,7 +896,10 @@ class _AuditInputs:
 
 # %% ../../nbs/api/18_data.audit.ipynb #86ad28b4
 @patch
-def fingerprint(self:_AuditInputs, root):
+def fingerprint(
+    self:_AuditInputs,
+    root, # Folder of the data
+)->str: # 40 hexadecimal digits
     "A name for these inputs, wherever the data are, and for the code that decides the findings"
     version = closure_version('skinlesion.data.audit', 'scikit-learn', 'pillow')
     digest = hashlib.sha256(f'{version} {self.seed} {self.cases.domain} {self.value_range}'.encode())
@@ -915,7 +918,10 @@ def fingerprint(self:_AuditInputs, root):
 
 # %% ../../nbs/api/18_data.audit.ipynb #a300873c
 @patch
-def checks(self:_AuditInputs, root):
+def checks(
+    self:_AuditInputs,
+    root, # Folder of the data
+)->list: # Of `Check`
     "All checks that need more than the reading of the set, with paths relative to `root`"
     facts = colours_in_range(self.scan, self.value_range)
     table = self.cases.table

@@ -55,7 +55,9 @@ class ImageTable:
         "The same facts with other rows or columns"
         return replace(self, table=table.reset_index(drop=True))
 
-    def assign(self, **columns):
+    def assign(self,
+        **columns, # Name to values, one a row
+    ):
         "The same with new columns, as `DataFrame.assign`"
         return self.with_table(self.table.assign(**columns))
 

@@ -96,7 +96,15 @@ def read_groups(
             if (values != '').any(): columns[column] = values
         if not columns: continue
         column = _widest(file, columns)
-        _check_wider(file, used, names, column, columns[column])
+        if used: # patients of one lesion each, where several of them have the same lesion, are none
+            pairs = pd.DataFrame(dict(patient=names, lesion=columns[column]))
+            pairs = pairs[(pairs != '').all(axis=1)].drop_duplicates()
+            has_one_lesion = not pairs.patient.duplicated().any()
+            if has_one_lesion and pairs.lesion.duplicated().any() and pairs.lesion.nunique() > 1:
+                raise InputError(
+                    f'{file}: several {used[0]} have the same {column}, and none has two. '
+                    f'Name what belongs together: --columns group={column} (or another column)'
+                )
         for values in (columns[column], *columns.values()):
             # A missing name is that of other rows with the same value, if they have one only; else this value
             is_known = (names != '') & (values != '')
@@ -172,19 +180,6 @@ def _widest(file, columns):
         f'Name the right one: --columns group={first} (or another of them)'
     )
 
-def _check_wider(file, used, patients, column, lesions):
-    "Refuse patients of one lesion each, where several of them have the same lesion"
-    if not used: return
-    are_known = (patients != '') & (lesions != '')
-    pairs = pd.DataFrame(dict(patient=patients, lesion=lesions))
-    pairs = pairs[are_known].drop_duplicates()
-    if pairs.patient.duplicated().any() or pairs.lesion.nunique() == 1: return
-    if not pairs.lesion.duplicated().any(): return
-    raise InputError(
-        f'{file}: several {used[0]} have the same {column}, and none has two. '
-        f'Name what belongs together: --columns group={column} (or another column)'
-    )
-
 def has_split_words(
     column:pd.Series, # Of a table
 )->bool:
@@ -225,10 +220,13 @@ def read_split_column(
     first = next(iter(candidates.values()), None)
     if 'split' not in candidates and not all(splits.equals(first) for splits in candidates.values()):
         raise InputError(_differing_text(file, 'split', list(candidates)))
-    differing = [column for column,splits in candidates.items() if not splits.equals(candidates.get('split', splits))]
+    differing = []
+    for column,splits in candidates.items():
+        if not splits.equals(candidates.get('split', splits)): differing.append(column)
     choice = only_one(file, 'split', list(candidates), pd.DataFrame(candidates))
     if differing:
-        note = f'the split is taken from the column split, and not from {truncated_list(differing)}, which differs'
+        others = truncated_list(differing)
+        note = f'the split is taken from the column split, and not from {others}, which differs'
         choice = Choice('split', note)
     if choice.column is not None:
         notes = [choice.note, evaluation_note(_known(table[choice.column]).unique())]

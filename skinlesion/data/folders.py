@@ -261,10 +261,10 @@ def mask_stems(
 class FilePlace:
     "Where a file lies, below the folder that holds the whole set"
     name:str # As from `list_files`
-    path:str
+    path:str # Of the file
     split:str = '' # Of `core.SPLITS`
     fold:str = '' # As the folder is called
-    is_mask:bool = False
+    is_mask:bool = False # Whether it is the mask of another image
     folders:list = field(default_factory=list) # Names that are no split, fold or batch
     problem:str = '' # Why it cannot be placed
 
@@ -280,7 +280,6 @@ class FilePlace:
 
 COMPANION = 'a mask or another companion of an image' # why a file is left out
 OUTSIDE = 'outside the class folders'
-
 
 # %% ../../nbs/api/11_data.folders.ipynb #d1510f1e
 _SPLIT_PART = re.compile(
@@ -413,9 +412,14 @@ def class_level(
         candidates = possible or candidates
     level,*others = candidates
     pairs = {(chain[level], chain[i]) for i in others for chain in chains if len(chain) > i}
-    _check_levels(levels[level].names, pairs)
-    inner = {chain[level:level+2] for chain in chains if len(chain) > level+1}
-    _check_siblings(levels[level].names, inner)
+    names = levels[level].names
+    _check_levels(names, pairs)
+    for outer,inner in sorted(chain[level:level+2] for chain in chains if len(chain) > level+1):
+        if inner == outer or inner not in names: continue
+        raise InputError(
+            f'the folder {outer} is next to a folder {inner} and has one of this name in it, so that it is '
+            'no class; move it elsewhere, or give a csv table with columns path and label'
+        )
     return level
 
 # %% ../../nbs/api/11_data.folders.ipynb #9526641a
@@ -430,17 +434,6 @@ def _check_levels(names, pairs):
         f'({truncated_list(shared, 4)}); '
         'name one of the outer folders as the source, or give a csv table with columns path and label'
     )
-
-def _check_siblings(names, pairs):
-    "Refuse a folder that holds one called like another next to it"
-    repeated = sorted((outer, inner) for outer,inner in pairs if inner in names and inner != outer)
-    if not repeated: return
-    outer,inner = repeated[0]
-    raise InputError(
-        f'the folder {outer} is next to a folder {inner} and has one of this name in it, so that it is '
-        'no class; move it elsewhere, or give a csv table with columns path and label'
-    )
-
 
 # %% ../../nbs/api/11_data.folders.ipynb #f1661b86
 def repeated_wrapper(
@@ -528,7 +521,20 @@ def rows_of_folders(
         if not reason: placed.append(place)
         elif place.folders or is_image(place.name): skipped.append((place.path, reason))
         else: ignored.append(place.name)
-    _check_twins([place.name for place in placed])
+
+    # where most images are in one folder twice, with two endings, one may be a mask
+    endings_of = defaultdict(set)
+    for place in placed:
+        stem,ending = place.name.lower().rsplit('.', 1)
+        endings_of[stem].add(ending)
+    twins = sorted(stem for stem,endings in endings_of.items() if len(endings) > 1)
+    if len(twins) >= max(2, len(endings_of)/2):
+        first,second = sorted(endings_of[twins[0]])[:2]
+        raise InputError(
+            f'{len(twins)} of {len(endings_of)} images are in one folder twice, such as {twins[0]}.{first} '
+            f'and .{second}; one may be a mask: move the files of one kind elsewhere'
+        )
+
     level = class_level([place.folders for place in placed]) if placed else 0
     skipped += [(place.path, OUTSIDE) for place in placed if len(place.folders) <= level]
     placed = [place for place in placed if len(place.folders) > level]
@@ -539,20 +545,6 @@ def rows_of_folders(
     return FolderRows(rows, skipped, ignored, notes)
 
 # %% ../../nbs/api/11_data.folders.ipynb #5367a6f4
-def _check_twins(names):
-    "Refuse images of which most are there twice in one folder, with two endings: one may be a mask"
-    endings_of = defaultdict(set)
-    for name in names:
-        stem,ending = name.lower().rsplit('.', 1)
-        endings_of[stem].add(ending)
-    twins = sorted(stem for stem,endings in endings_of.items() if len(endings) > 1)
-    if len(twins) < max(2, len(endings_of)/2): return
-    first,second = sorted(endings_of[twins[0]])[:2]
-    raise InputError(
-        f'{len(twins)} of {len(endings_of)} images are in one folder twice, such as {twins[0]}.{first} and '
-        f'.{second}; one may be a mask: move the files of one kind elsewhere'
-    )
-
 def _examples(names, n):
     "Up to `n` of the names, without repetitions"
     return truncated_list(sorted(set(names) - {''}), n)
@@ -590,7 +582,6 @@ def _rows_of_places(places, level):
         names = _examples(inner, 2)
         notes.append(f'the folders below the classes ({names}) are in the column subfolder')
     return pd.DataFrame(columns, dtype=str), notes
-
 
 # %% ../../nbs/api/11_data.folders.ipynb #e3bb21e9
 def unlabelled_rows(

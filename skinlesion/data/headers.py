@@ -22,7 +22,8 @@ from ..dicom import DICOM_SUFFIXES, PATIENT_FACTS, dicom_facts
 # %% ../../nbs/api/12_data.headers.ipynb #c0301193
 def _read_header(path):
     "The facts of a DICOM file; an empty dictionary for any other"
-    if not path.lower().endswith(DICOM_SUFFIXES) or not os.path.isfile(path): return {}
+    is_dicom_file = path.lower().endswith(DICOM_SUFFIXES) and os.path.isfile(path)
+    if not is_dicom_file: return {}
     try: return dicom_facts(path)
     except InputError: return {}
 
@@ -58,7 +59,8 @@ def join_headers(
         if column not in table:
             table[column] = values[name]
             continue
-        text = table[column].astype(str).str.strip()
-        is_missing = table[column].isna() | text.str.lower().isin(MISSING_WORDS)
-        table[column] = table[column].mask(is_missing, values[name])
+        known = table[column]
+        text = known.astype(str).str.strip().str.lower()
+        is_missing = known.isna() | text.isin(MISSING_WORDS)
+        table[column] = known.mask(is_missing, values[name])
     return replace(cases.with_table(table), notes=[*cases.notes, *notes])

@@ -68,8 +68,8 @@ def _telling_folders(name):
 class Fit(NamedTuple):
     "The files that a name fits best: `places[first:last]`"
     places:list # Of `(folders from the innermost out, path)`, sorted
-    first:int
-    last:int
+    first:int # Position in `places`
+    last:int # Behind the last of them
     n_folders:int # With how many folders of the name they agree
 
     def paths(self)->list: # Of str
@@ -170,13 +170,19 @@ def find_all(
             lookup.repeated += paths[1:]
         lookup.paths.append(paths[0] if paths else None)
     lookup.repeated = list(dict.fromkeys(lookup.repeated))
-    best = {} # of each file, with how many folders a name agrees; names that agree less are of missing images
-    for fit,path in zip(fits, lookup.paths): best[path] = max(fit.n_folders, best.get(path, 0))
+    best = defaultdict(int) # of each file, with how many folders a name agrees at most
+    for fit,path in zip(fits, lookup.paths): best[path] = max(fit.n_folders, best[path])
     for k,path in enumerate(lookup.paths):
-        if path is not None and _is_elsewhere(names[k], fits[k], best[path]): lookup.paths[k] = None
+        if path is None: continue
+        if _is_elsewhere(names[k], fits[k], best[path]): lookup.paths[k] = None # of a missing image
     _drop_other_endings(names, lookup.paths)
     _check_one_name(names, lookup.paths, source)
-    if not is_here: _check_folders(names, lookup.paths, source)
+    for name,path in zip(names, lookup.paths):
+        if is_here or path is None or not is_in_other_folder(name, path): continue
+        raise InputError(
+            f'{source}: {name!r} is not there, and {path} has the same name in another folder; '
+            'name the folder of the images (--images DIR)'
+        )
     return lookup
 
 # %% ../../nbs/api/11_data.image_index.ipynb #74f8c41e
@@ -192,11 +198,13 @@ def _ending(name):
 
 def _drop_other_endings(names, paths):
     "Leave out files of another ending, if most names have that of their files: they may be masks"
-    rows = []
+    n_compared = 0
+    differing = []
     for k,path in enumerate(paths):
-        if path is not None and is_image(path) and is_image(names[k].strip()): rows.append(k)
-    differing = [k for k in rows if _ending(names[k]) != _ending(paths[k])]
-    if len(differing) > len(rows)/2: return
+        if path is None or not is_image(path) or not is_image(names[k].strip()): continue
+        n_compared += 1
+        if _ending(names[k]) != _ending(path): differing.append(k)
+    if len(differing) > n_compared/2: return
     for k in differing: paths[k] = None
 
 def _check_one_name(names, paths, source):
@@ -213,12 +221,3 @@ def _check_one_name(names, paths, source):
                 f'{source}: {first!r} and {name!r} could both only be {path}; an image is missing, '
                 'or name the folder of the images (--images DIR)'
             )
-
-def _check_folders(names, paths, source):
-    "Refuse a common name whose only file lies in another folder than the table says"
-    for name,path in zip(names, paths):
-        if path is None or not is_in_other_folder(name, path): continue
-        raise InputError(
-            f'{source}: {name!r} is not there, and {path} has the same name in another folder; '
-            'name the folder of the images (--images DIR)'
-        )

@@ -35,8 +35,10 @@ def merge_spellings(
 )->tuple: # The labels, and notes on what was merged
     "Labels without blanks at their ends; of spellings of one class, the most frequent"
     stripped = labels.str.strip()
-    plain = stripped.map({label: plain_label(label) for label in stripped.unique()})
-    counts = pd.DataFrame(dict(label=stripped, plain=plain)).value_counts().reset_index(name='n')
+    plain_of = {label: plain_label(label) for label in stripped.unique()}
+    plain = stripped.map(plain_of)
+    pairs = pd.DataFrame(dict(label=stripped, plain=plain))
+    counts = pairs.value_counts().reset_index(name='n')
     counts = counts.sort_values(['n', 'label'], ascending=[False, True])
     most_frequent = counts.drop_duplicates('plain').set_index('plain').label
     merged = plain.map(most_frequent)
@@ -49,7 +51,6 @@ def merge_spellings(
         notes.append(f'{quoted} are taken as one class, {most_frequent[name]}')
     return merged, notes
 
-
 # %% ../../nbs/api/11_data.labels.ipynb #ce4dac51
 FINDING_SEPARATOR = '|'
 _FINDING_VALUES = (1, 0, -1) # there, not there, uncertain; missing where it is not mentioned
@@ -60,18 +61,24 @@ def findings_of_texts(
     "The findings in texts with several, whatever stands between them"
     texts = labels.unique()
     for separator in (FINDING_SEPARATOR, ';', ','):
-        parts_of = {text: [part.strip(' []\'"') for part in text.split(separator)] for text in texts}
+        parts_of = {}
+        counts = Counter() # texts with each part
+        for text in texts:
+            parts_of[text] = [part.strip(' []\'"') for part in text.split(separator)]
+            counts.update(map(plain_label, set(parts_of[text])))
         several = [parts for parts in parts_of.values() if len(parts) > 1]
-        counts = Counter(plain_label(part) for parts in parts_of.values() for part in set(parts))
-        is_list = any(all(counts[plain_label(part)] > 1 for part in parts) for parts in several)
+        rarest = [min(counts[plain_label(part)] for part in parts) for parts in several]
+        is_list = any(n > 1 for n in rarest)
         if several and (is_list or separator == FINDING_SEPARATOR): break
     else: return None
     spelling = {}
-    for parts in parts_of.values():
-        for part in parts: spelling.setdefault(plain_label(part), part)
-    names = sorted(filter(None, spelling.values()))
-    plain_parts = {text: {spelling[plain_label(part)] for part in parts} for text,parts in parts_of.items()}
-    return pd.DataFrame({name: labels.map(lambda text: int(name in plain_parts[text])) for name in names})
+    findings_of = {}
+    for text,parts in parts_of.items():
+        findings_of[text] = {spelling.setdefault(plain_label(part), part) for part in parts}
+    columns = {}
+    for name in sorted(filter(None, spelling.values())):
+        columns[name] = labels.map({text: int(name in findings) for text,findings in findings_of.items()})
+    return pd.DataFrame(columns)
 
 def finding_columns(
     table:pd.DataFrame, # A row per image
@@ -141,7 +148,9 @@ def choice_text(
         'with an uncertain one': (findings == -1).any(axis=1),
         'with none': n_findings == 0,
     }
-    counts = [f'{rows.sum()} {problem}' for problem,rows in problems.items() if rows.any()]
+    counts = []
+    for problem,rows in problems.items():
+        if rows.any(): counts.append(f'{rows.sum()} {problem}')
     return (
         f'of {plural(len(findings), "image")} {", ".join(counts)}, so that these are no classes; '
         'choose one of them against the rest: '

@@ -53,7 +53,7 @@ class Layout:
     facts:SetFacts = None # For the documentation, of a public set
 
 def table_layout(
-    public:PublicTable,
+    public:PublicTable, # The set
 )->Layout:
     "The layout of a public set that has a table"
     return Layout(

@@ -108,7 +108,11 @@ class ModelClasses:
     positive:str|None = None # The positive class
     recipe:dict|None = None # Fields of the recipe of its training that are set
 
-    def field(self, name): return (self.recipe or {}).get(name)
+    def field(self,
+        name:str, # A field of the recipe
+    )->object: # `None` where it is not set
+        "What the recipe of the training says"
+        return (self.recipe or {}).get(name)
 
 def class_of_labels(
     labels:list, # Of the set
@@ -174,8 +178,9 @@ def with_classes(
     present = {class_of[label] for label in counts.index if label in class_of}
     if len(present) == 1 < len(model.classes):
         notes.append(
-            f'all images are {present.pop()}, one class of the model: its sensitivity (of the other class, the '
-            'specificity) can be computed, and nothing that compares classes, such as the AUROC'
+            f'all images are {present.pop()}, one class of the model: '
+            'its sensitivity (of the other class, the specificity) can be computed, '
+            'and nothing that compares classes, such as the AUROC'
         )
     renamed = [f'{label} as {name}' for label,name in class_of.items() if label != name and label in counts]
     if renamed: notes.append(f'labels that are taken as classes of the model: {truncated_list(renamed, 12)}')
@@ -204,7 +209,11 @@ class ForeignSet:
     target:str|None = None # See `class_of_labels`
     positive:str|None = None # Labels or a finding that count as positive; or a class of the model
 
-    def read(self, finding): return read_layout(self.data, self.layout, self.columns, self.images, finding)
+    def read(self,
+        finding:str|None, # See `read_labels`
+    )->tuple: # As from `read_layout`
+        "The layout and the rows of the set, as they are"
+        return read_layout(self.data, self.layout, self.columns, self.images, finding)
 
 def read_for_model(
     foreign:ForeignSet, # What to evaluate on

@@ -79,14 +79,16 @@ def table_one(
     age = find_column(table, 'age')
     if age:
         ages = pd.to_numeric(table[age], errors='coerce')
-        entries['age (years)', 'median (quartiles)'] = _by_part(
-            parts,
-            lambda part: _quartiles_text(ages[part.index]),
-        )
-        entries['age (years)', 'missing'] = _by_part(
-            parts,
-            lambda part: _count_text(ages[part.index].isna()),
-        )
+        quartiles = {}
+        missing = {}
+        for name,part in parts.items():
+            of_part = ages[part.index]
+            low,middle,high = of_part.quantile([0.25, 0.5, 0.75])
+            is_known = of_part.notna().any()
+            quartiles[name] = f'{middle:.0f} ({low:.0f} to {high:.0f})' if is_known else 'not known'
+            missing[name] = _count_text(of_part.isna())
+        entries['age (years)', 'median (quartiles)'] = quartiles
+        entries['age (years)', 'missing'] = missing
     for meaning in ('sex', 'site', 'skin_tone'):
         column = find_column(table, meaning)
         if column: entries |= _value_entries(column, table[column], parts)
@@ -102,12 +104,6 @@ def _count_text(is_counted):
     n = int(is_counted.sum())
     proportion = n/max(len(is_counted), 1)
     return f'{n:,} ({proportion:.1%})'
-
-def _quartiles_text(ages):
-    "Median and quartiles of those that are known"
-    if ages.isna().all(): return 'not known'
-    low,middle,high = ages.quantile([0.25, 0.5, 0.75])
-    return f'{middle:.0f} ({low:.0f} to {high:.0f})'
 
 def _value_entries(name, column, parts):
     "Counts and percentages of the values of a column"

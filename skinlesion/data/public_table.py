@@ -9,6 +9,7 @@ __all__ = ['SetFacts', 'PublicTable', 'tables_of', 'is_public', 'their_columns',
 
 # %% ../../nbs/api/12_data.public_table.ipynb #c0658c01
 import os
+import posixpath
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -27,9 +28,9 @@ from .readers import ReadResult, published_notes, rows_of_table
 # %% ../../nbs/api/12_data.public_table.ipynb #92ef24c2
 class SetFacts(NamedTuple):
     "What a public set gives, in words for tables of the documentation"
-    title:str
+    title:str # What the set is called
     images:str # How many there are, as published
-    classes:str
+    classes:str # Their names, or how many of what
     group:str # What belongs together
     split:str # '' where none is published
     metadata:str # Names of columns
@@ -55,40 +56,42 @@ class PublicTable:
     companions:tuple = () # Patterns, lower case, of paths of masks and copies, left out if there are others
     second_image:str = '' # Column with another image of each row, which is left out
     open_table:Callable = None # From a file to its table, where it is no csv table
-    workbook:str = '' # File name of a workbook with the same table, for `open_table` where the others are missing
+    workbook:str = '' # Name of a workbook with the same table, for `open_table` where the others are missing
     prepare:Callable = None # From the table, with our names, and the files of the source to the table
 
 # %% ../../nbs/api/12_data.public_table.ipynb #79dacba2
 def tables_of(
-    public:PublicTable,
+    public:PublicTable, # The set
     files:dict, # From `list_files`
 )->dict: # Name in `files` to the split that the table is of, or ''
     "The tables of the set among `files`"
     result = {}
     for name in files:
         if not name.lower().endswith(TABLE_SUFFIXES): continue
-        file_name = name.lower().rsplit('/', 1)[-1]
-        splits = [split for pattern,split in public.tables.items() if fnmatchcase(file_name, pattern.lower())]
-        if not splits: continue
+        file_name = posixpath.basename(name).lower()
+        patterns = [pattern for pattern in public.tables if fnmatchcase(file_name, pattern.lower())]
+        if not patterns: continue
         # it is one of the set if it has images, labels and the columns that only the set has
         header = re.split('[,;\t|]', first_line(files[name]))
         needed = {ours for ours in ('path', 'label') if ours in public.columns}
         required_names = set(map(plain_name, public.header))
         has_needed = needed <= set(their_columns(public, header))
-        if has_needed and required_names <= set(map(plain_name, header)): result[name] = splits[0]
+        has_required = required_names <= set(map(plain_name, header))
+        if has_needed and has_required: result[name] = public.tables[patterns[0]]
     if result or not public.workbook: return result
-    workbooks = [name for name in files if name.lower().rsplit('/', 1)[-1] == public.workbook.lower()]
-    return dict.fromkeys(workbooks[:1], '')
+    for name in files:
+        if posixpath.basename(name).lower() == public.workbook.lower(): return {name: ''}
+    return {}
 
 def is_public(
-    public:PublicTable,
+    public:PublicTable, # The set
     files:dict, # From `list_files`
 )->bool:
     "Whether a table of the set is among `files`"
     return bool(tables_of(public, files))
 
 def their_columns(
-    public:PublicTable,
+    public:PublicTable, # The set
     names, # Of the columns of a table
 )->dict: # Our name to theirs, of the columns that are there
     "What the columns of the set are called in one table"
@@ -103,17 +106,18 @@ def their_columns(
 _NO_LABEL = 'without a diagnosis'
 
 def read_public(
-    public:PublicTable,
+    public:PublicTable, # The set
     files:dict, # From `list_files`
     images=None, # See `locate_images`
     finding:str=None, # See `read_labels`
 )->ReadResult:
     "Rows of a public set"
     tables = tables_of(public, files)
+    splits_by_table = 'split' not in public.columns and len(set(tables.values())) > 1
     parts = []
     for name,split in tables.items():
         part = _open(public, files[name])
-        if 'split' not in public.columns and len(set(tables.values())) > 1: part['split'] = split
+        if splits_by_table: part['split'] = split
         parts.append(part)
     # of an image that several tables name, the most detailed row stays
     parts.sort(key=lambda part: -part.shape[1])
@@ -152,13 +156,15 @@ def _open(public, file):
     table = open_table(file)
     theirs = their_columns(public, table.columns)
     renamed = {ours: table[column] for ours,column in theirs.items()}
-    others = [column for column in table if column not in {*theirs, *theirs.values()}]
+    known = {*theirs, *theirs.values()}
+    others = [column for column in table if column not in known]
     return table[others].assign(**renamed)
 
 def _text_columns(public, names):
     "Those of `names` that hold an image, a label, a split, a patient or a lesion, under our name or theirs"
     theirs = their_columns(public, names)
-    roles = [theirs.get(ours, ours) for ours in _TEXT_COLUMNS] + [public.second_image]
+    roles = [theirs.get(ours, ours) for ours in _TEXT_COLUMNS]
+    roles.append(public.second_image)
     for role in ('group', 'split'): roles += COLUMN_SYNONYMS[role]
     plain_names = set(map(plain_name, roles))
     return [name for name in names if plain_name(name) in plain_names]
@@ -181,7 +187,7 @@ def _images_of(public, table, files):
 
 # %% ../../nbs/api/12_data.public_table.ipynb #5a38f2a7
 def facts_of(
-    public:PublicTable,
+    public:PublicTable, # The set
 )->SetFacts:
     "What the set gives"
     class_names = public.binary_classes or dict.fromkeys(public.classes.values())
@@ -202,7 +208,7 @@ def facts_of(
     )
 
 def table_names(
-    public:PublicTable,
+    public:PublicTable, # The set
 )->str: # For messages
     "What makes a source one of this set"
     return f'the table of {public.title} ({" or ".join(public.tables)}) next to its images'

@@ -90,24 +90,6 @@ def _label_from_one_hot(file, table):
     label = marks.idxmax(axis=1).str.lower().replace('ak', 'akiec')
     return table.drop(columns=class_columns).assign(label=label)
 
-# %% ../../nbs/api/13_data.published.ipynb #bbc39ca9
-def _join_companions(table, name, files):
-    "`table` with the columns of the tables that belong to the ground truth `name`"
-    stem,_ = os.path.splitext(os.path.basename(name).lower())
-    if 'groundtruth' not in stem: return table
-    companions = []
-    for kind in ('lesiongroupings', 'metadata'):
-        companions.append(stem.replace('groundtruth', kind) + '.csv')
-    for other,file in files.items():
-        if os.path.basename(other).lower() not in companions: continue
-        details = read_table(file, ['image', 'lesion_id'])
-        details = _rename_columns(details)
-        if 'image' not in details:
-            raise InputError(f'{file}: no column `image`; it has {truncated_list(details.columns, 8)}')
-        details = details.drop_duplicates('image')
-        table = table.merge(details, how='left', on='image', suffixes=('', '_more'))
-    return table
-
 # %% ../../nbs/api/13_data.published.ipynb #cad2dd75
 def _read_ham_table(name, files):
     "The table `name`, with our column names and what its companions add"
@@ -118,7 +100,19 @@ def _read_ham_table(name, files):
         raise InputError(f'{file}: no column `image_id`; it has {truncated_list(table.columns, 8)}')
     if 'label' not in table: table = _label_from_one_hot(file, table)
     refuse_rows(file, table.image == '', 'no image')
-    table = _join_companions(table, name, files)
+
+    # the columns of the tables that belong to a ground truth
+    stem,_ = os.path.splitext(os.path.basename(name).lower())
+    kinds = ('lesiongroupings', 'metadata') if 'groundtruth' in stem else ()
+    companions = [stem.replace('groundtruth', kind) + '.csv' for kind in kinds]
+    for other,companion in files.items():
+        if os.path.basename(other).lower() not in companions: continue
+        details = _rename_columns(read_table(companion, ['image', 'lesion_id']))
+        if 'image' not in details:
+            raise InputError(f'{companion}: no column `image`; it has {truncated_list(details.columns, 8)}')
+        details = details.drop_duplicates('image')
+        table = table.merge(details, how='left', on='image', suffixes=('', '_more'))
+
     if 'age' in table: # years; what is no number is missing
         table['age'] = pd.to_numeric(table.age, errors='coerce')
     table['label'] = table.label.str.strip().str.lower()

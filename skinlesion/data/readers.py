@@ -217,13 +217,17 @@ def _note_above(names, paths, file):
             'name the folder of the images (--images DIR)'
         )
     folder = os.path.dirname(os.path.abspath(file))
-    folders = sorted({relative_path(os.path.dirname(path), folder) for path in paths if path is not None})
-    return f'the images of {os.path.basename(file)} are in {truncated_list(folders)}, outside its folder'
+    folders = {os.path.dirname(path) for path in paths if path is not None}
+    names = sorted({relative_path(other, folder) for other in folders})
+    return f'the images of {os.path.basename(file)} are in {truncated_list(names)}, outside its folder'
 
 def without_masks(files):
     "`files` without those in folders of masks"
     outer = wrapping_folders(files)
-    return {name: path for name,path in files.items() if not place_of(name, path, outer).is_mask}
+    result = {}
+    for name,path in files.items():
+        if not place_of(name, path, outer).is_mask: result[name] = path
+    return result
 
 # %% ../../nbs/api/12_data.readers.ipynb #4b09e410
 def join_images(
@@ -280,16 +284,21 @@ def path_column(
     if not is_known: candidates = _naming_columns(table)
     if is_known and (len(candidates) == 1 or candidates[0] == 'path'): return candidates[0]
     paths = {}
-    for column in candidates: paths[column] = locate_images(table[column].tolist(), file, files, images)[0]
-    n_located = {column: sum(path is not None for path in paths[column]) for column in candidates}
+    n_located = {}
+    for column in candidates:
+        names = table[column].tolist()
+        paths[column],_ = locate_images(names, file, files, images)
+        n_located[column] = sum(path is not None for path in paths[column])
     most = max(n_located.values(), default=0)
-    if not is_known and (not most or most < len(table)/2): raise InputError(_no_column_text(file, 'path', table))
+    is_named = is_known or most and most >= len(table)/2
+    if not is_named: raise InputError(_no_column_text(file, 'path', table))
     if not most: return candidates[0]
     best = [column for column in candidates if n_located[column]]
     pairs = pd.DataFrame(paths)[best].bfill(axis=1)
+    first_paths = pairs.iloc[:, 0].tolist()
     is_same = []
     for column in best:
-        is_same += [path in (None, first) for path,first in zip(paths[column], pairs.iloc[:, 0])]
+        for path,first in zip(paths[column], first_paths): is_same.append(path in (None, first))
     if all(is_same): return max(best, key=n_located.get)
     raise InputError(
         f'{file}: the images could be named by any of the columns {truncated_list(best, 8)}, which name '
@@ -320,7 +329,7 @@ def _role_columns(table, *roles):
 # %% ../../nbs/api/12_data.readers.ipynb #48c1e877
 def check_named(
     file, # The table, for messages
-    table:pd.DataFrame,
+    table:pd.DataFrame, # What is in it
     columns:dict, # From `column_names`
 ):
     "An `InputError` if `table` lacks a column that `columns` names"
@@ -404,9 +413,9 @@ def read_labels(
     else:
         labels = table[column].map(_as_text)
         findings = findings_of_texts(labels)
-        marks = as_findings(table[columns])
-        is_finding = matching_columns([column], _FINDING_LABELS) and marks[column].isin([0, 1]).all()
-        if findings is None and is_finding:
+        marks = as_findings(table[columns])[column]
+        says_what = matching_columns([column], _FINDING_LABELS)
+        if findings is None and says_what and marks.isin([0, 1]).all():
             columns = _one_hot_with(column, table, others)
             labels = label_of_columns(as_findings(table[columns]))
     is_one_hot = column is None and labels is not None
@@ -430,19 +439,38 @@ def read_roles(
 )->TableRows:
     "The image, label, group and split of each row, whatever their columns are called"
     refuse_rows(file, table[path_from] == '', 'no `path`')
-    roles = table.assign(**{ours: table[columns[ours]] for ours in ('group', 'split') if ours in columns})
+    named = {ours: table[columns[ours]] for ours in ('group', 'split') if ours in columns}
+    roles = table.assign(**named)
     others = [path_from, *columns.values(), *_role_columns(table, 'group', 'split')]
     label = read_labels(table, file, columns.get('label'), others, finding)
-    refuse_rows(file, label.labels.astype(str).str.strip().str.lower().isin(['', 'nan']), 'no `label`')
+    texts = label.labels.astype(str)
+    is_missing = texts.str.strip().str.lower().isin(['', 'nan'])
+    refuse_rows(file, is_missing, 'no `label`')
     group = read_groups(file, roles)
     split,split_note = read_split_column(file, roles)
-    labels,spelling_notes = merge_spellings(label.labels.astype(str))
-    _check_classes(file, labels, label.columns, group.names)
+    labels,spelling_notes = merge_spellings(texts)
+
+    # labels that are no classes, and groups that are
+    n_classes = labels.nunique()
+    if n_classes > 20 and n_classes > len(labels)/2:
+        raise InputError(
+            f'{file}: {n_classes} different labels of {len(labels)} rows in {truncated_list(label.columns)}, '
+            'which are no classes. Name the column that holds the class: --columns label=NAME'
+        )
+    has_groups = (group.names != '').all()
+    if len(labels) > 4*n_classes and has_groups and same_partition(group.names, labels):
+        raise InputError(
+            f'{file}: the groups {truncated_list(sorted(group.names.unique()))} divide the rows '
+            'as the labels do, so that they are no patients or lesions. '
+            'Name the right column: --columns group=NAME (the column of the images where there is none)'
+        )
+
     rest = table.drop(columns=[path_from, *label.columns, *CASE_COLUMNS], errors='ignore')
     rows = rest.assign(image=table[path_from], label=labels, group=group.names, split=split)
     if finding is not None and set(labels) <= {'positive', 'negative', 'uncertain', 'not mentioned'}:
         rows['finding'] = finding
-    return TableRows(rows, [*label.notes, *spelling_notes, *filter(None, [group.note, split_note])])
+    more_notes = filter(None, [group.note, split_note])
+    return TableRows(rows, [*label.notes, *spelling_notes, *more_notes])
 
 def rows_of_table(
     table:pd.DataFrame, # From `read_label_table` or `label_frame`
@@ -462,24 +490,8 @@ def rows_of_table(
     is_unclear = rows.label.isin(['uncertain', 'not mentioned']) # nobody says whether they have the finding
     unclear = rows[is_unclear]
     reasons = unclear.label + f': {finding}'
-    return ReadResult(rows[~is_unclear], [*skipped, *zip(unclear.path, reasons)], notes)
-
-# %% ../../nbs/api/12_data.readers.ipynb #ac23390b
-def _check_classes(file, labels, columns, groups):
-    "Refuse labels that are no classes, and groups that are"
-    n_classes = labels.nunique()
-    if n_classes > 20 and n_classes > len(labels)/2:
-        raise InputError(
-            f'{file}: {n_classes} different labels of {len(labels)} rows in {truncated_list(columns)}, '
-            'which are no classes. Name the column that holds the class: --columns label=NAME'
-        )
-    if len(labels) > 4*n_classes and (groups != '').all() and same_partition(groups, labels):
-        raise InputError(
-            f'{file}: the groups {truncated_list(sorted(groups.unique()))} divide the rows as the labels do, '
-            'so that they are no patients or lesions. '
-            'Name the right column: --columns group=NAME (the column of the images where there is none)'
-        )
-
+    left_out = zip(unclear.path, reasons)
+    return ReadResult(rows[~is_unclear], [*skipped, *left_out], notes)
 
 # %% ../../nbs/api/12_data.readers.ipynb #827cb595
 def rows_of_frame(
@@ -557,7 +569,8 @@ def label_tables(
     labelled = {} # name -> table
     weakly_labelled = {}
     for name,path in files.items():
-        if not name.lower().endswith(TABLE_SUFFIXES) or name.removeprefix(outer).count('/') > 1: continue
+        depth = name.removeprefix(outer).count('/')
+        if depth > 1 or not name.lower().endswith(TABLE_SUFFIXES): continue
         try: table = read_label_table(path, columns)
         except InputError: continue # a text, or another table that is not read
         if any(str(column).startswith('p_') for column in table): continue
@@ -572,9 +585,11 @@ def label_tables(
     masks = mask_stems(map(file_stem, images))
     unmasked = without_masks(files)
     for name,path in files.items(): # images in a zip next to the table
-        if name.lower().endswith('.zip'):
-            unmasked.update({f'{name}/{inside}': f'{path}/{inside}' for inside in zip_names(path) if is_image(inside)})
+        if not name.lower().endswith('.zip'): continue
+        for inside in zip_names(path):
+            if is_image(inside): unmasked[f'{name}/{inside}'] = f'{path}/{inside}'
     index = ImageIndex({name: path for name,path in unmasked.items() if file_stem(name) not in masks})
+    half = index.n_names()/2
     splits = table_splits(labelled)
     parts = {} # path of a table that is called after a split -> images that it names
     for name,table in labelled.items():
@@ -582,9 +597,11 @@ def label_tables(
         for column in _role_columns(table, 'path') or _naming_columns(table):
             candidates = map(index.candidates, set(table[column]))
             named = max(named, set().union(*candidates), key=len)
-        if len(named) and len(named) >= index.n_names()/2: result.append(files[name])
-        if len(named) and name in splits: parts[files[name]] = named
-    if len(parts) > 1 and len(set().union(*parts.values())) >= index.n_names()/2:
+        if not named: continue
+        if len(named) >= half: result.append(files[name])
+        if name in splits: parts[files[name]] = named
+    named_by_parts = set().union(*parts.values())
+    if len(parts) > 1 and len(named_by_parts) >= half:
         return list(dict.fromkeys([*parts, *result]))
     return result
 
@@ -625,7 +642,12 @@ def read_csv(
     parts = []
     for table in tables:
         labelled = read_label_table(table, columns)
-        files_of_part = _without_other_splits(files, splits[table]) if splits else files
+        files_of_part = files
+        if splits: # without images in folders of another split
+            own = ('', splits[table])
+            files_of_part = {}
+            for place in placed_files(files):
+                if not is_image(place.name) or place.split in own: files_of_part[place.name] = place.path
         parts.append(rows_of_table(labelled, table, files_of_part, columns, images, finding))
     result = _joined_parts(parts, splits) if splits else parts[0]
     result = _named_by_folders(result)
@@ -640,13 +662,6 @@ def read_csv(
     return join_facts(result._replace(notes=notes), files, tables)
 
 # %% ../../nbs/api/12_data.readers.ipynb #35a08132
-def _without_other_splits(files, split):
-    "`files` without images in folders of another split than `split`"
-    result = {}
-    for place in placed_files(files):
-        if not is_image(place.name) or place.split in ('', split): result[place.name] = place.path
-    return result
-
 def _joined_parts(parts, splits):
     "One result of the parts of a set; the rows of each have the split that its table is called after"
     rows = []
@@ -670,7 +685,6 @@ def _joined_parts(parts, splits):
     notes = [note for part in parts for note in part.notes if 'without a row in' not in note]
     return ReadResult(rows, skipped, list(dict.fromkeys([*notes, *spelling_notes])))
 
-
 # %% ../../nbs/api/12_data.readers.ipynb #87aed0a4
 def _conflict_with_folders(rows, table):
     "A note on images in a folder that is called like another of the classes, in a list; empty without such"
@@ -679,10 +693,12 @@ def _conflict_with_folders(rows, table):
     folders = rows.path.map(os.path.dirname)
     classes_of = {}
     for folder in folders.unique():
-        classes_of[folder] = classes & {plain_label(name) for name in folder.split(os.sep)}
+        names = folder.split(os.sep)
+        classes_of[folder] = classes & set(map(plain_label, names))
     named = folders.map(classes_of)
     has_class = named.map(bool)
-    differs = [bool(names) and plain_label(label) not in names for names,label in zip(named, rows.label)]
+    plain_labels = rows.label.map(plain_label)
+    differs = [bool(names) and label not in names for names,label in zip(named, plain_labels)]
     if not any(differs) or has_class.mean() < 0.5: return []
     first = rows[differs].iloc[0]
     example = relative_path(first.path, os.path.dirname(table) or '.')
@@ -693,7 +709,7 @@ def _conflict_with_folders(rows, table):
 
 def _other_classes_note(rows):
     "A note on class folders that divide the images in another way than the table, in a list"
-    folders = rows.path.map(lambda path: os.path.basename(os.path.dirname(path)))
+    folders = rows.path.map(os.path.dirname).map(os.path.basename)
     names = sorted(folders.unique())
     are_classes = len(names) > 1 and all(map(is_class_name, names))
     labels_of = rows.label.groupby(folders).nunique().max()
@@ -724,11 +740,14 @@ def join_facts(
     index = None
     notes = []
     for name,file in files.items():
-        if file in tables or name.count('/') > 2 or not name.lower().endswith(TABLE_SUFFIXES): continue
+        is_table = name.lower().endswith(TABLE_SUFFIXES) and name.count('/') <= 2
+        if file in tables or not is_table: continue
         try: table = read_label_table(file)
         except InputError: continue # a text, or another table that is not read
         if not _role_columns(table, 'path') or not _role_columns(table, 'group', 'split'): continue
-        if index is None: index = ImageIndex({name: path for name,path in files.items() if path in own})
+        if index is None:
+            own_files = {name: path for name,path in files.items() if path in own}
+            index = ImageIndex(own_files)
         facts = _facts_by_path(table, file, index)
         if len(facts) < len(rows)/2: continue
         for column in ('group', 'split'):
@@ -773,8 +792,8 @@ def read_class_folders(
     "Rows of class folders, with the groups and splits in tables next to them"
     tables = [name for name in files if name.lower().endswith(TABLE_SUFFIXES)]
     if not tables: return read_folder(files)
-    result = read_folder({name: path for name,path in files.items() if name not in tables})
+    others = {name: path for name,path in files.items() if name not in tables}
+    result = read_folder(others)
     joined = join_facts(result, files)
     if joined.notes == result.notes: return read_folder(files) # that says which tables are ignored
     return joined
-

@@ -75,7 +75,7 @@ def _feature_table(cases, facts, features):
     table = table.set_axis(cases.index)
     table['order'] = name_order(cases.path)
     columns_of = {}
-    x = {}
+    values = {} # by column
     for feature,names in FEATURE_SETS[features].items():
         known = [name for name in names if name in table]
         if features in ('patient', 'source'): # not those of the scan
@@ -84,12 +84,12 @@ def _feature_table(cases, facts, features):
         if columns: columns_of[feature] = columns
         for name in columns:
             if pd.api.types.is_numeric_dtype(table[name]):
-                x[name] = table[name].astype(float)
+                values[name] = table[name].astype(float)
                 continue
             text = table[name].astype(str)
             common = text.value_counts().index[:_MAX_CATEGORIES]
-            x[name] = text.where(text.isin(common), 'other').astype('category')
-    return columns_of, pd.DataFrame(x)
+            values[name] = text.where(text.isin(common), 'other').astype('category')
+    return columns_of, pd.DataFrame(values)
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #dea416fb
 MAX_FITTED_IMAGES = 10_000 # of a larger set, groups are sampled up to so many images

@@ -207,22 +207,30 @@ def open_ph2_workbook(
     "The table of PH2 from its workbook, in which a cross marks the diagnosis"
     try: cells = pd.read_excel(file, header=None, dtype=str)
     except ImportError:
-        raise SetupError(f'{file}: a workbook, which needs: pip install openpyxl; or fetch PH2_dataset.txt too') from None
+        advice = 'pip install openpyxl; or fetch PH2_dataset.txt too'
+        raise SetupError(f'{file}: a workbook, which needs: {advice}') from None
     except Exception as e: # pandas and openpyxl raise whatever they like on a broken file
         raise InputError(f'{file}: no workbook that can be read ({type(e).__name__})') from None
     is_header = cells.isin(['Image Name']).any(axis=1).to_numpy()
     diagnoses = ['Common Nevus', 'Atypical Nevus', 'Melanoma'] # by their numbers in the text
-    names = cells[is_header].fillna('').iloc[0].str.strip().tolist() if is_header.any() else []
+    names = []
+    if is_header.any(): names = cells[is_header].fillna('').iloc[0].str.strip().tolist()
     missing = {'Image Name', *diagnoses} - set(names)
-    if missing: raise InputError(f'{file}: no column {truncated_list(sorted(missing))}, as the workbook of PH2 has them')
+    if missing:
+        columns = truncated_list(sorted(missing))
+        raise InputError(f'{file}: no column {columns}, as the workbook of PH2 has them')
     rows = cells[is_header.argmax()+1:].set_axis(names, axis=1)
     rows = rows[rows['Image Name'].notna()].reset_index(drop=True)
-    marks = rows[diagnoses].fillna('').apply(lambda column: column.str.strip() != '')
+    texts = rows[diagnoses].fillna('')
+    marks = texts.apply(lambda column: column.str.strip() != '')
     refuse_rows(file, marks.sum(axis=1) != 1, 'not exactly one diagnosis')
     code = marks.to_numpy().argmax(1).astype(str)
     others = [name for name in names if name and name not in (*diagnoses, 'Image Name')]
-    criteria = rows[others].rename(columns=lambda name: name.split('\n')[0].strip())
-    return criteria.assign(**{'Name': rows['Image Name'].str.strip(), 'Clinical Diagnosis': code})
+    first_lines = {name: name.split('\n')[0].strip() for name in others}
+    criteria = rows[others].rename(columns=first_lines)
+    criteria['Name'] = rows['Image Name'].str.strip()
+    criteria['Clinical Diagnosis'] = code
+    return criteria
 
 def open_ph2(
     file, # PH2_dataset.txt, or PH2_dataset.xlsx
@@ -257,7 +265,7 @@ SKIN_SETS['ph2'] = PublicTable(
 
 # %% ../../nbs/api/13_data.skin_sets.ipynb #0c7e707e
 def without_unknown_skin(
-    table:pd.DataFrame,
+    table:pd.DataFrame, # With our names
     files:dict, # Not used
 )->pd.DataFrame:
     "`table` with an unknown skin type as a missing value"

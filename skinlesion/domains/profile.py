@@ -36,7 +36,7 @@ class Domain:
     augment:str # A preset in `train.augment.PRESETS`
     synthetic:str # What a model trained on synthetic images does: `says nothing about skin`
     examples:str # The kind of `synth.kinds.SYNTHETIC_KINDS` that a demo shows; empty for none
-    out_of_distribution:tuple # Kinds of it that show something else
+    out_of_distribution:tuple # Kinds of it that its models are tried on as out of distribution
     not_measured:str # The sentence on what the out-of-distribution test leaves open
     skin_tone:bool # Whether the report estimates the skin tone
     lesion_masks:bool # Whether a lesion can be told from skin, for the section on attention

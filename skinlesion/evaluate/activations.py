@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, Progress, plural, prob_column, read_ahead, truncated_list
-from .section import Card, Gallery, Section
+from .section import Card, Gallery, Section, template
 from .table import Predictions, as_predictions
 from ..image import InputSpec, from_square, square
 from ..postprocess import embedding_distance, evidence, overlay, probabilities
@@ -75,7 +75,8 @@ class Activations:
         for path,label in zip(first.path, first.label):
             cards.append(image_card(path, [label], self))
         gallery = Gallery('The first images', cards)
-        return Section('activations', str(self), parts=[gallery])._repr_html_()
+        section = Section('activations', str(self), parts=[gallery])
+        return template('section').render(s=section)
 
     @cached_property
     def row_of(self)->dict: # Path -> row

@@ -1,4 +1,4 @@
-"""Fitted on validation, so that a probability of 0.8 is right four times in five, and evaluated on test images
+"""Fitted on validation and evaluated on test images: a probability of 0.8 is right four times in five
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.calibration.html.md"""
 
@@ -162,7 +162,7 @@ def balanced_weights(
 @dataclass
 class Calibration:
     "The temperature of a network, or the vector that took its place, and what it rests on"
-    temperature:float
+    temperature:float # That logits are divided by
     images:int # That it was fitted on
     why:str='' # It stayed 1, if it did
     equally_common:bool=False # Whether each class counts the same
@@ -197,8 +197,9 @@ class Calibration:
 
     def __str__(self):
         if self.why: return f'1, not fitted: {self.why}'
-        what = f'{self.temperature:.2f}' if self.vector is None else 'a factor and a shift for each class'
-        text = f'{what}, fitted on {plural(self.images, "validation image")}'
+        scaling = 'a factor and a shift for each class'
+        if self.vector is None: scaling = f'{self.temperature:.2f}'
+        text = f'{scaling}, fitted on {plural(self.images, "validation image")}'
         return f'{text}, each class counting the same' if self.equally_common else text
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #e779ee0d

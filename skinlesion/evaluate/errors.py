@@ -211,7 +211,7 @@ class ErrorClusters:
 
 def error_clusters(
     activations:Activations, # From `collect_activations`
-    max_clusters:int=6,
+    max_clusters:int=6, # At most; as many as separate best
     seed:int=42, # Of k-means and of the sample that the silhouette is measured on
 )->ErrorClusters: # An `InputError` if there are fewer than `MIN_CLUSTERED` errors
     "Divide the errors into clusters, and assign every image to the nearest of them"

@@ -1,4 +1,4 @@
-"""ROC and precision-recall curves, the confusion matrix and the course of training, each a function of a table
+"""ROC and precision-recall curves, the confusion matrix and the course of training, each from a table
 
 Docs: https://skinlesion.github.io/skinlesion/api/evaluate.figures.html.md"""
 

@@ -92,8 +92,8 @@ def _operating_points(valid, label, goals):
         needed = MIN_LESIONS_FOR_COST if kind == 'cost' else math.ceil(1/(1-target) - 1e-9)
         note = ''
         if n < needed:
-            what = f'not {label}' if kind == 'specificity' else label
-            note = (f'{plural(n, f"validation {group}")} of what is {what}, fewer than {needed}: '
+            true_class = f'not {label}' if kind == 'specificity' else label
+            note = (f'{plural(n, f"validation {group}")} of what is {true_class}, fewer than {needed}: '
                     'the threshold is not reliable')
         point = dict(
             positive=label,
@@ -368,15 +368,6 @@ def _curve_text(curve, label):
     return (f'{text}; by more than chance, each threshold by itself, at {len(helps)}, '
             f'between {helps.min():.2f} and {helps.max():.2f}.')
 
-# %% ../../nbs/api/45_evaluate.operating.ipynb #be40ee1e
-def _curve_data(curve):
-    "The columns of `curve` as JSON takes them; six decimals"
-    data = {}
-    for name,values in curve.to_dict('list').items():
-        if name != 'helps': values = [None if np.isnan(value) else round(value, 6) for value in values]
-        data[name] = values
-    return data
-
 # %% ../../nbs/api/45_evaluate.operating.ipynb #7801af79
 def operating_section(
     preds, # Predictions of test images
@@ -410,7 +401,11 @@ def operating_section(
         preds = to_observed_prevalence(preds, label)
         curve_how += f' {how["observed_prevalence"]}'
     curve = net_benefit(preds, None, None, resamples, seed)
-    data['net_benefit'] = _curve_data(curve)
+    columns = curve.to_dict('list') # in `metrics.json` with six decimals, and null for no interval
+    for name,values in columns.items():
+        if name == 'helps': continue
+        columns[name] = [None if np.isnan(value) else round(value, 6) for value in values]
+    data['net_benefit'] = columns
     if (preds.label == label).nunique() == 2:
         alt = f'Net benefit of acting on {label}, {len(preds)} images'
         figure = plot_decision_curve(preds, curve=curve)

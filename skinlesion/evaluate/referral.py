@@ -67,10 +67,10 @@ def plot_risk_coverage(
     error_all = table.error.iloc[-1]
     fig,ax = axes()
     ax.axhline(error_all, color=GREY, ls=':', lw=1, label='random images referred')
-    x = np.linspace(0, 1, 201)[1:]
-    ideal = np.clip(x-(1-error_all), 0, None)/x
-    ax.plot(x, ideal, color=GREY, ls='--', lw=1, label='errors referred first (ideal)')
-    visible = np.unique(np.linspace(0, len(table)-1, 500).astype(int)) # more points cannot be told apart
+    coverage = np.linspace(0, 1, 201)[1:]
+    ideal = np.clip(coverage-(1-error_all), 0, None)/coverage
+    ax.plot(coverage, ideal, color=GREY, ls='--', lw=1, label='errors referred first (ideal)')
+    visible = np.unique(np.linspace(0, len(table)-1, 500).astype(int)) # more points look the same
     ax.plot(
         table.coverage.iloc[visible],
         table.error.iloc[visible],
@@ -180,8 +180,8 @@ def evaluate_referral(
     wrong_not_referred = wrong & not_referred
 
     bootstrap = dict(resamples=resamples, seed=seed, domain=preds.domain)
-    def mean(x, where=None, reason='every image is referred'):
-        return group_mean(x, preds.groups, where, reason=reason, **bootstrap)
+    def mean(values, where=None, reason='every image is referred'):
+        return group_mean(values, preds.groups, where, reason=reason, **bootstrap)
     overall = without_referral(preds, resamples, seed)
     result = dict(n=overall['n'])
     result['images_answered'] = int(not_referred.sum())

@@ -123,9 +123,11 @@ def corruption_sheet(
     img = img.convert('RGB')
     rows = []
     for name in CORRUPTIONS:
-        copies = [img, *(corrupt(img, name, level) for level in LEVELS)]
+        copies = [img]
+        for level in LEVELS: copies.append(corrupt(img, name, level))
         rows.append([copy.resize((size, size), Image.Resampling.LANCZOS) for copy in copies])
-    return contact_sheet(rows, list(CORRUPTIONS), ['unchanged', *map(str, LEVELS)])
+    columns = ['unchanged', *map(str, LEVELS)]
+    return contact_sheet(rows, list(CORRUPTIONS), columns)
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #6a1f3068
 def _balanced_sample(preds, n, seed):
@@ -168,16 +170,17 @@ def robustness(
 )->pd.DataFrame: # corruption, level (0: none), strength, images; scores, _fall and changed, with _low, _high
     "How scores fall on corrupted copies of some images; `changed` is the proportion of other predictions"
     preds = as_predictions(preds)
-    rows,images = _decode(_balanced_sample(preds, n, seed), predictor.spec)
+    sample = _balanced_sample(preds, n, seed)
+    rows,images = _decode(sample, predictor.spec)
     conditions = [('none', 0), *product(CORRUPTIONS, LEVELS)]
-    jobs = [(*condition, i) for condition in conditions for i in range(len(images))]
+    jobs = product(conditions, range(len(images)))
 
     def corrupted_square(job):
-        name,level,i = job
+        (name,level),i = job
         img = images[i]
         if name != 'none': img = corrupt(img, name, level, (seed, i))
         return square(img, predictor.spec)
-    batches = list(classify_images(jobs, predictor, corrupted_square, desc='predicting corrupted images'))
+    batches = classify_images(jobs, predictor, corrupted_square, desc='predicting corrupted images')
     logits = np.concatenate([batch[1] for batch in batches])
     config = predictor.config
     probs = probabilities(logits, config['temperature'], config.get('vector'))
@@ -194,9 +197,8 @@ def robustness(
         row = dict(corruption=name, level=level, strength=np.nan, images=len(copy))
         if level: row['strength'] = CORRUPTIONS[name].strengths[level-1]
         for key,entry in entries.items():
-            for suffix,part in INTERVAL_COLUMNS.items():
-                number = entry[part]
-                row[key+suffix] = np.nan if number is None else number
+            for suffix,end in INTERVAL_COLUMNS.items():
+                row[key+suffix] = np.nan if entry[end] is None else entry[end]
         result.append(row)
     return pd.DataFrame(result)
 

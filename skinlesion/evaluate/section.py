@@ -26,8 +26,8 @@ class Plot:
     "A figure"
     kind:ClassVar[str] = 'plot' # For the template
     name:str # Its file in `figures/`, without suffix
-    title:str
-    figure:Figure
+    title:str # Its heading
+    figure:Figure # As it is shown
     how:str # A sentence or two on how to read it
     alt:str # What it shows, for those who cannot see it
     wide:bool=False # Whether it takes the width of two
@@ -41,7 +41,7 @@ class Plot:
 class Grid:
     "A table"
     kind:ClassVar[str] = 'grid' # For the template
-    title:str
+    title:str # Its heading
     table:pd.DataFrame # As it is to be shown: text, or numbers that are rounded; the index is not shown
     how:str='' # A sentence or two on how to read it
 
@@ -57,7 +57,7 @@ class Card:
 class Gallery:
     "Images side by side"
     kind:ClassVar[str] = 'gallery' # For the template
-    title:str
+    title:str # Its heading
     cards:list # Of `Card`
     how:str='' # A sentence or two on how to read it
 
@@ -75,7 +75,7 @@ def template(
 class Section:
     "A part of the report; shows itself in a notebook"
     name:str # Its key in `metrics.json`, such as `operating`
-    title:str
+    title:str # Its heading
     text:str='' # The result: one to three sentences
     parts:list = field(default_factory=list) # Of `Plot`, `Grid` and `Gallery`
     data:dict = field(default_factory=dict) # What was measured, as JSON takes it; no NaN

@@ -31,7 +31,7 @@ from .texts import interval_text
 from ..score_names import LOWER_IS_BETTER, METRICS, SECOND_NAMES
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #900199c4
-MAX_SUBGROUPS = 12 # values of a column that are told apart
+MAX_SUBGROUPS = 12 # of a column; rarer values are one
 UNKNOWN_VALUE = 'unknown' # the subgroup of missing values
 ALL_IMAGES = 'all', 'all images' # attribute and subgroup of the rows for the whole table
 
@@ -54,16 +54,16 @@ _QUANTITIES = ('age', 'sharpness', 'brightness', 'contrast')
 # Columns that are names, also where they are numbers
 _CODES = (*COLUMN_SYNONYMS['sex'], *COLUMN_SYNONYMS['site'], *COLUMN_SYNONYMS['source'])
 
-def _categories(x, name):
-    "The column `x` as a categorical, missing values as `UNKNOWN_VALUE`; `None` if it has too many values"
-    is_bool = pd.api.types.is_bool_dtype(x)
-    is_number = pd.api.types.is_numeric_dtype(x) and not is_bool
+def _categories(column, name):
+    "`column` as a categorical, missing values as `UNKNOWN_VALUE`; `None` if it has too many values"
+    is_bool = pd.api.types.is_bool_dtype(column)
+    is_number = pd.api.types.is_numeric_dtype(column) and not is_bool
     is_code = matching_column([name], _CODES) is not None
     if name in _QUANTITIES or is_number and not is_code:
-        numbers = pd.to_numeric(pd.Series(np.asarray(x)), errors='coerce').astype(float)
+        numbers = pd.to_numeric(pd.Series(np.asarray(column)), errors='coerce').astype(float)
         result = _number_categories(numbers, name)
     else:
-        codes,values = pd.factorize(x) # the code of missing values is -1
+        codes,values = pd.factorize(column) # the code of missing values is -1
         if is_number: values = [f'{value:g}' for value in values] # 2, not 2.0, where some are missing
         texts = pd.Series(values, dtype=object).astype(str).str.strip()
         is_missing = texts.str.casefold().isin(MISSING_WORDS)
@@ -78,23 +78,23 @@ def _categories(x, name):
     return result.add_categories(UNKNOWN_VALUE).fillna(UNKNOWN_VALUE)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #87878d42
-def _number_categories(x, name):
+def _number_categories(numbers, name):
     "Bands of age, thirds, or each value where there are few"
-    if name == 'age': return age_bands(x)
-    if x.nunique() <= MAX_SUBGROUPS:
-        values = np.sort(x.dropna().unique())
+    if name == 'age': return age_bands(numbers)
+    if numbers.nunique() <= MAX_SUBGROUPS:
+        values = np.sort(numbers.dropna().unique())
         names = [f'{value:g}' for value in values]
-        texts = x.map('{:g}'.format, na_action='ignore')
+        texts = numbers.map('{:g}'.format, na_action='ignore')
         return pd.Categorical(texts, names)
-    low,high = x.quantile([1/3, 2/3])
+    low,high = numbers.quantile([1/3, 2/3])
     if low < high:
         edges = [-np.inf, low, high, np.inf]
         names = [f'low, up to {low:.3g}', 'middle', f'high, above {high:.3g}']
-        return pd.cut(x, edges, labels=names)
+        return pd.cut(numbers, edges, labels=names)
     above = f'above {low:.3g}'
     up_to = f'up to {low:.3g}'
-    halves = np.where(x > low, above, up_to)
-    halves = np.where(x.isna(), None, halves)
+    halves = np.where(numbers > low, above, up_to)
+    halves = np.where(numbers.isna(), None, halves)
     return pd.Categorical(halves)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #3d99b3cc
@@ -382,7 +382,7 @@ class SubgroupScores:
         )
         return gaps.sort_values(['worse', 'main', 'size'], ascending=False)
 
-    def _repr_html_(self): return self.table._repr_html_()
+    def _repr_html_(self): return self.table.to_html(notebook=True, max_rows=10, show_dimensions=True)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #19547f90
 def _score_rows(scores, scores_of_all, p, expected):

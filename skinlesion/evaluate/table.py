@@ -318,13 +318,12 @@ def _name_of(source):
 # %% ../../nbs/api/42_evaluate.table.ipynb #716dd730
 _FINDING_WORDS = ('positive', 'negative', 'uncertain', 'not mentioned') # labels from `one_finding`
 
-def _is_one_finding(table, classes):
-    "Whether the labels of `table` say if an image has a finding, rather than being the classes"
+def _against_the_rest(table, finding, file):
+    "Of a table of one finding, the rows with it or without it; its class or that in question, and notes"
+    classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
     labels = set(table.label)
-    return 'finding' in table and labels <= set(_FINDING_WORDS) and not labels <= set(classes)
-
-def _against_the_rest(table, classes, finding, file):
-    "`table` with the classes `finding` and `no finding`, the first of these, and a note on the rows left out, or none"
+    is_of_one = 'finding' in table and labels <= set(_FINDING_WORDS)
+    if not is_of_one or labels <= set(classes): return table, finding, []
     name = same_names([finding], classes).get(finding)
     if name is None:
         raise InputError(f'{file}: no column {prob_column(finding)} with the probability of {finding}; '
@@ -338,7 +337,9 @@ def _against_the_rest(table, classes, finding, file):
     labels = known.label.map(dict(positive=name, negative=rest))
     columns = {prob_column(rest): 1-probs, prob_column(name): probs}
     notes = [f'the probability of {rest} is assumed to be 1 minus that of {name}']
-    if n_unknown: notes.append(f'{plural(n_unknown, "row")} in which {name} is uncertain or not mentioned, left out')
+    if n_unknown:
+        rows = plural(n_unknown, 'row')
+        notes.append(f'{rows} in which {name} is uncertain or not mentioned, left out')
     return known.assign(label=labels, **columns), name, notes
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #93bbd6af
@@ -349,7 +350,8 @@ def _numbers(table, classes, file):
     is_number = np.isfinite(probs).all(1)
     if not is_number.all():
         row = (~is_number).argmax()
-        given = next(table[columns[k]].iloc[row] for k in range(len(columns)) if not np.isfinite(probs[row, k]))
+        column = columns[np.isfinite(probs[row]).argmin()] # the first that is no number
+        given = table[column].iloc[row]
         problem = f'have a probability that is missing or no number such as 0.98 ({given!r})'
         _refuse_predictions(table, ~is_number, problem, file)
     labels = set(table.label)
@@ -373,10 +375,8 @@ def read_predictions(
     "Predictions from a table"
     file = _name_of(source)
     table,notes = _read_table(source, columns, positive)
-    classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
-    if _is_one_finding(table, classes):
-        table,positive,finding_notes = _against_the_rest(table, classes, positive, file)
-        notes += finding_notes
+    table,positive,finding_notes = _against_the_rest(table, positive, file)
+    notes += finding_notes
     table,complement = _with_complement(table)
     classes = [column.removeprefix('p_') for column in table if column.startswith('p_')]
     if len(classes) < 2:

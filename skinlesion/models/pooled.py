@@ -69,7 +69,7 @@ def feature_grid(
     features:torch.Tensor, # Output of `forward_features`
     model:nn.Module, # The model it comes from, with `num_features`
 )->torch.Tensor: # batch x channels x h x w
-    "`features` by position, whatever the form in which `model` gives them; `InputError` if they have no positions"
+    "`features` by position, in whatever form `model` gives them; `InputError` if they have no positions"
     if hasattr(model, 'by_position'): return model.by_position(features)
     if not isinstance(features, torch.Tensor) or features.ndim not in (3, 4):
         raise InputError('its features are not one grid of positions, which a heat map needs')
@@ -78,7 +78,8 @@ def feature_grid(
         n_prefix = getattr(model, 'num_prefix_tokens', 0) # the class token and its like
         side = isqrt(n_tokens-n_prefix)
         if n_tokens-n_prefix-side**2 > 1: # one class token may be undeclared
-            raise InputError(f'its {n_tokens} tokens are not one square grid of positions, which a heat map needs')
+            raise InputError(f'its {n_tokens} tokens are not one square grid of positions, '
+                             'which a heat map needs')
         return features[:, -side**2:].transpose(1, 2).unflatten(2, (side, side))
     _, second, _, last = features.shape
     channels_last = last == model.num_features != second

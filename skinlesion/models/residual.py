@@ -8,6 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/models.residual.html.md"""
 __all__ = ['ResidualBlock', 'residual']
 
 # %% ../../nbs/api/21_models.residual.ipynb #6e0b8e27
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -35,8 +36,10 @@ class ResidualBlock(nn.Module):
             )
         nn.init.zeros_(self.bn2.weight) # each block starts as its skip (Goyal et al. 2017)
 
-    def forward(self, x):
-        "Features of `x` (batch x `ni` x h x w), batch x `nf` x h x w, or half as high and wide"
+    def forward(self,
+        x:torch.Tensor, # Features, batch x `ni` x h x w
+    )->torch.Tensor: # batch x `nf` x h x w, or half as high and wide
+        "The features `x`, or their projection, plus what two convolutions make of them"
         x = self.pool(x)
         y = F.relu(self.bn1(self.conv1(x)))
         y = self.bn2(self.conv2(y))

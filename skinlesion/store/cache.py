@@ -80,24 +80,20 @@ def _evict():
     excess = total - cache_limit()
     for entry in sorted(usage, key=usage.get):
         if excess <= 0: return
-        if entry not in _in_use and _remove_entry(entry): excess -= usage[entry][1]
+        if entry in _in_use: continue
+        name = entry.name
+        if name.startswith('.'): name = entry.stem[1:] # `.NAME.part` is an interrupted attempt
+        with suppress(TimeoutError, FileNotFoundError), _lock(name, timeout=0):
+            if time.time() - entry.stat().st_mtime < _PROTECTED_TIME: continue
+            condemned = entry.with_name(f'.{name}.gone')
+            if entry != condemned:
+                remove(condemned)
+                os.replace(entry, condemned)
+            remove(condemned)
+            excess -= usage[entry][1]
     if excess > 0:
         warnings.warn(f'{cache_dir()}: {excess/1e9:.1f} GB over its limit, '
                       'and all of it was used within a day; remove what you do not need')
-
-def _remove_entry(folder):
-    "Remove an entry unless it is in use or was used just now; whether it was removed"
-    name = folder.name
-    if name.startswith('.'): name = folder.stem[1:] # `.NAME.part` is an interrupted attempt
-    with suppress(TimeoutError, FileNotFoundError), _lock(name, timeout=0):
-        if time.time() - folder.stat().st_mtime < _PROTECTED_TIME: return False
-        condemned = folder.with_name(f'.{name}.gone')
-        if folder != condemned:
-            remove(condemned)
-            os.replace(folder, condemned)
-        remove(condemned)
-        return True
-    return False
 
 # %% ../../nbs/api/03_store.cache.ipynb #61b3feac
 def cached(
@@ -199,8 +195,7 @@ def closure_version(
 # %% ../../nbs/api/03_store.cache.ipynb #2f4a7df6
 def file_stamp(
     path, # A file
-    # Seconds; a file that changed since has no stamp: its next change may have the same time
-    unchanged_for:float=0,
+    unchanged_for:float=0, # Seconds; a file that changed since has no stamp
 )->str: # Size, times of change and inode; '' where there is no file, and such values are never kept
     "What the file system says about `path`, which changes when the file does"
     try: info = os.stat(path)

@@ -31,7 +31,7 @@ def walk_files(
     root, # A folder
     below:str='', # Where to begin, below `root`; with `/` at its end
 )->Iterator: # Of path below `root`, with `/` between folders, and path; sorted
-    "All files below `root`, without hidden ones and what systems leave behind; one folder after the other is listed"
+    "All files below `root`, one folder after the other, without hidden ones and what systems leave behind"
     folder = os.path.join(root, below)
     file_names,folder_names = _list_folder(folder)
     names = {f'{name}/': name for name in folder_names} # whose order is that of the paths

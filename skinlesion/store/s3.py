@@ -504,10 +504,10 @@ def status(
         dataset = _find_dataset(_Store(url, connection))
         stored = dataset.store.sizes()
     files,_ = _local_files(data)
-    here = {file.path: file.sha256 for file in files}
-    there = {file.path: file.sha256 for file in dataset.files}
-    both = here.keys() & there.keys()
-    changed = [path for path in both if here[path] != there[path]]
+    local_hashes = {file.path: file.sha256 for file in files}
+    pushed_hashes = {file.path: file.sha256 for file in dataset.files}
+    both = local_hashes.keys() & pushed_hashes.keys()
+    changed = [path for path in both if local_hashes[path] != pushed_hashes[path]]
     lost = []
     for file in dataset.files:
         if stored.get(file.key) != file.size: lost.append(file.path)
@@ -515,8 +515,8 @@ def status(
         url=url,
         same=len(both) - len(changed),
         changed=sorted(changed),
-        only_here=sorted(here.keys() - both),
-        only_there=sorted(there.keys() - both),
+        only_here=sorted(local_hashes.keys() - both),
+        only_there=sorted(pushed_hashes.keys() - both),
         lost=lost,
     )
 

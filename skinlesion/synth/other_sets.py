@@ -148,8 +148,8 @@ def chexpert_set(out, n, size, seed):
     for split,rows in rows_of.items(): yield f'{root}/{split}.csv', csv_text(rows)
 
 OTHER_SAMPLES['chexpert'] = SampleLayout(chexpert_set, 30, """\
-The layout is that of CheXpert (Irvin et al., AAAI 2019). Pneumonia and lung opacity follow white patches in the
-lungs; all other findings are words without a sign in the image.""")
+The layout is that of CheXpert (Irvin et al., AAAI 2019). Pneumonia and lung opacity follow white patches in
+the lungs; all other findings are words without a sign in the image.""")
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #07e80ad9
 _PACKAGE = 'http://schemas.openxmlformats.org/package/2006'
@@ -237,8 +237,8 @@ def covid_radiography_set(out, n, size, seed):
     yield f'{root}/README.md.txt', 'COVID, Lung_Opacity, Normal and Viral Pneumonia\n'
 
 OTHER_SAMPLES['covid-radiography'] = SampleLayout(covid_radiography_set, 24, """\
-The layout is that of the COVID-19 Radiography Database (Rahman et al., Comput Biol Med 132:104319, 2021). COVID
-follows patches in both lungs, the two other diseases a patch in one; masks are ellipses.""")
+The layout is that of the COVID-19 Radiography Database (Rahman et al., Comput Biol Med 132:104319, 2021).
+COVID follows patches in both lungs, the two other diseases a patch in one; masks are ellipses.""")
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #5e60e6e2
 _QU_EX_KINDS = [('COVID-19', 'covid'), ('Non-COVID', 'pneumonia'), ('Normal', 'normal')]
@@ -264,8 +264,8 @@ def covid_qu_ex_set(out, n, size, seed):
                 yield f'{infection}/{other_split}/{label}/{folder}/{name}', content
 
 OTHER_SAMPLES['covid-qu-ex'] = SampleLayout(covid_qu_ex_set, 24, """\
-The layout is that of COVID-QU-Ex (Tahir et al., Comput Biol Med 139:105002, 2021). COVID-19 follows patches in
-both lungs, Non-COVID a patch in one; masks are ellipses.""")
+The layout is that of COVID-QU-Ex (Tahir et al., Comput Biol Med 139:105002, 2021). COVID-19 follows patches
+in both lungs, Non-COVID a patch in one; masks are ellipses.""")
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #4d9a34f5
 _KERMANY_KINDS = ['IM', 'bacteria', 'NORMAL2-IM', 'virus']
@@ -288,8 +288,8 @@ def mendeley_xray_set(out, n, size, seed):
             yield f'chest_xray/{split}/{label}/{name}.jpeg', film
 
 OTHER_SAMPLES['mendeley-xray'] = SampleLayout(mendeley_xray_set, 24, """\
-The layout is that of the chest X-rays of Kermany et al. (Cell 172:1122-1131, 2018) on Kaggle. The labels follow
-white patches in the lungs.""")
+The layout is that of the chest X-rays of Kermany et al. (Cell 172:1122-1131, 2018) on Kaggle. The labels
+follow white patches in the lungs.""")
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #9f758cc5
 _BREAKHIS_KINDS = [
@@ -320,8 +320,8 @@ def breakhis_set(out, n, size, seed):
     yield f'{root}/README.txt', 'benign and malignant tumours of the breast\n'
 
 OTHER_SAMPLES['breakhis'] = SampleLayout(breakhis_set, 32, """\
-The layout is that of BreakHis (Spanhol et al., IEEE Trans Biomed Eng 63:1455-1462, 2016). The labels follow how
-wide and serrated the crypts of a colon are; subtypes are words, and magnifications do not magnify.""")
+The layout is that of BreakHis (Spanhol et al., IEEE Trans Biomed Eng 63:1455-1462, 2016). The labels follow
+how wide and serrated the crypts of a colon are; subtypes are words, and magnifications do not magnify.""")
 
 # %% ../../nbs/api/08_synth.other_sets.ipynb #c77de7ed
 _PCAM_SPLITS = ('train', 'train', 'train', 'train', 'valid', 'test', 'train', 'train', 'train', 'train')
@@ -336,5 +336,5 @@ def pcam_set(out, n, size, seed):
         yield f'pcam/{split}/{label}/{split}_{i:06d}.png', draw_tissue(strength, size, rng)
 
 OTHER_SAMPLES['pcam'] = SampleLayout(pcam_set, 24, """\
-The layout is that of PatchCamelyon (Veeling et al., MICCAI 2018) as class folders. The labels follow how wide and
-serrated the crypts of a colon are.""")
+The layout is that of PatchCamelyon (Veeling et al., MICCAI 2018) as class folders. The labels follow how wide
+and serrated the crypts of a colon are.""")

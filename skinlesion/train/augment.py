@@ -243,8 +243,10 @@ class TrainOnly(Transform):
     ):
         self.functions = functions
 
-    def encodes(self, x:TensorImage):
-        "Augment `x`, images scaled to 0..1"
+    def encodes(self,
+        x:TensorImage, # Images scaled to 0..1, batch x channels x size x size
+    ): # Of the same shape
+        "Augment `x`"
         y = x.as_subclass(torch.Tensor)
         for function in self.functions: y = function(y)
         return y

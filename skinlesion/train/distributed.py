@@ -97,16 +97,25 @@ class ShardedDL(DistributedDL):
         batches = np.array_split(np.array(rows), len(self))
         return [np.array_split(batch, self.world_size)[self.rank] for batch in batches]
 
-    def new(self, *args, **kwargs):
+    def new(self,
+        *args, # As for `LesionDL.new`
+        **kwargs, # As for `LesionDL.new`
+    )->'ShardedDL':
         "The same part of a new `dl`"
         return ShardedDL(self.dl.new(*args, **kwargs))
 
-    def create_batches(self, samps):
-        "Read the images of each of `samps`, lists of rows"
+    def create_batches(self,
+        samps, # Batches, each a list of rows
+    ):
+        "Read the images of each of `samps`"
         return self.dl.read(samps)
 
-    def to_detach(self, b, cpu=True, gather=True):
-        "`b` detached; `GatherValidation` has gathered it already"
+    def to_detach(self,
+        b, # Tensors of a batch
+        cpu:bool=True, # Move them to the CPU
+        gather:bool=True, # Not heeded: `GatherValidation` has gathered them already
+    ):
+        "`b` without gradients"
         return to_detach(b, cpu, gather=False)
 
 # %% ../../nbs/api/30_train.distributed.ipynb #7b08bb6d
@@ -122,16 +131,6 @@ class GatherValidation(Callback):
         self.learn.pred = whole[0]
         self.learn.yb = tuple(whole[1:])
 
-# %% ../../nbs/api/30_train.distributed.ipynb #d0275fe2
-def _check_shareable(dls, n):
-    "An `InputError` unless `n` processes can share each batch of `dls`"
-    if dls.train.bs % n:
-        raise InputError(f'batches of {dls.train.bs} images cannot be shared equally by {n} processes: '
-                         f'set bs in the recipe to a multiple of {n}')
-    for dl,split in zip(dls.loaders, ('train', 'valid')):
-        images = plural(len(dl.dataset), f'{split} image')
-        if len(dl.dataset) < n: raise InputError(f'{images} cannot be shared by {n} processes: start fewer')
-
 # %% ../../nbs/api/30_train.distributed.ipynb #60346982
 @contextmanager
 def distributed_training(
@@ -141,7 +140,14 @@ def distributed_training(
     if num_distrib() < 2:
         yield learn
         return
-    _check_shareable(learn.dls, num_distrib())
+    n = num_distrib()
+    batch_size = learn.dls.train.bs
+    if batch_size % n:
+        raise InputError(f'batches of {batch_size} images cannot be shared equally by {n} processes: '
+                         f'set bs in the recipe to a multiple of {n}')
+    for dl,split in zip(learn.dls.loaders, ('train', 'valid')):
+        images = plural(len(dl.dataset), f'{split} image')
+        if len(dl.dataset) < n: raise InputError(f'{images} cannot be shared by {n} processes: start fewer')
     if rank_distrib(): seed_everything(torch.initial_seed() + rank_distrib()) # or all would augment alike
     loaders = learn.dls.loaders
     on_gpu = learn.dls.device.type == 'cuda'

@@ -26,17 +26,6 @@ from .recipe import Recipe
 from .run import Run, begin_run, check_begin
 from .tracking import start_tracker
 
-# %% ../../nbs/api/52_train.fold_runs.ipynb #8698e08c
-def _rows_by_epoch(history):
-    "A row for each epoch, with the values of all folds"
-    for epoch,part in history.groupby('epoch'):
-        values = dict(epoch=int(epoch))
-        for row in part.to_dict('records'):
-            fold = row.pop('fold')
-            for name in ('epoch', 'phase', 'kept'): del row[name]
-            for name, value in row.items(): values[f'fold-{fold}/{name}'] = value
-        yield values
-
 # %% ../../nbs/api/52_train.fold_runs.ipynb #f8e904b5
 def fit_folds(
     recipe:Recipe, # With `folds`
@@ -64,7 +53,13 @@ def fit_folds(
     outputs = average_outputs(parts, cases)
     write_cases(outputs.predictions('valid', Calibration(1., 0)), out/'held_out.csv')
     tracker = start_tracker(recipe.track, out, recipe.to_dict(), record)
-    for row in _rows_by_epoch(history): tracker.call('log', row)
+    for epoch,part in history.groupby('epoch'): # to the tracker, with the values of all folds
+        values = dict(epoch=int(epoch))
+        for row in part.to_dict('records'):
+            fold = row.pop('fold')
+            for name in ('epoch', 'phase', 'kept'): del row[name]
+            for name, value in row.items(): values[f'fold-{fold}/{name}'] = value
+        tracker.call('log', values)
     return Run(out, recipe, None, history, tracker, record), outputs
 
 # %% ../../nbs/api/52_train.fold_runs.ipynb #3e1ce3ae

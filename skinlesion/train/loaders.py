@@ -40,7 +40,9 @@ class ReadTarget(Transform):
     ):
         self.targets = list(targets)
 
-    def encodes(self, i:int):
+    def encodes(self,
+        i:int, # Number of a row
+    ):
         "The target of row `i`"
         return self.targets[i]
 
@@ -53,8 +55,10 @@ class ReadImage(Transform):
         self.images = images
         self.tensor_type = TensorImageBW if images.spec.channels == 1 else TensorImage
 
-    def encodes(self, i:int):
-        "The image of row `i`, channels x size x size"
+    def encodes(self,
+        i:int, # Number of a row
+    ): # Channels x size x size, 8-bit
+        "The image of row `i`"
         square = self.images[i].copy() # the original may be in the cache, which nothing may change
         return self.as_tensor(square)
 
@@ -73,11 +77,15 @@ class NormaliseBatch(DisplayedTransform):
     ):
         self.spec = spec
 
-    def encodes(self, x:TensorImage):
+    def encodes(self,
+        x:TensorImage, # Batch x channels x size x size, scaled to 0..1
+    ): # Of the same shape
         "Normalise `x`"
         return normalise(x, self.spec, inplace=True)
 
-    def decodes(self, x:TensorImage):
+    def decodes(self,
+        x:TensorImage, # Normalised, batch x channels x size x size
+    ): # Of the same shape
         "Scale `x` back to 0..1"
         mean = x.new_tensor(self.spec.mean)[:, None, None]
         std = x.new_tensor(self.spec.std)[:, None, None]
@@ -144,7 +152,9 @@ class LesionDL(TfmdDL):
         self.rows = np.array(list(images.items))
         self.targets = [fa_collate(list(of_rows)) for of_rows in targets]
 
-    def create_batches(self, positions):
+    def create_batches(self,
+        positions, # In the data set, in the order of the epoch
+    ):
         "Yield the batches of an epoch, whose images are at `positions` of the data set"
         return self.read(chunked(positions, self.bs, self.drop_last))
 

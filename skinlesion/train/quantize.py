@@ -258,7 +258,12 @@ class Quantizer:
         return (f'calibrated on {calibration}, method chosen on {choice}, compared on {test} ({groups}); '
                 f'temperature, thresholds and sets {refitted}')
 
-    def run(self, file, cases): return run_graph(file, Prepared(cases.path, self.spec))
+    def run(self,
+        file, # A graph
+        cases:Cases, # Whose images to run it on
+    )->tuple: # As from `run_graph`
+        "What the graph `file` gives for the images of `cases`"
+        return run_graph(file, Prepared(cases.path, self.spec))
 
     def predictions(self,
         cases:Cases, # Labelled

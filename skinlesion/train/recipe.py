@@ -68,7 +68,7 @@ class ModelFields(BaseModel):
     "The network and what goes into it"
     size:int|None = Field(None, ge=32, le=1024) # Side of the model's square, pixels
     resize:Literal[RESIZE_MODES] = 'squash' # How an image becomes a square
-    interpolation:Literal[tuple(INTERPOLATIONS)]|None = None
+    interpolation:Literal[tuple(INTERPOLATIONS)]|None = None # Of the resizing; that of the network if not set
     mean:tuple[float, ...]|None = None # By channel, of pixels scaled to 0..1
     std:tuple[float, ...]|None = None # By channel, of pixels scaled to 0..1
     channels:Literal[1, 3] = 3 # 1 for grey values, 3 for RGB
@@ -154,8 +154,8 @@ class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
         if augment is None and self.domain: augment = load_domain(self.domain).augment
         if self.tta == 'none' or augment is None: return self
         if not PRESETS[augment].flips:
-            raise ValueError(f'tta {self.tta} shows the network mirrored images, and the augmentation {augment} does '
-                             'not: leave out tta')
+            raise ValueError(f'tta {self.tta} shows the network mirrored images, '
+                             f'and the augmentation {augment} does not: leave out tta')
         return self
 
     def to_dict(self)->dict: # Field to value

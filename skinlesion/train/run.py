@@ -27,6 +27,7 @@ from fastai.callback.core import CancelFitException, CancelTrainException, Callb
 from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.torch_core import get_model, rank_distrib, to_detach
+from fastcore.basics import patch
 
 from ..core import InputError, Progress, check_writable_folder, n_cores, replacing, versions
 from ..data.cases import Cases, as_cases, write_cases
@@ -209,35 +210,6 @@ class HistoryLogger(Callback):
         self.end_if_diverged(loss)
         self.progress.show_batch(self.pct_train, self.loss_sum/self.n_images)
 
-    def after_validate(self):
-        "End the run if the last step of the epoch went wrong"
-        self.is_validated = True
-        self.end_if_diverged(self.recorder.loss.value)
-
-    def end_if_diverged(self,
-        loss:float, # Of a batch, or of the validation
-    ):
-        "End the run if `loss` is not finite, and say so in `diverged`"
-        if np.isfinite(loss): return
-        self.diverged = True
-        raise CancelFitException
-
-    def after_epoch(self):
-        "Write the row"
-        if not self.is_validated: return
-        epoch = self.n_epochs() # 0 for the linear probe, which is before the first
-        if self.phase != 'probe': epoch += 1
-        row = dict(epoch=epoch, phase=self.phase)
-        row['train_loss'] = self.loss_sum/self.n_images if self.n_images else float('nan')
-        row['valid_loss'] = float(self.recorder.loss.value)
-        for metric in self.recorder.metrics: row[metric.name] = float(metric.value)
-        row['lr'] = float(self.highest_lr)
-        row['seconds'] = broadcast(lambda: round(_clock()-self.began, 1))
-        self.rows.append(row)
-        self.write()
-        self.tracker.call('log', row)
-        self.progress.show_epoch(row)
-
     def n_epochs(self)->int:
         "How many epochs of the whole network are done"
         return sum(row['phase'] != 'probe' for row in self.rows)
@@ -246,18 +218,56 @@ class HistoryLogger(Callback):
         "The history so far"
         return pd.DataFrame(self.rows)
 
-    def write(self):
-        "Write the history, in the main process"
-        if rank_distrib(): return
-        with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
+# %% ../../nbs/api/37_train.run.ipynb #72596ac5
+@patch
+def after_validate(self:HistoryLogger):
+    "End the run if the last step of the epoch went wrong"
+    self.is_validated = True
+    self.end_if_diverged(self.recorder.loss.value)
 
-    def finish(self,
-        best_row:int, # Position of the row whose weights the network has now; the linear probe has one too
-    )->pd.DataFrame: # The history
-        "Mark the best epoch in the history"
-        for number,row in enumerate(self.rows): row['kept'] = number == best_row
-        self.write()
-        return self.table()
+@patch
+def end_if_diverged(
+    self:HistoryLogger,
+    loss:float, # Of a batch, or of the validation
+):
+    "End the run if `loss` is not finite, and say so in `diverged`"
+    if np.isfinite(loss): return
+    self.diverged = True
+    raise CancelFitException
+
+# %% ../../nbs/api/37_train.run.ipynb #51298315
+@patch
+def after_epoch(self:HistoryLogger):
+    "Write the row"
+    if not self.is_validated: return
+    epoch = self.n_epochs() # 0 for the linear probe, which is before the first
+    if self.phase != 'probe': epoch += 1
+    row = dict(epoch=epoch, phase=self.phase)
+    row['train_loss'] = self.loss_sum/self.n_images if self.n_images else float('nan')
+    row['valid_loss'] = float(self.recorder.loss.value)
+    for metric in self.recorder.metrics: row[metric.name] = float(metric.value)
+    row['lr'] = float(self.highest_lr)
+    row['seconds'] = broadcast(lambda: round(_clock()-self.began, 1))
+    self.rows.append(row)
+    self.write()
+    self.tracker.call('log', row)
+    self.progress.show_epoch(row)
+
+@patch
+def write(self:HistoryLogger):
+    "Write the history, in the main process"
+    if rank_distrib(): return
+    with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
+
+@patch
+def finish(
+    self:HistoryLogger,
+    best_row:int, # Position of the row whose weights the network has now; the linear probe has one too
+)->pd.DataFrame: # The history
+    "Mark the best epoch in the history"
+    for number,row in enumerate(self.rows): row['kept'] = number == best_row
+    self.write()
+    return self.table()
 
 # %% ../../nbs/api/37_train.run.ipynb #2eb0ab19
 def best_epoch_text(
@@ -394,7 +404,7 @@ def build_network(
     recipe:Recipe, # Names the network and its input
     num_classes:int=2, # Classes
 ): # See `build_model`
-    "The network of `recipe`, not yet trained; an `InputError` if it cannot be built, or its weights are not to be had"
+    "The untrained network of `recipe`; an `InputError` if it, or its weights, cannot be had"
     return build_model(recipe.arch, num_classes, recipe.channels, recipe.pretrained, recipe.size)
 
 # %% ../../nbs/api/37_train.run.ipynb #ab3cca7e

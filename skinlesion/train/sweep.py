@@ -31,34 +31,6 @@ def _variant(recipe, changes):
     "`recipe` with the fields in `changes`"
     return make_recipe(**(recipe.to_dict() | changes))
 
-def _check_field(where, field, values, recipe):
-    "An `InputError` unless `values` can be tried for `field`; `where` begins the message"
-    if field in ('folds', 'tta'):
-        raise InputError(f'{where}: a trial is one network with one view of each image; '
-                         'set it in the recipe, for the training with the best')
-    if field in (*DATA_FIELDS, 'track', 'log_images'):
-        raise InputError(f'{where}: is the same for all trials, or they could not be compared; '
-                         'set it in the recipe')
-    choices = values
-    if isinstance(values, dict): # a range: both ends are tried on the recipe
-        choices = [values.get('low'), values.get('high')]
-        low, high = choices
-        are_numbers = all(type(end) in (int, float) for end in choices) # a bool is an int, too
-        if not are_numbers or low >= high or set(values) - {'low', 'high', 'log'}:
-            raise InputError(f'{where}: a range has numbers low < high, '
-                             f'and may have log = true, not {values}')
-        if values.get('log') and low <= 0:
-            raise InputError(f'{where}: a range with log = true begins above 0, not at {low}')
-    if not isinstance(choices, list) or not choices:
-        raise InputError(f'{where}: needs a list of choices or {{low = .., high = ..}}, not {values!r}')
-    for value in choices:
-        if not isinstance(value, (str, int, float)):
-            raise InputError(f'{where}: a choice is a word, a number, true or false, not {value!r}')
-        try:
-            variant = _variant(recipe, {field: value})
-            if field in ('arch', 'size', 'channels'): build_network(variant)
-        except InputError as e: raise InputError(f'{where}: {e}') from None
-
 # %% ../../nbs/api/53_train.sweep.ipynb #d3ec64c4
 DEFAULT_SPACE = {
     'lr': dict(low=3e-4, high=3e-3, log=True),
@@ -73,7 +45,33 @@ def sweep_space(
     "What to try, from the table `[sweep]` in `file`; an `InputError` if that cannot be tried"
     space = sweep_table(file) or DEFAULT_SPACE
     if not isinstance(space, dict): raise InputError(f'{file}: sweep is a table of fields, not {space!r}')
-    for field,values in space.items(): _check_field(f'{file}: [sweep] {field}', field, values, recipe)
+    for field,values in space.items():
+        where = f'{file}: [sweep] {field}'
+        if field in ('folds', 'tta'):
+            raise InputError(f'{where}: a trial is one network with one view of each image; '
+                             'set it in the recipe, for the training with the best')
+        if field in (*DATA_FIELDS, 'track', 'log_images'):
+            raise InputError(f'{where}: is the same for all trials, or they could not be compared; '
+                             'set it in the recipe')
+        choices = values
+        if isinstance(values, dict): # a range: both ends are tried on the recipe
+            choices = [values.get('low'), values.get('high')]
+            low, high = choices
+            are_numbers = all(type(end) in (int, float) for end in choices) # a bool is an int, too
+            if not are_numbers or low >= high or set(values) - {'low', 'high', 'log'}:
+                raise InputError(f'{where}: a range has numbers low < high, '
+                                 f'and may have log = true, not {values}')
+            if values.get('log') and low <= 0:
+                raise InputError(f'{where}: a range with log = true begins above 0, not at {low}')
+        if not isinstance(choices, list) or not choices:
+            raise InputError(f'{where}: needs a list of choices or {{low = .., high = ..}}, not {values!r}')
+        for value in choices:
+            if not isinstance(value, (str, int, float)):
+                raise InputError(f'{where}: a choice is a word, a number, true or false, not {value!r}')
+            try:
+                variant = _variant(recipe, {field: value})
+                if field in ('arch', 'size', 'channels'): build_network(variant)
+            except InputError as e: raise InputError(f'{where}: {e}') from None
     return space
 
 # %% ../../nbs/api/53_train.sweep.ipynb #e457a7d0

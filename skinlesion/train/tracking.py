@@ -158,11 +158,18 @@ class WandbRun:
             self.wandb.teardown()
             self.run = start(mode='offline')
 
-    def log(self, row:dict):
+    def log(self,
+        row:dict, # Of the history
+    ):
         "Log the values of one epoch"
         if row['epoch'] >= self.run.starting_step: self.run.log(_numbers(row), step=row['epoch'])
 
-    def finish(self, scores:dict, preds=None, bundle=None, report=None):
+    def finish(self,
+        scores:dict, # Name to value
+        preds=None, # `Predictions` of test images, some of which are logged with `log_images`
+        bundle=None, # Folder of the bundle
+        report=None, # Folder of the report
+    ):
         "Log the final `scores` and the `bundle`, with `log_images` images and `report` too, and end the run"
         self.run.summary.update(scores)
         if self.log_images and preds is not None:
@@ -254,11 +261,18 @@ class MlflowRun:
         params = flat(config | _data_facts(about))
         self.client.log_batch(self.id, params=[self.mlflow.entities.Param(k, v) for k, v in params.items()])
 
-    def log(self, row:dict):
+    def log(self,
+        row:dict, # Of the history
+    ):
         "Log the values of one epoch"
         if row['epoch'] > self.last: self._log_metrics(_numbers(row), row['epoch'])
 
-    def finish(self, scores:dict, preds=None, bundle=None, report=None):
+    def finish(self,
+        scores:dict, # Name to value
+        preds=None, # Not used: the report has them
+        bundle=None, # Folder of the bundle
+        report=None, # Folder of the report
+    ):
         "Log the final `scores` and the `bundle`, with `log_images` also the `report`, and end the run"
         self._log_metrics(scores, step=0)
         if self.log_images and report: self.client.log_artifacts(self.id, str(report), 'report')
