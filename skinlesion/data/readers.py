@@ -509,12 +509,7 @@ def label_frame(
     columns:dict=None, # From `column_names`
 )->pd.DataFrame: # As from `read_label_table`
     "A table in memory as one that was read: image, label, group and split are texts"
-    frame = _flat_frame(frame)
-    texts = {column: frame[column].map(_as_text) for column in _text_columns(frame, columns or {})}
-    return frame.assign(**texts)
-
-def _flat_frame(frame):
-    "`frame` with texts as names of its columns, and its index a column if that is what names the images"
+    # texts as names of columns, and the index a column if that is what names the images
     names = [' '.join(map(str, name)).strip() if isinstance(name, tuple) else str(name) for name in frame]
     repeated = truncated_list(sorted({name for name in names if names.count(name) > 1}))
     if repeated: raise InputError(f'{FRAME_NAME}: the column {repeated} is there twice; rename or remove one')
@@ -523,8 +518,11 @@ def _flat_frame(frame):
     has_path = bool(matching_columns(names, COLUMN_SYNONYMS['path']))
     frame = frame.set_axis(names, axis=1).copy()
     for name in frame: # a path may stand in a column of any name
-        if frame[name].map(lambda value: isinstance(value, os.PathLike)).any(): frame[name] = frame[name].map(_as_text)
-    return frame.reset_index(drop=has_path or not is_image_index)
+        is_path = frame[name].map(lambda value: isinstance(value, os.PathLike))
+        if is_path.any(): frame[name] = frame[name].map(_as_text)
+    frame = frame.reset_index(drop=has_path or not is_image_index)
+    texts = {column: frame[column].map(_as_text) for column in _text_columns(frame, columns or {})}
+    return frame.assign(**texts)
 
 # %% ../../nbs/api/12_data.readers.ipynb #90eee164
 def _text_columns(names, columns):
@@ -582,6 +580,12 @@ def label_tables(
             elif _role_columns(table, 'weak_label'): weakly_labelled[name] = table
     if not labelled and not _has_class_folders(files): labelled = weakly_labelled
     if not labelled: return result
+    return _tables_of_images(labelled, files)
+
+def _tables_of_images(labelled, files):
+    "Those of the tables `labelled` that name at least half of the images, each alone or as parts of the set"
+    images = [name for name in files if is_image(name)]
+    result = []
     masks = mask_stems(map(file_stem, images))
     unmasked = without_masks(files)
     for name,path in files.items(): # images in a zip next to the table
