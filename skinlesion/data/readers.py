@@ -590,7 +590,9 @@ def _tables_of_images(labelled, files):
     unmasked = without_masks(files)
     for name,path in files.items(): # images in a zip next to the table
         if not name.lower().endswith('.zip'): continue
-        for inside in zip_names(path):
+        try: names_inside = zip_names(path)
+        except InputError: continue # broken, and perhaps not needed
+        for inside in names_inside:
             if is_image(inside): unmasked[f'{name}/{inside}'] = f'{path}/{inside}'
     index = ImageIndex({name: path for name,path in unmasked.items() if file_stem(name) not in masks})
     half = index.n_names()/2
