@@ -220,9 +220,8 @@ def read_split_column(
     first = next(iter(candidates.values()), None)
     if 'split' not in candidates and not all(splits.equals(first) for splits in candidates.values()):
         raise InputError(_differing_text(file, 'split', list(candidates)))
-    differing = []
-    for column,splits in candidates.items():
-        if not splits.equals(candidates.get('split', splits)): differing.append(column)
+    reference = candidates.get('split', first)
+    differing = [column for column,splits in candidates.items() if not splits.equals(reference)]
     choice = only_one(file, 'split', list(candidates), pd.DataFrame(candidates))
     if differing:
         others = truncated_list(differing)
