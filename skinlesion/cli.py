@@ -521,7 +521,7 @@ def serve(
     max_mb: Annotated[int, _option('Megabytes of a request', metavar='N', min=1)] = 32,
     max_images: Annotated[int, _option('Images of a request', metavar='N', min=1)] = 32,
     max_queue: Annotated[int, _option('Images that wait; more are refused with 503', metavar='N', min=1)] = 128,
-    max_batch: Annotated[int, _option('Images that are predicted together', metavar='N', min=1)] = 16,
+    max_batch: Annotated[int, _option('Images that are predicted together', metavar='N', min=1)] = 2,
     seconds: Annotated[float, _option('Time limit of a request', metavar='S')] = 30.,
     log: Annotated[bool, _option('Log predictions and refusals as JSON on standard error')] = True,
     max_pixels: MaxPixels = None,

@@ -163,11 +163,14 @@ def is_deep(
     "Whether pixels have more than 8 bits: integers of 16 or 32 bits (`I;16`, `I`, `RGB;16`) or floats (`F`)"
     return mode == 'F' or mode.startswith('I') or mode.endswith(';16')
 
+_JPEG_START = b'\xff\xd8\xff'
+
 def has_deep_header(
     source, # Path or binary file object
 )->bool: # False for what cannot be read
     "Whether the header of `source` says that its pixels have more than 8 bits"
     try:
+        if _first_bytes(source).startswith(_JPEG_START): return False # the header of a photograph takes a while
         with open_header(source) as img: return is_deep(full_mode(img))
     except (InputError, OSError, ValueError, SyntaxError, struct.error): return False
 

@@ -27,10 +27,10 @@ from ..core import NOTICE, InputError, need
 from .guard import API_ROUTES, Guard, Service
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
-from .predictor import Failure, Predictor, answer_schema
+from .predictor import BATCH_SIZE, Failure, Predictor, answer_schema
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
 from .requests import (LINES_TYPES, answers_response,
-                                       check_format, content_type, request_images)
+                                       SURE_STARTS, check_format, content_type, request_images)
 from .server import run_server
 
 # %% ../../nbs/api/58_serve.api.ipynb #117733e3
@@ -78,7 +78,8 @@ async def _answers(request):
     service = request.app.state.service
     images = await request_images(request, service.limits)
     request.state.notes['images'] = len(images)
-    await asyncio.to_thread(lambda: [check_format(image, number) for number, image in enumerate(images)])
+    for number, image in enumerate(images):
+        if not image.startswith(SURE_STARTS): await asyncio.to_thread(check_format, image, number)
     return images, await service.answers(images, request.state.deadline-time.monotonic())
 
 @router.post('/v1/predict', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
@@ -234,11 +235,11 @@ def api(
     root_path:str='', # Where a proxy shows the service, such as `/models/skin`
     cors:tuple=(), # Origins whose pages may ask, such as `https://ward.example.org`
     log:bool=False, # Whether requests are logged, as JSON on standard error
-    max_batch:int=16, # Images that are predicted together
+    max_batch:int=BATCH_SIZE, # Images that are predicted together
     max_wait_ms:float=0., # How long a batch that is not full waits for more images
 )->FastAPI: # Its `state.service` is the `Service`
     "The service of `bundle`; an `InputError` if there is none, an `ImportError` for a page without gradio"
-    predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle)
+    predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle, threads=1) # as many batches at a time as cores
     keys = None if api_keys is None else ApiKeys(api_keys)
     logger = request_logger() if log else None
     service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path)

@@ -241,7 +241,7 @@ def score(
     n_done,n_failed = journal.skip_done(remaining)
 
     def score_batch(batch):
-        answers = predictor.answer_prepared([predictor.prepare(image) for image in batch])
+        answers = predictor.answer_sources(batch)
         return [answer_row(answer, image) for answer,image in zip(answers, batch)]
 
     with Progress(total, 'scoring') as bar:

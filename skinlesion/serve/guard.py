@@ -14,10 +14,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
-from ..core import InputError
+from ..core import InputError, n_cores
 from .limits import ApiKeys, Limits, RateLimit
 from .observe import Metrics, Traces, exception_fields, request_id, request_logger
-from .predictor import Predictor
+from .predictor import BATCH_SIZE, Predictor
 from .problems import PROBLEM_TYPE, Refusal
 from .queue import MicroBatches
 
@@ -29,7 +29,7 @@ class Service:
         limits:Limits=Limits(), # What requests may ask for
         keys:ApiKeys|None=None, # Who may ask; anybody if `None`
         log=None, # From `request_logger`; nothing is logged if `None`
-        max_batch:int=16, # Images that are predicted together
+        max_batch:int=BATCH_SIZE, # Images that are predicted together
         max_wait_ms:float=0., # How long a batch that is not full waits for more images
         root_path:str='', # Where a proxy shows the service, such as `/models/skin`
     ):
@@ -42,11 +42,12 @@ class Service:
         self.traces = Traces()
         self.rate = RateLimit(limits.rate)
         self.batches = MicroBatches(
-            lambda images: self.predictor.answers(images),
+            lambda images: self.predictor.answer_sources(images),
             max_batch,
             max_wait_ms,
             limits.queue,
             self.metrics.count_batch,
+            n_cores(),
         )
         self.metrics.queue_images.set_function(lambda: self.batches.depth)
         self.n_active = 0 # requests to the API that are not answered yet

@@ -136,7 +136,7 @@ def open_session(
     return ort.InferenceSession(str(file), options, providers=['CPUExecutionProvider'])
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #94eab21b
-BATCH_SIZE = 4 # images
+BATCH_SIZE = 2 # images
 
 class Predictor:
     "Answers from the bundle `folder`"
@@ -266,6 +266,13 @@ class Predictor:
             results.append(failure if item.pixels is None else next(remaining))
         return results
 
+    def answer_sources(self,
+        sources:list, # One batch of images, each as for `as_image`
+        heat_maps:bool=False, # Draw the heat map of each
+    )->list: # Of `Answer` or `Failure`, in the order of `sources`
+        "The answers for one batch, decoded and computed in the thread that asks"
+        return self.answer_prepared([self.prepare(source) for source in sources], heat_maps)
+
     def stream(self,
         sources:Iterable, # Images, each as for `as_image`
         bs:int=BATCH_SIZE, # Images in a batch
@@ -282,7 +289,7 @@ class Predictor:
     )->list: # Of `Answer` or `Failure`, in the order of `sources`
         "The answers for one or many images; an image that cannot be read is a `Failure` among them"
         sources = list(image_sources(sources))
-        if len(sources) == 1: return self.answer_prepared([self.prepare(sources[0])], heat_maps) # without threads
+        if len(sources) == 1: return self.answer_sources(sources, heat_maps) # without threads
         return list(self.stream(sources, bs, heat_maps))
 
     def heat_map(self,

@@ -26,20 +26,23 @@ class _Waiting:
     since:float # When it came
 
 class MicroBatches:
-    "A queue of images and one thread around `predict`"
+    "A queue of images and threads around `predict`"
     def __init__(self,
         predict:Callable, # List of images to list of answers, as long
-        max_batch:int=16, # Images in a call of `predict`
+        max_batch:int=2, # Images in a call of `predict`
         max_wait_ms:float=0., # How long a batch that is not full waits for more images
         max_queue:int=128, # Images that wait
         observe:Callable|None=None, # Of the seconds that each image of a batch waited, and those of `predict`
+        threads:int=1, # Calls of `predict` at a time
     ):
         self.predict = predict
         self.max_batch = max_batch
         self.max_wait = max_wait_ms/1000
         self.max_queue = max_queue
         self.observe = observe
+        self.threads = threads
         self.is_draining = False
+        self.n_working = 0 # threads
         self.n_unanswered = 0 # images that wait or are being predicted
         self.seconds_per_image = 0.1 # a moving average, for `Retry-After`
         self.loop = None
@@ -48,8 +51,8 @@ class MicroBatches:
         "Begin to answer, in the event loop that runs"
         self.loop = asyncio.get_running_loop()
         self.queue = asyncio.Queue()
-        self.worker = ThreadPoolExecutor(1, thread_name_prefix='predict')
-        self.task = asyncio.create_task(self._run())
+        self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix='predict')
+        self.tasks = [asyncio.create_task(self._run()) for _ in range(self.threads)]
 
     @property
     def depth(self)->int:
@@ -97,26 +100,31 @@ class MicroBatches:
         while self.n_unanswered: await asyncio.sleep(0.01)
 
     async def stop(self):
-        "Answer what was accepted, and end the thread"
+        "Answer what was accepted, and end the threads"
         await self.drain()
-        self.task.cancel()
-        self.worker.shutdown()
+        for task in self.tasks: task.cancel()
+        self.pool.shutdown()
 
     async def _run(self):
         while True:
             first = await self.queue.get()
             if self.max_wait and self.depth < self.max_batch-1: await asyncio.sleep(self.max_wait)
+            n_free = self.threads-self.n_working
+            part = math.ceil((1+self.depth)/n_free) # few images are divided among the threads that are free
             batch = [first]
-            while len(batch) < self.max_batch and not self.queue.empty(): batch.append(self.queue.get_nowait())
+            while len(batch) < min(part, self.max_batch) and not self.queue.empty(): batch.append(self.queue.get_nowait())
             awaited = [waiting for waiting in batch if not waiting.future.done()]
+            self.n_working += 1
             if awaited: await self._answer(awaited)
+            self.n_working -= 1
 
     async def _answer(self, batch):
         began = time.monotonic()
         images = [waiting.image for waiting in batch]
-        answers = await self.loop.run_in_executor(self.worker, self._predict, images)
+        answers = await self.loop.run_in_executor(self.pool, self._predict, images)
         seconds = time.monotonic()-began
-        self.seconds_per_image = 0.8*self.seconds_per_image + 0.2*seconds/len(batch)
+        seconds_per_image = seconds/(len(batch)*self.threads)
+        self.seconds_per_image = 0.8*self.seconds_per_image + 0.2*seconds_per_image
         for waiting, answer in zip(batch, answers):
             if waiting.future.done(): continue # too late
             if isinstance(answer, Exception): waiting.future.set_exception(answer)
