@@ -1,13 +1,14 @@
 """One image and many, from a bundle and by fastai, on the same files, cores and random weights.
 
-    python benchmarks/predict.py                    # synthetic images
+    python benchmarks/predict.py                    # synthetic images; about five minutes
     python benchmarks/predict.py --data PHOTOS      # a folder of real ones
-    python benchmarks/predict.py --memory 50000     # and the memory of `score` for 1,000 and 50,000 images
+    python benchmarks/predict.py --n 32 --rounds 1 --memory 0    # a short try
 
 Every round runs each of them once, so that what else the machine does falls on all; ratios are of the medians over rounds.
 *Bare* is what cannot be avoided: Pillow that decodes and resizes a file, and ONNX Runtime on a ready batch. The limit of `score` is
 what all cores would do with nothing but these two, from the time each takes on one core. fastai resizes as we do (`squish`), and has as
-many worker processes and threads as there are cores.
+many worker processes and threads as there are cores. The memory of `score` for 1,000 and 50,000 images is measured with a small input, for it
+depends on the number of images only by what is kept of each.
 """
 import argparse
 import csv
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import islice
 from pathlib import Path
 
 import fastai.callback.progress # gives Learner `no_bar`
@@ -44,6 +46,7 @@ from skinlesion.synth.sets import sample
 
 ARCHS = ('resnet18', 'mobilenetv2_100')
 SPEC = InputSpec(size=224)
+SMALL = InputSpec(size=32)
 RESULTS = Path(__file__).parent/'results'/'predict.csv'
 
 
@@ -71,14 +74,22 @@ def session(bundle, threads=None):
     if threads: options.intra_op_num_threads = threads
     return ort.InferenceSession(str(bundle/'model.onnx'), options, providers=['CPUExecutionProvider'])
 
-def make_model(arch, paths, out):
-    "A network with random weights, as a bundle and as a fastai Learner"
+def image_paths(data, n, folder):
+    "`n` images of the folder `data`, or synthetic ones in `folder`"
+    if not data: data = sample(folder, n=n, size=224)
+    return [Path(image.path) for image in islice(source_images(data), n)]
+
+def make_bundle(arch, paths, out, spec=SPEC):
+    "A bundle with random weights, and its network"
     torch.manual_seed(0)
     model = build_model(arch, pretrained=False).eval()
     few = paths[:12]
-    _,embeddings = run_model(model, few, SPEC)
+    _,embeddings = run_model(model, few, spec)
     reference = embedding_reference(embeddings, [k%2 for k in range(len(few))], embeddings)
-    bundle = save_bundle(model, out, ['benign', 'malignant'], SPEC, reference, 'malignant')
+    return save_bundle(model, out, ['benign', 'malignant'], spec, reference, 'malignant'), model
+
+def make_learner(model, paths):
+    "The same network for fastai"
     labels = {path: str(k%2) for k,path in enumerate(paths)} # any two classes
     dls = ImageDataLoaders.from_path_func(
         paths[0].parent,
@@ -90,7 +101,7 @@ def make_model(arch, paths, out):
         num_workers=n_cores(),
         device='cpu',
     )
-    return bundle, Learner(dls, model, loss_func=CrossEntropyLossFlat())
+    return Learner(dls, model, loss_func=CrossEntropyLossFlat())
 
 def one_image(bundle, learn, paths, rounds):
     "Median milliseconds for one image, of each way"
@@ -145,19 +156,31 @@ def run_alone(*command):
     return wall, size*(1 if sys.platform == 'darwin' else 1024)/1e6
 
 def memory(bundle, paths, n):
-    "Megabytes that `score` takes at most for `n` images"
+    "Megabytes that `score` takes at most for `n` images, and how many of them it scores per second"
     with tempfile.TemporaryDirectory() as tmp:
         table = Path(tmp)/'table.csv'
         lines = [f'{paths[k % len(paths)]},{k}' for k in range(n)]
         table.write_text('\n'.join(['path,number', *lines]))
-        return run_alone('-m', 'skinlesion.cli', 'score', bundle, table, '--out', Path(tmp)/'out.csv')[1]
+        wall,size = run_alone('-m', 'skinlesion.cli', 'score', bundle, table, '--out', Path(tmp)/'out.csv')
+        return size, n/wall
+
+def memory_rows(arch, n, folder, add):
+    "What `score` takes for 1,000 and for `n` small images"
+    paths = [Path(image.path) for image in source_images(sample(folder/'small', n=64, size=SMALL.size))]
+    bundle,_ = make_bundle(arch, paths, folder/'small_input', SMALL)
+    before,_ = memory(bundle, paths, 1000)
+    after,rate = memory(bundle, paths, n)
+    add(arch, 'score of 1,000 images, memory', before, 'MB')
+    add(arch, f'score of {n:,} images, memory', after, 'MB')
+    add(arch, f'score of {n:,} images, memory / of 1,000', after/before, 'x')
+    add(arch, f'score of {n:,} images of {SMALL.size} pixels', rate, 'images/s')
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data', help='a folder of images; synthetic ones if left out')
     parser.add_argument('--n', type=int, default=256, help='images; few give the start of `score` too much weight')
     parser.add_argument('--rounds', type=int, default=5)
-    parser.add_argument('--memory', type=int, default=0, metavar='N', help='score N images too, and 1,000, for the memory')
+    parser.add_argument('--memory', type=int, default=50_000, metavar='N', help='score N images too, and 1,000, for the memory; 0: not')
     parser.add_argument('--out', default=RESULTS, help='csv to write')
     return parser.parse_args()
 
@@ -170,12 +193,11 @@ def main():
         print(f'{arch:16} {measure:44} {value:9.4g} {unit}', flush=True)
 
     with tempfile.TemporaryDirectory() as tmp:
-        folder = opts.data
-        if not folder: folder = sample(Path(tmp)/'synthetic', n=opts.n, size=224)
-        paths = [Path(image.path) for image in source_images(folder)][:opts.n]
+        paths = image_paths(opts.data, opts.n, Path(tmp)/'synthetic')
         print(f'{machine()}; {len(paths)} images, {opts.rounds} rounds')
         for arch in ARCHS:
-            bundle,learn = make_model(arch, paths, Path(tmp)/arch)
+            bundle,model = make_bundle(arch, paths, Path(tmp)/arch)
+            learn = make_learner(model, paths)
             one = one_image(bundle, learn, paths, opts.rounds)
             for way,value in one.items(): add(arch, way, value, 'ms')
             bare = one['bare decode and resize'] + one['bare ONNX Runtime']
@@ -188,8 +210,7 @@ def main():
             alone = [run_alone('-m', 'skinlesion.cli', 'predict', bundle, paths[0]) for _ in range(opts.rounds)]
             add(arch, 'skinlesion predict, cold', statistics.median(wall for wall,_ in alone), 's')
             add(arch, 'skinlesion predict, memory', max(size for _,size in alone), 'MB')
-            for n in (1000, opts.memory) if opts.memory else ():
-                add(arch, f'score of {n:,} images, memory', memory(bundle, paths, n), 'MB')
+        if opts.memory: memory_rows(ARCHS[-1], opts.memory, Path(tmp), add)
     Path(opts.out).parent.mkdir(parents=True, exist_ok=True)
     with open(opts.out, 'w', newline='', encoding='utf-8') as file:
         table = csv.DictWriter(file, list(rows[0]))
