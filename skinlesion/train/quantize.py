@@ -109,21 +109,25 @@ def quantize_graph(
         outputs = {output.name for output in graph.output}
         head = [node.name for node in graph.node if outputs & set(node.output)]
         start = [node.name for node in first_nodes(graph, chosen.start)]
-        # one batch at a time: histograms are of all activations, which take 50 MB an image
-        by_batch = {} if chosen.ranges == 'MinMax' else dict(CalibStridedMinMax=1)
-        quantization.quantize_static(
-            plain,
-            out,
-            reader,
+        formats = dict(
             quant_format=quantization.QuantFormat.QDQ,
             activation_type=quantization.QuantType.QUInt8,
             weight_type=quantization.QuantType.QInt8,
             per_channel=True,
             reduce_range=chosen.weight_bits == 7,
+        )
+        # one batch at a time: histograms are of all activations, which take 50 MB an image
+        by_batch = {} if chosen.ranges == 'MinMax' else dict(CalibStridedMinMax=1)
+        options = dict(MatMulConstBOnly=True) | chosen.options | by_batch
+        quantization.quantize_static(
+            plain,
+            out,
+            reader,
             op_types_to_quantize=operators,
             nodes_to_exclude=head + start,
             calibrate_method=quantization.CalibrationMethod[chosen.ranges],
-            extra_options=dict(MatMulConstBOnly=True) | chosen.options | by_batch,
+            extra_options=options,
+            **formats,
         )
 
 # %% ../../nbs/api/54_train.quantize.ipynb #188a508c
@@ -220,12 +224,13 @@ class Int8Trial:
 
     def __str__(self):
         gaps = self.probabilities
-        return (
-            f'{self.method}: AUROC {interval_text(self.int8, 4)} in int8, '
-            f'{interval_text(self.fp32, 4)} in fp32, '
-            f'difference {interval_text(self.difference, 4)}; probabilities differ by {gaps["mean"]:.4f} '
-            f'on average and {gaps["largest"]:.3f} at most, {gaps["changed"]:.1%} of the answers change'
-        )
+        int8 = interval_text(self.int8, 4)
+        fp32 = interval_text(self.fp32, 4)
+        difference = interval_text(self.difference, 4)
+        scores = f'AUROC {int8} in int8, {fp32} in fp32, difference {difference}'
+        gaps_text = f'{gaps["mean"]:.4f} on average and {gaps["largest"]:.3f} at most'
+        changed = f'{gaps["changed"]:.1%} of the answers change'
+        return f'{self.method}: {scores}; probabilities differ by {gaps_text}, {changed}'
 
 # %% ../../nbs/api/54_train.quantize.ipynb #c7a0ea19
 class Quantizer:
@@ -377,25 +382,32 @@ def record(self:Quantizer,
 )->dict: # `int8` of `config.json`
     "How the graph was made and chosen, and both AUROCs"
     method = INT8_METHODS[trial.method]
-    return dict(
+    graph = dict(
         method=trial.method,
         weight_bits=method.weight_bits,
         start_in_fp32=method.start,
         operators=list(INT8_OPERATORS),
+    )
+    parts = dict(
         calibration_images=len(self.calibration),
         calibration_split=self.calibration.split.iloc[0],
         choice_images=len(self.choice),
         choice_split=self.choice.split.iloc[0],
+    )
+    test = dict(
         data=self.cases.root,
         data_hash=self.cases.data_hash,
         images=len(self.test),
         groups=self.before.n_groups,
         split=self.test.split.iloc[0],
+    )
+    results = dict(
         auroc=dict(fp32=trial.fp32, int8=trial.int8, difference=trial.difference),
         probabilities=trial.probabilities,
         fitted_again_on=0 if self.valid is None else len(self.valid),
         tried=tried,
     )
+    return graph | parts | test | results
 
 # %% ../../nbs/api/54_train.quantize.ipynb #ecfa9622
 def check_quantizable(
