@@ -77,7 +77,9 @@ Strict = Annotated[bool, _option('Refuse data with files that are no usable imag
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
 _MAX_PIXELS = 'Pixels that one image may have, against decompression bombs; SKINLESION_MAX_PIXELS sets it too'
 MaxPixels = Annotated[Optional[int], _option(_MAX_PIXELS, metavar='N', min=1)]
-_VALUE_RANGE = 'Raw values that are black and white in images of more than 8 bits, such as 0,4095; else as trained'
+_VALUE_RANGE = (
+    'Raw values that are black and white in images of more than 8 bits, such as 0,4095; else as trained'
+)
 ValueRange = Annotated[Optional[str], _option(_VALUE_RANGE, metavar='LOW,HIGH')]
 Epochs = Annotated[Optional[int], _option('Epochs of the whole network', metavar='N')]
 Track = Annotated[Optional[str], _option(_TRACKERS, metavar='T')]
@@ -144,7 +146,8 @@ def cases(
     from skinlesion.data.cases import write_cases
     from skinlesion.data.deduplicate import dropped_file, write_dropped
     from skinlesion.data.load import cases_text, load_cases
-    from skinlesion.data.overview import check_table_one_file, has_people, table_one, table_one_text, write_table_one
+    from skinlesion.data.overview import check_table_one_file, has_people
+    from skinlesion.data.overview import table_one, table_one_text, write_table_one
     if table_one_file: check_table_one_file(table_one_file)
     if out and drop: dropped_file(out)
     table = load_cases(
@@ -405,13 +408,19 @@ def _two_numbers(option, text):
 @app.command(epilog='Example: skinlesion predict run/bundle lesion.jpg --json')
 def predict(
     bundle: Bundle,
-    images: Annotated[list[str], _argument('IMAGE...', 'Images, folders, patterns, zips, csv tables; - reads a list')],
+    images: Annotated[list[str], _argument(
+        'IMAGE...',
+        'Images, folders, patterns, zips, csv tables; - reads a list',
+    )],
     as_json: Annotated[bool, _option('One JSON object a line', '--json')] = False,
     out: Annotated[Optional[str], _option(
         'Write the answers, as csv or JSON lines (.jsonl), instead of printing them',
         metavar='FILE',
     )] = None,
-    heat_maps: Annotated[Optional[str], _option('Folder for the heat map of each image', metavar='DIR')] = None,
+    heat_maps: Annotated[Optional[str], _option(
+        'Folder for the heat map of each image',
+        metavar='DIR',
+    )] = None,
     strict: Annotated[bool, _option('Answer for none if one is no usable image', '--strict')] = False,
     value_range: ValueRange = None,
     max_pixels: MaxPixels = None,
@@ -445,7 +454,10 @@ def predict(
 @app.command(epilog='Example: skinlesion score run/bundle photos --out predictions.parquet')
 def score(
     bundle: Bundle,
-    source: Annotated[str, _argument('SOURCE', 'A folder, a .zip, a csv table, or s3://bucket/prefix; no labels needed')],
+    source: Annotated[str, _argument(
+        'SOURCE',
+        'A folder, a .zip, a csv table, or s3://bucket/prefix; no labels needed',
+    )],
     out: Annotated[str, _option('The table to write, .csv or .parquet', metavar='FILE')],
     images: Images = None,
     value_range: ValueRange = None,
@@ -464,7 +476,8 @@ def export(
     bundle: Bundle,
     out: Annotated[str, _option('Folder for the new bundle', metavar='DIR')],
     data: Annotated[str, _option(
-        'Labelled images: some to train on calibrate it, valid ones choose how, test ones tell how AUROC changes',
+        'Labelled images: some to train on calibrate it, valid ones choose how, '
+        'test ones tell how AUROC changes',
         '--calibrate',
         metavar='DATA',
     )],
@@ -516,11 +529,21 @@ def serve(
     page: Annotated[bool, _option('Show a page for people; without it gradio is not needed')] = True,
     root_path: Annotated[str, _option(_PROXY_PATH, metavar='P')] = '',
     api_keys: Annotated[Optional[str], _option(_KEYS, metavar='FILE')] = None,
-    rate: Annotated[int, _option('Predictions a minute by key, or by address; 0: any number', metavar='N')] = 0,
-    cors: Annotated[Optional[list[str]], _option('An origin whose pages may ask; repeatable', metavar='ORIGIN')] = None,
+    rate: Annotated[int, _option(
+        'Predictions a minute by key, or by address; 0: any number',
+        metavar='N',
+    )] = 0,
+    cors: Annotated[Optional[list[str]], _option(
+        'An origin whose pages may ask; repeatable',
+        metavar='ORIGIN',
+    )] = None,
     max_mb: Annotated[int, _option('Megabytes of a request', metavar='N', min=1)] = 32,
     max_images: Annotated[int, _option('Images of a request', metavar='N', min=1)] = 32,
-    max_queue: Annotated[int, _option('Images that wait; more are refused with 503', metavar='N', min=1)] = 128,
+    max_queue: Annotated[int, _option(
+        'Images that wait; more are refused with 503',
+        metavar='N',
+        min=1,
+    )] = 128,
     max_batch: Annotated[int, _option('Images that are predicted together', metavar='N', min=1)] = 2,
     seconds: Annotated[float, _option('Time limit of a request', metavar='S')] = 30.,
     log: Annotated[bool, _option('Log predictions and refusals as JSON on standard error')] = True,
@@ -688,7 +711,8 @@ def deploy(
 ):
     "Create or update a stack, and upload a data set"
     from skinlesion.cloud.stacks import deploy
-    deploy(stack, bucket, upload, prefix, dry_run, connection, **_named_values('--set', 'NAME=VALUE', setting))
+    values = _named_values('--set', 'NAME=VALUE', setting)
+    deploy(stack, bucket, upload, prefix, dry_run, connection, **values)
 
 # %% ../nbs/api/71_cli.ipynb #a55471d9
 @cloud_app.command('status', epilog='Example: skinlesion cloud status data --bucket my-bucket')

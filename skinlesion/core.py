@@ -46,20 +46,25 @@ SYSTEM_FILES = {'__MACOSX', '.DS_Store', 'Thumbs.db', 'desktop.ini'} # left by o
 NOTICE = 'Research software, not a medical device.'
 
 # %% ../nbs/api/00_core.ipynb #c05a2250
-UNREAD_FORMATS = { # endings -> what such a file is, and what to do
-    ('.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.vsi', '.czi', '.lif'):
-        'a slide, which is not read: export it as TIFF or JPEG, in tiles or at a lower resolution',
-    ('.nii', '.nii.gz', '.mha', '.mhd', '.nrrd', '.nhdr', '.mgz'):
-        'a volume, which is not read: save the slices to use as PNG or DICOM files',
-    ('.npy', '.npz', '.mat', '.h5', '.hdf5', '.pt', '.pkl', '.tfrecord', '.tfrecords'):
-        'an array, which is not read: save each image as PNG or TIFF',
-    ('.cr2', '.cr3', '.nef', '.arw', '.orf', '.rw2', '.dng', '.raw'):
-        'a raw photograph, which is not read: develop it to JPEG or TIFF',
-    ('.mp4', '.avi', '.mov', '.mkv', '.wmv'):
-        'a video, which is not read: save the frames to use as images',
-    ('.jxl', '.psd', '.tga', '.exr', '.dds', '.qoi', '.pcx', '.svg', '.eps', '.heics', '.jxr'):
-        'an image of a format that is not read: convert it to PNG or TIFF',
-}
+UNREAD_FORMATS = {} # endings -> what such a file is, and what to do
+UNREAD_FORMATS['.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.vsi', '.czi', '.lif'] = (
+    'a slide, which is not read: export it as TIFF or JPEG, in tiles or at a lower resolution'
+)
+UNREAD_FORMATS['.nii', '.nii.gz', '.mha', '.mhd', '.nrrd', '.nhdr', '.mgz'] = (
+    'a volume, which is not read: save the slices to use as PNG or DICOM files'
+)
+UNREAD_FORMATS['.npy', '.npz', '.mat', '.h5', '.hdf5', '.pt', '.pkl', '.tfrecord', '.tfrecords'] = (
+    'an array, which is not read: save each image as PNG or TIFF'
+)
+UNREAD_FORMATS['.cr2', '.cr3', '.nef', '.arw', '.orf', '.rw2', '.dng', '.raw'] = (
+    'a raw photograph, which is not read: develop it to JPEG or TIFF'
+)
+UNREAD_FORMATS['.mp4', '.avi', '.mov', '.mkv', '.wmv'] = (
+    'a video, which is not read: save the frames to use as images'
+)
+UNREAD_FORMATS['.jxl', '.psd', '.tga', '.exr', '.dds', '.qoi', '.pcx', '.svg', '.eps', '.heics', '.jxr'] = (
+    'an image of a format that is not read: convert it to PNG or TIFF'
+)
 
 def unread_format(
     name:str, # File name or path

@@ -9,7 +9,6 @@ __all__ = ['TABLE_SUFFIXES', 'TEXT_COLUMNS', 'read_table', 'first_line']
 
 # %% ../../nbs/api/10_data.files.ipynb #5166715f
 import re
-from collections.abc import Iterable
 
 import pandas as pd
 
@@ -35,7 +34,16 @@ def read_table(
             keep_default_na=False,
         )
         header = pd.read_csv(file, nrows=1, header=None, dtype=str, **how)
-        _check_header(file, header.iloc[0])
+        first_names = header.iloc[0]
+        repeated = first_names[first_names.duplicated() & (first_names != '')]
+        if len(repeated):
+            name = repeated.iloc[0]
+            raise InputError(f'{file}: the column {name} stands there twice; rename or remove one')
+        if len(first_names) == 1:
+            name = first_names.iloc[0]
+            delimiter = max(' :^~', key=name.count)
+            guess = f'; what is between the names seems to be {delimiter!r}' if delimiter in name else ''
+            raise InputError(f'{file}: only one column, {name[:60]!r}{guess}; save it with commas')
         names = pd.read_csv(file, nrows=0, **how).columns
         if callable(text): text = text(names)
         others = [name for name in names if name not in text]
@@ -59,16 +67,3 @@ def first_line(
     try:
         with open(file, encoding='utf-8-sig') as f: return f.readline(1<<16)
     except (UnicodeDecodeError, OSError): return ''
-
-# %% ../../nbs/api/10_data.files.ipynb #f9ddd32b
-def _check_header(file, names):
-    "Refuse a table with one column only, or with two of one name"
-    repeated = names[names.duplicated() & (names != '')]
-    if len(repeated):
-        raise InputError(f'{file}: the column {repeated.iloc[0]} stands there twice; rename or remove one')
-    if len(names) > 1: return
-    name = names.iloc[0]
-    delimiter = max(' :^~', key=name.count)
-    guess = ''
-    if delimiter in name: guess = f'; what is between the names seems to be {delimiter!r}'
-    raise InputError(f'{file}: only one column, {name[:60]!r}{guess}; save it with commas')

@@ -188,7 +188,9 @@ def source_files(
         if are_zips: return open_zips(files, is_needed=lambda zip_path: True)
         return open_zips(files, is_table_zip)
     if not path.lower().endswith(TABLE_SUFFIXES):
-        raise InputError(f'{data}: neither a folder, a .zip nor a .csv table; save another kind of table as .csv')
+        raise InputError(
+            f'{data}: neither a folder, a .zip nor a .csv table; save another kind of table as .csv'
+        )
     table = {os.path.basename(path): path}
     if not whole or public_layout(table) is None: return table
     return list_files(os.path.dirname(path) or '.')

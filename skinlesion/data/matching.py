@@ -15,8 +15,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import pandas as pd
-
 from ..core import InputError, plural, truncated_list
 from .cases import Cases, data_hash, pick_positive
 from .labels import plain_label

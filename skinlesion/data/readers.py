@@ -28,8 +28,8 @@ from .files import TABLE_SUFFIXES, TEXT_COLUMNS, read_table
 from .folders import file_stem, folder_kind, folder_words, is_class_name, mask_stems
 from .folders import place_of, placed_files, rows_of_folders, wrapping_folders
 from .image_index import ImageIndex, image_key, is_common_name
-from .labels import (FINDING_SEPARATOR, as_findings, choice_text, finding_columns,
-                                    findings_of_texts, label_of_columns, merge_spellings, one_finding, plain_label)
+from .labels import FINDING_SEPARATOR, as_findings, choice_text, finding_columns
+from .labels import findings_of_texts, label_of_columns, merge_spellings, one_finding, plain_label
 from ..store.listing import is_image, list_files, open_zips, relative_path, zip_names
 
 # %% ../../nbs/api/12_data.readers.ipynb #67cbe1a0
@@ -384,7 +384,8 @@ def label_columns(
     of_classes = [name for name in findings if is_class_name(str(name))]
     for classes in (findings, of_classes):
         if len(classes) < 2 or label_of_columns(as_findings(table[classes])) is None: continue
-        return LabelColumns(None, classes, f'the label is taken from the columns {truncated_list(classes, 8)}')
+        note = f'the label is taken from the columns {truncated_list(classes, 8)}'
+        return LabelColumns(None, classes, note)
     names = matching_columns(table, COLUMN_SYNONYMS['weak_label']) if len(findings) < 2 else []
     weak = []
     for name in names:
@@ -730,7 +731,8 @@ def _named_by_folders(result):
     folders = result.rows.path.map(lambda path: os.path.basename(os.path.dirname(path)))
     are_names = all(folder_kind(name) == 'name' for name in folders.unique())
     are_numbers = pd.to_numeric(labels, errors='coerce').notna().all()
-    if not are_names or not are_numbers or labels.nunique() < 2 or not same_partition(folders, labels): return result
+    if not are_names or not are_numbers or labels.nunique() < 2: return result
+    if not same_partition(folders, labels): return result
     note = 'the classes are called as the folders of the images, where the table has numbers'
     return result._replace(rows=result.rows.assign(label=folders), notes=[*result.notes, note])
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from ..core import plural, truncated_list
 from .cases import Cases
-from .finding import Check, Finding, check_of, one_each
+from .finding import Finding, check_of, one_each
 from .folders import COMPANION
 
 # %% ../../nbs/api/17_data.reading_checks.ipynb #1e860fd8

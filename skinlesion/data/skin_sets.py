@@ -15,7 +15,7 @@ import pandas as pd
 from ..core import InputError, SetupError, truncated_list
 from .column_names import matching_column
 from .files import TABLE_SUFFIXES, first_line, read_table
-from .public_table import PublicTable, is_public, read_public
+from .public_table import PublicTable
 from .readers import refuse_rows
 
 # %% ../../nbs/api/13_data.skin_sets.ipynb #2a861bea

@@ -80,8 +80,10 @@ def check_arch(
         suffixes = {file.suffix for file in folder.iterdir()} if folder.is_dir() else set()
         has_weights = bool(suffixes & {'.safetensors', '.bin', '.pth'})
         if not has_weights or not (folder/'config.json').is_file():
-            raise InputError(f'{folder}: no such weights folder, or not both a config.json and a weights file in it; '
-                             "local-dir: needs timm's config.json and model.safetensors")
+            raise InputError(
+                f'{folder}: no such weights folder, or not both a config.json and a weights file in it; '
+                "local-dir: needs timm's config.json and model.safetensors"
+            )
     elif location and source not in ('hf-hub', 'hf_hub'):
         raise InputError(f'no source of weights {source!r}; use local-dir:FOLDER or hf-hub:NAME')
     elif not location and arch not in SCRATCH_ARCHS and not timm.is_model(arch):
@@ -234,7 +236,9 @@ def check_size(
     else:
         reason = f'takes no images of {size} pixels, or of a size near it'
         advice = 'leave out --size'
-    raise InputError(f'{arch}: {reason}; {advice} (it was made for {made_for}), or choose another architecture')
+    raise InputError(
+        f'{arch}: {reason}; {advice} (it was made for {made_for}), or choose another architecture'
+    )
 
 # %% ../../nbs/api/23_models.registry.ipynb #bbb94d02
 def _reachable(endpoint, timeout=5.):

@@ -70,7 +70,8 @@ def check_uploads(
         image.change(str, image, gr.HTML(), api_visibility='private')
     app = gr.mount_gradio_app(FastAPI(), page, path='/', ssr_mode=False, mcp_server=False)
     with TestClient(app) as client:
-        outcome = _call_endpoint(client, files('skinlesion.serve').joinpath('demo.css')) # is there, and is no upload
+        no_upload = files('skinlesion.serve').joinpath('demo.css') # a file that is there
+        outcome = _call_endpoint(client, no_upload)
     if outcome.get('error') != 'not an upload':
         raise RuntimeError(f'gradio {gr.__version__} would read any file that a visitor names, '
                            'so nothing is served; install the version that settings.ini asks for')
@@ -133,8 +134,10 @@ def _inputs(examples, channels):
     return image, gallery
 
 # %% ../../nbs/api/56_serve.demo.ipynb #6d0eb59a
-_PRIVACY_HTML = """<p class="sl-page sl-note">Images are read by the computer that runs this page and sent nowhere else.
-They are removed after about an hour, and when the server ends.</p>"""
+_PRIVACY_HTML = (
+    '<p class="sl-page sl-note">Images are read by the computer that runs this page and sent nowhere else.\n'
+    'They are removed after about an hour, and when the server ends.</p>'
+)
 
 # where the page is long, go to the answer
 _SCROLL_TO_ANSWER = """() => { if (innerWidth <= 640 && document.querySelector('.sl-head'))

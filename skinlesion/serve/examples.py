@@ -41,7 +41,7 @@ def example_images(
     n:int=6, # How many
     domain:str='other', # Of the bundle, one of `domains.profile.DOMAINS`
 )->list: # (path, caption) by image
-    "Up to `n` test images of the run of `bundle`; without them synthetic images of its domain, if there are any"
+    "Up to `n` test images of the run of `bundle`; without them synthetic ones of its domain, if any"
     run_folder = Path(bundle).resolve().parent
     rows = _test_images(run_folder/'cases.csv')
     examples = []

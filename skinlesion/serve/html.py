@@ -29,7 +29,8 @@ def page_title(
     return ' or '.join(classes) + '?'
 
 # %% ../../nbs/api/54_serve.html.ipynb #fbe45ba9
-MAIN_SCORES = ('auroc', 'macro_auroc', 'balanced_accuracy', 'accuracy') # the first of these in the bundle is shown
+# the first of these in the bundle is shown
+MAIN_SCORES = ('auroc', 'macro_auroc', 'balanced_accuracy', 'accuracy')
 
 def about_html(
     config:dict, # The bundle's `config.json`

@@ -71,7 +71,8 @@ class Metrics:
         classes:list=(), # Of the model; each is counted from 0 on
     ):
         self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry) # memory, processor time, open files, where the system tells them
+        # memory, processor time, open files, where the system tells them
+        ProcessCollector(registry=self.registry)
         def metric(kind, name, help, labels=(), **kwargs):
             return kind(f'skinlesion_{name}', help, labels, registry=self.registry, **kwargs)
 
@@ -80,7 +81,13 @@ class Metrics:
         self.batch_images = metric(Histogram, 'batch_images', 'Images in a batch', buckets=_BATCH_SIZES)
         self.batch_seconds = metric(Histogram, 'batch_seconds', 'How long a batch took', buckets=_SECONDS)
         labels = ('route', 'status')
-        self.request_seconds = metric(Histogram, 'request_seconds', 'Time of a request', labels, buckets=_SECONDS)
+        self.request_seconds = metric(
+            Histogram,
+            'request_seconds',
+            'Time of a request',
+            labels,
+            buckets=_SECONDS,
+        )
         self.refusals = metric(Counter, 'refusals', 'Requests not answered, by reason', ('reason',))
         self.answers = metric(Counter, 'answers', 'Images answered, by predicted class', ('pred',))
         self.failures = metric(Counter, 'unusable_images', 'Images that could not be read')

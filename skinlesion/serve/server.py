@@ -121,7 +121,8 @@ def run_server(
 ):
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"
     with listen(host, port) as sock:
-        # end on a closed terminal as on `kill`, so that uploads are removed, but not under `nohup`; not on Windows
+        # end on a closed terminal as on `kill`, so that uploads are removed, but not under `nohup`;
+        # not on Windows
         hangup = getattr(signal, 'SIGHUP', None)
         is_main = threading.current_thread() is threading.main_thread()
         if is_main and hangup and signal.getsignal(hangup) == signal.SIG_DFL:

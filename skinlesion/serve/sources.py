@@ -39,7 +39,9 @@ class SourceImage(NamedTuple):
     split:str = '' # Of `core.SPLITS`
 
 def as_image(
-    source, # Path, `s3://` address, bytes, binary file, array (height x width [x channels]), PIL image or `SourceImage`
+    # Path, `s3://` address, bytes, binary file, PIL image, `SourceImage`,
+    # or array of height x width [x channels]
+    source,
 ): # What `open_image` takes; an `InputError` for an array that is no image
     "The image `source` as a path, a binary file or a PIL image"
     if isinstance(source, SourceImage): source = source.image
@@ -49,8 +51,10 @@ def as_image(
         try: return Image.fromarray(source)
         except (TypeError, ValueError):
             shape = ' x '.join(map(str, source.shape))
-            raise InputError(f'image: an array of {shape} values of type {source.dtype} is no image; give 8-bit '
-                             'values, height x width or height x width x 3') from None
+            raise InputError(
+                f'image: an array of {shape} values of type {source.dtype} is no image; '
+                'give 8-bit values, height x width or height x width x 3'
+            ) from None
     return local_file(source) if isinstance(source, str) else source
 
 def local_file(
@@ -103,7 +107,9 @@ def read_entry(
 )->bytes:
     "The content of a file in a zip; an `InputError` if it cannot be read"
     if entry.file_size > MAX_ENTRY_BYTES:
-        raise InputError(f'image: {entry.file_size} bytes, more than the {MAX_ENTRY_BYTES} that a file in a zip may have')
+        raise InputError(
+            f'image: {entry.file_size} bytes, more than the {MAX_ENTRY_BYTES} that a file in a zip may have'
+        )
     try: return archive.read(entry)
     except (zipfile.BadZipFile, zlib.error, RuntimeError, OSError, EOFError, ValueError) as e:
         raise InputError(f'image: cannot be read from the zip ({e})') from None
@@ -142,7 +148,10 @@ def table_columns(
         raise InputError(f'{table}: not a csv table in UTF-8 that can be read ({e})') from None
     columns = {role: find_column(names, role) for role in CASE_COLUMNS}
     if columns['path'] is None:
-        raise InputError(f'{table}: no column names the images, as path or image_id would; it has {", ".join(names)}')
+        own_names = ', '.join(names)
+        raise InputError(
+            f'{table}: no column names the images, as path or image_id would; it has {own_names}'
+        )
     return columns
 
 def table_images(
@@ -221,7 +230,7 @@ def listed_names(
     return [os.fsdecode(name.rstrip(b'\r')) for name in content.split(separator) if name.strip()]
 
 def image_sources(
-    sources, # An image, as for `as_image`, a source of `source_images`, `-` for a list on standard input; or several
+    sources, # An image, as for `as_image`, a source of `source_images`, `-` for a list on stdin; or several
 )->Iterator: # What `as_image` takes
     "The images of `sources`, in their order"
     is_one = isinstance(sources, ONE_IMAGE) or hasattr(sources, 'read')
