@@ -536,7 +536,8 @@ def from_square(
     spec:InputSpec, # Input of the model
 )->np.ndarray: # float32, of the shape of `x`
     "Squares as the input of a network: scaled to 0..1 and normalised"
-    scaled = x.astype(np.float32)/np.float32(255)
+    scaled = x.astype(np.float32)
+    scaled /= np.float32(255)
     return normalise(scaled, spec, inplace=True)
 
 def prepare(

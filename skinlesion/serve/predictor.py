@@ -24,7 +24,7 @@ import onnxruntime as ort
 from PIL import Image
 
 from ..core import InputError, Progress, n_cores, read_ahead
-from ..image import InputSpec, open_image, prepare, unknown_range_note
+from ..image import InputSpec, from_square, open_image, prepare, square, unknown_range_note
 from ..postprocess import (evidence, exceeded_thresholds, ood_score, ood_score_threshold, overlay,
                                     prediction_sets, probabilities, referral_reason)
 from .bundle import load_reference, open_bundle
@@ -102,7 +102,7 @@ def answer_schema()->dict:
 class PreparedImage(NamedTuple):
     "A decoded image on its way to the network"
     source:object # As for `as_image`
-    pixels:np.ndarray|None # channels x size x size, float32; `None` if it is no usable image
+    pixels:np.ndarray|None # channels x size x size, 8-bit; `None` if it is no usable image
     error:str # Why it is none; '' if it is one
     milliseconds:float # That decoding took
     range_note:str # See `unknown_range_note`; '' where the values are known
@@ -238,7 +238,7 @@ class Predictor:
         range_note = ''
         try:
             image = as_image(source)
-            pixels = prepare(image, self.spec)
+            pixels = square(image, self.spec)
             range_note = unknown_range_note(image, self.spec.value_range)
         except InputError as e: error = str(e).removeprefix(f'{source_name(source) or "image"}: ')
         return PreparedImage(source, pixels, error, 1000*(time.perf_counter() - began), range_note)
@@ -252,7 +252,7 @@ class Predictor:
         usable = [item for item in prepared if item.pixels is not None]
         answers = []
         if usable:
-            x = np.stack([item.pixels for item in usable])
+            x = from_square(np.stack([item.pixels for item in usable]), self.spec)
             answers = self.answer_batch(x, [source_name(item.source) for item in usable])
         part = 1000*(time.perf_counter() - began)/max(len(usable), 1)
         for item,answer in zip(usable, answers):
