@@ -178,8 +178,8 @@ def memory_rows(arch, n, folder, add):
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data', help='a folder of images; synthetic ones if left out')
-    parser.add_argument('--n', type=int, default=256, help='images; few give the start of `score` too much weight')
-    parser.add_argument('--rounds', type=int, default=5)
+    parser.add_argument('--n', type=int, default=512, help='images; few give the start of `score` too much weight')
+    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--memory', type=int, default=50_000, metavar='N', help='score N images too, and 1,000, for the memory; 0: not')
     parser.add_argument('--out', default=RESULTS, help='csv to write')
     return parser.parse_args()

@@ -26,8 +26,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-
-import psutil
+from urllib.request import urlopen
 
 RESULTS = Path(__file__).parent/'results'/'service.csv'
 BOUNDARY = 'benchmark'
@@ -107,7 +106,6 @@ class Server:
         command = [sys.executable, '-m', 'skinlesion.cli', 'serve', str(bundle), '--no-page']
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.log_file, text=True)
         self.port = int(re.search(r'http://[^ ]+:(\d+)', self.process.stdout.readline())[1])
-        self.usage = psutil.Process(self.process.pid)
 
     def __enter__(self): return self
 
@@ -115,11 +113,14 @@ class Server:
         if self.process.poll() is None: self.process.send_signal(signal.SIGTERM)
         self.process.wait(timeout=60)
 
-    def cpu(self):
-        times = self.usage.cpu_times()
-        return times.user + times.system
+    def metric(self, name):
+        "A number that the service tells of itself"
+        with urlopen(f'http://127.0.0.1:{self.port}/metrics') as response: text = response.read().decode()
+        return float(re.search(rf'^{name} (.*)$', text, re.MULTILINE)[1])
 
-    def memory(self): return self.usage.memory_info().rss/1e6
+    def cpu(self): return self.metric('process_cpu_seconds_total')
+
+    def memory(self): return self.metric('process_resident_memory_bytes')/1e6
 
     def milliseconds(self, status):
         "Of the requests that were answered with `status`, by its own log"
