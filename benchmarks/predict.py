@@ -106,7 +106,7 @@ def make_learner(model, paths):
 def one_image(bundle, learn, paths, rounds):
     "Median milliseconds for one image, of each way"
     predictor = Predictor(bundle)
-    bare = session(bundle)
+    bare = session(bundle, threads=n_cores()) # as the predictor has; fewer are what comes without asking
     x = prepare(paths[0], SPEC)[None]
     ways = {
         'fastai learn.predict': learn.predict,
