@@ -117,6 +117,8 @@ def label_of_columns(
         return findings[name].map({1: name, 0: f'not {name}'})
     is_marked = findings == 1
     if (findings == -1).any(axis=None): return None
+    # next to zeros, an empty cell says that nobody looked; alone, it is the opposite of a mark
+    if (findings == 0).any(axis=None) and findings.isna().any(axis=None): return None
     if not (is_marked.sum(axis=1) == 1).all(): return None
     return is_marked.idxmax(axis=1)
 
