@@ -33,7 +33,9 @@ def join_headers(
     facts:pd.DataFrame=None, # The table of `scan_images` for the rows of `cases`; if `None`, headers are read
 )->Cases: # With the hashed patient as `group` if it had none, and `age`, `sex`, `site`, `modality`, `view`
     "Join to `cases` what the headers of its DICOM files tell; other cases are as they were"
-    if facts is None: headers = list(read_ahead(_read_header, cases.path))
+    if facts is None:
+        has_dicom = cases.path.str.lower().str.endswith(DICOM_SUFFIXES).any()
+        headers = list(read_ahead(_read_header, cases.path)) if has_dicom else []
     else: headers = [json.loads(text) if isinstance(text, str) else {} for text in facts.dicom]
     if not any(headers): return cases
     values = pd.DataFrame(headers, columns=list(PATIENT_FACTS), index=cases.table.index)
