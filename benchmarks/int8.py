@@ -10,7 +10,6 @@ weights; how accurate a network in int8 is, `skinlesion export` measures. Of the
 compared that differ in speed.
 """
 import argparse
-import platform
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy as np
 import onnxruntime as ort
 import pandas as pd
 
+from common import machine
 from skinlesion.core import n_cores
 from skinlesion.data.prepared import Prepared
 from skinlesion.image import InputSpec
@@ -36,17 +36,10 @@ METHODS = (
 RESULTS = Path(__file__).resolve().parent/'results'/'int8.csv'
 
 
-def processor():
-    "What the processor is called"
-    try: lines = Path('/proc/cpuinfo').read_text().splitlines()
-    except OSError: return platform.processor() or platform.machine()
-    names = [line.partition(':')[2].strip() for line in lines if line.startswith('model name')]
-    return names[0] if names else platform.machine()
-
-def machine():
+def setup():
     "What speed depends on besides the network, in words"
     exact = 'VNNI or not x86' if has_exact_bytes() else 'no VNNI listed'
-    return f'{processor()}, {n_cores()} cores, {exact}, ONNX Runtime {ort.__version__}'
+    return f'{machine()}, {exact}, ONNX Runtime {ort.__version__}'
 
 def graphs(source, spec, images, folder, more):
     "Name to the .onnx file of each graph of the network in `source`"
@@ -101,7 +94,7 @@ def main():
     parser.add_argument('--more', action='store_true', help='also what was tried and is not the default')
     parser.add_argument('--csv', nargs='?', const=RESULTS, type=Path, help='file to write, else results/int8.csv')
     opts = parser.parse_args()
-    print(machine())
+    print(setup())
     rows = []
     with tempfile.TemporaryDirectory() as tmp:
         images = sorted(sample(Path(tmp)/'synthetic', n=CALIBRATION_IMAGES, size=opts.size).rglob('*.jpg'))
@@ -117,7 +110,7 @@ def main():
             rows += compare(arch, file, spec, images, opts)
     if opts.csv:
         opts.csv.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(rows).assign(machine=machine()).to_csv(opts.csv, index=False)
+        pd.DataFrame(rows).assign(machine=setup()).to_csv(opts.csv, index=False)
         print(f'written: {opts.csv}')
 
 

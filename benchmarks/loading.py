@@ -12,7 +12,6 @@ import argparse
 import io
 import multiprocessing
 import os
-import platform
 import resource
 import statistics
 import tempfile
@@ -30,6 +29,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from common import machine
 from skinlesion.core import n_cores, plural
 from skinlesion.data.cases import as_cases
 from skinlesion.data.layouts import read_cases
@@ -42,15 +42,6 @@ from skinlesion.train.loaders import lesion_dls
 IMAGE_SIZE = 224 # side of the model's square, pixels
 BATCH_SIZE = 32
 
-
-def machine():
-    "The processor, and how many cores of it"
-    info = Path('/proc/cpuinfo')
-    name = platform.processor()
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith('model name'): name = line.split(':')[1].strip()
-    return f'{name}, {n_cores()} cores'
 
 def make_photos(out, n, source=None, size=(600, 450)):
     "`n` JPEG files of `size` from the images below `source`, or from synthetic ones, in one folder"

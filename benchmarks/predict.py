@@ -11,8 +11,6 @@ many worker processes and threads as there are cores. The memory of `score` for 
 depends on the number of images only by what is kept of each.
 """
 import argparse
-import csv
-import platform
 import statistics
 import subprocess
 import sys
@@ -33,6 +31,7 @@ from fastai.vision.core import imagenet_stats
 from fastai.vision.data import ImageDataLoaders
 from PIL import Image
 
+from common import machine, write_csv
 from skinlesion.core import n_cores
 from skinlesion.image import InputSpec, prepare
 from skinlesion.models.inference import run_model
@@ -49,15 +48,6 @@ SPEC = InputSpec(size=224)
 SMALL = InputSpec(size=32)
 RESULTS = Path(__file__).parent/'results'/'predict.csv'
 
-
-def machine():
-    "The processor, and how many cores of it"
-    info = Path('/proc/cpuinfo')
-    name = platform.processor()
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith('model name'): name = line.split(':')[1].strip()
-    return f'{name}, {n_cores()} cores'
 
 def seconds(function, *args):
     began = time.perf_counter()
@@ -211,11 +201,7 @@ def main():
             add(arch, 'skinlesion predict, cold', statistics.median(wall for wall,_ in alone), 's')
             add(arch, 'skinlesion predict, memory', max(size for _,size in alone), 'MB')
         if opts.memory: memory_rows(ARCHS[-1], opts.memory, Path(tmp), add)
-    Path(opts.out).parent.mkdir(parents=True, exist_ok=True)
-    with open(opts.out, 'w', newline='', encoding='utf-8') as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+    write_csv(opts.out, rows)
 
 
 if __name__ == '__main__': main()

@@ -15,7 +15,6 @@ processor is printed, and comes on top of the service's: on two cores both have 
 """
 import argparse
 import asyncio
-import csv
 import json
 import random
 import re
@@ -27,6 +26,8 @@ import tempfile
 import time
 from pathlib import Path
 from urllib.request import urlopen
+
+from common import machine, write_csv
 
 RESULTS = Path(__file__).parent/'results'/'service.csv'
 BOUNDARY = 'benchmark'
@@ -249,7 +250,7 @@ def main():
     if opts.clients:
         port,n,seconds,*paths = opts.clients
         return run_clients(int(port), int(n), float(seconds), list(map(Path, paths)))
-    from predict import image_paths, machine, make_bundle # here, for they import torch
+    from predict import image_paths, make_bundle # here, for they import torch
     rows = []
     def add(measure, value, unit):
         rows.append(dict(machine=machine(), arch=opts.arch, measure=measure, value=f'{value:.4g}', unit=unit))
@@ -262,11 +263,7 @@ def main():
         steady_load(bundle, paths, opts.seconds, add)
         overload(bundle, paths, opts.seconds/3, add)
         ends(bundle, paths, opts.ends, add)
-    Path(opts.out).parent.mkdir(parents=True, exist_ok=True)
-    with open(opts.out, 'w', newline='', encoding='utf-8') as file:
-        table = csv.DictWriter(file, list(rows[0]))
-        table.writeheader()
-        table.writerows(rows)
+    write_csv(opts.out, rows)
 
 
 if __name__ == '__main__': main()
