@@ -32,8 +32,8 @@ from .other_sets import read_mendeley_xray, read_pcam
 from .public_table import PublicTable, SetFacts, facts_of, is_public, read_public, table_names
 from .published import (HAM_BINARY_CLASSES, XRAY_CLASSES, is_ham10000, is_mhist, is_xray,
                                        read_ham10000, read_mhist, read_xray)
-from .readers import (FRAME_NAME, is_csv, label_tables, read_class_folders, read_csv,
-                                     read_label_table, rows_of_frame)
+from .readers import (FRAME_NAME, NoColumn, column_names, is_csv, label_tables,
+                                     read_class_folders, read_csv, read_label_table, rows_of_frame)
 from .scan import scan_images, set_value_range, value_range_notes
 from .skin_sets import SKIN_SETS
 from ..domains.profile import guess_domain, load_domain
@@ -50,6 +50,7 @@ class Layout:
     binary_classes:dict = field(default_factory=dict) # Class to one of two, for target `binary`; may be empty
     proportions:dict = field(default_factory=dict) # Of `valid` and `test`, 0..1; else of `split_cases`
     reads_table:bool = False # Whether `read` also takes `images` and `finding`, as `read_csv` does
+    reads_columns:bool = False # Whether `read` also takes `columns`, from `column_names`
     facts:SetFacts = None # For the documentation, of a public set
 
 def table_layout(
@@ -62,6 +63,7 @@ def table_layout(
         table_names(public),
         binary_classes=public.binary_classes,
         reads_table=True,
+        reads_columns=True,
         facts=facts_of(public),
     )
 
@@ -72,6 +74,7 @@ LAYOUTS['ham10000'] = Layout(
     is_ham10000,
     'a table HAM10000_metadata or ISIC_..._GroundTruth.csv next to its images',
     binary_classes=HAM_BINARY_CLASSES,
+    reads_columns=True,
     facts=SetFacts(
         'HAM10000, ISIC 2018 Task 3, ISIC 2019',
         '10,015, with tests 11,720, 25,331',
@@ -86,6 +89,7 @@ LAYOUTS['mhist'] = Layout(
     read_mhist,
     is_mhist,
     'annotations.csv of MHIST next to images.zip or images/',
+    reads_columns=True,
     facts=SetFacts(
         'MHIST',
         '3,152',
@@ -146,6 +150,7 @@ LAYOUTS['pcam'] = Layout(
     read_pcam,
     is_pcam,
     'train_labels.csv of Kaggle next to train/*.tif, or class folders 0 and 1 in a folder called pcam',
+    reads_columns=True,
     facts=PCAM_FACTS,
 )
 
@@ -155,6 +160,7 @@ LAYOUTS['csv'] = Layout(
     is_csv,
     'a csv table with columns for path and label, next to the images that it names',
     reads_table=True,
+    reads_columns=True,
 )
 LAYOUTS['folder'] = Layout(
     read_class_folders,
@@ -221,23 +227,19 @@ def read_layout(
     "Find the layout of `data` and read its rows, without opening an image"
     if layout not in ('auto', *LAYOUTS):
         raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
+    columns = column_names(columns)
     if isinstance(data, pd.DataFrame): return 'csv', rows_of_frame(data, columns, images, finding)
-    if columns and layout not in ('auto', 'csv'):
+    if columns and layout != 'auto' and not LAYOUTS[layout].reads_columns:
         raise InputError(
-            f'the layout {layout} knows the columns of its tables, and takes none of others; '
+            f'the layout {layout} has no table whose columns could be named; '
             'leave out --columns, or --layout to read any csv table'
         )
-    takes_columns = layout == 'auto' and bool(columns)
-    if takes_columns: layout = 'csv'
     files = source_files(data, whole=layout != 'csv')
+    if layout == 'auto' and columns: return _read_with_columns(files, columns, images, finding)
     is_table = len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES)
     if layout == 'auto' and is_table and public_layout(files) is None: layout = 'csv'
-    if layout == 'csv': # `read_csv` says itself what the table lacks
-        result = read_csv(files, columns, images, finding)
-        public = public_layout(files) if takes_columns else None
-        if public is None: return layout, result
-        note = f'read as any csv table, by --columns; without that, it is read as the public set {public}'
-        return layout, result._replace(notes=[note, *result.notes])
+    # `read_csv` says itself what the table lacks
+    if layout == 'csv': return layout, read_csv(files, columns, images, finding)
     candidates = LAYOUTS if layout == 'auto' else [layout]
     for name in candidates:
         known = LAYOUTS[name]
@@ -246,11 +248,36 @@ def read_layout(
             if tables: return name, read_csv(files, images=images, finding=finding, tables=tables)
             continue
         if images is not None and not known.reads_table or not known.fits(files): continue
-        if known.reads_table: return name, known.read(files, images=images, finding=finding)
-        return name, known.read(files)
+        return name, known.read(files, **_asked_for(known, columns, images, finding))
     # with `images`, a table is needed
     if layout == 'auto': return 'csv', read_csv(files, images=images, finding=finding, tables=[])
     raise InputError(f'{data}: not of layout {layout!r}, which is {LAYOUTS[layout].needs}; try --layout auto')
+
+# %% ../../nbs/api/13_data.layouts.ipynb #60552f9e
+def _asked_for(known, columns, images, finding):
+    "The arguments for the reader of a layout"
+    asked = dict(images=images, finding=finding) if known.reads_table else {}
+    return asked | dict(columns=columns) if known.reads_columns else asked
+
+def _read_with_columns(files, columns, images, finding):
+    "Layout and rows of `files`, of whose tables a user named `columns`"
+    public = public_layout(files)
+    if public is None: return 'csv', read_csv(files, columns, images, finding)
+    known = LAYOUTS[public]
+    is_other_table = len(label_tables(files, columns)) == 1
+    can_read = known.reads_columns and (images is None or known.reads_table)
+    if can_read:
+        try: return public, known.read(files, **_asked_for(known, columns, images, finding))
+        except NoColumn:
+            if not is_other_table: raise
+    if not is_other_table:
+        raise InputError(
+            f'the public set {public} has no table whose columns could be named, and no other table here has '
+            f'{truncated_list(columns.values())}; leave out --columns'
+        )
+    result = read_csv(files, columns, images, finding)
+    note = f'read as any csv table, by --columns; without that, it is read as the public set {public}'
+    return 'csv', result._replace(notes=[note, *result.notes])
 
 # %% ../../nbs/api/13_data.layouts.ipynb #166f7307
 def read_cases(
@@ -378,6 +405,7 @@ def _to_target(cases, target, positive, mapping):
         raise InputError(f"no target {target!r}; use 'binary' or leave it out")
     if 'finding' in cases: return replace(cases, positive='positive') # chosen when the labels were read
     binary_classes = LAYOUTS[cases.layout].binary_classes
+    if binary_classes.keys().isdisjoint(cases.classes): binary_classes = {} # labels of another column
     unknown = sorted(set(mapping) - {*cases.classes, *binary_classes})
     if unknown:
         raise InputError(

@@ -20,7 +20,8 @@ from .files import first_line, read_table
 from ..store.listing import is_image
 from .folders import place_of, wrapping_folders
 from .public_table import PublicTable, SetFacts
-from .readers import ReadResult, join_images, published_notes, read_folder
+from .readers import NoColumn, ReadResult, check_named, join_images, named_roles
+from .readers import override_columns, override_notes, published_notes, read_folder
 
 # %% ../../nbs/api/13_data.other_sets.ipynb #14e3d315
 _NIH_LISTS = {'train_val_list.txt': 'train', 'test_list.txt': 'test'} # name of a list of images -> split
@@ -43,6 +44,7 @@ def _prepare_nih(table, files):
         years = pd.to_numeric(parts[0])/parts[1].map(_PER_YEAR)
         table = table.assign(age=years.where(years <= _MOST_YEARS))
     if 'sex' in table: table = table.assign(sex=_sexes(table.sex))
+    if 'split' in table: return table # a user named its column
     split_of = {}
     for name,path in files.items():
         split = _NIH_LISTS.get(os.path.basename(name).lower())
@@ -321,11 +323,17 @@ def is_pcam(
 
 def read_pcam(
     files:dict, # From `list_files`
+    columns:dict=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of PatchCamelyon"
+    columns = columns or {}
     table = _pcam_table(files)
-    if table is None: return read_folder(files)
-    rows = read_table(table, ['id', 'label']).rename(columns=dict(id='image'))
+    if table is None:
+        if columns: raise NoColumn('PatchCamelyon in class folders has no table whose columns could be named')
+        return read_folder(files)
+    rows = read_table(table, ['id', 'label', *columns.values()])
+    check_named(table, rows, columns)
+    rows = override_columns(rows, columns, dict(path='id', label='label')).rename(columns=dict(id='image'))
     outer = wrapping_folders(files)
     labelled = {}
     n_unlabelled = 0
@@ -333,7 +341,10 @@ def read_pcam(
         is_test = place_of(name, path, outer).split == 'test'
         if is_test: n_unlabelled += is_image(name)
         else: labelled[name] = path
-    result = join_images(table, rows.assign(group='', split=''), labelled)
+    for role in ('group', 'split'):
+        if role not in columns: rows[role] = ''
+    result = join_images(table, named_roles(table, rows, columns), labelled)
+    result.notes[:0] = override_notes(columns, 'PatchCamelyon')
     if n_unlabelled:
         count = plural(n_unlabelled, 'image')
         result.notes.append(f'{count} of the test folder without labels left out')

@@ -12,18 +12,20 @@ import os
 import posixpath
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import MISSING_WORDS, plural
+from ..core import CASE_COLUMNS, MISSING_WORDS, plural
 from .column_names import COLUMN_SYNONYMS, matching_column, plain_name
 from .files import TABLE_SUFFIXES, first_line, read_table
 from ..store.listing import is_image
 from .image_index import image_key
-from .readers import ReadResult, published_notes, rows_of_table
+from .readers import ReadResult, check_named, override_columns, override_notes
+from .readers import published_notes, rows_of_table
 
 # %% ../../nbs/api/12_data.public_table.ipynb #92ef24c2
 class SetFacts(NamedTuple):
@@ -110,19 +112,13 @@ def read_public(
     files:dict, # From `list_files`
     images=None, # See `locate_images`
     finding:str=None, # See `read_labels`
+    columns:dict=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of a public set"
     tables = tables_of(public, files)
-    splits_by_table = 'split' not in public.columns and len(set(tables.values())) > 1
-    parts = []
-    for name,split in tables.items():
-        part = _open(public, files[name])
-        if splits_by_table: part['split'] = split
-        parts.append(part)
-    # of an image that several tables name, the most detailed row stays
-    parts.sort(key=lambda part: -part.shape[1])
-    table = pd.concat(parts, ignore_index=True)
-    if public.prepare: table = public.prepare(table, files)
+    columns = columns or {}
+    table = _whole_table(public, {files[name]: split for name,split in tables.items()}, files, columns)
+    if 'label' in columns: public = replace(public, classes={}, unlabelled=()) # which are of its own labels
     if 'label' in table:
         texts = table.label.fillna('').astype(str).str.strip()
         words = texts.str.lower()
@@ -139,7 +135,8 @@ def read_public(
     unlabelled = [(path, _NO_LABEL) for path in rows.path[is_unlabelled]]
     labelled = rows[~is_unlabelled]
     if labelled.split.nunique() == 1: labelled = labelled.assign(split='') # the one part that there is
-    notes = [public.note] if public.note else []
+    notes = override_notes(columns, public.title)
+    if public.note: notes.append(public.note)
     notes += result.notes
     if public.n_images:
         notes += published_notes(plural(len(rows), 'image'), f'{public.n_images:,} images')
@@ -148,12 +145,34 @@ def read_public(
 # %% ../../nbs/api/12_data.public_table.ipynb #b4c7aa37
 _TEXT_COLUMNS = ('path', 'label', 'split', 'patient_id', 'lesion_id', 'group')
 
-def _open(public, file):
-    "The table in `file`, with our names"
-    open_table = public.open_table
-    if open_table is None:
-        def open_table(file): return read_table(file, lambda names: _text_columns(public, names))
-    table = open_table(file)
+def _whole_table(public, split_of, files, columns):
+    "The tables of the set as one, with our names; `columns` take the place of the set's own"
+    splits_by_table = 'split' not in {**public.columns, **columns} and len(set(split_of.values())) > 1
+    named = [theirs for role,theirs in columns.items() if role in CASE_COLUMNS]
+    def texts(names): return [*_text_columns(public, names), *named]
+    open_table = public.open_table or partial(read_table, text=texts)
+    opened = {file: open_table(file) for file in split_of}
+    there = list(dict.fromkeys(column for part in opened.values() for column in part))
+    in_tables = {role: theirs for role,theirs in columns.items() if theirs in there}
+    parts = []
+    for file,split in split_of.items():
+        part = opened[file]
+        part = override_columns(part, in_tables, their_columns(public, part.columns))
+        part = _with_our_names(public, part)
+        if splits_by_table: part['split'] = split
+        parts.append(part)
+    # of an image that several tables name, the most detailed row stays
+    parts.sort(key=lambda part: -part.shape[1])
+    table = pd.concat(parts, ignore_index=True)
+    before = set(table)
+    if public.prepare: table = public.prepare(table, files)
+    from_others = {role: theirs for role,theirs in columns.items() if role not in in_tables}
+    there += [column for column in table if column not in before] # from a table that is joined
+    check_named(next(iter(split_of)), pd.DataFrame(columns=there), from_others)
+    return override_columns(table, from_others, {})
+
+def _with_our_names(public, table):
+    "`table` with our names"
     theirs = their_columns(public, table.columns)
     renamed = {ours: table[column] for ours,column in theirs.items()}
     known = {*theirs, *theirs.values()}

@@ -13,13 +13,14 @@ import re
 
 import pandas as pd
 
-from ..core import SPLIT_NAMES, InputError, plural, truncated_list
+from ..core import CASE_COLUMNS, SPLIT_NAMES, InputError, plural, truncated_list
 from .cases import read_splits
 from .column_names import find_column
 from .files import first_line, read_table
 from ..store.listing import is_image
 from .folders import rows_of_folders
-from .readers import ReadResult, join_images, published_notes, read_folder, refuse_rows
+from .readers import ReadResult, check_named, join_images, named_roles, override_columns
+from .readers import override_notes, published_notes, read_folder, refuse_rows
 
 # %% ../../nbs/api/13_data.published.ipynb #48cb2766
 HAM_BINARY_CLASSES = {
@@ -67,12 +68,13 @@ _HAM_COLUMNS = {
     'dx_type': 'dx_type',
 }
 
-def _rename_columns(table):
-    names = {}
-    for synonyms,ours in _HAM_COLUMNS.items():
-        theirs = find_column(table, synonyms)
-        if theirs is not None: names[theirs] = ours
-    return table.rename(columns=names)
+def _rename_columns(table, columns):
+    own = {}
+    for role in _HAM_COLUMNS:
+        theirs = find_column(table, role)
+        if theirs is not None: own[role] = theirs
+    table = override_columns(table, columns, own)
+    return table.rename(columns={own.get(role, role): ours for role,ours in _HAM_COLUMNS.items()})
 
 # %% ../../nbs/api/13_data.published.ipynb #741f829b
 def _label_from_one_hot(file, table):
@@ -91,23 +93,29 @@ def _label_from_one_hot(file, table):
     return table.drop(columns=class_columns).assign(label=label)
 
 # %% ../../nbs/api/13_data.published.ipynb #cad2dd75
-def _read_ham_table(name, files):
+def _read_ham_table(name, files, columns):
     "The table `name`, with our column names and what its companions add"
     file = files[name]
-    table = read_table(file, ['image', 'image_id', 'lesion_id', 'dx'])
-    table = _rename_columns(table)
-    if 'image' not in table:
-        raise InputError(f'{file}: no column `image_id`; it has {truncated_list(table.columns, 8)}')
-    if 'label' not in table: table = _label_from_one_hot(file, table)
-    refuse_rows(file, table.image == '', 'no image')
+    named = [theirs for role,theirs in columns.items() if role in CASE_COLUMNS]
+    table = read_table(file, ['image', 'image_id', 'lesion_id', 'dx', *named])
 
     # the columns of the tables that belong to a ground truth
     stem,_ = os.path.splitext(os.path.basename(name).lower())
     kinds = ('lesiongroupings', 'metadata') if 'groundtruth' in stem else ()
-    companions = [stem.replace('groundtruth', kind) + '.csv' for kind in kinds]
-    for other,companion in files.items():
-        if os.path.basename(other).lower() not in companions: continue
-        details = _rename_columns(read_table(companion, ['image', 'lesion_id']))
+    names = [stem.replace('groundtruth', kind) + '.csv' for kind in kinds]
+    companions = {}
+    for other,path in files.items():
+        if os.path.basename(other).lower() in names: companions[path] = read_table(path, ['image', 'lesion_id', *named])
+    there = dict.fromkeys(column for part in (table, *companions.values()) for column in part)
+    check_named(file, pd.DataFrame(columns=list(there)), columns)
+
+    table = _rename_columns(table, columns)
+    if 'image' not in table:
+        raise InputError(f'{file}: no column `image_id`; it has {truncated_list(table.columns, 8)}')
+    if 'label' not in table: table = _label_from_one_hot(file, table)
+    refuse_rows(file, table.image == '', 'no image')
+    for companion,details in companions.items():
+        details = _rename_columns(details, columns)
         if 'image' not in details:
             raise InputError(f'{companion}: no column `image`; it has {truncated_list(details.columns, 8)}')
         details = details.drop_duplicates('image')
@@ -115,19 +123,25 @@ def _read_ham_table(name, files):
 
     if 'age' in table: # years; what is no number is missing
         table['age'] = pd.to_numeric(table.age, errors='coerce')
-    table['label'] = table.label.str.strip().str.lower()
-    is_known = table.label.isin([*HAM_BINARY_CLASSES, 'unk'])
-    unknown = sorted(set(table.label[~is_known]))
-    problem = f'a diagnosis that is none of {", ".join(HAM_BINARY_CLASSES)} ({truncated_list(unknown)})'
-    refuse_rows(file, ~is_known, problem)
     if 'group' not in table: return table.assign(group='')
     return table.assign(group=table.group.fillna(''))
+
+def _ham_labels(file, table):
+    "The diagnosis of each row, as HAM10000 calls it"
+    labels = table.label.str.strip().str.lower()
+    is_known = labels.isin([*HAM_BINARY_CLASSES, 'unk'])
+    unknown = sorted(set(labels[~is_known]))
+    problem = f'a diagnosis that is none of {", ".join(HAM_BINARY_CLASSES)} ({truncated_list(unknown)})'
+    refuse_rows(file, ~is_known, problem)
+    return labels
 
 # %% ../../nbs/api/13_data.published.ipynb #f8d85eee
 def read_ham10000(
     files:dict, # From `list_files`
+    columns:dict=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
+    columns = columns or {}
     tables = _ham_tables(files)
     if not tables:
         raise InputError(
@@ -136,14 +150,17 @@ def read_ham10000(
         )
     parts = []
     for name,split in tables.items():
-        table = _read_ham_table(name, files)
-        parts.append(table.assign(split=split))
+        table = _read_ham_table(name, files, columns)
+        if 'label' not in columns: table['label'] = _ham_labels(files[name], table)
+        if 'split' not in columns: table['split'] = split if len(set(tables.values())) > 1 else ''
+        parts.append(table)
     rows = pd.concat(parts, ignore_index=True)
-    if len(set(tables.values())) == 1: rows['split'] = '' # the one part that there is
+    if columns: rows = named_roles(files[next(iter(tables))], rows, columns)
     is_unknown = rows.label == 'unk'
     first_table = next(iter(tables))
     undiagnosed = [(name, 'of unknown diagnosis') for name in rows.image[is_unknown]]
     rows,skipped,notes = join_images(files[first_table], rows[~is_unknown], files)
+    notes = [*override_notes(columns, 'HAM10000'), *notes]
 
     # what is missing of the published set
     train = rows[rows.split.isin(['', 'train'])]
@@ -167,17 +184,24 @@ def is_mhist(
 
 def read_mhist(
     files:dict, # From `list_files`
+    columns:dict=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of MHIST"
+    columns = columns or {}
     file = _mhist_tables(files)[0]
-    table = read_table(file, ['Image Name', 'Majority Vote Label', 'Partition'])
+    named = [theirs for role,theirs in columns.items() if role in CASE_COLUMNS]
+    table = read_table(file, [*_MHIST_COLUMNS.values(), *named])
+    check_named(file, table, columns)
+    table = override_columns(table, columns, _MHIST_COLUMNS)
     votes_columns = [column for column in table if column.startswith('Number of Annotators')]
     votes_column = votes_columns[0] if votes_columns else 'Number of Annotators who Selected SSA (Out of 7)'
     for column in ('Image Name', 'Partition', votes_column):
         if column in table: continue
         raise InputError(f'{file}: no column `{column}`; it has {truncated_list(table.columns, 8)}')
-    label = table['Majority Vote Label'].str.strip().str.upper()
-    unknown = sorted({*label} - {'HP', 'SSA'})
+    label = table['Majority Vote Label'].str.strip()
+    is_own = 'label' not in columns
+    if is_own: label = label.str.upper()
+    unknown = sorted({*label} - {'HP', 'SSA'}) if is_own else []
     problem = f'a label that is neither HP nor SSA ({truncated_list(unknown)})'
     refuse_rows(file, label.isin(unknown), problem)
     numbers = re.findall(r'\d+', votes_column) or [7]
@@ -185,16 +209,20 @@ def read_mhist(
     soft = pd.to_numeric(table[votes_column], errors='coerce')/n_annotators
     refuse_rows(file, ~soft.between(0, 1), f'no number of annotators from 0 to {n_annotators}')
     rows = pd.DataFrame(dict(image=table['Image Name'], label=label, group=''))
-    rows['split'] = read_splits(table['Partition'], file)
-    rows['soft'] = soft
-    rows['agreement'] = soft.where(label == 'SSA', 1-soft)
+    rows['split'] = table['Partition'] if 'split' in columns else read_splits(table['Partition'], file)
+    if is_own: rows = rows.assign(soft=soft, agreement=soft.where(label == 'SSA', 1-soft))
+    rows = rows.assign(**{role: table[role] for role in columns if role not in _MHIST_COLUMNS})
+    rows = named_roles(file, rows, columns)
     rows,skipped,notes = join_images(file, rows, files)
+    notes = [*override_notes(columns, 'MHIST'), *notes]
     counts = rows.split.value_counts()
     n_train = counts.get('train', 0)
     n_test = counts.get('test', 0)
     text = f'{n_train:,} train and {n_test:,} test images'
     notes += published_notes(text, '2,175 train and 977 test images')
     return ReadResult(rows, skipped, notes)
+
+_MHIST_COLUMNS = dict(path='Image Name', label='Majority Vote Label', split='Partition')
 
 def _mhist_tables(files):
     tables = []

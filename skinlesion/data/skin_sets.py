@@ -152,7 +152,8 @@ def join_indexes(
     table:pd.DataFrame, # Rows in the order of the published table
     files:dict, # From `list_files`
 )->pd.DataFrame: # With `split`, if its tables are there
-    "`table` with the part that each row is of, from train_indexes.csv and the like"
+    "`table` with the part that each row is of, from train_indexes.csv and the like, or as it is there"
+    if 'split' in table: return table # a user named its column
     split = pd.Series('', table.index)
     row_numbers = range(len(table))
     for name,path in files.items():
