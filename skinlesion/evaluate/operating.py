@@ -95,6 +95,9 @@ def _operating_points(valid, label, goals):
             true_class = f'not {label}' if kind == 'specificity' else label
             note = (f'{plural(n, f"validation {group}")} of what is {true_class}, fewer than {needed}: '
                     'the threshold is not reliable')
+        if not (lesions and other_lesions):
+            absent = f'not {label}' if lesions else label
+            note = f'no validation {group} of what is {absent}: there is no threshold'
         point = dict(
             positive=label,
             n=len(y),
