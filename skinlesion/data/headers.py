@@ -14,28 +14,41 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..core import MISSING_WORDS, InputError, plural, read_ahead
+from ..core import IMAGE_SUFFIXES, MISSING_WORDS, InputError, plural, read_ahead
 from .cases import Cases
 from .column_names import COLUMN_SYNONYMS, find_column
 from ..dicom import DICOM_SUFFIXES, PATIENT_FACTS, dicom_facts
 
 # %% ../../nbs/api/12_data.headers.ipynb #c0301193
+_OTHER_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in DICOM_SUFFIXES)
+
 def _read_header(path):
     "The facts of a DICOM file; an empty dictionary for any other"
-    is_dicom_file = path.lower().endswith(DICOM_SUFFIXES) and os.path.isfile(path)
-    if not is_dicom_file: return {}
+    may_be_dicom = not path.lower().endswith(_OTHER_SUFFIXES) and os.path.isfile(path)
+    if not may_be_dicom: return {}
     try: return dicom_facts(path)
     except InputError: return {}
+
+# %% ../../nbs/api/12_data.headers.ipynb #ce1a351b
+def _wider_patients(table, patient):
+    "Whether the `patient` of each row is wider than its group; and the number of groups of several patients"
+    n_patients = patient.groupby(table.group).transform('nunique')
+    first = patient.groupby(table.group).transform('first')
+    n_groups = table.group.groupby(first).transform('nunique')
+    in_divided = first.isin(patient[n_patients > 1])
+    is_alone = (table.group == table.path) & patient.notna()
+    is_part = (n_patients == 1) & (n_groups > 1) & ~in_divided
+    return is_alone | is_part, table.group[n_patients > 1].nunique()
 
 # %% ../../nbs/api/12_data.headers.ipynb #38931225
 def join_headers(
     cases:Cases, # From a reader
     facts:pd.DataFrame=None, # The table of `scan_images` for the rows of `cases`; if `None`, headers are read
-)->Cases: # With the hashed patient as `group` if it had none, and `age`, `sex`, `site`, `modality`, `view`
+)->Cases: # With the hashed patient as `group` where that is wider, and `age`, `sex`, `site`, `modality`, `view`
     "Join to `cases` what the headers of its DICOM files tell; other cases are as they were"
     if facts is None:
-        has_dicom = cases.path.str.lower().str.endswith(DICOM_SUFFIXES).any()
-        headers = list(read_ahead(_read_header, cases.path)) if has_dicom else []
+        may_be_dicom = ~cases.path.str.lower().str.endswith(_OTHER_SUFFIXES)
+        headers = list(read_ahead(_read_header, cases.path)) if may_be_dicom.any() else []
     else: headers = [json.loads(text) if isinstance(text, str) else {} for text in facts.dicom]
     if not any(headers): return cases
     values = pd.DataFrame(headers, columns=list(PATIENT_FACTS), index=cases.table.index)
@@ -43,16 +56,20 @@ def join_headers(
     notes = []
 
     patient = values.pop('patient')
-    is_alone = (table.group == table.path) & patient.notna()
+    is_wider,n_divided = _wider_patients(table, patient)
     if patient.nunique() == 1 and len(table) > 1:
         count = plural(int(patient.notna().sum()), 'DICOM file')
         notes.append(
             f'{count} with one and the same PatientID, which is not used: it tells no patients apart'
         )
-    elif is_alone.any():
-        table['group'] = table.group.mask(is_alone, patient)
-        count = plural(int(is_alone.sum()), 'image')
-        notes.append(f'the group of {count} is the patient of the DICOM header (hashed)')
+    else:
+        wider = patient.groupby(table.group).transform('first')
+        table['group'] = table.group.mask(is_wider, wider)
+        count = plural(int(is_wider.sum()), 'image')
+        if is_wider.any(): notes.append(f'the group of {count} is the patient of the DICOM header (hashed)')
+        if n_divided:
+            count = plural(n_divided, 'group')
+            notes.append(f'{count} of the source with several patients in the DICOM headers; the groups stay as they are')
 
     for name in values:
         if values[name].isna().all(): continue
