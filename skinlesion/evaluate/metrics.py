@@ -539,6 +539,32 @@ def difference_entry(
     entry['other'] = None if np.isnan(other) else other
     return entry
 
+# %% ../../nbs/api/43_evaluate.metrics.ipynb #febf17d9
+def difference_entries(
+    this_scorer:Scorer,
+    other_scorer:Scorer, # Of another model, on the same images in the same order
+    replicates:dict, # Name -> difference in each resample
+    names, # Of scores
+    confidence:float=0.95, # Of the intervals, 0..1
+)->dict: # Name -> entry as from `difference_entry`
+    "How much better the first model is by each of `names`"
+    support = score_support(this_scorer)
+    this_values = this_scorer.observed()
+    other_values = other_scorer.observed()
+    result = {}
+    for name in names:
+        reason = undefined_reason(name, this_scorer) or undefined_reason(name, other_scorer)
+        result[name] = difference_entry(
+            this_values[name],
+            other_values[name],
+            replicates.get(name, np.array([])),
+            support[name],
+            confidence,
+            reason,
+            this_scorer.domain,
+        )
+    return result
+
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #1d2fea5e
 def delong_entry(
     preds:Predictions,
@@ -587,21 +613,8 @@ def compare(
         other_scores = other_scorer.score(W, other_rankings)
         return {name: this_scores[name]-other_scores[name] for name in COMPARED}
     replicates = bootstrap_scores(differences, preds.groups, resamples, seed)
-    support = score_support(this_scorer)
-    this_values = this_scorer.observed()
-    other_values = other_scorer.observed()
     result = dict(n=len(preds), groups=preds.n_groups)
-    for name in COMPARED:
-        reason = undefined_reason(name, this_scorer) or undefined_reason(name, other_scorer)
-        result[name] = difference_entry(
-            this_values[name],
-            other_values[name],
-            replicates.get(name, np.array([])),
-            support[name],
-            confidence,
-            reason,
-            preds.domain,
-        )
+    result |= difference_entries(this_scorer, other_scorer, replicates, COMPARED, confidence)
     reason = undefined_reason('auroc', this_scorer)
     result['delong'] = delong_entry(preds, other, confidence, reason)
     return result | dict(confidence=confidence, resamples=resamples, seed=seed)

@@ -22,7 +22,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 from ..core import InputError, plural, truncated_list
 from .activations import classify_images
 from .captions import captions
-from .metrics import compare, metrics
+from .metrics import Scorer, difference_entries, score_entries
 from .plots import COLOURS, GREY, literal, quiet
 from .proportions import group_mean
 from .section import Card, Gallery, Grid, Plot, Section, records
@@ -165,7 +165,7 @@ def robustness(
     preds, # Predictions
     predictor, # A `Predictor`, or what has its parts; see `classify_images`
     n:int=100, # Images at most
-    seed:int=42, # Fixes which images, and what is random in a corruption
+    seed:int=42, # Fixes which images, what is random in a corruption, and the bootstrap samples
     resamples:int=1000, # Bootstrap resamples of the groups, for the intervals of scores
 )->pd.DataFrame: # corruption, level (0: none), strength, images; scores, _fall and changed, with _low, _high
     "How scores fall on corrupted copies of some images; `changed` is the proportion of other predictions"
@@ -186,10 +186,13 @@ def robustness(
     probs = probabilities(logits, config['temperature'], config.get('vector'))
     probs = probs.reshape(len(conditions), len(images), len(predictor.classes))
     copies = [predictions_table(rows, p, predictor.classes, preds.positive) for p in probs]
+    scorers = [Scorer(copy) for copy in copies]
+    replicates = [scorer.bootstrap(resamples, seed) for scorer in scorers] # of the same samples of the groups
     result = []
-    for copy,(name,level) in zip(copies, conditions):
-        scores = metrics(copy, resamples=resamples)['metrics']
-        falls = compare(copies[0], copy, resamples=resamples)
+    for copy,scorer,sampled,(name,level) in zip(copies, scorers, replicates, conditions):
+        scores = score_entries(scorer, sampled)
+        differences = {score: replicates[0][score]-values for score,values in sampled.items()}
+        falls = difference_entries(scorers[0], scorer, differences, ROBUSTNESS_SCORES)
         is_changed = copy.y_pred != copies[0].y_pred
         entries = {score: scores[score] for score in ROBUSTNESS_SCORES}
         for score in ROBUSTNESS_SCORES: entries[f'{score}_fall'] = falls[score]
