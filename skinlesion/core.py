@@ -7,13 +7,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
            'MISSING_WORDS', 'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'truncated_list',
-           'plural', 'need', 'missing_package', 'replacing', 'check_writable_folder', 'sha256', 'versions', 'n_cores',
-           'read_ahead', 'Progress']
+           'plural', 'need', 'missing_package', 'replacing', 'check_writable_folder', 'sha256', 'versions', 'cpu_quota',
+           'n_cores', 'read_ahead', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
 import hashlib
 import importlib
+import math
 import os
 import platform
 import shutil
@@ -226,10 +227,22 @@ def versions()->dict: # Name to version, without packages that are not installed
     return result
 
 # %% ../nbs/api/00_core.ipynb #12d4a5ab
+def cpu_quota(
+    folder='/sys/fs/cgroup', # Where Linux tells a container its limits
+)->float|None: # In cores; `None` if there is no limit
+    "How much processor time this process may use at once"
+    folder = Path(folder)
+    try:
+        if (folder/'cpu.max').is_file(): quota,period = (folder/'cpu.max').read_text().split()
+        else: quota,period = [(folder/'cpu'/f'cpu.cfs_{name}_us').read_text() for name in ('quota', 'period')]
+        return int(quota)/int(period) if int(quota) > 0 else None
+    except (OSError, ValueError): return None # not Linux, or `max`
+
 def n_cores()->int: # At least 1
     "How many cores this process may use"
-    if hasattr(os, 'sched_getaffinity'): return len(os.sched_getaffinity(0)) # not on macOS and Windows
-    return os.cpu_count() or 1
+    n = os.cpu_count() or 1
+    if hasattr(os, 'sched_getaffinity'): n = len(os.sched_getaffinity(0)) # not on macOS and Windows
+    return min(n, math.ceil(cpu_quota() or n))
 
 # %% ../nbs/api/00_core.ipynb #4159162c
 def read_ahead(

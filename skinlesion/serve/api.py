@@ -42,7 +42,10 @@ for _reason, _status in PROBLEMS.items():
     _before = _REASONS.get(_status, {'description': ''})['description']
     _REASONS[_status] = {'description': f'{_before}, {_reason}'.removeprefix(', '), 'content': _PROBLEM}
 
-_EXAMPLE_IMAGE = 'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGM8saCHARtgwio6aCUAigsCBMHuwaUAAAAASUVORK5CYII='
+_EXAMPLE_IMAGE = (
+    'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGM8'
+    'saCHARtgwio6aCUAigsCBMHuwaUAAAAASUVORK5CYII='
+)
 _BYTES = {'schema': {'type': 'string', 'format': 'binary'}}
 _IMAGES_JSON = {
     'schema': {
@@ -71,7 +74,8 @@ _ANSWERS = {'description': 'An answer for each image, in their order', 'content'
     'application/json': {'schema': {'$ref': '#/components/schemas/Answers'}},
     'application/jsonlines': {'schema': {'type': 'string'}},
 }}
-_RESPONSES = {200: _ANSWERS, **{status: _REASONS[status] for status in (400, 401, 408, 413, 415, 422, 429, 503)}}
+_RESPONSES = {200: _ANSWERS}
+for _status in (400, 401, 408, 413, 415, 422, 429, 503): _RESPONSES[_status] = _REASONS[_status]
 
 async def _answers(request):
     "The images in `request`, and their answers"
@@ -80,7 +84,8 @@ async def _answers(request):
     request.state.notes['images'] = len(images)
     for number, image in enumerate(images):
         if not image.startswith(SURE_STARTS): await asyncio.to_thread(check_format, image, number)
-    return images, await service.answers(images, request.state.deadline-time.monotonic())
+    seconds = request.state.deadline-time.monotonic()
+    return images, await service.answers(images, seconds, request.state.place)
 
 @router.post('/v1/predict', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
 async def predict_request(
@@ -91,16 +96,20 @@ async def predict_request(
     images,answers = await _answers(request)
     is_lines = content_type(request) in LINES_TYPES
     if not heat_map: return answers_response(answers, is_lines)
-    predictor = request.app.state.service.predictor
-    def draw(): return [heat_map_text(predictor, *pair) for pair in zip(images, answers)]
-    heat_maps = await asyncio.to_thread(draw)
-    return answers_response(answers, is_lines, heat_maps)
+    service = request.app.state.service
+    def draw():
+        return [heat_map_text(service, request.state.deadline, *pair) for pair in zip(images, answers)]
 
-def heat_map_text(predictor, image, answer):
-    "The heat map as base64, `None` for an image that cannot be read"
+    return answers_response(answers, is_lines, await asyncio.to_thread(draw))
+
+def heat_map_text(service, deadline, image, answer):
+    "The heat map as base64, `None` for an image that cannot be read; a `Refusal` after `deadline`"
+    if time.monotonic() > deadline:
+        detail = f'the heat maps took more than the {service.limits.seconds:.3g} seconds of a request'
+        raise Refusal('timeout', f'{detail}; ask for fewer at a time', retry_after=1)
     if isinstance(answer, Failure): return None
     file = BytesIO()
-    predictor.heat_map(image, answer).save(file, 'PNG')
+    service.predictor.heat_map(image, answer).save(file, 'PNG')
     return base64.b64encode(file.getvalue()).decode()
 
 @router.post('/invocations', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
@@ -239,20 +248,24 @@ def api(
     max_wait_ms:float=0., # How long a batch that is not full waits for more images
 )->FastAPI: # Its `state.service` is the `Service`
     "The service of `bundle`; an `InputError` if there is none, an `ImportError` for a page without gradio"
-    predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle, threads=1) # as many batches at a time as cores
-    keys = None if api_keys is None else ApiKeys(api_keys)
+    # as many batches at a time as cores, each in one thread
+    predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle, threads=1)
     logger = request_logger() if log else None
+    keys = None if api_keys is None else ApiKeys(api_keys, logger)
     service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path)
-    app = FastAPI(title='skinlesion', lifespan=_lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(lifespan=_lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
     app.include_router(router)
     app.exception_handler(HTTPException)(_refuse_http)
     app.exception_handler(RequestValidationError)(_refuse_parameters)
     app.add_middleware(Guard, service=service)
     if cors:
-        headers = ['Authorization', 'Content-Type', 'X-API-Key', 'X-Request-ID']
-        methods = ['GET', 'POST']
-        app.add_middleware(CORSMiddleware, allow_origins=list(cors), allow_methods=methods, allow_headers=headers)
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(cors),
+            allow_methods=['GET', 'POST'],
+            allow_headers=['Authorization', 'Content-Type', 'X-API-Key', 'X-Request-ID'],
+        )
     if page:
         try: need('gradio', extra='demo')
         except ImportError as e: raise ImportError(f'{e}, or serve without the page: --no-page') from None
@@ -303,7 +316,7 @@ def serve(
     page:bool=True, # As for `api`
     **options, # More of `api`
 ):
-    "Serve `bundle` until Ctrl+C or SIGTERM, answering what was accepted; an `InputError` without bundle or port"
+    "Serve `bundle` until it is ended, answering what was accepted; an `InputError` without bundle or port"
     app = api(bundle, page, **options)
     service = app.state.service
     log_handler = LogHandler(service.log) if service.log else None

@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.batch.html.md"""
 
 # %% auto #0
 __all__ = ['ANSWER_COLUMNS', 'ANSWER_FILES', 'PART_IMAGES', 'ROW_GROUP', 'TABLE_WRITERS', 'column_kinds', 'answer_row',
-           'write_rows', 'check_answers_file', 'write_answers', 'Journal', 'write_csv', 'write_parquet', 'Scored',
-           'score']
+           'write_rows', 'check_answers_file', 'write_answers', 'Journal', 'working_alone', 'write_csv',
+           'write_parquet', 'Scored', 'score']
 
 # %% ../../nbs/api/53_serve.batch.ipynb #aacdfdb9
 import csv
@@ -15,14 +15,19 @@ import glob
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from ..core import (CASE_COLUMNS, InputError, Progress, check_writable_folder, need, prob_column, read_ahead, remove,
+from ..core import (CASE_COLUMNS, InputError, Progress, check_writable_folder, need, prob_column,
+                             read_ahead, remove,
                              replacing)
 from .predictor import BATCH_SIZE, Answer, Failure, Predictor, batches
 from .sources import SourceImage, local_file, source_images
+
+try: import fcntl
+except ImportError: fcntl = None # Windows
 
 # %% ../../nbs/api/53_serve.batch.ipynb #84f6fdd0
 ANSWER_COLUMNS = dict( # after the probabilities: name to kind
@@ -85,7 +90,8 @@ def check_answers_file(
     out, # File to write
 ):
     "An `InputError` if `out` has neither of `ANSWER_FILES` as its ending"
-    if Path(out).suffix.lower() not in ANSWER_FILES: raise InputError(f'{out}: the file ends in {" or ".join(ANSWER_FILES)}')
+    if Path(out).suffix.lower() in ANSWER_FILES: return
+    raise InputError(f'{out}: the file ends in {" or ".join(ANSWER_FILES)}')
 
 def write_answers(
     answers:Iterable, # Of `Answer` and `Failure`
@@ -120,8 +126,8 @@ class Journal:
         file = self.folder/'job.json'
         text = json.dumps(job, indent=1)
         if file.is_file() and file.read_text(encoding='utf-8') != text:
-            raise InputError(f'{self.folder}: was begun with another bundle, source or options; remove it, or choose '
-                             'another --out')
+            message = f'{self.folder}: was begun with another bundle, source or options'
+            raise InputError(f'{message}; remove it, or choose another --out')
         if not file.is_file():
             with replacing(file) as tmp: tmp.write_text(text, encoding='utf-8')
         self.n_parts = 0
@@ -156,13 +162,34 @@ class Journal:
             image = next(images, None)
             path = '' if image is None else image.path.encode('utf-8', 'backslashreplace').decode()
             if path != row['path']:
-                raise InputError(f'{self.folder}: row {n_done+1} is {row["path"]}, and the source has '
-                                 f'{path or "no more images"} there: its images have changed. Remove the folder to begin anew')
+                difference = f'the source has {path or "no more images"} there: its images have changed'
+                message = f'{self.folder}: row {n_done+1} is {row["path"]}, and {difference}'
+                raise InputError(f'{message}. Remove the folder to begin anew')
             n_done += 1
             n_failed += bool(row['error'])
         if n_done % PART_IMAGES and next(images, None) is not None:
-            raise InputError(f'{self.folder}: the source has more images than the {n_done} it had. Remove the folder to begin anew')
+            message = f'{self.folder}: the source has more images than the {n_done} it had'
+            raise InputError(f'{message}. Remove the folder to begin anew')
         return n_done, n_failed
+
+# %% ../../nbs/api/53_serve.batch.ipynb #1affc565
+@contextmanager
+def working_alone(
+    folder, # Of parts; made if there is none
+): # A context manager
+    "Keep other processes from `folder`, where the system can; an `InputError` if one is at work there"
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None: # and a folder with an open file could not be removed
+        yield
+        return
+    with open(folder/'lock', 'w', encoding='utf-8') as file:
+        try: fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            message = f'{folder}: another process is writing this table'
+            raise InputError(f'{message}; wait for it, or choose another --out') from None
+        except OSError: pass # a file system without locks
+        yield
 
 # %% ../../nbs/api/53_serve.batch.ipynb #c449192c
 ROW_GROUP = 16384 # rows of a Parquet file that are held at once
@@ -234,23 +261,27 @@ def score(
 
     def list_images(): return source_images(source, predictor.classes, images)
 
-    total = sum(1 for _ in list_images())
-    job = dict(bundle=predictor.config['checksum'], source=str(source), images=images and str(images), value_range=value_range)
-    journal = Journal(out, job, columns)
-    remaining = list_images()
-    n_done,n_failed = journal.skip_done(remaining)
-
     def score_batch(batch):
         answers = predictor.answer_sources(batch)
         return [answer_row(answer, image) for answer,image in zip(answers, batch)]
 
-    with Progress(total, 'scoring') as bar:
+    total = sum(1 for _ in list_images())
+    job = dict(
+        bundle=predictor.config['checksum'],
+        source=str(source),
+        images=images and str(images),
+        value_range=value_range,
+    )
+    with working_alone(f'{out}.parts'), Progress(total, 'scoring') as bar:
+        journal = Journal(out, job, columns)
+        remaining = list_images()
+        n_done,n_failed = journal.skip_done(remaining)
         bar.update(n_done)
         scored = read_ahead(score_batch, batches(remaining, BATCH_SIZE), threads=threads)
         for rows in batches(chain.from_iterable(scored), PART_IMAGES):
             journal.append(rows)
             n_failed += sum('error' in row for row in rows)
             bar.update(len(rows))
-    with replacing(out) as tmp: write_table(journal, tmp)
-    remove(journal.folder)
+        with replacing(out) as tmp: write_table(journal, tmp)
+        remove(journal.folder)
     return Scored(out, total, n_failed, n_done)

@@ -34,8 +34,8 @@ from .sources import as_image, image_sources, source_name
 OOD_SCORE_THRESHOLD = 0.99 # in bundles that name none: one in a hundred validation images is farther out
 
 ANSWER_KEYS = (
-    'path', 'pred', 'probabilities', 'classes_in_set', 'coverage', 'operating', 'refer', 'reasons', 'ood_score',
-    'out_of_distribution', 'bundle_id', 'bundle_version', 'milliseconds',
+    'path', 'pred', 'probabilities', 'classes_in_set', 'coverage', 'operating', 'refer', 'reasons',
+    'ood_score', 'out_of_distribution', 'bundle_id', 'bundle_version', 'milliseconds',
 )
 
 @dataclass
@@ -119,7 +119,7 @@ def batches(
 def has_exact_bytes(
     cpuinfo='/proc/cpuinfo', # Linux' list of what the processor has
 )->bool:
-    "Whether the processor multiplies bytes without overflow: with VNNI, or not of the x86 family; else `False`"
+    "Whether the processor multiplies bytes without overflow: of the x86 family, only those with VNNI do"
     if platform.machine().lower() not in ('x86_64', 'amd64', 'i386', 'i686', 'x86'): return True
     try: flags = Path(cpuinfo).read_text(encoding='utf-8')
     except OSError: return False # not Linux: unknown
@@ -333,7 +333,8 @@ def save_heat_maps(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for number,answer in enumerate(answers, 1):
-        if isinstance(answer, Answer): answer.heat_map.save(folder/f'{number:04}-{Path(answer.path).stem or "image"}.png')
+        name = Path(answer.path).stem or 'image'
+        if isinstance(answer, Answer): answer.heat_map.save(folder/f'{number:04}-{name}.png')
         yield answer
 
 def predict(

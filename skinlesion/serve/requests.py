@@ -95,8 +95,9 @@ def json_images(
     for number, text in enumerate(texts):
         name = image_name(number)
         if not isinstance(text, str): raise Refusal('bad-request', f'{name} is no text; {_FORM}')
-        try: images.append(base64.b64decode(text, validate=True))
-        except (binascii.Error, ValueError): raise Refusal('bad-request', f'{name} is no base64') from None
+        try: images.append(base64.b64decode(''.join(text.split()), validate=True)) # many tools break lines
+        except (binascii.Error, ValueError):
+            raise Refusal('bad-request', f'{name} is no base64; {_FORM}') from None
     return images
 
 def line_images(
@@ -114,7 +115,7 @@ def check_format(
     content:bytes, # An image
     number:int=0, # Of the image in its request
 ):
-    "Raise a `Refusal` if `content` has a format that is not among `FORMATS`; no format at all is for the predictor"
+    "A `Refusal` if `content` has a format other than `FORMATS`; no format at all is for the predictor"
     kind = None
     with suppress(Exception): # of Pillow's decoders, on a broken header
         with Image.open(BytesIO(content)) as img: kind = img.format

@@ -42,20 +42,25 @@ def as_image(
     # Path, `s3://` address, bytes, binary file, PIL image, `SourceImage`,
     # or array of height x width [x channels]
     source,
-): # What `open_image` takes; an `InputError` for an array that is no image
+): # What `open_image` takes; an `InputError` for what can be no image
     "The image `source` as a path, a binary file or a PIL image"
     if isinstance(source, SourceImage): source = source.image
     if callable(source): source = source()
     if isinstance(source, (bytes, bytearray, memoryview)): return io.BytesIO(source)
     if isinstance(source, np.ndarray):
-        try: return Image.fromarray(source)
+        is_grey = source.ndim == 3 and source.shape[2] == 1
+        try: return Image.fromarray(source[..., 0] if is_grey else source)
         except (TypeError, ValueError):
             shape = ' x '.join(map(str, source.shape))
             raise InputError(
                 f'image: an array of {shape} values of type {source.dtype} is no image; '
                 'give 8-bit values, height x width or height x width x 3'
             ) from None
-    return local_file(source) if isinstance(source, str) else source
+    if source == '': raise InputError('image: no name of an image')
+    if isinstance(source, str): return local_file(source)
+    if isinstance(source, (os.PathLike, Image.Image)) or hasattr(source, 'read'): return source
+    kind = type(source).__name__
+    raise InputError(f'image: a {kind} is no image; give a path, bytes, an array or a PIL image')
 
 def local_file(
     source:str, # Path or `s3://` address
@@ -236,6 +241,9 @@ def image_sources(
     is_one = isinstance(sources, ONE_IMAGE) or hasattr(sources, 'read')
     for source in [sources] if is_one else sources:
         is_path = isinstance(source, (str, Path))
-        if is_path and str(source) == '-': yield from image_sources(listed_names(sys.stdin.buffer))
+        if is_path and str(source) == '-':
+            names = listed_names(sys.stdin.buffer)
+            if not names: raise InputError('-: the list on standard input is empty')
+            yield from image_sources(names)
         elif is_path: yield from source_images(source)
         else: yield source
