@@ -25,6 +25,7 @@ from .data.scan import *
 from .data.column_names import *
 from .data.columns import *
 from .data.companions import *
+from .data.missing_ids import *
 from .data.ages import *
 from .data.labels import *
 from .data.folders import *

@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
-           'MISSING_WORDS', 'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'truncated_list',
-           'plural', 'need', 'missing_package', 'replacing', 'check_writable_folder', 'sha256', 'versions', 'cpu_quota',
-           'n_cores', 'read_ahead', 'Progress']
+           'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'unread_format', 'prob_column', 'InputError',
+           'SetupError', 'NoLabels', 'truncated_list', 'plural', 'need', 'missing_package', 'replacing',
+           'check_writable_folder', 'sha256', 'versions', 'cpu_quota', 'n_cores', 'read_ahead', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -87,6 +87,16 @@ SPLIT_NAMES = {
     'testing': 'test',
     'eval': 'test',
     'evaluation': 'test',
+    'holdout': 'test',
+}
+SHORT_SPLIT_NAMES = { # which are too short to mean it alone, without one for train next to another
+    'tr': 'train',
+    'trn': 'train',
+    'va': 'valid',
+    'vl': 'valid',
+    'te': 'test',
+    'ts': 'test',
+    'tst': 'test',
 }
 
 # %% ../nbs/api/00_core.ipynb #38f042cc
@@ -94,6 +104,13 @@ SPLIT_TEXTS = dict(train='training', valid='validation', test='test')
 
 # %% ../nbs/api/00_core.ipynb #d108abcb
 MISSING_WORDS = frozenset({'', 'na', 'n/a', 'nan', 'null', 'none', 'unknown'})
+NO_ID_WORDS = MISSING_WORDS | { # next to these, of an id; with blanks for underscores and dots
+    '-', '--', '?', 'missing', 'not available', 'unk', 'n a', 'n d', 'n.a.', 'n.d.', 'nd', 'not known',
+    'not recorded', 'not specified', 'unspecified', 'undefined', 'unavailable', 'unassigned', 'not assigned',
+    'anon', 'anonymous', 'anonymized', 'anonymised', 'deidentified', 'de-identified', 'redacted', 'removed',
+    'no id', 'noid', 'id unknown', 'unknown id', 'patient unknown', 'unknown patient', 'anonymous patient',
+    'no patient', 'dummy', 'placeholder', 'tbd', 'xxx', 'nil', 'empty',
+}
 
 # %% ../nbs/api/00_core.ipynb #b46110d2
 def prob_column(

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms
 
-from .core import MISSING_WORDS, InputError, SetupError, missing_package, need
+from .core import MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, missing_package, need
 
 # %% ../nbs/api/02_dicom.ipynb #ee3d274c
 DICOM_SUFFIXES = ('.dcm', '.dicom')
@@ -133,15 +133,11 @@ def _read_dataset(source, name, header_only=False):
         raise InputError(f'{name}: broken or truncated DICOM file ({type(e).__name__})') from None
 
 # %% ../nbs/api/02_dicom.ipynb #ce299f7e
-_NO_PATIENT = MISSING_WORDS | {
-    'anon', 'anonymous', 'anonymized', 'anonymised', 'deidentified', 'de-identified', 'removed',
-}
-
 def patient_group(
     patient_id:str, # PatientID
 )->str|None: # Such as `patient-0123456789abcdef`; `None` where it is no id
     "A one-way hash of `patient_id`, keyed by the environment variable `SKINLESION_PATIENT_KEY`"
-    if patient_id.strip().lower() in _NO_PATIENT: return None
+    if patient_id.strip().lower().replace('_', ' ') in NO_ID_WORDS: return None
     digest = hmac.new(patient_key(), patient_id.strip().encode(), 'sha256')
     return f'patient-{digest.hexdigest()[:16]}'
 

@@ -17,7 +17,7 @@ from functools import cache
 
 import pandas as pd
 
-from ..core import (CASE_COLUMNS, MISSING_WORDS, SPLIT_NAMES, SPLITS, InputError, plural, replacing,
+from ..core import (CASE_COLUMNS, MISSING_WORDS, SHORT_SPLIT_NAMES, SPLIT_NAMES, SPLITS, InputError, plural, replacing,
                              truncated_list)
 from ..store.listing import absolute_path, common_folder, is_url
 from ..domains.profile import DOMAINS, guess_domain, load_domain
@@ -228,7 +228,9 @@ def read_splits(
     words = column.fillna('').astype(str)
     names = words.str.strip().str.lower()
     names = names.mask(names.isin(MISSING_WORDS), '')
-    is_unknown = ~names.isin(['', *SPLIT_NAMES])
+    known = SPLIT_NAMES | SHORT_SPLIT_NAMES
+    names = names.str.replace(r'^hold[ _-]out$', 'holdout', regex=True)
+    is_unknown = ~names.isin(['', *known])
     if is_unknown.any():
         prefix = f'{source}: ' if source else ''
         unknown = column[is_unknown]
@@ -237,7 +239,7 @@ def read_splits(
             f'{", ".join(SPLITS)} or empty, such as {unknown.iloc[0]!r}; '
             'write one of these there, or rename the column if it is no split'
         )
-    return names.map(SPLIT_NAMES).fillna('')
+    return names.map(known).fillna('')
 
 # %% ../../nbs/api/10_data.cases.ipynb #62aa8d09
 def table_in_order(

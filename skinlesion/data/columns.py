@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import MISSING_WORDS, SPLIT_NAMES, InputError, truncated_list
+from ..core import NO_ID_WORDS, SHORT_SPLIT_NAMES, SPLIT_NAMES, InputError, truncated_list
 from .cases import read_splits
 from .column_names import COLUMN_SYNONYMS, matching_columns, plain_name
+from .missing_ids import known_ids
 from .folders import check_split_words, evaluation_note, folder_kind, split_name
 
 # %% ../../nbs/api/11_data.columns.ipynb #41430553
@@ -80,19 +81,24 @@ class Groups(NamedTuple):
     "What belongs together"
     names:pd.Series # Of each row; '' where nothing is known
     note:str # What was assumed; '' if nothing
+    missing:str='' # What was taken as missing, or may be; '' if nothing
 
 def read_groups(
     file, # The table, for messages
     table:pd.DataFrame, # A row per image; texts, '' where a value is missing
 )->Groups:
     "The group of each row: the widest known unit, patient before lesion"
-    if 'group' in table and not has_split_words(table.group): return Groups(_known(table.group), '')
+    if 'group' in table and not has_split_words(table.group):
+        known,missing = known_ids(table.group)
+        return Groups(known, '', missing)
     names = pd.Series('', table.index)
     used = []
+    missing = []
     for role in ('patient', 'lesion'):
         columns = {}
         for column in group_columns(table, role):
-            values = _known(table[column])
+            values,note = known_ids(table[column], column)
+            if note: missing.append(note)
             if (values != '').any(): columns[column] = values
         if not columns: continue
         column = _widest(file, columns)
@@ -112,10 +118,11 @@ def read_groups(
             only_name = names_by_value.first()[names_by_value.nunique() == 1]
             names = names.mask(names == '', values.map(only_name).fillna(values))
         used.append(column)
-    if not used: return Groups(names, _unused_ids_text(table))
+    missing = '; '.join(missing)
+    if not used: return _weak_groups(table, missing)
     note = f'images with the same {used[0]} stay together'
     if len(used) > 1: note += f', and without one those with the same {used[1]}'
-    return Groups(names, note)
+    return Groups(names, note, missing)
 
 
 _ID_WORDS = 'id|ids|uid|no|num|number|code|name|hash|key|identifier'
@@ -137,32 +144,63 @@ def group_columns(
         if role == 'patient' or is_id or not is_answer: result.append(column)
     return result
 
-def _unused_ids_text(table):
-    "A line on columns of ids that several images share, and that may be patients; '' without such"
+
+# %% ../../nbs/api/11_data.columns.ipynb #82c38d42
+_NOTED_COLUMN = re.compile( # `visitID`, `visit_id`, `exam no`
+    rf'([a-z]ID|(^|[ _-])(id|uid|code|hash|barcode))$'
+    rf'|(?i:^({"|".join(COLUMN_SYNONYMS["weak_group"])}|specimen|slide|wsi|section|visit|session|exam|examination|encounter|study|'
+    r'admission|episode|scan|series|person|owner|family|mother)([ _-]?(no|nr|num|number|name|code|id|key))?$)'
+)
+_CODE = re.compile(r'[A-Za-z]{1,8}[-_ ]?\d+(?:[-_]?\w+)*') # `P017`, `HAM_0001`
+
+def _weak_groups(table, missing):
+    "Groups by a column that is one only if no other is, or a note on columns that may be one"
+    units = matching_columns(table, COLUMN_SYNONYMS['weak_group'])
+    noted = {}
+    for column in _columns_of_ids(table):
+        ids,note = known_ids(table[column], column)
+        ids = ids[ids != '']
+        n_values = ids.nunique()
+        if not max(2, len(ids)/20) < n_values < len(ids): continue
+        are_codes = ids.map(_is_code).mean() > 0.9
+        are_numbers = ids.str.fullmatch(r'\d+(\.0+)?').all() and n_values >= max(5, len(ids)/5)
+        if column in units and (are_codes or are_numbers):
+            text = f'no patient or lesion is named, and images with the same {column} stay together'
+            return Groups(ids.reindex(table.index, fill_value=''), text, '; '.join(filter(None, [missing, note])))
+        is_noted = bool(_NOTED_COLUMN.search(str(column)))
+        if is_noted or are_codes and n_values >= max(5, len(ids)/10): noted[column] = n_values
+    text = ''
+    if noted:
+        columns = ', '.join(f'{column} ({n} values)' for column,n in noted.items())
+        text = (
+            f'no patient or lesion is named; images share the values of {columns} in {len(table)} rows; '
+            f'if images with the same one belong together: --columns group={next(iter(noted))}'
+        )
+    return Groups(pd.Series('', table.index), text, missing)
+
+def _columns_of_ids(table):
+    "Columns without a role that are called after what has an id, or begin with codes"
+    roles = [role for role in COLUMN_SYNONYMS if role != 'weak_group']
+    names = [name for role in roles for name in COLUMN_SYNONYMS[role]]
+    images = [*COLUMN_SYNONYMS['path'], *COLUMN_SYNONYMS['label']]
+    result = []
     for column in table:
-        is_id = re.search(r'([a-z]ID|(^|[ _-])(id|uid|code|hash))$', str(column)) # `visitID`, `visit_id`
-        roles = matching_columns([column], [*COLUMN_SYNONYMS['path'], *COLUMN_SYNONYMS['label']])
-        if not is_id or roles: continue
-        values = _known(table[column])
-        n_known = int((values != '').sum())
-        n_values = values[values != ''].nunique()
-        if max(2, n_known/20) < n_values < n_known:
-            return (
-                f'the column {column} has {n_values} values in {n_known} rows and is taken for no group; '
-                f'if images with the same one belong together: --columns group={column}'
-            )
-    return ''
+        if matching_columns([column], images): continue
+        is_noted = bool(_NOTED_COLUMN.search(str(column)))
+        has_role = bool(matching_columns([column], names))
+        is_number = pd.api.types.is_numeric_dtype(table[column])
+        if not is_noted and (has_role or is_number): continue
+        first = table[column].dropna().astype(str).head(20)
+        if is_noted or first[first != ''].map(_is_code).all(): result.append(column)
+    return result
+
+def _is_code(value): return bool(_CODE.fullmatch(value.strip()))
 
 # %% ../../nbs/api/11_data.columns.ipynb #825ab2c6
-_MORE_MISSING_WORDS = (
-    '-', '--', '?', '.', 'missing', 'not available', 'unk', 'n.a.', 'n.d.', 'nd', 'not known', 'not recorded',
-    'not specified', 'anonymous', 'anonymized', 'anonymised', 'anon', 'undefined',
-)
-
 def _known(column):
     "The texts of `column` without blanks at their ends; '' for words that say that a value is missing"
     texts = column.fillna('').astype(str).str.strip()
-    is_missing = texts.str.lower().isin([*MISSING_WORDS, *_MORE_MISSING_WORDS])
+    is_missing = texts.str.lower().isin([*NO_ID_WORDS, '.'])
     return texts.mask(is_missing, '')
 
 def _widest(file, columns):
@@ -187,6 +225,8 @@ def has_split_words(
     if column.dtype.kind in 'iufbM': return False
     values = _known(column).unique()
     if len(values) > 10: return False
+    short = {SHORT_SPLIT_NAMES.get(value.lower()) for value in values if value}
+    if None not in short and 'train' in short and len(short) > 1: return True
     splits = {split_name(value) for value in values if folder_kind(value) == 'split'}
     are_all = all(folder_kind(value) == 'split' for value in values if value)
     return are_all and 'train' in splits and len(splits) > 1
@@ -215,6 +255,7 @@ def split_columns(
             words[value] = split_name(value) if folder_kind(value) == 'split' else value.lower()
         words = values.map(words)
         is_split = plain_name(column) in ('split', 'partition') or words.isin(SPLIT_NAMES).any()
+        is_split = is_split or has_split_words(table[column])
         if is_split: candidates[column] = read_splits(words, file)
         elif plain_name(column) != 'dataset': other_values.append(column)
     return candidates, other_values

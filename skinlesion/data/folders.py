@@ -7,8 +7,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.folders.html.md"""
 # %% auto #0
 __all__ = ['FOLDER_RULES', 'COMPANION', 'OUTSIDE', 'CLASS_RULES', 'folder_words', 'FolderName', 'folder_kind', 'split_name',
            'check_split_words', 'evaluation_note', 'class_names', 'is_class_name', 'file_stem', 'masked_stem',
-           'mask_stems', 'FilePlace', 'split_parts', 'place_of', 'wrapping_folders', 'Level', 'class_level',
-           'repeated_wrapper', 'placed_files', 'patient_folders', 'FolderRows', 'rows_of_folders', 'unlabelled_rows']
+           'mask_stems', 'FilePlace', 'split_parts', 'short_splits', 'place_of', 'wrapping_folders', 'Level',
+           'class_level', 'repeated_wrapper', 'placed_files', 'patient_folders', 'FolderRows', 'rows_of_folders',
+           'unlabelled_rows']
 
 # %% ../../nbs/api/11_data.folders.ipynb #a1782deb
 import os
@@ -20,8 +21,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import SPLIT_NAMES, InputError, NoLabels, truncated_list, unread_format
+from ..core import SHORT_SPLIT_NAMES, SPLIT_NAMES, InputError, NoLabels, truncated_list, unread_format
 from .companions import companions
+from .missing_ids import known_ids
 from ..domains.profile import DOMAINS, load_domain
 from ..store.listing import are_copies, is_image
 
@@ -60,9 +62,11 @@ def folder_words(
     words = []
     for word in re.findall('[a-z]+', spaced.lower()):
         glued = re.fullmatch(
-            r'(train|training|val|valid|validation|test|testing)(set|data|dataset|images|imgs)', word
+            r'(train|training|val|valid|validation|test|testing)'
+            r'(set|data|dataset|images|imgs|list|lists|files|ids)', word
         )
-        words += glued.groups() if glued else [word]
+        if word == 'out' and words[-1:] == ['hold']: words[-1] = 'holdout'
+        else: words += glued.groups() if glued else [word]
     return words
 
 # %% ../../nbs/api/11_data.folders.ipynb #7854127c
@@ -170,9 +174,11 @@ def split_name(
         if word in SPLIT_NAMES: return SPLIT_NAMES[word]
     return None
 
+_EVALUATION_WORDS = {'eval', 'evaluation', 'holdout'}
+
 def _evaluation_words(names):
     words = [name.strip() for name in names if folder_kind(name) == 'split']
-    return sorted(name for name in words if not {'eval', 'evaluation'}.isdisjoint(folder_words(name)))
+    return sorted(name for name in words if not _EVALUATION_WORDS.isdisjoint(folder_words(name)))
 
 def check_split_words(
     names, # Of folders, or values of a column
@@ -182,6 +188,9 @@ def check_split_words(
     evaluations = _evaluation_words(names)
     tests = [name for name in names if not {'test', 'testing'}.isdisjoint(folder_words(name))]
     tests = sorted(name for name in tests if folder_kind(name) == 'split')
+    if not tests: # an evaluation part next to a holdout part
+        tests = [name for name in evaluations if 'holdout' in folder_words(name)]
+        evaluations = [name for name in evaluations if name not in tests]
     if not evaluations or not tests: return
     raise InputError(
         f'{source} has both {tests[0]} and {evaluations[0]}, so that {evaluations[0]} may be the validation '
@@ -310,6 +319,17 @@ def split_parts(
         if len(splits_of[rest.lower()]) > 1: forms.add(form_of[name])
     return {name: part for name,part in parts.items() if form_of[name] in forms}
 
+def short_splits(
+    folders, # Names of all folders
+)->dict: # Name of a folder -> its split, and '' for the rest of its name
+    "The folders called `tr`, `te` and the like, if one is for training and one for another split"
+    result = {}
+    for name in folders:
+        telling = FolderName(name).telling
+        if len(telling) == 1 and telling[0] in SHORT_SPLIT_NAMES: result[name] = SHORT_SPLIT_NAMES[telling[0]], ''
+    splits = {split for split,_ in result.values()}
+    return result if 'train' in splits and len(splits) > 1 else {}
+
 # %% ../../nbs/api/11_data.folders.ipynb #fdc40814
 _BATCH_PART = re.compile(rf'(.+?)[ _-]+({"|".join(sorted(_BATCH_WORDS))})[ _-]*\d+', re.IGNORECASE)
 
@@ -328,6 +348,7 @@ def place_of(
         if splits and folder in splits: split,folder = splits[folder]
         if place.split and split not in ('', place.split): place.problem = 'in folders of two splits'
         place.split = split or place.split
+        if not folder: continue # it says the split and nothing else
         if kind == 'masks': place.is_mask = True
         if kind == 'fold': place.fold = folder
         if kind == 'unlabelled': place.problem = 'in a folder of images without labels'
@@ -463,7 +484,7 @@ def placed_files(
     folders = set()
     for name in files: folders.update(name[len(outer):].split('/')[:-1])
     check_split_words(folders, 'the set')
-    splits = split_parts(folders)
+    splits = split_parts(folders) | short_splits(folders)
     places = []
     for name,path in files.items():
         is_repeated = inner and name.startswith(inner)
@@ -542,6 +563,8 @@ def rows_of_folders(
     folders = {name for place in placed for name in place.name.split('/')[:-1]}
     note = evaluation_note(folders)
     if note: notes.append(f'the folder {note}')
+    for name,(split,_) in sorted(short_splits(folders).items()):
+        notes.append(f'the folder {name} is taken as the {split} part')
     return FolderRows(rows, skipped, ignored, notes)
 
 # %% ../../nbs/api/11_data.folders.ipynb #5367a6f4
@@ -551,7 +574,8 @@ def _examples(names, n):
 
 def _rows_of_places(places, level):
     "The row of each image, with what the folders around and below the classes say, and notes on it"
-    patients = patient_folders(places, level)
+    ids = known_ids(pd.Series(patient_folders(places, level), dtype=str), 'patient folder')
+    patients = ids.ids.tolist()
     outer = []
     inner = []
     for place,patient in zip(places, patients):
@@ -570,6 +594,7 @@ def _rows_of_places(places, level):
         notes.append('the folds of the source are in the column fold; they are no classes and no split')
     if any(patients):
         names = _examples(patients, 2)
+        if ids.note: notes.append(ids.note)
         notes.append(f'images in the same folder ({names}) stay together, as of one patient')
     if len(set(outer)) > 1:
         columns['source'] = outer

@@ -16,6 +16,7 @@ import pandas as pd
 
 from ..core import IMAGE_SUFFIXES, MISSING_WORDS, InputError, plural, read_ahead
 from .cases import Cases
+from .missing_ids import first_has_far_more
 from .column_names import COLUMN_SYNONYMS, find_column
 from ..dicom import DICOM_SUFFIXES, PATIENT_FACTS, dicom_facts
 
@@ -70,6 +71,12 @@ def join_headers(
         if n_divided:
             count = plural(n_divided, 'group')
             notes.append(f'{count} of the source with several patients in the DICOM headers; the groups stay as they are')
+        counts = patient.value_counts()
+        if first_has_far_more(counts):
+            notes.append(
+                f'{counts.iloc[0]:,} DICOM files have one PatientID, far more than any other; if it stands for '
+                'unknown patients, name them in a table with columns path, label and patient_id'
+            )
 
     for name in values:
         if values[name].isna().all(): continue

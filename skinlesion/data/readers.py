@@ -9,8 +9,8 @@ __all__ = ['FRAME_NAME', 'MAX_NEARBY', 'FACT_COLUMNS', 'ReadResult', 'read_folde
            'drop_repeated_rows', 'refuse_rows', 'path_in_table', 'locate_images', 'join_images', 'column_names',
            'path_column', 'check_named', 'NoColumn', 'override_columns', 'override_notes', 'named_roles', 'Labels',
            'LabelColumns', 'label_columns', 'read_labels', 'TableRows', 'read_roles', 'rows_of_table', 'rows_of_frame',
-           'label_frame', 'table_splits', 'label_tables', 'is_csv', 'read_label_table', 'read_csv', 'join_facts',
-           'read_class_folders']
+           'label_frame', 'table_splits', 'label_tables', 'is_csv', 'read_label_table', 'read_csv', 'Facts',
+           'join_facts', 'join_neighbours', 'read_class_folders']
 
 # %% ../../nbs/api/12_data.readers.ipynb #f7be6ebe
 import os
@@ -25,7 +25,7 @@ from .column_names import COLUMN_SYNONYMS, matching_columns, plain_name
 from .columns import (has_split_words, only_one, read_groups, read_split_column,
                                      same_partition)
 from .companions import companions
-from .files import TABLE_SUFFIXES, TEXT_COLUMNS, read_table
+from .files import TABLE_SUFFIXES, TEXT_COLUMNS, first_line, read_table
 from .folders import file_stem, folder_kind, folder_words, is_class_name, mask_stems
 from .folders import place_of, placed_files, rows_of_folders, wrapping_folders
 from .image_index import ImageIndex, image_key, is_common_name
@@ -399,7 +399,7 @@ def _one_hot_with(column, table, others):
 # %% ../../nbs/api/12_data.readers.ipynb #b625991d
 _FINDING_LABELS = ('malignant', 'benign_malignant') # a label of 0 and 1 that says what 1 is
 
-_SURE_ROLES = [role for role in COLUMN_SYNONYMS if role != 'weak_label']
+_SURE_ROLES = [role for role in COLUMN_SYNONYMS if not role.startswith('weak_')]
 
 class Labels(NamedTuple):
     "The class of each row"
@@ -520,7 +520,7 @@ def read_roles(
     rows = rest.assign(image=table[path_from], label=labels, group=group.names, split=split)
     if finding is not None and set(labels) <= {'positive', 'negative', 'uncertain', 'not mentioned'}:
         rows['finding'] = finding
-    more_notes = filter(None, [group.note, split_note])
+    more_notes = filter(None, [group.note, group.missing, split_note])
     return TableRows(rows, [*label.notes, *spelling_notes, *more_notes])
 
 def rows_of_table(
@@ -579,7 +579,7 @@ def label_frame(
 def _text_columns(names, columns):
     "Those of the columns `names` that hold an image, a label, a group or a split"
     texts = [*TEXT_COLUMNS, *(theirs for role,theirs in columns.items() if role not in FACT_COLUMNS)]
-    for role in ('path', 'label', 'group', 'split'): texts += COLUMN_SYNONYMS[role]
+    for role in ('path', 'label', 'group', 'weak_group', 'split'): texts += COLUMN_SYNONYMS[role]
     plain_names = set(map(plain_name, texts))
     return [name for name in names if plain_name(name) in plain_names]
 
@@ -707,16 +707,15 @@ def read_csv(
                 if not is_image(place.name) or place.split in own: files_of_part[place.name] = place.path
         parts.append(rows_of_table(labelled, table, files_of_part, columns, images, finding))
     result = _joined_parts(parts, splits) if splits else parts[0]
-    result = _named_by_folders(result)
-    notes = [*result.notes, *_other_classes_note(result.rows)]
+    result = _compared_with_folders(result)
     conflict = _conflict_with_folders(result.rows, tables[0])
-    if len(files) == 1: return result._replace(notes=[*notes, *conflict])
+    if len(files) == 1: return join_neighbours(result._replace(notes=[*result.notes, *conflict]), tables[0])
     if conflict:
         raise InputError(
             f'{tables[0]}: {conflict[0]}; mend the table, or name what to read: the table itself, '
             'or --layout folder'
         )
-    return join_facts(result._replace(notes=notes), files, tables)
+    return join_facts(result, files, tables)
 
 # %% ../../nbs/api/12_data.readers.ipynb #35a08132
 def _joined_parts(parts, splits):
@@ -764,50 +763,44 @@ def _conflict_with_folders(rows, table):
         f'such as {example} ({first.label})'
     ]
 
-def _other_classes_note(rows):
-    "A note on class folders that divide the images in another way than the table, in a list"
-    folders = rows.path.map(os.path.dirname).map(os.path.basename)
-    names = sorted(folders.unique())
-    are_classes = len(names) > 1 and all(map(is_class_name, names))
-    labels_of = rows.label.groupby(folders).nunique().max()
-    folders_of = folders.groupby(rows.label).nunique().max()
-    if not are_classes or labels_of == 1 or folders_of == 1: return []
-    return [f'the images are in the folders {truncated_list(names)}, which are not the classes of the table']
-
-
-def _named_by_folders(result):
-    "`result` with the names of the class folders in place of numbers that say the same"
+def _compared_with_folders(result):
+    "`result` with the names of class folders in place of numbers that say the same, or a note where they differ"
     labels = result.rows.label
-    folders = result.rows.path.map(lambda path: os.path.basename(os.path.dirname(path)))
-    are_names = all(folder_kind(name) == 'name' for name in folders.unique())
+    folders = result.rows.path.map(os.path.dirname).map(os.path.basename)
+    names = sorted(folders.unique())
     are_numbers = pd.to_numeric(labels, errors='coerce').notna().all()
-    if not are_names or not are_numbers or labels.nunique() < 2: return result
-    if not same_partition(folders, labels): return result
-    note = 'the classes are called as the folders of the images, where the table has numbers'
-    return result._replace(rows=result.rows.assign(label=folders), notes=[*result.notes, note])
+    are_names = all(folder_kind(name) == 'name' for name in names)
+    if are_names and are_numbers and labels.nunique() > 1 and same_partition(folders, labels):
+        note = 'the classes are called as the folders of the images, where the table has numbers'
+        return result._replace(rows=result.rows.assign(label=folders), notes=[*result.notes, note])
+    are_classes = len(names) > 1 and all(map(is_class_name, names))
+    labels_of = labels.groupby(folders).nunique().max()
+    folders_of = folders.groupby(labels).nunique().max()
+    if not are_classes or labels_of == 1 or folders_of == 1: return result
+    note = f'the images are in the folders {truncated_list(names)}, which are not the classes of the table'
+    return result._replace(notes=[*result.notes, note])
 
 # %% ../../nbs/api/12_data.readers.ipynb #b58bcadc
+class Facts(NamedTuple):
+    "What a table, or lists, say of the images of a source next to their labels"
+    name:str # Of the file, or of several
+    by_path:pd.DataFrame # `group` and `split` of each image, indexed by its path
+    notes:list # Of str: what was assumed
+    has_labels:bool = False # Whether it could be read as the table of the labels
+    are_lists:bool = False # Whether they are lists, of which each may name a few images
+
 def join_facts(
     result:ReadResult, # Of the images of `files`
     files:dict, # From `list_files`
     tables:list=(), # That the result comes from
+    is_named:bool=False, # The user named the table itself: what is next to it adds to it, at most
 )->ReadResult: # With groups and splits, where it had none; notes say from where
     "Join groups and splits of the source's other tables; an `InputError` if they contradict what is known"
     rows = result.rows.copy()
-    own = set(rows.path)
-    index = None
     notes = []
-    for name,file in files.items():
-        is_table = name.lower().endswith(TABLE_SUFFIXES) and name.count('/') <= 2
-        if file in tables or not is_table: continue
-        try: table = read_label_table(file)
-        except InputError: continue # a text, or another table that is not read
-        if not _role_columns(table, 'path') or not _role_columns(table, 'group', 'split'): continue
-        if index is None:
-            own_files = {name: path for name,path in files.items() if path in own}
-            index = ImageIndex(own_files)
-        facts = _facts_by_path(table, file, index)
-        if len(facts) < len(rows)/2: continue
+    for name,facts,more_notes,has_labels,are_lists in _other_facts(files, tables, set(rows.path)):
+        if len(facts) < len(rows)/2 and not are_lists: continue
+        used = []
         for column in ('group', 'split'):
             values = rows.path.map(facts[column]).fillna('')
             known = rows[column].mask(rows[column] == rows.path, '')
@@ -815,33 +808,127 @@ def join_facts(
             both = (known != '') & (values != '')
             is_same = same_partition if column == 'group' else pd.Series.equals
             if not is_same(known[both], values[both]):
+                if is_named:
+                    notes.append(f'the {column} in {name} is another one than in the table, and is not used')
+                    continue
                 raise InputError(
-                    f'{file}: its {column} is not that of the folders or of the table of the labels; '
+                    f'{name}: its {column} is not that of the folders or of the table of the labels; '
                     'name the table to read'
                 )
             if not is_new.any(): continue
-            rows[column] = known.mask(is_new, values)
             count = plural(int(is_new.sum()), 'image')
-            notes.append(f'the {column} of {count} is taken from {os.path.basename(file)}')
+            if is_named and has_labels and column == 'split':
+                notes.append(f'{name} next to the table fixes a split of {count}: to use it, name that table')
+                continue
+            rows[column] = known.mask(is_new, values)
+            used.append(f'the {column} of {count} is taken from {name}')
+        if used: notes += [*used, *more_notes]
     rows['group'] = rows.group.mask(rows.group == '', rows.path)
     return result._replace(rows=rows, notes=[*notes, *result.notes])
 
+def join_neighbours(
+    result:ReadResult, # Of a table that the user named
+    table:str, # The table
+)->ReadResult:
+    "`result` with groups and splits that other tables in the folder of `table` have for its images"
+    folder = os.path.dirname(table) or '.'
+    files = {relative_path(path, folder): path for path in result.rows.path}
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        is_other = entry.name.lower().endswith(TABLE_SUFFIXES) and entry.name != os.path.basename(table)
+        if is_other and entry.is_file(): files[entry.name] = entry.path
+    return join_facts(result, files, [table], is_named=True)
+
 # %% ../../nbs/api/12_data.readers.ipynb #b417c442
-def _facts_by_path(table, file, index):
-    "Group and split of each image that `table` names, by its path"
+def _other_facts(files, tables, own):
+    "`Facts` of the images at the paths `own` from the lists and tables among `files` that are none of `tables`"
+    index = None
+    lists = _split_lists(files, tables)
+    candidates = [lists] if lists else []
+    for name,file in files.items():
+        is_table = name.lower().endswith(TABLE_SUFFIXES) and name.count('/') <= 2
+        if file in tables or file in lists or not is_table: continue
+        header = [column.strip(' "\'\n') for column in re.split('[,;\t|]', first_line(file))]
+        is_named = bool(matching_columns(header, COLUMN_SYNONYMS['path']))
+        units = [*COLUMN_SYNONYMS['group'], *COLUMN_SYNONYMS['weak_group'], *COLUMN_SYNONYMS['split']]
+        if is_named and matching_columns(header, units): candidates.append(file)
+    for candidate in candidates:
+        if index is None: index = ImageIndex({name: path for name,path in files.items() if path in own})
+        facts = _facts_of_lists(candidate, index) if candidate is lists else _facts_of_table(candidate, index)
+        if facts is not None: yield facts
+
+def _facts_of_table(file, index):
+    "Group and split of each image that the table in `file` names; `None` if it tells nothing"
+    try: table = read_label_table(file)
+    except InputError: return None # a text, or another table that is not read
+    if any(str(column).startswith('p_') for column in table): return None # predictions
     best = []
     for column in _role_columns(table, 'path'):
         candidates = [index.candidates(name) for name in table[column]]
         paths = [images[0] if len(images) == 1 else None for images in candidates]
         if len(set(paths)) > len(set(best)): best = paths
+    groups = read_groups(file, table)
     facts = pd.DataFrame(dict(
         path=best or None,
         label='',
-        group=read_groups(file, table).names,
+        group=groups.names,
         split=read_split_column(file, table)[0],
     ))
     facts = facts[facts.path.notna()]
-    return drop_repeated_rows(file, facts, facts.path)[0].set_index('path')
+    facts = drop_repeated_rows(file, facts, facts.path)[0].set_index('path')
+    known = facts.group[facts.group != '']
+    if known.is_unique: facts['group'] = '' # which tells no images to be of one patient
+    notes = [note for note in (groups.note, groups.missing) if note]
+    return Facts(os.path.basename(file), facts, notes, bool(_role_columns(table, 'label')))
+
+# %% ../../nbs/api/12_data.readers.ipynb #3ec80f15
+def _split_lists(files, tables):
+    "The lists of images that are called after a split, with the split of each"
+    splits = {}
+    both = [] # of training and validation together
+    for name,file in files.items():
+        stem,ending = os.path.splitext(os.path.basename(name))
+        if ending.lower() not in TABLE_SUFFIXES or name.count('/') > 2 or file in tables: continue
+        words = folder_words(stem)
+        of_stem = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
+        if words == ['trainval'] or of_stem == {'train', 'valid'}: both.append(file)
+        elif len(of_stem) == 1: splits[file] = of_stem.pop()
+    if {'train', 'valid'}.isdisjoint(splits.values()): splits |= dict.fromkeys(both, 'train')
+    return splits
+
+def _facts_of_lists(lists, index):
+    "The split of each image that one of `lists` names; `None` if they name no images"
+    split_of = {}
+    missing = []
+    used = []
+    for file,split in lists.items():
+        with open(file, encoding='utf-8-sig', errors='replace') as f: lines = f.read().splitlines()
+        images = {line.strip(): _listed_image(line.strip(), index, file) for line in lines if line.strip()}
+        there = [path for path in images.values() if path is not None]
+        if len(there) < max(1, len(images)/2): continue # another text
+        used.append(os.path.basename(file))
+        missing += [line for k,line in enumerate(images) if k and images[line] is None] # the first may be a header
+        conflicts = [path for path in there if split_of.get(path, split) != split]
+        if conflicts:
+            raise InputError(
+                f'{file}: {plural(len(conflicts), "image")} in the list of another split too: '
+                f'{truncated_list(conflicts)}; remove it from one'
+            )
+        split_of |= dict.fromkeys(there, split)
+    if not used: return None
+    notes = [f'{plural(len(missing), "line")} of {truncated_list(used)} name no image: {truncated_list(missing)}']
+    n_unlisted = len(index) - len(split_of)
+    if n_unlisted: notes.append(f'{plural(n_unlisted, "image")} in none of the lists {truncated_list(used)}')
+    facts = pd.DataFrame(dict(group='', split=pd.Series(split_of, dtype=str)))
+    return Facts(truncated_list(used), facts, notes if missing else notes[1:], are_lists=True)
+
+def _listed_image(line, index, file):
+    "The image that a line of a list names, by all of it or by its first word; `None` if there is none"
+    for name in (line, re.split(r'[\s,;|]', line)[0]):
+        paths = index.candidates(name.strip('"'))
+        if len(paths) == 1: return paths[0]
+        if paths:
+            raise InputError(f'{file}: {name!r} could be {paths[0]} or {paths[1]}; write its folder into the list')
+    return None
 
 # %% ../../nbs/api/12_data.readers.ipynb #2bf61b22
 def read_class_folders(

@@ -16,7 +16,7 @@ from .files import TABLE_SUFFIXES
 from ..store.listing import is_image, open_zips, zip_names
 from .folders import unlabelled_rows
 from .layouts import read_cases, source_files
-from .readers import (FRAME_NAME, ReadResult, column_names, label_frame, read_label_table,
+from .readers import (FRAME_NAME, ReadResult, column_names, join_neighbours, label_frame, read_label_table,
                                      rows_of_table)
 
 # %% ../../nbs/api/14_data.unlabelled.ipynb #b8ba1396
@@ -49,6 +49,7 @@ def _named_images(table, file, files, columns, images):
     "The images that a table names, with '' as label"
     columns = columns | dict(label='label')
     result = rows_of_table(table.assign(label='none yet'), file, files, columns, images)
+    if file != FRAME_NAME: result = join_neighbours(result, file)
     return result._replace(rows=result.rows.assign(label=''))
 
 # %% ../../nbs/api/14_data.unlabelled.ipynb #9e03a538
