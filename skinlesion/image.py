@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/image.html.md"""
 # %% auto #0
 __all__ = ['RESIZE_MODES', 'INTERPOLATIONS', 'MIN_SIDE', 'MAX_PIXELS', 'InputSpec', 'open_image', 'raw_image', 'to_8bit',
            'full_mode', 'is_deep', 'has_deep_header', 'open_header', 'max_pixels', 'pixel_limit', 'raw_values',
-           'unknown_range_note', 'keep_decoded', 'fit_image', 'square', 'normalise', 'from_square', 'prepare',
-           'unfit_map']
+           'highest_of_type', 'unknown_range_note', 'keep_decoded', 'fit_image', 'square', 'normalise', 'from_square',
+           'prepare', 'unfit_map']
 
 # %% ../nbs/api/01_image.ipynb #ba742fb0
 import os
@@ -192,6 +192,10 @@ def _decode(source, name, side=None):
                 f'{name}: a TIFF with more than 8 bits whose colours are stored apart '
                 '(PlanarConfiguration 2), which is not read; save it with the colours of a pixel together'
             )
+        if max(tags.get(_BITS, (1,))) == 8 and tags.get(_SAMPLE_FORMAT, (1,))[0] == 2:
+            raise InputError(
+                f'{name}: a TIFF of 8 bits with a sign, which is not read; save it with 16 bits, or without a sign'
+            )
         mode = full_mode(img)
         if is_deep(mode): _read_declared(img) # loading may close the file
         img.load() # finds a truncated file
@@ -369,7 +373,9 @@ def _read_declared(img):
         bits = tags.get(_BITS, (16,))[0]
         if 8 < bits < 16: declared = (0, 2**bits-1)
         if _HIGHEST in tags: declared = (tags.get(_LOWEST, (0,))[0], tags[_HIGHEST][0])
-        img.info['is_unsigned'] = bits == 32 and tags.get(_SAMPLE_FORMAT, (1,))[0] == 1 and img.mode == 'I'
+        sample_format = tags.get(_SAMPLE_FORMAT, (1,))[0]
+        img.info['is_unsigned'] = bits == 32 and sample_format == 1 and img.mode == 'I'
+        img.info['is_signed_short'] = bits == 16 and sample_format == 2
         img.info['white_is_least'] = tags.get(_PHOTOMETRIC) == 0
     if declared and declared[0] < declared[1]: img.info['declared_range'] = declared
 
@@ -385,6 +391,13 @@ def raw_values(
     upper = np.asarray(img)[..., :3].astype(np.uint16)
     return 256*upper + np.asarray(lower)[..., :3]
 
+def highest_of_type(
+    img:Image.Image, # From `raw_image`
+)->float: # 1, 32,767 or 65,535
+    "The highest value of a deep image of this type: 16 bits, of which one may be the sign, or floating point"
+    if img.mode == 'F': return 1.
+    return 32767. if img.info.get('is_signed_short') else 65535.
+
 def _scale_to_8bit(img, name, value_range=None):
     "8-bit image of the deep image `img`; the ends of `value_range` become 0 and 255"
     values = raw_values(img)
@@ -395,7 +408,7 @@ def _scale_to_8bit(img, name, value_range=None):
     if value_range is None: # the range that `img` declares, or that of its type
         lowest = values.min()
         highest = values.max()
-        of_type = (0., 1.) if img.mode == 'F' else (0., 65535.)
+        of_type = 0., highest_of_type(img)
         # a PNG whose values exceed what it declares was scaled to all 16 bits, as its standard asks for
         ranges = [img.info.get('declared_range', of_type), of_type]
         value_range = next((ends for ends in ranges if ends[0] <= lowest and highest <= ends[1]), None)
@@ -428,12 +441,12 @@ def unknown_range_note(
     if value_range is not None or not is_deep_image: return ''
     img = raw_image(source)
     highest = float(raw_values(img).max())
-    whole = 1 if img.mode == 'F' else 2**16-1
+    whole = highest_of_type(img)
     if 'declared_range' in img.info or highest > whole/4: return '' # it may have 16 bits
     bits = next(bits for bits in (8, 10, 12, 14) if highest < 2**bits)
     likely = f'{highest:g}' if img.mode == 'F' else str(2**bits-1)
     return (
-        f'values up to {highest:g} were read as if {whole} were white, since neither the file nor the model '
+        f'values up to {highest:g} were read as if {whole:g} were white, since neither the file nor the model '
         'says what is: the image may be taken for too dark. '
         f'If so, name the range (--value-range 0,{likely}), or convert the image to 8 bits'
     )

@@ -99,6 +99,9 @@ class ImageIndex:
             self.by_file_name[file_name].append(place)
         for index in (self.by_key, self.by_file_name):
             for places in index.values(): places.sort()
+        widths = {len(key) for key in self.by_key if key.isdecimal()}
+        has_zeros = any(key.isdecimal() and key[0] == '0' for key in self.by_key)
+        self.n_digits = widths.pop() if has_zeros and len(widths) == 1 else 0 # of all names that are numbers
 
     def __len__(self): return sum(map(len, self.by_key.values()))
 
@@ -112,14 +115,27 @@ class ImageIndex:
         "Paths of all images"
         return [path for places in self.by_key.values() for _,path in places]
 
-    def __contains__(self, name): return image_key(name) in self.by_key
+    def __contains__(self, name): return self._key(image_key(name)) in self.by_key
+
+    def _key(self, key):
+        "`key`, with the zeros that a number has lost if the images are numbers of one length"
+        number = re.fullmatch(r'([1-9]\d*|0)(\.0)?', key)
+        if not self.n_digits or key in self.by_key or number is None: return key
+        return number[1].zfill(self.n_digits)
+
+    def has_lost_zeros(self,
+        name:str, # As it stands in a table
+    )->bool:
+        "Whether `name` is a number that is found only with zeros at its front"
+        key = image_key(name)
+        return key not in self.by_key and self._key(key) in self.by_key
 
     def fit(self,
         name:str, # As it stands in a table
     )->Fit:
         "The files that `name` fits best"
         *folders,file_name = _parts(name)
-        places = self.by_key.get(_without_ending(file_name), [])
+        places = self.by_key.get(self._key(_without_ending(file_name)), [])
         if is_image(file_name): places = self.by_file_name.get(file_name, places)
         folders = folders[::-1]
         fit = Fit(places, 0, len(places), 0)
@@ -143,6 +159,7 @@ class Lookup:
     "What `ImageIndex.find_all` gives"
     paths:list # For each name its path, or `None`
     repeated:list = field(default_factory=list) # Paths of which the source has an equal copy
+    n_padded:int = 0 # Names that were found only with zeros at their front
 
 # %% ../../nbs/api/11_data.image_index.ipynb #fafdf20e
 @patch
@@ -155,8 +172,12 @@ def find_all(
     "The image of each of `names`; an `InputError` if one fits several, or only one of another folder"
     names = list(names)
     fits = [self.fit(name) for name in names]
+    padded = [self.has_lost_zeros(name) for name in names] if self.n_digits else []
+    if any(padded) and any(re.match(r'0\d', image_key(name)) for name in names): # the zeros are there
+        fits = [fit._replace(last=fit.first) if is_padded else fit for fit,is_padded in zip(fits, padded)]
+        padded = []
     deepest = max((fit.n_folders for fit in fits if fit.n_files == 1), default=0)
-    lookup = Lookup([])
+    lookup = Lookup([], n_padded=sum(padded))
     for name,fit in zip(names, fits):
         is_missing = fit.n_files > 1 and _is_elsewhere(name, fit, deepest)
         paths = [] if is_missing else fit.paths()

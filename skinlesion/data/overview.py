@@ -8,6 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.overview.html.md"""
 __all__ = ['show_cases', 'table_one', 'has_people', 'named_once', 'table_one_text', 'write_table_one', 'check_table_one_file']
 
 # %% ../../nbs/api/17_data.overview.ipynb #a35fb514
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def show_cases(
     seed:int=0, # Fixes which
     columns:int=6, # Images in a row
 ):
-    "A figure of `n` images with label, group and split"
+    "A figure of `n` images with label (or the name of the file where there is none), group and split"
     from matplotlib.figure import Figure # here, for it takes a while to import
     cases = _as_read(cases)
     table = table_of(cases)
@@ -47,7 +48,7 @@ def show_cases(
     for ax in axes: ax.set_axis_off()
     for ax,row in zip(axes, shown.itertuples()):
         ax.imshow(open_image(row.path, side=256, value_range=value_range), cmap='gray')
-        lines = [str(row.label)]
+        lines = [str(row.label) or os.path.basename(row.path)]
         if row.group != row.path: lines.append(str(row.group))
         if row.split: lines.append(row.split)
         ax.set_title('\n'.join(line[:24] for line in lines), fontsize=8)

@@ -182,12 +182,17 @@ def _look_up(names, file, files, is_here=False):
         count = plural(len(lookup.repeated), 'image')
         copies = truncated_list([name_of[path] for path in lookup.repeated])
         notes.append(f'{count} found twice in the source, used once: {copies}')
+    if lookup.n_padded: notes.append(_padded_note(lookup.n_padded, index))
     unlisted = set(index.paths()) - set(lookup.paths) - set(lookup.repeated)
     if unlisted:
         count = plural(len(unlisted), 'image')
         names = truncated_list(sorted(name_of[path] for path in unlisted))
         notes.append(f'{count} without a row in {os.path.basename(file)}, left out: {names}')
     return lookup.paths, notes
+
+def _padded_note(n, index):
+    digits = f'{1:0{index.n_digits}}'
+    return f'{plural(n, "image")} found by numbers that have lost their zeros, such as {digits} where the table has 1'
 
 def _mentioned_files(names, root):
     "Files of those folders of `root` that `names` mention, and of no others"
@@ -878,6 +883,8 @@ def _facts_of_table(file, index):
     known = facts.group[facts.group != '']
     if known.is_unique: facts['group'] = '' # which tells no images to be of one patient
     notes = [note for note in (groups.note, groups.missing) if note]
+    n_padded = sum(index.has_lost_zeros(name) for column in _role_columns(table, 'path') for name in table[column])
+    if n_padded: notes.append(_padded_note(n_padded, index))
     return Facts(os.path.basename(file), facts, notes, bool(_role_columns(table, 'label')))
 
 # %% ../../nbs/api/12_data.readers.ipynb #3ec80f15

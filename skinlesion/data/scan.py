@@ -129,6 +129,7 @@ def value_facts(
     facts = dict(zip(('lowest', 'bulk_low', 'bulk_high', 'highest'), map(float, by_rank)))
     facts['levels'] = int(np.count_nonzero(counts))
     facts['declared_low'],facts['declared_high'] = raw.info.get('declared_range', (None, None))
+    facts['is_signed_short'] = bool(raw.info.get('is_signed_short'))
     facts['white_is_least'] = bool(is_deep_image and raw.info.get('white_is_least'))
     return facts
 
@@ -230,7 +231,7 @@ _FACT_NAMES = (
     'format', 'mode', 'width', 'height', 'aspect', 'bytes_per_pixel', 'quantisation', 'orientation', 'frames',
     'upper_bits_only',
     'lowest', 'bulk_low', 'bulk_high', 'highest', 'levels', 'declared_low', 'declared_high',
-    'white_is_least',
+    'is_signed_short', 'white_is_least',
     'border_r', 'border_g', 'border_b', 'mean_r', 'mean_g', 'mean_b', 'black_corners', 'saturated',
     'dicom',
 )
@@ -278,6 +279,7 @@ def scan_images(
 
 # %% ../../nbs/api/11_data.scan.ipynb #98314cb0
 BIT_DEPTHS = (8, 10, 12, 14, 16) # that integers may have
+_SIGNED_DEPTHS = (8, 10, 12, 14, 15) # of 16 bits with a sign, for values that are not negative
 
 def set_value_range(
     facts:pd.DataFrame, # The table of `scan_images`, of all images of a set
@@ -306,7 +308,8 @@ def set_value_range(
         if 0 <= lowest and highest <= 1: return 0., 1.
     elif lowest >= 0:
         needed = max(highest, np.nan_to_num(declared_high)) # of those that declare it
-        for bits in BIT_DEPTHS:
+        depths = _SIGNED_DEPTHS if (deep.is_signed_short == True).all() else BIT_DEPTHS
+        for bits in depths:
             if needed < 2**bits: return 0., 2.**bits-1
     return float(lowest), float(highest if highest > lowest else lowest+1)
 
@@ -362,7 +365,7 @@ def range_text(
     "What a range means"
     low,high = value_range
     depth = ''
-    for bits in BIT_DEPTHS:
+    for bits in {*BIT_DEPTHS, *_SIGNED_DEPTHS}:
         if (low, high) == (0, 2**bits-1): depth = f' ({bits} bits)'
     return f'{low:g} is black and {high:g} white{depth}'
 
