@@ -24,7 +24,7 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..core import NOTICE, InputError, need
-from .guard import API_ROUTES, Guard, Service
+from .guard import API_ROUTES, Guard, Service, no_such_route
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
 from .predictor import BATCH_SIZE, Failure, Predictor, answer_schema
@@ -287,8 +287,7 @@ async def _refuse_http(request, error):
     "What Starlette refuses by itself"
     if error.status_code == 405:
         raise Refusal('method-not-allowed', 'the route has other methods', headers=error.headers)
-    if error.status_code == 404:
-        raise Refusal('not-found', 'there is no such route; /openapi.json lists those there are')
+    if error.status_code == 404: raise no_such_route()
     raise Refusal('bad-request', 'the request cannot be read')
 
 async def _refuse_parameters(request, error):

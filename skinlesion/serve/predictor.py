@@ -177,6 +177,7 @@ class Predictor:
         image = as_image(source)
         pixels = prepare(image, self.spec)
         answer, = self.answer_batch(pixels[None], [source_name(source)])
+        if isinstance(answer, Failure): raise InputError(f'{answer.path or "image"}: {answer.error}')
         answer.range_note = unknown_range_note(image, self.spec.value_range)
         answer.milliseconds = 1000*(time.perf_counter() - began)
         return answer
@@ -184,12 +185,17 @@ class Predictor:
     def answer_batch(self,
         x:np.ndarray, # As for `run`
         paths:list, # What the images are called
-    )->list: # Of `Answer`, one for each image
+    )->list: # Of `Answer`, one for each image, or `Failure` where the network gives no numbers
         "The answers for the batch `x`"
         logits, cams, embeddings = self.run(x)
         probs = self.calibrated(logits)
         ood_scores = ood_score(embeddings, self.reference)
-        return [self.make_answer(*values) for values in zip(paths, probs, ood_scores, cams)]
+        answers = []
+        for path,*values in zip(paths, probs, ood_scores, cams):
+            has_numbers = all(np.isfinite(value).all() for value in values)
+            failure = Failure(path, 'the network gives no numbers for this image (NaN or infinite)')
+            answers.append(self.make_answer(path, *values) if has_numbers else failure)
+        return answers
 
     def make_answer(self,
         path:str, # What the image is called
@@ -256,6 +262,7 @@ class Predictor:
             answers = self.answer_batch(x, [source_name(item.source) for item in usable])
         part = 1000*(time.perf_counter() - began)/max(len(usable), 1)
         for item,answer in zip(usable, answers):
+            if isinstance(answer, Failure): continue
             answer.milliseconds = item.milliseconds + part
             answer.range_note = item.range_note
             if heat_maps: answer.heat_map = self.heat_map(item.source, answer)

@@ -72,9 +72,10 @@ class MicroBatches:
 
     def check(self,
         n:int=1, # Images
+        let_in:bool=False, # Whether their request was let in, so that it is answered also when the service ends
     ):
         "Raise a `Refusal` if `n` images more would not be accepted"
-        if self.is_draining:
+        if self.is_draining and not let_in:
             raise Refusal('draining', 'the service is ending; ask another instance', retry_after=1)
         n_taken = self.depth + self.n_kept()
         if n_taken + n <= self.max_queue: return
@@ -99,7 +100,7 @@ class MicroBatches:
     )->list: # What `predict` returned for each
         "The answers for `images`; a `Refusal` without room or after `timeout`; raises what `predict` raised"
         self.places.pop(place, None)
-        self.check(len(images))
+        self.check(len(images), let_in=place is not None)
         futures = []
         for image in images:
             future = self.loop.create_future()
