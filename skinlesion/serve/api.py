@@ -31,7 +31,6 @@ from .predictor import BATCH_SIZE, Failure, Predictor, answer_schema
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
 from .requests import (LINES_TYPES, answers_response,
                                        SURE_STARTS, check_format, content_type, request_images)
-from .server import run_server
 
 # %% ../../nbs/api/58_serve.api.ipynb #117733e3
 router = APIRouter()
@@ -316,6 +315,7 @@ def serve(
     **options, # More of `api`
 ):
     "Serve `bundle` until it is ended, answering what was accepted; an `InputError` without bundle or port"
+    from skinlesion.serve.server import run_server # here, for where no server runs none is installed
     app = api(bundle, page, **options)
     service = app.state.service
     log_handler = LogHandler(service.log) if service.log else None
