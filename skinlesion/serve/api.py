@@ -10,6 +10,7 @@ __all__ = ['QueuedPredictor', 'api', 'serve']
 # %% ../../nbs/api/58_serve.api.ipynb #f4a2c92c
 import asyncio, base64, time
 from contextlib import asynccontextmanager
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..core import NOTICE, InputError, need
-from .guard import API_ROUTES, Guard, Service, no_such_route
+from .guard import API_ROUTES, PROBES, Guard, Service, no_such_route
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
 from .predictor import BATCH_SIZE, Failure, Predictor, answer_schema
@@ -175,7 +176,8 @@ _PROBLEM_SCHEMA = {
     'example': Refusal('queue-full', '128 of at most 128 images are waiting').body('4f1c'),
 }
 
-def openapi()->dict:
+@cache
+def openapi()->dict: # Always the same object
     "The OpenAPI schema of the service"
     schema = get_openapi(title='skinlesion', version=__version__, description=NOTICE, routes=router.routes)
     answers = answer_schema()
@@ -210,8 +212,13 @@ def openapi_route(
     request:Request, # From anybody with a key
 )->dict:
     "The OpenAPI schema"
-    servers = [{'url': request.scope.get('root_path') or '/'}]
-    return openapi() | dict(servers=servers)
+    schema = openapi() | dict(servers=[{'url': request.scope.get('root_path') or '/'}])
+    if request.app.state.service.keys is None: return schema
+    paths = {}
+    for path, operations in schema['paths'].items():
+        ways = [] if path in PROBES else [{'bearer': []}, {'header': []}]
+        paths[path] = {method: {**operation, 'security': ways} for method, operation in operations.items()}
+    return schema | dict(paths=paths)
 
 # %% ../../nbs/api/58_serve.api.ipynb #9c2b0659
 class QueuedPredictor:

@@ -63,12 +63,12 @@ class MicroBatches:
         "How many images wait"
         return self.queue.qsize() if self.loop else 0
 
-    def n_kept(self)->int:
-        "How many places are kept; who sends its images slowly loses its own"
+    def n_taken(self)->int:
+        "How many images wait or have a place kept; who sends them slowly loses its place"
         oldest = time.monotonic()-PLACE_SECONDS
         lost = [key for key, since in self.places.items() if since < oldest]
         for key in lost: del self.places[key]
-        return len(self.places)
+        return self.depth + len(self.places)
 
     def check(self,
         n:int=1, # Images
@@ -77,7 +77,7 @@ class MicroBatches:
         "Raise a `Refusal` if `n` images more would not be accepted"
         if self.is_draining and not let_in:
             raise Refusal('draining', 'the service is ending; ask another instance', retry_after=1)
-        n_taken = self.depth + self.n_kept()
+        n_taken = self.n_taken()
         if n_taken + n <= self.max_queue: return
         seconds = math.ceil(n_taken*self.seconds_per_image)
         places = f'{n_taken} of at most {self.max_queue} images are waiting'
