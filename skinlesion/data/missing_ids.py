@@ -39,17 +39,16 @@ def known_ids(
     "The ids of `column`, and a line on values that stand for a missing one, or may do so"
     name = name or column.name
     texts = column.fillna('').astype(str).str.strip()
-    plain = texts.str.lower().str.replace(r'[\s_.]+', ' ', regex=True).str.strip()
-    is_word = plain.isin(NO_ID_WORDS) | ~texts.str.contains(r'\w', regex=True)
-    counts = texts[~is_word].value_counts()
-    missing = [value for value in counts.index if _stands_for_missing(value, counts)]
-    is_missing = is_word | texts.isin(missing)
+    words = list(filter(_is_no_id, texts.unique()))
+    counts = texts[~texts.isin(words)].value_counts()
+    numbers = [value for value in counts.index if _stands_for_missing(value, counts)]
+    is_missing = texts.isin([*words, *numbers])
     marks = texts[is_missing & (texts != '')]
     notes = []
     if len(marks):
         values = truncated_list(sorted(marks.unique()), 5)
         notes.append(f'the {name} of {plural(len(marks), "row")} is taken as missing: {values}')
-    counts = counts.drop(missing)
+    counts = counts.drop(numbers)
     if first_has_far_more(counts):
         notes.append(
             f'the {name} {counts.index[0]} has {counts.iloc[0]:,} of {len(texts):,} rows, far more than any '
@@ -58,6 +57,12 @@ def known_ids(
     return KnownIds(texts.mask(is_missing, ''), '; '.join(notes))
 
 # %% ../../nbs/api/10_data.missing_ids.ipynb #9dcbe7fd
+def _is_no_id(value):
+    "Whether a text is a word for a missing id, or has no letter and no digit"
+    if re.search(r'\d', value): return False
+    plain = re.sub(r'[\s_.]+', ' ', value.lower()).strip()
+    return plain in NO_ID_WORDS or not re.search(r'\w', value)
+
 def _stands_for_missing(value, counts):
     "Whether a number is no id; `counts` are the images of each value, the most first"
     number = _NUMBER.fullmatch(value)
@@ -65,10 +70,11 @@ def _stands_for_missing(value, counts):
     is_negative = number[1] == '-'
     digits = number[2]
     is_usual = set(digits) == {'0'} or set(digits) == {'9'} and len(digits) > 1
+    if not is_negative and not is_usual: return False
     others = counts.drop(value)
-    if not len(others): return is_negative or is_usual
+    if not len(others): return True
     if is_negative: return not others.index.str.startswith('-').any()
-    if not is_usual or counts[value] <= others.iloc[0]: return False
+    if counts[value] <= others.iloc[0]: return False
     return first_has_far_more(counts) or _is_of_another_form(digits, others.index)
 
 def _is_of_another_form(digits, others):

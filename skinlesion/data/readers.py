@@ -10,12 +10,14 @@ __all__ = ['FRAME_NAME', 'MAX_NEARBY', 'FACT_COLUMNS', 'ReadResult', 'read_folde
            'path_column', 'check_named', 'NoColumn', 'override_columns', 'override_notes', 'named_roles', 'Labels',
            'LabelColumns', 'label_columns', 'read_labels', 'TableRows', 'read_roles', 'rows_of_table', 'rows_of_frame',
            'label_frame', 'table_splits', 'label_tables', 'is_csv', 'read_label_table', 'read_csv', 'Facts',
-           'join_facts', 'join_neighbours', 'read_class_folders']
+           'join_facts', 'join_neighbours', 'other_facts', 'facts_of_table', 'split_lists', 'facts_of_lists',
+           'read_class_folders']
 
 # %% ../../nbs/api/12_data.readers.ipynb #f7be6ebe
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import pandas as pd
@@ -803,7 +805,7 @@ def join_facts(
     "Join groups and splits of the source's other tables; an `InputError` if they contradict what is known"
     rows = result.rows.copy()
     notes = []
-    for name,facts,more_notes,has_labels,are_lists in _other_facts(files, tables, set(rows.path)):
+    for name,facts,more_notes,has_labels,are_lists in other_facts(files, tables, set(rows.path)):
         if len(facts) < len(rows)/2 and not are_lists: continue
         used = []
         for column in ('group', 'split'):
@@ -844,10 +846,14 @@ def join_neighbours(
     return join_facts(result, files, [table], is_named=True)
 
 # %% ../../nbs/api/12_data.readers.ipynb #b417c442
-def _other_facts(files, tables, own):
-    "`Facts` of the images at the paths `own` from the lists and tables among `files` that are none of `tables`"
+def other_facts(
+    files:dict, # From `list_files`
+    tables:list, # Those of the labels
+    own:set, # Paths of the images
+)->Iterator: # Of `Facts`
+    "What lists and other tables among `files` say of the images"
     index = None
-    lists = _split_lists(files, tables)
+    lists = split_lists(files, tables)
     candidates = [lists] if lists else []
     for name,file in files.items():
         is_table = name.lower().endswith(TABLE_SUFFIXES) and name.count('/') <= 2
@@ -858,11 +864,14 @@ def _other_facts(files, tables, own):
         if is_named and matching_columns(header, units): candidates.append(file)
     for candidate in candidates:
         if index is None: index = ImageIndex({name: path for name,path in files.items() if path in own})
-        facts = _facts_of_lists(candidate, index) if candidate is lists else _facts_of_table(candidate, index)
+        facts = facts_of_lists(candidate, index) if candidate is lists else facts_of_table(candidate, index)
         if facts is not None: yield facts
 
-def _facts_of_table(file, index):
-    "Group and split of each image that the table in `file` names; `None` if it tells nothing"
+def facts_of_table(
+    file:str, # A table
+    index:ImageIndex, # Of the images
+)->Facts|None: # `None` if it is no table that can be read, or one of predictions
+    "Group and split of each image that a table names"
     try: table = read_label_table(file)
     except InputError: return None # a text, or another table that is not read
     if any(str(column).startswith('p_') for column in table): return None # predictions
@@ -888,8 +897,11 @@ def _facts_of_table(file, index):
     return Facts(os.path.basename(file), facts, notes, bool(_role_columns(table, 'label')))
 
 # %% ../../nbs/api/12_data.readers.ipynb #3ec80f15
-def _split_lists(files, tables):
-    "The lists of images that are called after a split, with the split of each"
+def split_lists(
+    files:dict, # From `list_files`
+    tables:list=(), # Which are no lists
+)->dict: # Path of a text to one of `core.SPLITS`
+    "The texts that are called after a split, and may be lists of its images"
     splits = {}
     both = [] # of training and validation together
     for name,file in files.items():
@@ -902,8 +914,11 @@ def _split_lists(files, tables):
     if {'train', 'valid'}.isdisjoint(splits.values()): splits |= dict.fromkeys(both, 'train')
     return splits
 
-def _facts_of_lists(lists, index):
-    "The split of each image that one of `lists` names; `None` if they name no images"
+def facts_of_lists(
+    lists:dict, # From `split_lists`
+    index:ImageIndex, # Of the images
+)->Facts|None: # `None` if they name no images
+    "The split of each image that a list names; an `InputError` if one is in lists of two splits"
     split_of = {}
     missing = []
     used = []
