@@ -6,10 +6,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.folders.html.md"""
 
 # %% auto #0
 __all__ = ['FOLDER_RULES', 'COMPANION', 'OUTSIDE', 'CLASS_RULES', 'folder_words', 'FolderName', 'folder_kind', 'split_name',
-           'check_split_words', 'evaluation_note', 'class_names', 'is_class_name', 'file_stem', 'masked_stem',
-           'mask_stems', 'FilePlace', 'split_parts', 'short_splits', 'place_of', 'wrapping_folders', 'Level',
-           'class_level', 'repeated_wrapper', 'placed_files', 'patient_folders', 'FolderRows', 'rows_of_folders',
-           'unlabelled_rows']
+           'is_unclear_split', 'check_split_words', 'evaluation_note', 'class_names', 'is_class_name', 'file_stem',
+           'masked_stem', 'mask_stems', 'FilePlace', 'split_parts', 'short_splits', 'place_of', 'wrapping_folders',
+           'Level', 'class_level', 'repeated_wrapper', 'placed_files', 'patient_folders', 'FolderRows',
+           'rows_of_folders', 'unlabelled_rows']
 
 # %% ../../nbs/api/11_data.folders.ipynb #a1782deb
 import os
@@ -34,7 +34,11 @@ _FILLER_WORDS = {
     'tiles', 'patches', 'slides', 'split', 'partition',
 }
 _BATCH_WORDS = {'part', 'batch', 'chunk', 'subset', 'archive', 'volume', 'vol', 'dir'}
-_FOLD_WORDS = {'fold', 'cv'}
+_FOLD_WORDS = {'fold', 'folds', 'kfold', 'cv', 'xval', 'crossval'}
+_UNCLEAR_SPLITS = { # parts of a split, of which words alone do not say which
+    'heldout', 'development', 'derivation', 'tuning', 'tune', 'unseen', 'blind', 'validierung',
+    'entrenamiento', 'prueba', 'entrainement', 'apprentissage', 'treino', 'treinamento', 'teste', 'addestramento',
+}
 _COUNTING_WORDS = {'one', 'two', 'three', 'four', 'five'}
 _MASK_WORDS = {
     'mask', 'masks', 'segmentation', 'segmentations', 'segmented', 'seg', 'groundtruth', 'gt', 'annotation',
@@ -100,8 +104,8 @@ class FolderName:
         return len(words) == 1 and words[0] in SPLIT_NAMES
 
     def is_fold(self)->bool:
-        "`fold_0`, `cv-2`"
-        return self.is_counted and self.has_one_of(_FOLD_WORDS)
+        "`fold_0`, `cv-2`, `split_1`"
+        return self.is_counted and (self.has_one_of(_FOLD_WORDS) or self.words == ['split'])
 
     def is_batch(self)->bool:
         "`images_001`, `part_b`: counted, and nothing else"
@@ -179,6 +183,13 @@ _EVALUATION_WORDS = {'eval', 'evaluation', 'holdout'}
 def _evaluation_words(names):
     words = [name.strip() for name in names if folder_kind(name) == 'split']
     return sorted(name for name in words if not _EVALUATION_WORDS.isdisjoint(folder_words(name)))
+
+def is_unclear_split(
+    name:str, # Of a folder, or a value of a column
+)->bool:
+    "Whether `name` is that of a part of a split, and does not say which: `development`, `held-out set`"
+    words = [word for word in FolderName(name).telling if word not in ('cohort', 'sample')]
+    return ''.join(words) in _UNCLEAR_SPLITS
 
 def check_split_words(
     names, # Of folders, or values of a column
@@ -484,6 +495,12 @@ def placed_files(
     folders = set()
     for name in files: folders.update(name[len(outer):].split('/')[:-1])
     check_split_words(folders, 'the set')
+    unclear = sorted(filter(is_unclear_split, folders))
+    if len(unclear) > 1 or unclear and any(folder_kind(name) == 'split' for name in folders):
+        raise InputError(
+            f'the folders {truncated_list(unclear)} are called like parts of a split, and which are '
+            'for training is not known; rename them train, valid and test'
+        )
     splits = split_parts(folders) | short_splits(folders)
     places = []
     for name,path in files.items():

@@ -28,7 +28,7 @@ from .columns import (has_split_words, only_one, read_groups, read_split_column,
                                      same_partition)
 from .companions import companions
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, first_line, read_table
-from .folders import file_stem, folder_kind, folder_words, is_class_name, mask_stems
+from .folders import file_stem, folder_kind, folder_words, is_class_name, mask_stems, split_name
 from .folders import place_of, placed_files, rows_of_folders, wrapping_folders
 from .image_index import ImageIndex, image_key, is_common_name
 from .labels import FINDING_SEPARATOR, as_findings, choice_text, finding_columns
@@ -101,6 +101,9 @@ def drop_repeated_rows(
     repeats = key[is_repeat]
     count = plural(len(repeats), 'row')
     note = f'{count} of images that an earlier row has, left out: {truncated_list(repeats)}'
+    others = rows[is_repeated].drop(columns=['image', 'path', *facts], errors='ignore').astype(str)
+    differs = (others.groupby(key).nunique() > 1).any()
+    if differs.any(): note += f'; the rows of an image differ in {truncated_list(list(others.columns[differs]))}'
     return rows.assign(**first_known)[~is_repeat], [note]
 
 # %% ../../nbs/api/12_data.readers.ipynb #fcb40953
@@ -302,13 +305,16 @@ def path_column(
     n_located = {}
     for column in candidates:
         names = table[column].tolist()
-        paths[column],_ = locate_images(names, file, files, images)
+        try: paths[column],_ = locate_images(names, file, files, images)
+        except InputError: # numbers may fit several images, and be no names
+            if is_known: raise
+            continue
         n_located[column] = sum(path is not None for path in paths[column])
     most = max(n_located.values(), default=0)
     is_named = is_known or most and most >= len(table)/2
     if not is_named: raise InputError(_no_column_text(file, 'path', table))
     if not most: return candidates[0]
-    best = [column for column in candidates if n_located[column]]
+    best = [column for column in paths if n_located[column]]
     pairs = pd.DataFrame(paths)[best].bfill(axis=1)
     first_paths = pairs.iloc[:, 0].tolist()
     is_same = []
@@ -510,10 +516,12 @@ def read_roles(
 
     # labels that are no classes, and groups that are
     n_classes = labels.nunique()
-    if n_classes > 20 and n_classes > len(labels)/2:
+    numbers = pd.to_numeric(labels, errors='coerce')
+    are_measured = numbers.notna().all() and (numbers % 1 > 0).any() # 0.25: votes, or a probability
+    if are_measured or n_classes > 20 and n_classes > len(labels)/2:
         raise InputError(
             f'{file}: {n_classes} different labels of {len(labels)} rows in {truncated_list(label.columns)}, '
-            'which are no classes. Name the column that holds the class: --columns label=NAME'
+            f'which are no classes, such as {labels.iloc[0]}. Name the column that holds the class: --columns label=NAME'
         )
     has_groups = (group.names != '').all()
     if len(labels) > 4*n_classes and has_groups and same_partition(group.names, labels):
@@ -594,12 +602,16 @@ def _text_columns(names, columns):
 def table_splits(
     tables, # Names or paths of tables
 )->dict: # Table to one of `core.SPLITS`; empty where no two tables are called so
-    "The splits that tables are called after, if that is all in which their names differ"
+    "The splits that tables or their folders are called after, if that is all in which their names differ"
     splits_of = defaultdict(dict)
     for table in tables:
         stem = os.path.splitext(os.path.basename(table))[0]
         words = folder_words(stem)
         splits = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
+        folder = os.path.basename(os.path.dirname(table))
+        if not splits and folder_kind(folder) == 'split':
+            splits = {split_name(folder)}
+            words.append('in the folder of a split')
         if len(splits) != 1: continue
         rest = [word for word in words if word not in SPLIT_NAMES] + re.findall(r'\d+', stem)
         if folder_kind(stem) == 'split': rest = [] # `training_set` goes with `test`
@@ -644,6 +656,7 @@ def _tables_of_images(labelled, files):
     "Those of the tables `labelled` that name at least half of the images, each alone or as parts of the set"
     images = [name for name in files if is_image(name)]
     result = []
+    named_by = {} # path of a table -> images that it names
     masks = mask_stems(map(file_stem, images))
     unmasked = without_masks(files)
     for name,path in files.items(): # images in a zip next to the table
@@ -662,11 +675,17 @@ def _tables_of_images(labelled, files):
             candidates = map(index.candidates, set(table[column]))
             named = max(named, set().union(*candidates), key=len)
         if not named: continue
+        named_by[files[name]] = named
         if len(named) >= half: result.append(files[name])
         if name in splits: parts[files[name]] = named
     named_by_parts = set().union(*parts.values())
     if len(parts) > 1 and len(named_by_parts) >= half:
         return list(dict.fromkeys([*parts, *result]))
+
+    # tables that name other images are as much of the set as the largest
+    largest = max(named_by.values(), key=len, default=set())
+    more = [path for path,named in named_by.items() if not named <= largest]
+    if more and len(set().union(*named_by.values())) >= half: return list(dict.fromkeys([*result, *named_by]))
     return result
 
 def is_csv(
@@ -701,7 +720,7 @@ def read_csv(
         among = plural(len(files), 'file')
         names = f': {truncated_list(tables)}' if tables else ''
         raise InputError(
-            f'{count} with a path and a label among {among}{names}; name the table itself'
+            f'{count} with a path and a label among {among}{names}; name the table itself, or join them into one'
         )
     parts = []
     for table in tables:
@@ -743,7 +762,9 @@ def _joined_parts(parts, splits):
         )
     rows['label'],spelling_notes = merge_spellings(rows.label)
     skipped = [pair for part in parts for pair in part.skipped]
-    names = truncated_list(map(os.path.basename, splits))
+    names = list(map(os.path.basename, splits))
+    if len(set(names)) < len(names): names = ['/'.join(table.split(os.sep)[-2:]) for table in splits]
+    names = truncated_list(names)
     spelling_notes.append(f'the split is taken from the names of the tables {names}')
     notes = [note for part in parts for note in part.notes if 'without a row in' not in note]
     return ReadResult(rows, skipped, list(dict.fromkeys([*notes, *spelling_notes])))
