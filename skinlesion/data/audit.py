@@ -30,6 +30,7 @@ from ..core import check_writable_folder, plural, replacing, truncated_list
 from .ages import age_bands
 from .cases import Cases, are_alone, as_cases, table_of
 from .column_names import COLUMN_SYNONYMS, find_column, matching_columns
+from .columns import has_split_words
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
 from ..store.listing import common_folder, is_below, relative_path
@@ -583,7 +584,10 @@ def metadata_checks(
     not_both = '' if {'train', 'test'} <= set(table.split) else 'no train and test part'
     of_split = matching_columns(table, COLUMN_SYNONYMS['split']) # what the source calls its parts
     of_source = matching_columns(table, COLUMN_SYNONYMS['source'])
-    compared = ['label', *[column for column in columns if column not in of_split or column in of_source]]
+    compared = ['label']
+    for column in columns:
+        is_split = column in of_split and column not in of_source or has_split_words(table[column])
+        if not is_split: compared.append(column)
     missing = missing_value_findings(table, columns)
     ages = age_findings(table)
     differences = split_difference_findings(table, compared)

@@ -366,4 +366,4 @@ def skipped_text(
     for reason in sorted(by_reason, key=lambda reason: -len(by_reason[reason])):
         paths = truncated_list(by_reason[reason])
         named.append(f'{paths} ({reason})')
-    return f'{plural(len(skipped), "file")} that cannot be used as images: {truncated_list(named)}'
+    return f'{plural(len(skipped), "file")} that cannot be used as images: {truncated_list(named, 6)}'

@@ -352,7 +352,8 @@ def _numbers(table, classes, file):
         row = (~is_number).argmax()
         column = columns[np.isfinite(probs[row]).argmin()] # the first that is no number
         given = table[column].iloc[row]
-        problem = f'have a probability that is missing or no number such as 0.98 ({given!r})'
+        text = repr(given) if isinstance(given, str) else given # such as '4.9%' or nan
+        problem = f'have a probability that is missing or no number such as 0.98 ({text})'
         _refuse_predictions(table, ~is_number, problem, file)
     labels = set(table.label)
     sums = probs.sum(1)

@@ -12,7 +12,9 @@ __all__ = ['fitted_facts', 'save_outputs', 'export_bundle', 'verified_predictor'
 import time
 from pathlib import Path
 
-from ..core import SPLITS, InputError
+import pandas as pd
+
+from ..core import SPLITS, InputError, prob_column
 from ..data.audit import Audit
 from ..data.cases import Cases
 from ..store.listing import absolute_path
@@ -105,7 +107,10 @@ def _comparable(folder, cases):
     "The predictions of a finished run on the test images of `cases`, or `None`; `InputError` if damaged"
     if not read_run(folder)['finished']: return None
     file = folder/'report'/'predictions.csv'
-    try: preds = read_predictions(file, cases.positive)
+    try:
+        columns = pd.read_csv(file, nrows=0).columns
+        if not {prob_column(label) for label in cases.classes} <= set(columns): return None # of other classes
+        preds = read_predictions(file, cases.positive)
     except InputError: raise
     except (OSError, ValueError, KeyError) as e: raise InputError(f'{file}: cannot be read ({e})') from None
     labels = dict(zip(preds.path, preds.label))
