@@ -28,8 +28,11 @@ def request_logger(
         structlog.processors.TimeStamper(fmt='iso', utc=True),
         structlog.processors.JSONRenderer(ensure_ascii=True),
     ]
-    return structlog.wrap_logger(structlog.PrintLogger(file or sys.stderr), processors=processors,
-                                 wrapper_class=structlog.BoundLogger)
+    return structlog.wrap_logger(
+        structlog.PrintLogger(file or sys.stderr),
+        processors=processors,
+        wrapper_class=structlog.BoundLogger,
+    )
 
 def exception_fields(
     error:BaseException, # That was caught
@@ -53,6 +56,9 @@ class LogHandler(logging.Handler):
         "Write a line for `record`"
         fields = dict(logger=record.name, place=f'{record.module}:{record.lineno}')
         if record.name.startswith('uvicorn'): fields['message'] = str(record.msg) # others quote files
+        # a warning of Python begins with file, line and kind
+        warning = re.match(r'(?:.*?[/\\])?([^/\\]+[/\\][^/\\]+:\d+): (\w+): ', record.getMessage())
+        if record.name == 'py.warnings' and warning: fields['place'], fields['kind'] = warning.groups()
         self.log.warning('warning', **fields)
 
 def request_id(
