@@ -108,4 +108,5 @@ from .train.finish import *
 from .train.quantize import *
 from .train.sweep import *
 from .cloud.stacks import *
+from .cloud.training import *
 from .commands import *
