@@ -101,6 +101,7 @@ from .serve.predictor import *
 from .serve.batch import *
 from .serve.problems import *
 from .serve.limits import *
+from .serve.uploads import *
 from .serve.queue import *
 from .train.outputs import *
 from .train.fold_runs import *

@@ -1,8 +1,8 @@
 """A bundle that is made in a tenth of a second, without torch: for pages that need answers, and no training
 
 Exporting a network takes seconds, so pages on serving use this one, whose weights are random. It has the three outputs of every bundle: the
-features of one convolution, their mean as the embedding, and logits that are the mean of a class activation map. It is tested in
-`57_serve.uploads`.
+features of one convolution, their mean as the embedding, and logits that are the mean of a class activation map. `64_cloud.handler` and others
+use it.
 """
 from functools import partial
 from pathlib import Path

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/cloud.handler.html.md"""
 # %% auto #0
 __all__ = ['LambdaFunction', 'direct_request', 'environment_function', 'handler']
 
-# %% ../../nbs/api/64_cloud.handler.ipynb #522bb7c3
+# %% ../../nbs/api/64_cloud.handler.ipynb #8b50734f
 import asyncio, json, os, tempfile
 from functools import cache
 
@@ -18,7 +18,7 @@ from ..serve.predictor import Predictor
 from ..serve.problems import PROBLEM_TYPE, Refusal
 from ..serve.requests import LINES_TYPES
 
-# %% ../../nbs/api/64_cloud.handler.ipynb #ea3c2cb9
+# %% ../../nbs/api/64_cloud.handler.ipynb #b2193191
 _TEXT_TYPES = ('text/', 'application/json', PROBLEM_TYPE, *LINES_TYPES) # others are sent in base64
 
 class LambdaFunction:
@@ -84,7 +84,7 @@ def direct_request(
         body=json.dumps(event),
     )
 
-# %% ../../nbs/api/64_cloud.handler.ipynb #d7cbe080
+# %% ../../nbs/api/64_cloud.handler.ipynb #843c97ba
 @cache
 def environment_function()->LambdaFunction:
     "The function that the environment describes; an `InputError` if it names no bundle"

@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.api.html.md"""
 __all__ = ['QueuedPredictor', 'api', 'serve']
 
 # %% ../../nbs/api/58_serve.api.ipynb #f4a2c92c
-import asyncio, base64, time
+import asyncio, base64, os, time
 from contextlib import asynccontextmanager
 from functools import cache
 from io import BytesIO
@@ -25,13 +25,14 @@ from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..core import NOTICE, InputError, need
-from .guard import API_ROUTES, PROBES, Guard, Service, no_such_route
+from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, Service, no_such_route
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
 from .predictor import BATCH_SIZE, Failure, Predictor, answer_schema
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
-from .requests import (LINES_TYPES, answers_response,
-                                       SURE_STARTS, check_format, content_type, request_images)
+from .requests import (LINES_TYPES, SURE_STARTS, answers_response, check_format, content_type,
+                                       fetch_uploads, request_images)
+from .uploads import Uploads
 
 # %% ../../nbs/api/58_serve.api.ipynb #117733e3
 router = APIRouter()
@@ -53,6 +54,7 @@ _IMAGES_JSON = {
         'properties': {
             'image': {'type': 'string', 'format': 'byte', 'description': 'An image in base64'},
             'images': {'type': 'array', 'items': {'type': 'string', 'format': 'byte'}, 'minItems': 1},
+            's3': {'type': 'string', 'description': 'The `s3` of what /v1/upload gave; a list for many'},
         },
     },
     'examples': {
@@ -81,6 +83,7 @@ async def _answers(request):
     "The images in `request`, and their answers"
     service = request.app.state.service
     images = await request_images(request, service.limits)
+    images = await fetch_uploads(images, service.uploads, request.state.deadline, request.state.hold)
     request.state.notes['images'] = len(images)
     for number, image in enumerate(images):
         if not image.startswith(SURE_STARTS): await asyncio.to_thread(check_format, image, number)
@@ -111,6 +114,15 @@ def heat_map_text(service, deadline, image, answer):
     file = BytesIO()
     service.predictor.heat_map(image, answer).save(file, 'PNG')
     return base64.b64encode(file.getvalue()).decode()
+
+@router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 404, 429)})
+async def upload_address(
+    request:Request, # Its body is not read
+)->dict: # As from `Uploads.address`
+    "Where to send an image that is too large for a request, and the `s3` by which it is predicted then"
+    uploads = request.app.state.service.uploads
+    if uploads is None: raise Refusal('not-found', 'this service has no bucket for uploads; send the image itself')
+    return await asyncio.to_thread(uploads.address)
 
 @router.post('/invocations', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
 async def invocations(
@@ -252,13 +264,16 @@ def api(
     log:bool=False, # Whether requests are logged, as JSON on standard error
     max_batch:int=BATCH_SIZE, # Images that are predicted together
     max_wait_ms:float=0., # How long a batch that is not full waits for more images
+    upload_bucket:str|None=None, # See `serve.uploads`; `SKINLESION_UPLOAD_BUCKET` if `None`
 )->FastAPI: # Its `state.service` is the `Service`
     "The service of `bundle`; an `InputError` if there is none, an `ImportError` for a page without gradio"
     # as many batches at a time as cores, each in one thread
     predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle, threads=1)
     logger = request_logger() if log else None
     keys = None if api_keys is None else ApiKeys(api_keys, logger)
-    service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path)
+    upload_bucket = upload_bucket or os.environ.get('SKINLESION_UPLOAD_BUCKET')
+    uploads = Uploads(upload_bucket, limits.bytes) if upload_bucket else None
+    service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path, uploads)
     app = FastAPI(lifespan=_lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
     app.include_router(router)

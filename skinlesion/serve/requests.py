@@ -6,10 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.requests.html.md"""
 
 # %% auto #0
 __all__ = ['RAW_TYPES', 'JSON_TYPES', 'LINES_TYPES', 'ACCEPTED_TYPES', 'FORMATS', 'SURE_STARTS', 'content_type', 'request_images',
-           'image_name', 'json_images', 'line_images', 'check_format', 'answers_body', 'answers_response']
+           'image_name', 'json_images', 'line_images', 'fetch_uploads', 'check_format', 'answers_body',
+           'answers_response']
 
 # %% ../../nbs/api/57_serve.requests.ipynb #7c0257cb
-import asyncio, base64, binascii, json, logging
+import asyncio, base64, binascii, json, logging, time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
@@ -21,6 +23,7 @@ from starlette.responses import Response
 
 from .limits import Limits
 from .problems import Refusal
+from .uploads import Uploads
 
 # %% ../../nbs/api/57_serve.requests.ipynb #26b69621
 logging.getLogger('python_multipart').setLevel(logging.CRITICAL) # its warnings quote what was sent
@@ -39,7 +42,7 @@ def content_type(
 async def request_images(
     request:Request, # Its body is limited by `Guard`
     limits:Limits, # How many images it may have
-)->list: # Of bytes
+)->list: # Of bytes; of text for an `s3://` address
     "The images in the body of `request`; a `Refusal` if it holds none, or too many"
     kind = content_type(request)
     if kind == 'multipart/form-data': images = await _form_images(request, limits)
@@ -78,17 +81,18 @@ async def _form_images(request, limits):
         raise Refusal('bad-request', 'the form cannot be read; send each image as a file of a form') from None
 
 # %% ../../nbs/api/57_serve.requests.ipynb #6420317d
-_FORM = 'send {"image": BASE64} or {"images": [BASE64, ...]}'
+_FORM = 'send {"image": BASE64}, {"images": [BASE64, ...]} or {"s3": "s3://BUCKET/KEY"}'
 
 def json_images(
-    body:bytes, # `{"image": BASE64}` or `{"images": [BASE64, ...]}`
-)->list: # Of bytes
+    body:bytes, # `{"image": BASE64}` or `{"images": [BASE64, ...]}`; `s3` with one or many addresses
+)->list: # Of bytes, or of `s3://` addresses
     "The images in JSON; a `Refusal` says what is wrong with it"
     try: content = json.loads(body)
     except (ValueError, RecursionError):
         raise Refusal('bad-request', f'the body is no JSON; {_FORM}') from None
-    if not isinstance(content, dict) or not content.keys() & {'image', 'images'}:
+    if not isinstance(content, dict) or not content.keys() & {'image', 'images', 's3'}:
         raise Refusal('bad-request', f'the JSON holds no image; {_FORM}')
+    if 's3' in content: return _addresses(content['s3'])
     texts = content['images'] if 'images' in content else [content['image']]
     if not isinstance(texts, list): raise Refusal('bad-request', f'images is no list; {_FORM}')
     images = []
@@ -100,11 +104,42 @@ def json_images(
             raise Refusal('bad-request', f'{name} is no base64; {_FORM}') from None
     return images
 
+def _addresses(value):
+    "The addresses that JSON has as `s3`"
+    urls = value if isinstance(value, list) else [value]
+    for number, url in enumerate(urls):
+        if isinstance(url, str) and url.startswith('s3://'): continue
+        raise Refusal('bad-request', f'{image_name(number)} is no address such as s3://BUCKET/KEY; {_FORM}')
+    return urls
+
 def line_images(
     body:bytes, # A JSON object a line, as for `json_images`
-)->list: # Of bytes
+)->list: # As from `json_images`
     "The images in JSON lines; a `Refusal` says what is wrong with them"
     return [image for line in body.splitlines() if line.strip() for image in json_images(line)]
+
+# %% ../../nbs/api/57_serve.requests.ipynb #32dc073e
+async def fetch_uploads(
+    images:list, # From `request_images`
+    uploads:Uploads|None, # Where addresses lead; `None` if they are refused
+    deadline:float, # Of `time.monotonic()`
+    hold:Callable, # Called with the bytes of each image that was read; may refuse
+)->list: # Of bytes
+    "`images` with what is at the addresses; a `Refusal` if something is not there, too large or too late"
+    contents = []
+    for number, image in enumerate(images):
+        if isinstance(image, str):
+            name = image_name(number)
+            if uploads is None:
+                raise Refusal('unusable-image', f'{name} is in S3, and this service reads none from there; send it')
+            reading = asyncio.to_thread(uploads.read, image, name)
+            try: image = await asyncio.wait_for(reading, max(0., deadline-time.monotonic()))
+            except asyncio.TimeoutError:
+                raise Refusal('timeout', f'{name} could not be read in time; try again', retry_after=1) from None
+            hold(len(image))
+            if not image: raise Refusal('bad-request', f'{name} is empty')
+        contents.append(image)
+    return contents
 
 # %% ../../nbs/api/57_serve.requests.ipynb #eca44c32
 FORMATS = ('JPEG', 'MPO', 'PNG', 'BMP', 'DIB', 'TIFF', 'WEBP', 'GIF', 'JPEG2000', 'AVIF', 'HEIF')

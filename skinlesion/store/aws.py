@@ -39,6 +39,7 @@ class Connection:
         )
         endpoint = os.environ.get('AWS_ENDPOINT_URL') or os.environ.get('AWS_ENDPOINT_URL_S3')
         own_endpoint = self.endpoint or endpoint
+        settings |= config
         if own_endpoint: settings['s3'] = dict(addressing_style='path')
 
         with aws_errors(f'connecting to {service}'):
@@ -47,7 +48,7 @@ class Connection:
             region = session.region_name
             if service == 's3': region = region or 'us-east-1'
             botocore_config = need('botocore.config', extra='aws')
-            config = botocore_config.Config(**settings | config)
+            config = botocore_config.Config(**settings)
             client = session.client(
                 service,
                 region_name=region,
