@@ -177,7 +177,7 @@ def table_images(
 class ImageFinder:
     "Paths of images by their names in a table"
     def __init__(self,
-        folder, # Of the images
+        folder, # Of the images, or its address in S3
     ):
         self.folder = folder
         self.by_stem = None # listed when the first name is no path
@@ -186,8 +186,9 @@ class ImageFinder:
         name:str, # As it stands in a table
     )->str: # `name` itself if there is no such image, or there are several
         "The path of the image `name`"
-        path = os.path.join(self.folder, name)
         if '://' in name: return name
+        if str(self.folder).startswith('s3://'): return f'{self.folder}/{name}'
+        path = os.path.join(self.folder, name)
         if os.path.isfile(path): return path
         if self.by_stem is None:
             self.by_stem = {}
@@ -213,9 +214,10 @@ def source_images(
     path = str(local_file(source))
     ending = os.path.splitext(path)[1].lower()
     is_file = os.path.isfile(path)
+    folder_in_s3 = source.rpartition('/')[0] if path != source else None # of a table that was brought here
     if os.path.isdir(path): listed = folder_images(path, classes, source if path != source else '')
     elif is_file and ending == '.zip': listed = zip_images(path, classes)
-    elif is_file and ending in TABLES: listed = table_images(path, images)
+    elif is_file and ending in TABLES: listed = table_images(path, images or folder_in_s3)
     elif is_file or not glob.has_magic(path): listed = [SourceImage(source, path)]
     else: listed = (SourceImage(match, match) for match in sorted(glob.glob(path, recursive=True)))
     is_empty = True
