@@ -239,6 +239,7 @@ class Predictor:
     )->PreparedImage:
         "Decode one image for the network; one that cannot be read is no error, but says why"
         began = time.perf_counter()
+        image = None
         pixels = None
         error = ''
         range_note = ''
@@ -246,7 +247,10 @@ class Predictor:
             image = as_image(source)
             pixels = square(image, self.spec)
             range_note = unknown_range_note(image, self.spec.value_range)
-        except InputError as e: error = str(e).removeprefix(f'{source_name(source) or "image"}: ')
+        except InputError as e:
+            error = str(e)
+            # the answer names the image; a copy of one in S3 has another name
+            for name in (source_name(source), image, 'image'): error = error.removeprefix(f'{name}: ')
         return PreparedImage(source, pixels, error, 1000*(time.perf_counter() - began), range_note)
 
     def answer_prepared(self,
