@@ -29,5 +29,6 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=20s CMD ["python", "-c", 
     "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8080/healthz', timeout=2)"]
 STOPSIGNAL SIGTERM
 # The bundle is mounted at /bundle, read-only; what is temporary goes to /tmp, the only place that is written
-ENTRYPOINT ["skinlesion", "serve"]
+# `skinlesion serve` with what follows; SageMaker starts it with the one word `serve`
+ENTRYPOINT ["python", "-m", "skinlesion.cloud.container"]
 CMD ["/bundle", "--no-page", "--host", "0.0.0.0", "--port", "8080"]

@@ -50,6 +50,9 @@ lock: $(VENV)/dev.stamp ## versions and hashes of what the container holds, from
 image: ## the container of the service (needs Docker)
 	@docker build --tag skinlesion:local .
 
+image-train: ## the container of training jobs in SageMaker (needs Docker)
+	@docker build --file Dockerfile.train --tag skinlesion-train:local .
+
 dist: $(VENV)/dev.stamp ## wheel and source archive, in dist/
 	@$(BIN)/python -m build
 
@@ -73,4 +76,4 @@ $(BIN)/python:
 
 # A half-made environment must not pass for a whole one
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-browser test-net bench screenshots prepare export readme outputs docs lock image dist clean
+.PHONY: help demo test test-slow test-browser test-net bench screenshots prepare export readme outputs docs lock image image-train dist clean

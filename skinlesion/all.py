@@ -109,5 +109,6 @@ from .train.finish import *
 from .train.quantize import *
 from .train.sweep import *
 from .cloud.stacks import *
+from .cloud.container import *
 from .cloud.training import *
 from .commands import *

@@ -1,6 +1,6 @@
-"""Write the requirements of the container, with versions and hashes, from settings.ini.
+"""Write the requirements of the containers, with versions and hashes, from settings.ini.
 
-    python tools/lock.py           # deploy/serve.lock and deploy/build.lock (needs the network)
+    python tools/lock.py           # the files deploy/*.lock (needs the network)
     python tools/lock.py --check   # do they still fulfil what settings.ini and pyproject.toml ask for?
 """
 import argparse
@@ -17,7 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ['serve', 'dicom'] # what the image can do
+EXTRAS = ['serve', 'dicom'] # what the image of the service can do
+TRAIN_EXTRAS = ['aws', 'dicom'] # what the image that trains can do, in addition to all else
 TARGET = ['--python-version', '3.12', '--python-platform', 'x86_64-manylinux_2_28'] # what the Dockerfile starts from
 
 
@@ -26,8 +27,10 @@ def wanted():
     settings = ConfigParser()
     settings.read_string((ROOT/'settings.ini').read_text(encoding='utf-8'))
     project = tomllib.loads((ROOT/'pyproject.toml').read_text(encoding='utf-8'))
+    train = [settings['requirements']['base'], *(settings['extras'][name] for name in TRAIN_EXTRAS)]
     lists = {
         'serve.lock': '\n'.join(settings['extras'][name] for name in EXTRAS).split('\n'),
+        'train.lock': '\n'.join(train).split('\n'),
         'build.lock': project['build-system']['requires'],
     }
     return {name: [line for line in lines if line] for name,lines in lists.items()}
@@ -47,6 +50,7 @@ def problems(file, requirements):
     pinned = re.findall(r'^([\w.-]+)==([\w.!+]+)', file.read_text(encoding='utf-8'), re.MULTILINE)
     versions = {canonicalize_name(name): version for name,version in pinned}
     for requirement in map(Requirement, requirements):
+        if requirement.marker and not requirement.marker.evaluate(dict(python_version=TARGET[1])): continue
         version = versions.get(canonicalize_name(requirement.name))
         if version is None: yield f'{file.name}: has no {requirement.name}'
         elif version not in requirement.specifier: yield f'{file.name}: {requirement.name} {version}, but {requirement}'

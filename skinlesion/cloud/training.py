@@ -63,7 +63,8 @@ def read_training_job(
     except ValueError as e: raise InputError(f'SM_HPS or SM_HOSTS: not JSON ({e})') from None
     settings = settings or _read_json(config/'hyperparameters.json')
     settings = {name: hyperparameter(value) for name,value in settings.items()}
-    settings = {name: value for name,value in settings.items() if not name.startswith('sagemaker_')} # of its SDK
+    # those of SageMaker's SDK are not for us
+    settings = {name: value for name,value in settings.items() if not name.startswith('sagemaker_')}
 
     folders = sorted(path for path in (root/'input'/'data').glob('*') if path.is_dir())
     channels = {folder.name: folder for folder in folders}
