@@ -43,6 +43,7 @@ docs: $(VENV)/dev.stamp ## the site, in _docs/ (needs Quarto)
 	@command -v quarto >/dev/null \
 		|| { echo "The site needs Quarto: install it from https://quarto.org, then try again."; exit 1; }
 	@$(BIN)/nbdev-docs
+	@cp skinlesion/evaluate/metrics.schema.json skinlesion/serve/answer.schema.json _docs/ # where their $$id says they are
 
 lock: $(VENV)/dev.stamp ## versions and hashes of what the container holds, from settings.ini
 	@PATH=$(BIN):$$PATH $(BIN)/python tools/lock.py
