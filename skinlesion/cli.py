@@ -54,7 +54,7 @@ _LAYOUTS = f'How the data is laid out: auto, {", ".join(_LAYOUT_NAMES)}'
 _DOMAINS = f'What the images show: {", ".join(DOMAINS)}; as the data suggests if left out'
 _TRACKERS = 'wandb (offline without a key), mlflow (a file next to RUN) or none, the default'
 _TARGET = "'binary': malignant against benign where the layout knows them, else --positive against the rest"
-_COLUMNS = 'Columns of a csv table, such as path=file,label=dx,group=patient'
+_COLUMNS = 'Columns of the table, also of a public set, such as path=file,label=dx,group=patient'
 _IMAGES = 'The folder of the images that a table names, where they lie nowhere near it'
 
 Data = Annotated[str, _argument('DATA', 'A folder, a .zip, a csv table, or s3://bucket/prefix')]

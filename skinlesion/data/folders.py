@@ -302,8 +302,9 @@ COMPANION = 'a mask or another companion of an image' # why a file is left out
 OUTSIDE = 'outside the class folders'
 
 # %% ../../nbs/api/11_data.folders.ipynb #d1510f1e
+_SPLIT_WORDS = ['hold[ _-]out', *sorted([*SPLIT_NAMES, *SHORT_SPLIT_NAMES], key=len, reverse=True)]
 _SPLIT_PART = re.compile(
-    rf'(.*?)(?<![a-z])({"|".join(sorted(SPLIT_NAMES, key=len, reverse=True))})[ _-]?'
+    rf'(.*?)(?<![a-z])({"|".join(_SPLIT_WORDS)})[ _-]?'
     r'(?:set|data|dataset|images|imgs)?(?![a-z])(.*)',
     re.IGNORECASE,
 )
@@ -319,7 +320,8 @@ def split_parts(
         match = _SPLIT_PART.fullmatch(name)
         if match is None or folder_kind(name) != 'name': continue
         before,word,after = match.groups()
-        split = SPLIT_NAMES[word.lower()]
+        word = re.sub('[ _-]', '', word.lower())
+        split = SPLIT_NAMES.get(word) or SHORT_SPLIT_NAMES[word]
         ends = before.strip(' _-'), after.strip(' _-')
         rest = ' '.join(filter(None, ends))
         parts[name] = split, rest
