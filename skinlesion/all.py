@@ -108,6 +108,7 @@ from .train.fold_runs import *
 from .train.finish import *
 from .train.quantize import *
 from .train.sweep import *
+from .cloud.images import *
 from .cloud.stacks import *
 from .cloud.container import *
 from .cloud.training import *

@@ -685,8 +685,11 @@ def prune(
     print(f'{url}: {n_removed} old objects removed')
 
 # %% ../nbs/api/71_cli.ipynb #ac483e4a
-Stack = Annotated[str, _argument('STACK', 'data: the bucket for data sets, runs and bundles')]
-Bucket = Annotated[str, _option('Name of the bucket', metavar='NAME')]
+Stack = Annotated[str, _argument('STACK', (
+    'data: the bucket for data sets, runs and bundles; registry: for container images; lambda: the service as a function; '
+    'sagemaker: the service as an endpoint; training: the role of training jobs'
+))]
+StackName = Annotated[str, _option('Name of the bucket (data), or of the stack', '--name', '--bucket', metavar='NAME')]
 cloud_app = typer.Typer(
     help='Stacks in AWS, made from CloudFormation templates',
     no_args_is_help=True,
@@ -698,45 +701,51 @@ app.add_typer(cloud_app, name='cloud')
 @_connecting
 def deploy(
     stack: Stack,
-    bucket: Bucket,
+    name: StackName,
     upload: Annotated[Optional[str], _option('Folder to put into the bucket', metavar='DATA')] = None,
     prefix: Annotated[str, _option('Where to put it in the bucket', metavar='P')] = 'data',
-    dry_run: Annotated[bool, _option('Print what would change, and change nothing', '--dry-run')] = False,
+    dry_run: Annotated[bool, _option('Print what would change, and what costs money; change nothing', '--dry-run')] = False,
     setting: Annotated[Optional[list[str]], _option(
         'A parameter of the template, such as NoncurrentDays=30',
         '--set',
         metavar='NAME=VALUE',
+    )] = None,
+    tag: Annotated[Optional[list[str]], _option(
+        'A tag of the stack and all that it makes, such as team=dermatology',
+        metavar='KEY=VALUE',
     )] = None,
     connection=None,
 ):
     "Create or update a stack, and upload a data set"
     from skinlesion.cloud.stacks import deploy
     values = _named_values('--set', 'NAME=VALUE', setting)
-    deploy(stack, bucket, upload, prefix, dry_run, connection, **values)
+    tags = _named_values('--tag', 'KEY=VALUE', tag)
+    deploy(stack, name, upload, prefix, dry_run, connection, tags, **values)
 
 # %% ../nbs/api/71_cli.ipynb #a55471d9
 @cloud_app.command('status', epilog='Example: skinlesion cloud status data --bucket my-bucket')
 @_connecting
-def stack_status(stack: Stack, bucket: Bucket, connection=None):
+def stack_status(stack: Stack, name: StackName, connection=None):
     "Say what there is of a stack"
     from skinlesion.cloud.stacks import stack_status
-    for name,value in stack_status(stack, bucket, connection).items():
+    for fact,value in stack_status(stack, name, connection).items():
         if isinstance(value, dict): value = ', '.join(f'{key} {item}' for key,item in value.items())
-        print(f'{name}: {value or "-"}')
+        print(f'{fact}: {value or "-"}')
 
 # %% ../nbs/api/71_cli.ipynb #b87e0bca
 @cloud_app.command(epilog='Example: skinlesion cloud destroy data --bucket my-bucket --force')
 @_connecting
 def destroy(
     stack: Stack,
-    bucket: Bucket,
-    force: Annotated[bool, _option('Delete the data too, for good', '--force')] = False,
+    name: StackName,
+    force: Annotated[bool, _option('Delete data and images too, for good', '--force')] = False,
     connection=None,
 ):
-    "Delete a stack and its buckets"
+    "Delete a stack with its buckets and repositories"
     from skinlesion.cloud.stacks import destroy
-    n_versions = destroy(stack, bucket, force, connection)
-    print(f'{bucket}: the stack {stack} is gone, with {n_versions} object versions')
+    n_deleted = destroy(stack, name, force, connection)
+    contents = f', with {n_deleted} object versions or images' if n_deleted else ''
+    print(f'{name}: the stack {stack} is gone{contents}')
 
 # %% ../nbs/api/71_cli.ipynb #9915ff7a
 def print_error(
