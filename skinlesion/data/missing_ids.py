@@ -49,6 +49,11 @@ def known_ids(
         values = truncated_list(sorted(marks.unique()), 5)
         notes.append(f'the {name} of {plural(len(marks), "row")} is taken as missing: {values}')
     counts = counts.drop(numbers)
+    if len(counts) == 1 and counts.iloc[0] == len(texts) >= _MIN_IMAGES:
+        notes.append(
+            f'the {name} {counts.index[0]} is that of all {len(texts):,} rows and tells none apart; '
+            'if it stands for a missing one, empty these cells'
+        )
     if first_has_far_more(counts):
         notes.append(
             f'the {name} {counts.index[0]} has {counts.iloc[0]:,} of {len(texts):,} rows, far more than any '

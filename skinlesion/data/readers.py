@@ -24,7 +24,7 @@ import pandas as pd
 
 from ..core import CASE_COLUMNS, SPLIT_NAMES, InputError, NoLabels, plural, truncated_list
 from .column_names import COLUMN_SYNONYMS, matching_columns, plain_name
-from .columns import (has_split_words, only_one, read_groups, read_split_column,
+from .columns import (has_split_words, may_be_ids, only_one, read_groups, read_split_column,
                                      same_partition)
 from .companions import companions
 from .files import TABLE_SUFFIXES, TEXT_COLUMNS, first_line, read_table
@@ -850,9 +850,10 @@ def join_facts(
                 continue
             rows[column] = known.mask(is_new, values)
             used.append(f'the {column} of {count} is taken from {name}')
-        if used: notes += [*used, *more_notes]
+        is_alone = (rows.group == '') | (rows.group == rows.path)
+        if used or is_alone.all(): notes += [*used, *more_notes]
     rows['group'] = rows.group.mask(rows.group == '', rows.path)
-    return result._replace(rows=rows, notes=[*notes, *result.notes])
+    return result._replace(rows=rows, notes=list(dict.fromkeys([*notes, *result.notes])))
 
 def join_neighbours(
     result:ReadResult, # Of a table that the user named
@@ -882,7 +883,8 @@ def other_facts(
         header = [column.strip(' "\'\n') for column in re.split('[,;\t|]', first_line(file))]
         is_named = bool(matching_columns(header, COLUMN_SYNONYMS['path']))
         units = [*COLUMN_SYNONYMS['group'], *COLUMN_SYNONYMS['weak_group'], *COLUMN_SYNONYMS['split']]
-        if is_named and matching_columns(header, units): candidates.append(file)
+        may_tell = matching_columns(header, units) or any(map(may_be_ids, header))
+        if is_named and may_tell: candidates.append(file)
     for candidate in candidates:
         if index is None: index = ImageIndex({name: path for name,path in files.items() if path in own})
         facts = facts_of_lists(candidate, index) if candidate is lists else facts_of_table(candidate, index)
