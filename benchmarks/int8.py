@@ -6,8 +6,8 @@
     python benchmarks/int8.py --csv               # the table as results/int8.csv, too; or --csv FILE
 
 The graphs take turns, so that a machine that is busy for a while is busy for all. Speed does not depend on the
-weights; how accurate a network in int8 is, `skinlesion export` measures. Of the methods of `train.quantize` those are
-compared that differ in speed.
+weights; how accurate a network in int8 is, `skinlesion export` measures. `score` computes batches of 2 by one thread
+each. Of the methods of `train.quantize` those are compared that differ in speed.
 """
 import argparse
 import tempfile
@@ -89,7 +89,7 @@ def main():
     parser.add_argument('--bundles', nargs='*', default=[], help='bundles in fp32')
     parser.add_argument('--archs', nargs='*', default=['resnet18', 'mobilenetv2_100'], help='timm names')
     parser.add_argument('--size', type=int, default=224, help='side of the images, pixels')
-    parser.add_argument('--bs', type=int, nargs='*', default=[1, 32], help='images in a batch')
+    parser.add_argument('--bs', type=int, nargs='*', default=[1, 2, 16], help='images in a batch')
     parser.add_argument('--rounds', type=int, default=15, help='turns of each')
     parser.add_argument('--more', action='store_true', help='also what was tried and is not the default')
     parser.add_argument('--csv', nargs='?', const=RESULTS, type=Path, help='file to write, else results/int8.csv')

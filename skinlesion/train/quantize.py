@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.quantize.html.md"""
 
 # %% auto #0
 __all__ = ['INT8_METHODS', 'INT8_OPERATORS', 'MAX_AUROC_FALL', 'Int8Method', 'CalibrationImages', 'first_nodes', 'quantize_graph',
-           'quantization_parts', 'validation_images', 'run_graph', 'probability_differences', 'LessAccurate',
-           'Int8Trial', 'Quantizer', 'check_quantizable', 'quantize_bundle']
+           'quantization_parts', 'validation_images', 'rounding_errors', 'mean_outputs', 'correct_biases', 'run_graph',
+           'probability_differences', 'LessAccurate', 'Int8Trial', 'Quantizer', 'check_quantizable', 'quantize_bundle']
 
 # %% ../../nbs/api/54_train.quantize.ipynb #32aba29a
 import contextlib, io, math, shutil, tempfile
@@ -97,7 +97,7 @@ def quantize_graph(
     method:str='minmax, 7-bit weights', # A name in `INT8_METHODS`
     operators:tuple=INT8_OPERATORS, # Of ONNX, to quantise
 ):
-    "Write the graph `file` with 8-bit weights and activations; the head stays in full precision"
+    "Write the graph `file` with 8-bit weights and activations, its biases corrected; the head stays in fp32"
     quantization = need('onnxruntime.quantization')
     pre_process = need('onnxruntime.quantization.shape_inference').quant_pre_process
     chosen = INT8_METHODS[method]
@@ -129,6 +129,7 @@ def quantize_graph(
             extra_options=options,
             **formats,
         )
+        correct_biases(plain, out, reader)
 
 # %% ../../nbs/api/54_train.quantize.ipynb #188a508c
 def quantization_parts(
@@ -168,6 +169,73 @@ def validation_images(
     fingerprints = image_fingerprints(valid)
     is_complete = len(expected) and np.isin(expected, fingerprints).all()
     return valid[np.isin(fingerprints, expected)] if is_complete else None
+
+# %% ../../nbs/api/54_train.quantize.ipynb #f2f0c10a
+def rounding_errors(
+    graph, # Of an ONNX model in fp32
+    int8_graph, # The same, quantised
+)->dict: # Name of each quantised convolution with a bias: channels x inputs x height x width, float32
+    "What rounding added to the weights of each convolution"
+    to_array = need('onnx').numpy_helper.to_array
+    weights = {node.name: node.input[1] for node in graph.node if node.op_type == 'Conv'}
+    originals = {tensor.name: tensor for tensor in graph.initializer}
+    stored = {tensor.name: tensor for tensor in int8_graph.initializer}
+    producers = {output: node for node in int8_graph.node for output in node.output}
+    errors = {}
+    for node in int8_graph.node:
+        if node.op_type != 'Conv' or len(node.input) < 3: continue
+        dequantize = producers.get(node.input[1]) # absent for weights in fp32
+        if dequantize is None: continue
+        steps, scales = [to_array(stored[name]) for name in dequantize.input[:2]]
+        rounded = steps*scales.reshape(-1, 1, 1, 1)
+        errors[node.name] = rounded - to_array(originals[weights[node.name]])
+    return errors
+
+def mean_outputs(
+    file, # An .onnx in fp32
+    kernels:dict, # Name of a convolution: weights of the shape of its own
+    reader:CalibrationImages, # The images
+)->dict: # Name of each: by output channel, without the bias
+    "The mean of what other weights give in place of those of some convolutions, whose inputs stay the same"
+    onnx = need('onnx')
+    model = onnx.load(file)
+    graph = model.graph
+    convs = {node.name: node for node in graph.node if node.name in kernels}
+    for name, weights in kernels.items():
+        graph.initializer.append(onnx.numpy_helper.from_array(weights, f'{name} kernel'))
+        conv = onnx.helper.make_node('Conv', [convs[name].input[0], f'{name} kernel'], [f'{name} output'])
+        conv.attribute.extend(convs[name].attribute)
+        pool = onnx.helper.make_node('GlobalAveragePool', [f'{name} output'], [f'{name} mean'])
+        graph.node.extend([conv, pool])
+        graph.output.append(onnx.ValueInfoProto(name=f'{name} mean'))
+    with tempfile.TemporaryDirectory() as folder:
+        onnx.save(model, Path(folder)/'means.onnx')
+        session = open_session(Path(folder)/'means.onnx')
+    names = [f'{name} mean' for name in kernels]
+    reader.set_range(0, len(reader))
+    batches = [session.run(names, batch) for batch in iter(reader.get_next, None)]
+    return {name: np.concatenate(means).mean((0, 2, 3)) for name, means in zip(kernels, zip(*batches))}
+
+def correct_biases(
+    plain, # An .onnx in fp32
+    file, # The .onnx that it was quantised to; its biases are replaced
+    reader:CalibrationImages, # The images that it was calibrated on
+):
+    "Take from each bias what the rounded weights of its convolution add to the mean output"
+    onnx = need('onnx')
+    to_array = onnx.numpy_helper.to_array
+    model = onnx.load(file)
+    errors = rounding_errors(onnx.load(plain).graph, model.graph)
+    shifts = mean_outputs(plain, errors, reader)
+    stored = {tensor.name: tensor for tensor in model.graph.initializer}
+    producers = {output: node for node in model.graph.node for output in node.output}
+    for node in model.graph.node:
+        if node.name not in shifts: continue
+        bias, scale = [stored[name] for name in producers[node.input[2]].input[:2]]
+        steps = np.round(shifts[node.name]/to_array(scale))
+        corrected = (to_array(bias) - steps).astype(np.int32)
+        bias.CopyFrom(onnx.numpy_helper.from_array(corrected, bias.name))
+    onnx.save(model, file)
 
 # %% ../../nbs/api/54_train.quantize.ipynb #e9e52838
 def run_graph(
