@@ -121,7 +121,8 @@ async def upload_address(
 )->dict: # As from `Uploads.address`
     "Where to send an image that is too large for a request, and the `s3` by which it is predicted then"
     uploads = request.app.state.service.uploads
-    if uploads is None: raise Refusal('not-found', 'this service has no bucket for uploads; send the image itself')
+    if uploads is None:
+        raise Refusal('not-found', 'this service has no bucket for uploads; send the image itself')
     return await asyncio.to_thread(uploads.address)
 
 @router.post('/invocations', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)

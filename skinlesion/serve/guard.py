@@ -273,7 +273,7 @@ class _Exchange:
         return message
 
     def hold(self, n_bytes):
-        "Count bytes of images that are in memory until the request is answered; a `Refusal` if they are too many"
+        "Count bytes that are in memory until the request is answered; a `Refusal` if they are too many"
         self.n_bytes += n_bytes
         self.service.held_bytes += n_bytes
         if self.n_bytes > self.service.limits.bytes: self.refusal = self._too_large()

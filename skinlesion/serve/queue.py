@@ -72,7 +72,7 @@ class MicroBatches:
 
     def check(self,
         n:int=1, # Images
-        let_in:bool=False, # Whether their request was let in, so that it is answered also when the service ends
+        let_in:bool=False, # Whether their request was, so that it is answered also when the service ends
     ):
         "Raise a `Refusal` if `n` images more would not be accepted"
         if self.is_draining and not let_in:

@@ -131,11 +131,13 @@ async def fetch_uploads(
         if isinstance(image, str):
             name = image_name(number)
             if uploads is None:
-                raise Refusal('unusable-image', f'{name} is in S3, and this service reads none from there; send it')
+                detail = f'{name} is in S3, and this service reads none from there; send it'
+                raise Refusal('unusable-image', detail)
             reading = asyncio.to_thread(uploads.read, image, name)
             try: image = await asyncio.wait_for(reading, max(0., deadline-time.monotonic()))
             except asyncio.TimeoutError:
-                raise Refusal('timeout', f'{name} could not be read in time; try again', retry_after=1) from None
+                detail = f'{name} could not be read in time; try again'
+                raise Refusal('timeout', detail, retry_after=1) from None
             hold(len(image))
             if not image: raise Refusal('bad-request', f'{name} is empty')
         contents.append(image)
