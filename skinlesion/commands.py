@@ -17,6 +17,7 @@ from fastai.torch_core import rank_distrib
 
 from .core import InputError, truncated_list
 from .data.audit import audit
+from .data.cases import skipped_text
 from .data.fingerprints import is_known, known_images, known_text, split_as_trained
 from .data.load import assumed_facts, cases_text, load_cases
 from .data.matching import ForeignSet, ModelClasses, read_for_model, same_names
@@ -156,6 +157,7 @@ def _cases_for(predictor, foreign, strict):
     "The cases of `foreign` as the bundle was trained on them, and the paths of known ones; prints notes"
     model = ModelClasses(predictor.classes, predictor.positive, predictor.config.get('recipe'))
     cases = read_for_model(foreign, model, strict, predictor.config.get('domain'))
+    if cases.skipped: print(f'left out: {skipped_text(cases.skipped)}')
     for note in cases.notes: print(f'note: {note}')
     # images of the training are in the split that they had there
     known = known_images(cases, predictor.reference)

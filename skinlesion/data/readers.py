@@ -487,6 +487,21 @@ def read_labels(
     notes.append(f'positive are the images with {finding}, negative those without it')
     return Labels(one_finding(findings, finding, file), columns, notes)
 
+# %% ../../nbs/api/12_data.readers.ipynb #a1a1f051
+def _split_by_folders(rows):
+    "`rows` with the split that the folders of the images are called after, if they have no other; and notes"
+    if (rows.split != '').any() or not len(rows): return rows, []
+    folders = rows.path.map(os.path.dirname)
+    common = os.path.commonpath(map(os.path.abspath, folders.unique()))
+    split_of = {}
+    for folder in folders.unique():
+        names = os.path.relpath(os.path.abspath(folder), common).split(os.sep)
+        splits = {split_name(name) for name in names if folder_kind(name) == 'split'}
+        split_of[folder] = splits.pop() if len(splits) == 1 else ''
+    splits = set(split_of.values()) - {''}
+    if 'train' not in splits or len(splits) < 2: return rows, []
+    return rows.assign(split=folders.map(split_of)), ['the split is taken from the folders of the images']
+
 # %% ../../nbs/api/12_data.readers.ipynb #63d25fe0
 class TableRows(NamedTuple):
     "What a table says of its images"
@@ -551,7 +566,8 @@ def rows_of_table(
     path_from = columns.get('path') or path_column(table, file, files, images)
     rows,notes = read_roles(table, file, columns, path_from, finding)
     rows,skipped,place_notes = join_images(file, rows, files, images)
-    notes = [*notes, *place_notes]
+    rows,split_notes = _split_by_folders(rows)
+    notes = [*notes, *place_notes, *split_notes]
     if 'finding' not in rows: return ReadResult(rows, skipped, notes)
     is_unclear = rows.label.isin(['uncertain', 'not mentioned']) # nobody says whether they have the finding
     unclear = rows[is_unclear]

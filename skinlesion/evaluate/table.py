@@ -297,6 +297,11 @@ def _read_table(source, columns, finding=None):
     file = _name_of(source)
     check_named(file, table, names | probs_from)
     table,scored_notes = answered_rows(table)
+    if scored_notes and not len(table):
+        raise InputError(
+            f'{file}: no image to evaluate: {"; ".join(scored_notes)}; '
+            'write the class of each into the column label'
+        )
     given = [column for column in table if str(column).startswith('p_') or column == 'pred']
     probs = table[given].assign(**{ours: table[theirs] for ours,theirs in probs_from.items()})
     table = table.drop(columns=list({*given, *probs_from.values()}))
