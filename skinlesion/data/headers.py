@@ -41,6 +41,27 @@ def _wider_patients(table, patient):
     is_part = (n_patients == 1) & (n_groups > 1) & ~in_divided
     return is_alone | is_part, table.group[n_patients > 1].nunique()
 
+def _patient_groups(table, patient):
+    "The group of each row with the `patient` of its header where that is wider, and notes"
+    if patient.nunique() == 1 and len(table) > 1:
+        count = plural(int(patient.notna().sum()), 'DICOM file')
+        return table.group, [f'{count} with one and the same PatientID, which is not used: it tells no patients apart']
+    is_wider,n_divided = _wider_patients(table, patient)
+    wider = patient.groupby(table.group).transform('first')
+    notes = []
+    count = plural(int(is_wider.sum()), 'image')
+    if is_wider.any(): notes.append(f'the group of {count} is the patient of the DICOM header (hashed)')
+    if n_divided:
+        count = plural(n_divided, 'group')
+        notes.append(f'{count} of the source with several patients in the DICOM headers; the groups stay as they are')
+    counts = patient.value_counts()
+    if first_has_far_more(counts):
+        notes.append(
+            f'{counts.iloc[0]:,} DICOM files have one PatientID, far more than any other; if it stands for '
+            'unknown patients, name them in a table with columns path, label and patient_id'
+        )
+    return table.group.mask(is_wider, wider), notes
+
 # %% ../../nbs/api/12_data.headers.ipynb #38931225
 def join_headers(
     cases:Cases, # From a reader
@@ -54,30 +75,8 @@ def join_headers(
     if not any(headers): return cases
     values = pd.DataFrame(headers, columns=list(PATIENT_FACTS), index=cases.table.index)
     table = cases.table.copy()
-    notes = []
-
-    patient = values.pop('patient')
-    is_wider,n_divided = _wider_patients(table, patient)
-    if patient.nunique() == 1 and len(table) > 1:
-        count = plural(int(patient.notna().sum()), 'DICOM file')
-        notes.append(
-            f'{count} with one and the same PatientID, which is not used: it tells no patients apart'
-        )
-    else:
-        wider = patient.groupby(table.group).transform('first')
-        table['group'] = table.group.mask(is_wider, wider)
-        count = plural(int(is_wider.sum()), 'image')
-        if is_wider.any(): notes.append(f'the group of {count} is the patient of the DICOM header (hashed)')
-        if n_divided:
-            count = plural(n_divided, 'group')
-            notes.append(f'{count} of the source with several patients in the DICOM headers; the groups stay as they are')
-        counts = patient.value_counts()
-        if first_has_far_more(counts):
-            notes.append(
-                f'{counts.iloc[0]:,} DICOM files have one PatientID, far more than any other; if it stands for '
-                'unknown patients, name them in a table with columns path, label and patient_id'
-            )
-
+    groups,notes = _patient_groups(table, values.pop('patient'))
+    table['group'] = groups
     for name in values:
         if values[name].isna().all(): continue
         column = name
