@@ -103,7 +103,8 @@ def drop_repeated_rows(
     note = f'{count} of images that an earlier row has, left out: {truncated_list(repeats)}'
     others = rows[is_repeated].drop(columns=['image', 'path', *facts], errors='ignore').astype(str)
     differs = (others.groupby(key).nunique() > 1).any()
-    if differs.any(): note += f'; the rows of an image differ in {truncated_list(list(others.columns[differs]))}'
+    differing = truncated_list(list(others.columns[differs]))
+    if differing: note += f'; the rows of an image differ in {differing}'
     return rows.assign(**first_known)[~is_repeat], [note]
 
 # %% ../../nbs/api/12_data.readers.ipynb #fcb40953
@@ -536,7 +537,8 @@ def read_roles(
     if are_measured or n_classes > 20 and n_classes > len(labels)/2:
         raise InputError(
             f'{file}: {n_classes} different labels of {len(labels)} rows in {truncated_list(label.columns)}, '
-            f'which are no classes, such as {labels.iloc[0]}. Name the column that holds the class: --columns label=NAME'
+            f'which are no classes, such as {labels.iloc[0]}. '
+            'Name the column that holds the class: --columns label=NAME'
         )
     has_groups = (group.names != '').all()
     if len(labels) > 4*n_classes and has_groups and same_partition(group.names, labels):
@@ -736,7 +738,8 @@ def read_csv(
         among = plural(len(files), 'file')
         names = f': {truncated_list(tables)}' if tables else ''
         raise InputError(
-            f'{count} with a path and a label among {among}{names}; name the table itself, or join them into one'
+            f'{count} with a path and a label among {among}{names}; '
+            'name the table itself, or join them into one'
         )
     parts = []
     for table in tables:
