@@ -864,8 +864,8 @@ def join_facts(
                 )
             if not is_new.any(): continue
             count = plural(int(is_new.sum()), 'image')
-            if is_named and has_labels and column == 'split':
-                notes.append(f'{name} next to the table fixes a split of {count}: to use it, name that table')
+            if is_named and has_labels:
+                notes.append(f'{name} next to the table names the {column} of {count}: to use it, name that table')
                 continue
             rows[column] = known.mask(is_new, values)
             used.append(f'the {column} of {count} is taken from {name}')
