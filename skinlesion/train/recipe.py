@@ -64,14 +64,16 @@ class DataFields(BaseModel):
 DATA_FIELDS = tuple(DataFields.model_fields) # what `load_cases` takes of a recipe
 
 # %% ../../nbs/api/32_train.recipe.ipynb #0c24224b
+_NUMBER_TEXT = BeforeValidator(lambda value: int(value) if str(value).isdigit() else value)
+
 class ModelFields(BaseModel):
     "The network and what goes into it"
     size:int|None = Field(None, ge=32, le=1024) # Side of the model's square, pixels
     resize:Literal[RESIZE_MODES] = 'squash' # How an image becomes a square
     interpolation:Literal[tuple(INTERPOLATIONS)]|None = None # Of the resizing; that of the network if not set
-    mean:tuple[float, ...]|None = None # By channel, of pixels scaled to 0..1
-    std:tuple[float, ...]|None = None # By channel, of pixels scaled to 0..1
-    channels:Literal[1, 3] = 3 # 1 for grey values, 3 for RGB
+    mean:Annotated[tuple[float, ...], _SPLIT_TEXT]|None = None # By channel, of pixels scaled to 0..1
+    std:Annotated[tuple[float, ...], _SPLIT_TEXT]|None = None # By channel, of pixels scaled to 0..1
+    channels:Annotated[Literal[1, 3], _NUMBER_TEXT] = 3 # 1 for grey values, 3 for RGB
     arch:str = 'residual' # See `models.registry.build_model`
     pretrained:bool = True # Start timm's models from published weights
 
