@@ -112,4 +112,5 @@ from .cloud.images import *
 from .cloud.stacks import *
 from .cloud.container import *
 from .cloud.training import *
+from .cloud.jobs import *
 from .commands import *

@@ -747,6 +747,62 @@ def destroy(
     contents = f', with {n_deleted} object versions or images' if n_deleted else ''
     print(f'{name}: the stack {stack} is gone{contents}')
 
+# %% ../nbs/api/71_cli.ipynb #6c251d51
+_TRAIN_EXAMPLE = 'ham10000-7 s3://my-bucket/data --name ham-1 --image URI --stack moles --spot'
+
+@cloud_app.command('train', epilog=f'Example: skinlesion cloud train {_TRAIN_EXAMPLE}')
+@_connecting
+def cloud_train(
+    recipe: Annotated[str, _argument('RECIPE', 'A recipe (TOML), or the name of a shipped one')],
+    data: Annotated[str, _argument('S3URL', 's3://bucket/prefix of a data set, or a table or zip there')],
+    name: Annotated[str, _option('Name of the job; the same command again follows it', metavar='NAME')],
+    image: Annotated[str, _option('Image in ECR, made from Dockerfile.train', metavar='URI')],
+    stack: Annotated[Optional[str], _option(
+        'A stack training, which has the role and says where runs go',
+        metavar='NAME',
+    )] = None,
+    role: Annotated[Optional[str], _option('Role of the job, where not that of a stack', metavar='ARN')] = None,
+    output: Annotated[Optional[str], _option('Where jobs write, where no stack says it', metavar='S3URL')] = None,
+    out: Annotated[Optional[str], _option('Run folder to make; NAME if left out', metavar='RUN')] = None,
+    instance: Annotated[str, _option('Kind of machine', metavar='TYPE')] = 'ml.g5.xlarge',
+    count: Annotated[int, _option('Machines that train together', metavar='N', min=1)] = 1,
+    spot: Annotated[bool, _option('Cheaper machines, which AWS may take away for a while', '--spot')] = False,
+    max_hours: Annotated[float, _option('Stop after so long', metavar='H', min=0.1)] = 8,
+    volume: Annotated[int, _option('Disk of a machine, in GB', metavar='GB', min=1)] = 100,
+    resume: Annotated[Optional[str], _option('Go on with the run of an earlier job', metavar='JOB')] = None,
+    fields: Annotated[Optional[list[str]], _option(
+        'Any field of a recipe, such as epochs=4; may be repeated',
+        '--set',
+        metavar='FIELD=VALUE',
+    )] = None,
+    wait: Annotated[bool, _option('Follow the job, and fetch the run folder')] = True,
+    dry_run: Annotated[bool, _option('Print what is asked for, and what it costs', '--dry-run')] = False,
+    connection=None,
+):
+    "Train in SageMaker, and fetch the run folder"
+    from skinlesion.cloud.jobs import train_in_cloud
+    train_in_cloud(
+        recipe,
+        data,
+        name,
+        image,
+        stack=stack,
+        role=role,
+        output=output,
+        out=out,
+        wait=wait,
+        dry_run=dry_run,
+        changes=_named_values('--set', 'FIELD=VALUE, such as epochs=4', fields),
+        connection=connection,
+        instance=instance,
+        count=count,
+        spot=spot,
+        max_hours=max_hours,
+        volume=volume,
+        resume=resume,
+    )
+
+
 # %% ../nbs/api/71_cli.ipynb #9915ff7a
 def print_error(
     message:str, # Of any number of lines

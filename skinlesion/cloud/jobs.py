@@ -6,13 +6,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/cloud.jobs.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_HYPERPARAMETER', 'hyperparameters', 'training_request', 'cost_text', 'submit_training', 'check_objects', 'JobLog',
-           'follow_training', 'pull_training', 'stack_role', 'train_in_cloud']
+           'follow_training', 'pull_training', 'train_in_cloud']
 
 # %% ../../nbs/api/66_cloud.jobs.ipynb #f6efead6
 import json, re, tarfile, time
 from pathlib import Path, PurePosixPath
 
-from .stacks import stack_name
+from .images import find_image
+from .stacks import stack_status
 from ..core import InputError, replacing
 from ..store.archive import check_empty
 from ..store.aws import Connection, aws_errors
@@ -29,8 +30,8 @@ def hyperparameters(
         folder = str(fields.get(name, '')).removeprefix('local-dir:').removeprefix('bundle:')
         is_local = folder != fields.get(name, '') or name == 'images'
         if folder and is_local and not folder.startswith('/opt/ml/'):
-            raise InputError(f'{name}: {folder} is a folder of this machine, and the container has none but those '
-                             'below /opt/ml')
+            raise InputError(f'{name}: {folder} is a folder of this machine, and the container has none '
+                             'but those below /opt/ml')
     texts = {name: json.dumps(value) for name,value in fields.items()}
     for name,text in texts.items():
         if len(text) > MAX_HYPERPARAMETER:
@@ -155,7 +156,7 @@ def _describe_job(sagemaker, name):
 
 # %% ../../nbs/api/66_cloud.jobs.ipynb #d9b714f0
 _LOG_GROUP = '/aws/sagemaker/TrainingJobs'
-_POLL_SECONDS = 15 # between two requests for the state of a job
+_JOB_POLL_SECONDS = 15 # between two requests for the state of a job
 
 class JobLog:
     "The lines of the job `name`, each once"
@@ -209,7 +210,7 @@ def follow_training(
                 print(f'{name}: {state}', flush=True)
             for line in log.new_lines(): print(line, flush=True)
             if job['TrainingJobStatus'] in ('Completed', 'Failed', 'Stopped'): break
-            time.sleep(_POLL_SECONDS)
+            time.sleep(_JOB_POLL_SECONDS)
     if job['TrainingJobStatus'] == 'Completed': return job
     reason = job.get('FailureReason') or job['SecondaryStatus']
     reason = ' '.join(reason.split())
@@ -240,31 +241,14 @@ def pull_training(
     return out
 
 # %% ../../nbs/api/66_cloud.jobs.ipynb #586a1b6e
-def stack_role(
-    name:str, # Of the stack `training`
-    connection:Connection=None, # How to reach AWS
-)->str: # ARN
-    "The role that the stack `training` has made for jobs; an `InputError` if there is none"
-    stack = stack_name('training', name)
-    cfn = (connection or Connection()).client('cloudformation')
-    with aws_errors(f'looking at the stack {stack}'):
-        try: description = cfn.describe_stacks(StackName=stack)['Stacks'][0]
-        except cfn.exceptions.ClientError as e:
-            if 'does not exist' not in str(e): raise
-            description = {}
-    outputs = {output['OutputKey']: output['OutputValue'] for output in description.get('Outputs', [])}
-    if 'RoleArn' not in outputs:
-        raise InputError(f'no stack {stack} here with a role for jobs; '
-                         f'skinlesion cloud deploy training --name {name} makes it, or give --role ARN')
-    return outputs['RoleArn']
-
 def train_in_cloud(
     recipe, # A TOML file, the name of a shipped recipe, or `None` for the defaults
     data:str, # `s3://bucket/prefix` of a data set, or a table or zip archive there
     name:str, # Of the job
-    image:str, # Address of the container's image
-    role:str=None, # ARN of the role of the job; that of the stack `training` if `None`
-    output:str=None, # `s3://bucket/prefix` for what jobs leave; `runs` in the bucket of the data if `None`
+    image:str, # Address of the container's image in ECR
+    stack:str=None, # Name of a stack `training`, which says the two that follow, and how names of jobs begin
+    role:str=None, # ARN of the role of the job
+    output:str=None, # `s3://bucket/prefix` for what jobs leave
     out=None, # Run folder to make; one of the name of the job if `None`
     wait:bool=True, # Follow the job, and fetch the run folder
     dry_run:bool=False, # Print what would be asked of SageMaker, and what it costs
@@ -276,11 +260,16 @@ def train_in_cloud(
     from skinlesion.train.recipe import make_recipe # here, for it imports torch
     out = Path(out or name)
     check_empty(out)
-    bucket = data.removeprefix('s3://').partition('/')[0]
     recipe = make_recipe(recipe, **changes or {})
-    output = output or f's3://{bucket}/runs'
-    request = training_request(recipe, data, name, image, role or '', output, **options)
-    if not role: request['RoleArn'] = stack_role(bucket, connection)
+    if stack:
+        outputs = stack_status('training', stack, connection)['outputs']
+        name = f'{outputs["JobPrefix"]}-{name}'
+        role = role or outputs['RoleArn']
+        output = output or outputs['RunUri']
+    if not (role and output):
+        raise InputError('the job needs a role and a place for its run: name a stack made by '
+                         'skinlesion cloud deploy training, or give --role ARN and --output S3URL')
+    request = training_request(recipe, data, name, find_image(image, connection).uri, role, output, **options)
     if dry_run:
         print(json.dumps(request, indent=1))
         print(cost_text(request))
