@@ -10,10 +10,11 @@ __all__ = ['LambdaFunction', 'direct_request', 'environment_function', 'handler'
 # %% ../../nbs/api/64_cloud.handler.ipynb #8b50734f
 import asyncio, json, os, tempfile
 from functools import cache
+from pathlib import Path
 
 from ..core import InputError, need
 from ..serve.api import api
-from ..serve.limits import Limits
+from ..serve.limits import Limits, add_key
 from ..serve.predictor import Predictor
 from ..serve.problems import PROBLEM_TYPE, Refusal
 from ..serve.requests import LINES_TYPES
@@ -27,10 +28,17 @@ class LambdaFunction:
         bundle, # As for `Predictor`
         limits:Limits=Limits(seconds=25), # As for `api`
         max_response:int=6*2**20, # Bytes of JSON that a function may return
+        keys:str='', # Lines of a file of keys, or with commas in place of lines; everybody may ask without one
         **options, # More of `api`
     ):
         mangum = need('mangum', extra='lambda')
         self.max_response = max_response
+        self.direct_headers = {'content-type': 'application/json'}
+        if keys:
+            options['api_keys'] = file = Path(tempfile.mkdtemp(), 'keys')
+            file.write_text(keys.replace(',', '\n'), encoding='utf-8')
+            # AWS has decided already who may invoke the function
+            self.direct_headers['x-api-key'] = add_key(file, 'direct-invocation')
         self.app = api(Predictor(bundle), page=False, limits=limits, **options)
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop) # which Mangum asks for
@@ -46,7 +54,7 @@ class LambdaFunction:
         asyncio.set_event_loop(self.loop) # which Mangum asks for
         is_request = isinstance(event, dict) and 'requestContext' in event
         if is_request: return self.limited(self.answer(event, context))
-        response = self.limited(self.answer(direct_request(event), context))
+        response = self.limited(self.answer(direct_request(event, self.direct_headers), context))
         body = json.loads(response['body'])
         if response['statusCode'] >= 500: raise RuntimeError(body['detail'])
         return body
@@ -72,6 +80,7 @@ class LambdaFunction:
 
 def direct_request(
     event, # Of a direct invocation
+    headers:dict, # That the request has
 )->dict: # As an HTTP API makes it
     "The request that stands for `event`"
     has_heat_map = isinstance(event, dict) and event.get('heat_map') is True
@@ -80,7 +89,7 @@ def direct_request(
         version='2.0',
         requestContext=dict(http=dict(method='POST', path=path, sourceIp='lambda')),
         rawQueryString='heat_map=true' if has_heat_map else '',
-        headers={'content-type': 'application/json'},
+        headers=headers,
         body=json.dumps(event),
     )
 
@@ -92,8 +101,9 @@ def environment_function()->LambdaFunction:
     if not bundle:
         raise InputError('SKINLESION_BUNDLE is not set; let it be the folder of a bundle, or its s3:// address')
     os.environ.setdefault('SKINLESION_CACHE', f'{tempfile.gettempdir()}/skinlesion')
+    keys = os.environ.get('SKINLESION_KEYS', '')
     root_path = os.environ.get('SKINLESION_ROOT_PATH', '')
-    return LambdaFunction(bundle, root_path=root_path, log=True)
+    return LambdaFunction(bundle, keys=keys, root_path=root_path, log=True)
 
 def handler(
     event:dict, # From Lambda
