@@ -18,8 +18,9 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ['serve', 'dicom'] # what the image of the service can do
+LAMBDA_EXTRAS = ['lambda', 'dicom'] # what the function can do
 TRAIN_EXTRAS = ['aws', 'dicom'] # what the image that trains can do, in addition to all else
-TARGET = ['--python-version', '3.12', '--python-platform', 'x86_64-manylinux_2_28'] # what the Dockerfile starts from
+TARGET = ['--python-version', '3.12', '--python-platform', 'x86_64-manylinux_2_28'] # what the images start from
 
 
 def wanted():
@@ -30,6 +31,7 @@ def wanted():
     train = [settings['requirements']['base'], *(settings['extras'][name] for name in TRAIN_EXTRAS)]
     lists = {
         'serve.lock': '\n'.join(settings['extras'][name] for name in EXTRAS).split('\n'),
+        'lambda.lock': '\n'.join(settings['extras'][name] for name in LAMBDA_EXTRAS).split('\n'),
         'train.lock': '\n'.join(train).split('\n'),
         'build.lock': project['build-system']['requires'],
     }
