@@ -110,6 +110,7 @@ from .train.quantize import *
 from .train.sweep import *
 from .cloud.images import *
 from .cloud.stacks import *
+from .cloud.policy import *
 from .cloud.container import *
 from .cloud.training import *
 from .cloud.jobs import *
