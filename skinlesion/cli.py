@@ -73,6 +73,10 @@ _FOREIGN_TARGET = "'binary': the labels in --positive, or what is malignant in t
 ForeignTarget = Annotated[Optional[str], _option(_FOREIGN_TARGET, metavar='T')]
 _FOREIGN_POSITIVE = 'The class to detect, of more than two; or labels or a finding of DATA that are positive'
 ForeignPositive = Annotated[Optional[str], _option(_FOREIGN_POSITIVE, metavar='CLASS')]
+AllowLeaks = Annotated[bool, _option(
+    'Train although one lesion is in several parts of the split, and on copies of test images',
+    '--allow-leaks',
+)]
 Strict = Annotated[bool, _option('Refuse data with files that are no usable images', '--strict')]
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
 _MAX_PIXELS = 'Pixels that one image may have, against decompression bombs; SKINLESION_MAX_PIXELS sets it too'
@@ -264,10 +268,7 @@ def train(
     images: Images = None,
     resume: Annotated[bool, _option('Go on with the unfinished run in RUN', '--resume')] = False,
     strict: Strict = False,
-    allow_leaks: Annotated[bool, _option(
-        'Train although one lesion is in several parts of the split, and on copies of test images',
-        '--allow-leaks',
-    )] = False,
+    allow_leaks: AllowLeaks = False,
     max_pixels: MaxPixels = None,
 ):
     "Train and evaluate a model, into a run folder"
@@ -775,6 +776,8 @@ def cloud_train(
         '--set',
         metavar='FIELD=VALUE',
     )] = None,
+    strict: Strict = False,
+    allow_leaks: AllowLeaks = False,
     wait: Annotated[bool, _option('Follow the job, and fetch the run folder')] = True,
     dry_run: Annotated[bool, _option('Print what is asked for, and what it costs', '--dry-run')] = False,
     connection=None,
@@ -800,6 +803,8 @@ def cloud_train(
         max_hours=max_hours,
         volume=volume,
         resume=resume,
+        strict=strict,
+        allow_leaks=allow_leaks,
     )
 
 

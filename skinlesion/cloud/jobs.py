@@ -45,6 +45,10 @@ _METRICS = {
     'valid:loss': r'valid loss ([0-9.]+)',
     'valid:auroc': r'valid AUROC ([0-9.]+)',
 }
+_CONTAINER = dict(
+    ContainerEntrypoint=['python', '-m', 'skinlesion.cloud.container'],
+    ContainerArguments=['train'],
+)
 _SPOT_WAIT_HOURS = 24 # how long a job waits for spot machines, in addition to its own time
 
 def training_request(
@@ -60,6 +64,8 @@ def training_request(
     max_hours:float=8, # After which the job is stopped
     volume:int=100, # GB of disk of each machine
     resume:str=None, # An earlier job, whose run goes on
+    strict:bool=False, # As for `commands.train`
+    allow_leaks:bool=False, # As for `commands.train`
 )->dict: # Arguments of boto3's `create_training_job`
     "What is asked of SageMaker; an `InputError` if it could not be"
     if not re.fullmatch('[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}', name):
@@ -67,6 +73,8 @@ def training_request(
     for url in (data, output):
         if not re.fullmatch('s3://[^/]+(/.*)?', url): raise InputError(f'{url}: give s3://BUCKET/PREFIX')
     settings = hyperparameters(recipe)
+    for flag,is_set in dict(strict=strict, allow_leaks=allow_leaks).items():
+        if is_set: settings[flag] = 'true'
     is_file = PurePosixPath(data).suffix in ('.csv', '.zip')
     if is_file:
         data,_,file = data.rpartition('/')
@@ -75,11 +83,8 @@ def training_request(
     stopping = dict(MaxRuntimeInSeconds=seconds)
     if spot: stopping['MaxWaitTimeInSeconds'] = seconds + 3600*_SPOT_WAIT_HOURS
     output = output.rstrip('/')
-    objects = dict(
-        S3DataType='S3Prefix',
-        S3Uri=data.rstrip('/') + '/', # or those of `ham2` would belong to `ham`
-        S3DataDistributionType='FullyReplicated',
-    )
+    folder = data.rstrip('/') + '/' # or objects of `ham2` would belong to `ham`
+    objects = dict(S3DataType='S3Prefix', S3Uri=folder, S3DataDistributionType='FullyReplicated')
     metrics = [dict(Name=metric, Regex=regex) for metric,regex in _METRICS.items()]
     return dict(
         TrainingJobName=name,
@@ -87,8 +92,7 @@ def training_request(
         AlgorithmSpecification=dict(
             TrainingImage=image,
             TrainingInputMode='File',
-            ContainerEntrypoint=['python', '-m', 'skinlesion.cloud.container'],
-            ContainerArguments=['train'],
+            **_CONTAINER,
             MetricDefinitions=metrics,
         ),
         HyperParameters=settings,
@@ -281,4 +285,5 @@ def train_in_cloud(
     pull_training(job, out, connection)
     seconds = job.get('BillableTimeInSeconds', job.get('TrainingTimeInSeconds', 0))
     print(f'{out}: the run folder; {seconds/3600:.2f} hours of machines to pay')
+    print(f'{job["ModelArtifacts"]["S3ModelArtifacts"]}: the bundle, as an endpoint takes it (ModelDataUrl)')
     return out
