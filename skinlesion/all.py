@@ -111,6 +111,7 @@ from .train.sweep import *
 from .cloud.images import *
 from .cloud.stacks import *
 from .cloud.policy import *
+from .cloud.logs import *
 from .cloud.container import *
 from .cloud.training import *
 from .cloud.jobs import *

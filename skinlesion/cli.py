@@ -733,6 +733,20 @@ def stack_status(stack: Stack, name: StackName, connection=None):
         if isinstance(value, dict): value = ', '.join(f'{key} {item}' for key,item in value.items())
         print(f'{fact}: {value or "-"}')
 
+# %% ../nbs/api/71_cli.ipynb #cbdfa9f1
+@cloud_app.command(epilog='Example: skinlesion cloud logs lambda --name moles --minutes 10 --follow')
+@_connecting
+def logs(
+    stack: Annotated[str, _argument('STACK', 'lambda, sagemaker or training')],
+    name: StackName,
+    minutes: Annotated[float, _option('Begin N minutes ago', metavar='N', min=0)] = 60,
+    follow: Annotated[bool, _option('Go on until Ctrl+C', '--follow')] = False,
+    connection=None,
+):
+    "Print what a function, an endpoint or training jobs have logged"
+    from skinlesion.cloud.logs import log_lines
+    for line in log_lines(stack, name, minutes, follow, connection): print(line, flush=True)
+
 # %% ../nbs/api/71_cli.ipynb #b87e0bca
 @cloud_app.command(epilog='Example: skinlesion cloud destroy data --bucket my-bucket --force')
 @_connecting
@@ -745,7 +759,7 @@ def destroy(
     "Delete a stack with its buckets and repositories"
     from skinlesion.cloud.stacks import destroy
     n_deleted = destroy(stack, name, force, connection)
-    contents = f', with {n_deleted} object versions or images' if n_deleted else ''
+    contents = f', with all that it held ({n_deleted:,})' if n_deleted else ''
     print(f'{name}: the stack {stack} is gone{contents}')
 
 # %% ../nbs/api/71_cli.ipynb #6c251d51
