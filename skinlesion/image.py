@@ -175,6 +175,20 @@ def has_deep_header(
     except (InputError, OSError, ValueError, SyntaxError, struct.error): return False
 
 # %% ../nbs/api/01_image.ipynb #81bf437e
+def _check_tiff(tags, name):
+    "An `InputError` if the `tags` of a TIFF are of a kind that Pillow reads wrongly"
+    bits = max(tags.get(_BITS, (1,)))
+    if tags.get(_PLANES) == 2 and bits > 8:
+        raise InputError(
+            f'{name}: a TIFF with more than 8 bits whose colours are stored apart '
+            '(PlanarConfiguration 2), which is not read; save it with the colours of a pixel together'
+        )
+    if bits == 8 and tags.get(_SAMPLE_FORMAT, (1,))[0] == 2:
+        raise InputError(
+            f'{name}: a TIFF of 8 bits with a sign, which is not read; save it with 16 bits, '
+            'or without a sign'
+        )
+
 def _decode(source, name, side=None):
     "The decoded image of the file `source`, or an `InputError` that calls it `name`"
     from skinlesion.dicom import DICOM_SUFFIXES, is_dicom, open_dicom
@@ -186,16 +200,7 @@ def _decode(source, name, side=None):
         img = open_header(source)
         _reduce_resolution(img, side)
         _check_pixels(img, name)
-        tags = img.tag_v2 if img.format == 'TIFF' else {}
-        if tags.get(_PLANES) == 2 and max(tags.get(_BITS, (1,))) > 8:
-            raise InputError(
-                f'{name}: a TIFF with more than 8 bits whose colours are stored apart '
-                '(PlanarConfiguration 2), which is not read; save it with the colours of a pixel together'
-            )
-        if max(tags.get(_BITS, (1,))) == 8 and tags.get(_SAMPLE_FORMAT, (1,))[0] == 2:
-            raise InputError(
-                f'{name}: a TIFF of 8 bits with a sign, which is not read; save it with 16 bits, or without a sign'
-            )
+        if img.format == 'TIFF': _check_tiff(img.tag_v2, name)
         mode = full_mode(img)
         if is_deep(mode): _read_declared(img) # loading may close the file
         img.load() # finds a truncated file

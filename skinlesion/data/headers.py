@@ -45,7 +45,8 @@ def _patient_groups(table, patient):
     "The group of each row with the `patient` of its header where that is wider, and notes"
     if patient.nunique() == 1 and len(table) > 1:
         count = plural(int(patient.notna().sum()), 'DICOM file')
-        return table.group, [f'{count} with one and the same PatientID, which is not used: it tells no patients apart']
+        note = f'{count} with one and the same PatientID, which is not used: it tells no patients apart'
+        return table.group, [note]
     is_wider,n_divided = _wider_patients(table, patient)
     wider = patient.groupby(table.group).transform('first')
     notes = []
@@ -53,7 +54,8 @@ def _patient_groups(table, patient):
     if is_wider.any(): notes.append(f'the group of {count} is the patient of the DICOM header (hashed)')
     if n_divided:
         count = plural(n_divided, 'group')
-        notes.append(f'{count} of the source with several patients in the DICOM headers; the groups stay as they are')
+        text = 'of the source with several patients in the DICOM headers; the groups stay as they are'
+        notes.append(f'{count} {text}')
     counts = patient.value_counts()
     if first_has_far_more(counts):
         notes.append(

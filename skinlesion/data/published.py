@@ -105,7 +105,8 @@ def _read_ham_table(name, files, columns):
     names = [stem.replace('groundtruth', kind) + '.csv' for kind in kinds]
     companions = {}
     for other,path in files.items():
-        if os.path.basename(other).lower() in names: companions[path] = read_table(path, ['image', 'lesion_id', *named])
+        if os.path.basename(other).lower() not in names: continue
+        companions[path] = read_table(path, ['image', 'lesion_id', *named])
     there = dict.fromkeys(column for part in (table, *companions.values()) for column in part)
     check_named(file, pd.DataFrame(columns=list(there)), columns)
 
