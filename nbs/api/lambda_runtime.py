@@ -10,6 +10,7 @@ import queue
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -77,14 +78,22 @@ class LambdaProcess:
             'AWS_LAMBDA_FUNCTION_MEMORY_SIZE': '2048',
             **env,
         }
-        self.process = subprocess.Popen([*before, python, '-m', 'awslambdaric', handler], env=env, cwd='/',
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.log_file = tempfile.TemporaryFile('a+b')
+        command = [*before, python, '-m', 'awslambdaric', handler]
+        self.process = subprocess.Popen(command, env=env, cwd='/', stdout=self.log_file, stderr=subprocess.STDOUT)
+
+    @property
+    def log(self):
+        "What the function wrote so far"
+        self.log_file.seek(0)
+        return self.log_file.read().decode()
 
     def __enter__(self): return self
 
     def __exit__(self, *args):
         self.process.terminate()
-        self.log = self.process.communicate()[0].decode()
+        self.process.wait()
+        self.log_file.close()
         self.server.shutdown()
         self.server.server_close()
 
@@ -98,7 +107,7 @@ class LambdaProcess:
             has_ended = self.process.poll() is not None
             try: result = self.results.get(timeout=0.2)
             except queue.Empty:
-                if has_ended: raise FunctionError(f'ended by itself: {self.process.stdout.read().decode()}') from None
+                if has_ended: raise FunctionError(f'ended by itself: {self.log}') from None
                 if 1000*time.time() > deadline: raise FunctionError(f'no answer in {timeout} seconds') from None
         route,body = result
         result = json.loads(body)

@@ -10,7 +10,9 @@ __all__ = ['UPLOADS_PREFIX', 'Uploads']
 # %% ../../nbs/api/56_serve.uploads.ipynb #93926e2b
 import uuid
 from functools import cached_property
+from importlib.util import find_spec
 
+from ..core import need
 from .limits import Limits
 from .problems import Refusal
 from ..store.aws import Connection, aws_errors
@@ -19,13 +21,14 @@ from ..store.aws import Connection, aws_errors
 UPLOADS_PREFIX = 'uploads/' # of keys
 
 class Uploads:
-    "The images that come by the bucket `bucket`"
+    "The images that come by the bucket `bucket`; an `ImportError` without boto3"
     def __init__(self,
         bucket:str, # Its name
         max_bytes:int=Limits.bytes, # Of an image
         seconds:int=900, # For which an address can be used
         connection:Connection=Connection(), # How to reach S3
     ):
+        if find_spec('boto3') is None: need('boto3', extra='aws') # said at the start, not to the first visitor
         self.bucket = bucket
         self.max_bytes = max_bytes
         self.seconds = seconds
