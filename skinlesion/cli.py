@@ -209,12 +209,12 @@ def audit(
     if strict and result.counts()['severe']: raise typer.Exit(1)
 
 # %% ../nbs/api/71_cli.ipynb #5d46467b
-def _named_values(option, form, given):
-    "`NAME=VALUE` as keywords; values are text, which whoever takes them reads"
+def _named_values(option, form, given, empty=False):
+    "`NAME=VALUE` as keywords; values are text, which whoever takes them reads, and may be `empty` where that means something"
     pairs = {}
     for text in given or ():
-        name, _, value = text.partition('=')
-        if not name or not value: raise InputError(f'{option} takes {form}, and not {text!r}')
+        name, sign, value = text.partition('=')
+        if not (name and sign and (value or empty)): raise InputError(f'{option} takes {form}, and not {text!r}')
         pairs[name] = value
     return pairs
 
@@ -719,7 +719,7 @@ def deploy(
 ):
     "Create or update a stack, and upload a data set"
     from skinlesion.cloud.stacks import deploy
-    values = _named_values('--set', 'NAME=VALUE', setting)
+    values = _named_values('--set', 'NAME=VALUE', setting, empty=True)
     tags = _named_values('--tag', 'KEY=VALUE', tag)
     deploy(stack, name, upload, prefix, dry_run, connection, tags, **values)
 

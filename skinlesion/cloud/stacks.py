@@ -383,9 +383,10 @@ def deploy(
     connection = connection or Connection()
     not_settable = (_name_parameter(content), *_FILLED_IN)
     settable = [key for key in content['Parameters'] if key not in not_settable]
-    for key in parameters:
+    for key,value in parameters.items():
         if key not in settable:
             raise InputError(f'the template has no parameter {key!r} to set; it has {", ".join(settable)}')
+        _check_value(key, content['Parameters'][key], str(value))
     tags = tags or {}
     for key in tags:
         if key.startswith(('aws:', 'skinlesion:')): raise InputError(f'the tag {key} is not free; choose another')
