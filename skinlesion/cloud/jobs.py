@@ -266,7 +266,11 @@ def train_in_cloud(
     check_empty(out)
     recipe = make_recipe(recipe, **changes or {})
     if stack:
-        outputs = stack_status('training', stack, connection)['outputs']
+        status = stack_status('training', stack, connection)
+        outputs = status['outputs']
+        if 'RoleArn' not in outputs:
+            raise InputError(f'the stack {status["stack"]} is {status["status"]} and has no role yet; '
+                             'wait until it is complete')
         name = f'{outputs["JobPrefix"]}-{name}'
         role = role or outputs['RoleArn']
         output = output or outputs['RunUri']
