@@ -3,8 +3,10 @@
 ministack makes what stands in a template, or refuses all of it. moto passes over types that it does not know, so three are added here: they
 hand what the template says to moto's own services, through boto3, which checks names and types of the parameters.
 """
+import ctypes
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -33,6 +35,10 @@ def free_port():
         s.bind(('127.0.0.1', 0))
         return s.getsockname()[1]
 
+def end_with_parent():
+    "Let the process that is being started end with the one that starts it, as where a test fails"
+    if sys.platform == 'linux': ctypes.CDLL(None).prctl(1, signal.SIGTERM) # PR_SET_PDEATHSIG
+
 class Ministack:
     "ministack on the loopback address alone; `functions` is the address that answers the events of a function, by its name"
     def __init__(self, folder, functions=None, region='us-east-1'):
@@ -40,7 +46,8 @@ class Ministack:
         env = os.environ | KEYS | dict(BIND_HOST='127.0.0.1', GATEWAY_PORT=str(port), LOG_LEVEL='WARNING', TMPDIR=str(folder))
         for name,url in (functions or {}).items(): env[f'MINISTACK_LAMBDA_PROXY_{name}'] = url
         self.log = open(f'{folder}/ministack.log', 'w')
-        self.process = subprocess.Popen([sys.executable, '-m', 'ministack'], env=env, cwd=folder, stdout=self.log, stderr=self.log)
+        self.process = subprocess.Popen([sys.executable, '-m', 'ministack'], env=env, cwd=folder, stdout=self.log, stderr=self.log,
+                                        preexec_fn=end_with_parent)
         self.endpoint = f'http://127.0.0.1:{port}'
         self.connection = Connection(endpoint=self.endpoint, region=region)
         for _ in range(600):
