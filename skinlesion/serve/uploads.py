@@ -73,8 +73,10 @@ class Uploads:
         "The object at `url`; a `Refusal` if it is in no or another bucket, not there, or too large"
         bucket,_,key = url.removeprefix('s3://').partition('/')
         parts = key.split('/')
+        key_bytes = key.encode(errors='ignore') # JSON may hold half a letter, which no key can
+        is_key = key_bytes.decode() == key and len(key_bytes) <= 1024
         # some stores would take `..` for a way to another bucket
-        is_ours = bucket == self.bucket and not {'', '.', '..'} & set(parts) and len(key.encode()) <= 1024
+        is_ours = bucket == self.bucket and is_key and not {'', '.', '..'} & set(parts)
         if not is_ours:
             detail = f'{name} is not in the bucket for uploads; POST /v1/upload gives an address there'
             raise Refusal('unusable-image', detail)

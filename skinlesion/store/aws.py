@@ -106,7 +106,7 @@ _NETWORK_ERRORS = [
      'check the endpoint and AWS_CA_BUNDLE'),
     ('EndpointConnectionError ProxyConnectionError ConnectTimeoutError',
      'no connection',
-     'check the network and the endpoint, then run it again'),
+     'check the network, the region and the endpoint, then run it again'),
     ('HTTPClientError ConnectionError IncompleteReadError RequestTimeout',
      'the connection broke',
      'run it again'),
