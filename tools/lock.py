@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ['serve', 'dicom'] # what the image of the service can do
+EXTRAS = ['serve', 'aws', 'dicom'] # what the image of the service can do
 LAMBDA_EXTRAS = ['lambda', 'dicom'] # what the function can do
 TRAIN_EXTRAS = ['aws', 'dicom'] # what the image that trains can do, in addition to all else
 TARGET = ['--python-version', '3.12', '--python-platform', 'x86_64-manylinux_2_28'] # what the images start from
