@@ -96,8 +96,9 @@ def json_images(
     try: content = json.loads(body)
     except (ValueError, RecursionError):
         raise Refusal('bad-request', f'the body is no JSON; {_FORM}') from None
-    if not isinstance(content, dict) or not content.keys() & {'image', 'images', 's3'}:
-        raise Refusal('bad-request', f'the JSON holds no image; {_FORM}')
+    fields = content.keys() & {'image', 'images', 's3'} if isinstance(content, dict) else set()
+    if not fields: raise Refusal('bad-request', f'the JSON holds no image; {_FORM}')
+    if len(fields) > 1: raise Refusal('bad-request', f'the JSON holds {" and ".join(sorted(fields))}; {_FORM}')
     if 's3' in content: return _addresses(content['s3'])
     texts = content['images'] if 'images' in content else [content['image']]
     if not isinstance(texts, list): raise Refusal('bad-request', f'images is no list; {_FORM}')
