@@ -305,6 +305,8 @@ def _values(content, present, given, template):
         if key != 'Revision': _check_value(key, content['Parameters'][key], value)
     if 'MinInstances' in values and float(values['MinInstances']) > float(values['MaxInstances']):
         raise InputError(f'MinInstances={values["MinInstances"]} is more than MaxInstances={values["MaxInstances"]}')
+    if float(values.get('CapturePercentage', 0)) > 0 and not values['CaptureBucket']:
+        raise InputError(f'CapturePercentage={values["CapturePercentage"]} without a CaptureBucket captures nothing')
     if 'Revision' in values:
         others = [f'{key}={value}' for key,value in values.items() if key != 'Revision']
         content_hash = hashlib.sha256('\n'.join([template, *others]).encode())
