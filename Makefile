@@ -9,6 +9,9 @@ help: ## list these targets
 demo: $(VENV)/base.stamp ## sample data, training, report, browser demo (SERVE=0: no browser)
 	@$(BIN)/skinlesion demo $(if $(filter 0,$(SERVE)),--no-serve)
 
+notebook: $(VENV)/notebook.stamp ## JupyterLab, with the tutorials
+	@$(BIN)/jupyter lab nbs/tutorials
+
 test: ## every notebook as a test, and that what is made from them is current
 test-slow: ## the same, with the cells marked `slow`
 test-browser: ## the same, with the cells marked `browser` (needs Chromium)
@@ -61,11 +64,13 @@ clean: ## remove what the targets built, but not .venv
 	rm -rf _docs _proc build dist *.egg-info nbs/nbdev.yml
 
 # A stamp is newer than the requirements that were installed, so that only a change installs again
+$(VENV)/notebook.stamp: EXTRA := [notebook]
 $(VENV)/dev.stamp: EXTRA := [dev]
-$(VENV)/base.stamp $(VENV)/dev.stamp: settings.ini pyproject.toml setup.py | $(BIN)/python
+$(VENV)/dev.stamp: WITH := $(VENV)/notebook.stamp
+$(VENV)/base.stamp $(VENV)/notebook.stamp $(VENV)/dev.stamp: settings.ini pyproject.toml setup.py | $(BIN)/python
 	@echo "Installing skinlesion$(EXTRA) into $(VENV): the first time takes minutes, for PyTorch is several GB (log: $(VENV)/install.log)"
 	@$(BIN)/python -m pip install -e '.$(EXTRA)' >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
-	@touch $(VENV)/base.stamp $@
+	@touch $(VENV)/base.stamp $(WITH) $@
 
 # Debian packs `ensurepip`, without which a virtual environment has no pip, separately
 $(BIN)/python:
@@ -77,4 +82,4 @@ $(BIN)/python:
 
 # A half-made environment must not pass for a whole one
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow test-browser test-net bench screenshots prepare export readme outputs docs lock image image-train dist clean
+.PHONY: help demo notebook test test-slow test-browser test-net bench screenshots prepare export readme outputs docs lock image image-train dist clean

@@ -1,4 +1,5 @@
-"""Check what the folders promise: layers, no circle of imports, no public name and no constant twice, the field's words.
+"""Check what the folders promise: layers, no circle of imports, no public name and no constant twice, the field's words, tutorials that
+open in Colab, and pages that are in the site's sidebar.
 
     python tools/structure.py            # prints each problem, exits 1 if there is one
 """
@@ -7,7 +8,12 @@ import json
 import re
 import sys
 from collections import defaultdict
+from fnmatch import fnmatch
 from pathlib import Path
+
+try: import tomllib
+except ImportError: import tomli as tomllib
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT/'skinlesion'
@@ -170,10 +176,39 @@ def vague_names(paths):
         for vague in sorted(stored & VAGUE_NAMES):
             if not excepted(path, vague): yield f'skinlesion/{name}: call `{vague}` what it holds'
 
+def without_colab_link():
+    "Tutorials that do not begin with a badge that opens them in Colab, or whose installation there is of another repository"
+    repository = tomllib.loads((ROOT/'pyproject.toml').read_text(encoding='utf-8'))['project']['urls']['Repository']
+    colab = repository.replace('https://github.com/', 'https://colab.research.google.com/github/')
+    for path in sorted((ROOT/'nbs/tutorials').glob('*.ipynb')):
+        cells = json.loads(path.read_text(encoding='utf-8'))['cells']
+        badge,install = (''.join(cell['source']) for cell in cells[1:3])
+        name = path.relative_to(ROOT).as_posix()
+        link = f'[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}/blob/main/{name})'
+        if badge != link: yield f'{name}: make its second cell {link}'
+        if f"@ git+{repository}'" not in install: yield f'{name}: let its third cell install git+{repository} in Colab'
+
+def patterns(contents):
+    "The patterns of pages in a part of the sidebar of Quarto"
+    if isinstance(contents, str): return [contents]
+    if isinstance(contents, list): return [pattern for part in contents for pattern in patterns(part)]
+    return patterns(contents.get('contents') or contents.get('auto') or contents.get('href') or [])
+
+def outside_sidebar():
+    "Pages that no section of the sidebar has, or more than one"
+    site = yaml.safe_load((ROOT/'_quarto.yml').read_text(encoding='utf-8'))
+    sections = patterns(site['website']['sidebar'])
+    for path in sorted((ROOT/'nbs').rglob('*.ipynb')):
+        name = path.relative_to(ROOT/'nbs').as_posix()
+        fitting = [pattern for pattern in sections if fnmatch(name, pattern)]
+        if '.ipynb_checkpoints' in path.parts or len(fitting) == 1: continue
+        yield f'nbs/{name}: is in {len(fitting)} sections of the sidebar in _quarto.yml'
+
 def main():
     paths = modules()
     graph = {name: set(imported(name, path, paths.keys())) - {name} for name, path in paths.items()}
-    problems = [*upward(graph), *circles(graph), *twice(paths), *constants_twice(paths), *words(), *vague_names(paths)]
+    problems = [*upward(graph), *circles(graph), *twice(paths), *constants_twice(paths), *words(), *vague_names(paths),
+                *without_colab_link(), *outside_sidebar()]
     for problem in problems: print(problem)
     sys.exit(1 if problems else 0)
 
