@@ -1,4 +1,4 @@
-"""Write README.md from nbs/index.ipynb, without Quarto.
+"""Write README.md from nbs/index.ipynb, without Quarto; its links are whole addresses, so that they work on the package index too.
 
     python tools/readme.py           # write it
     python tools/readme.py --check   # exit 1 if it is not current
@@ -7,15 +7,22 @@ import argparse
 import posixpath
 import re
 import sys
-from pathlib import Path
+from html.parser import HTMLParser
+from pathlib import Path, PurePosixPath
 
+try: import tomllib
+except ImportError: import tomli as tomllib
+import mistune
 import nbformat
 from nbconvert.exporters import MarkdownExporter
 from nbconvert.filters import strip_ansi
+from nbdev.config import nbpath2html
 from nbdev.process import NBProcessor
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE, README = ROOT/'nbs/index.ipynb', ROOT/'README.md'
+URLS = tomllib.loads((ROOT/'pyproject.toml').read_text(encoding='utf-8'))['project']['urls']
+IMAGES = URLS['Repository'].replace('https://github.com/', 'https://raw.githubusercontent.com/')
 NOTE = '<!-- Made from nbs/index.ipynb by `make readme`: edit the notebook -->\n\n'
 LINK = re.compile(r'(\]\(|\b(?:src|href)=")(?![a-z]+:|[/#])([^)"#\s]+)')
 
@@ -25,13 +32,29 @@ def outside_code(fn, text):
     parts = re.split(r'(^```.*?^```)', text, flags=re.M|re.S)
     return ''.join(part if i % 2 else fn(part) for i, part in enumerate(parts))
 
-def from_root(link):
-    "The relative `link` as it reads from the repository's root"
+def address(link):
+    "The relative `link` as a whole address: pages on the site, images and other files in the repository"
     target = posixpath.normpath(posixpath.join('nbs', link[2]))
     if not (ROOT/target).exists(): raise ValueError(f"it links to {link[2]}, which does not exist")
-    return link[1] + target
+    if target.endswith('.ipynb'): return f'{link[1]}{URLS["Documentation"]}/{nbpath2html(PurePosixPath(target).relative_to("nbs"))}'
+    if target.endswith('.png'): return f'{link[1]}{IMAGES}/main/{target}'
+    return f'{link[1]}{URLS["Repository"]}/blob/main/{target}'
 
-def relink(text): return outside_code(lambda part: LINK.sub(from_root, part), text)
+def relink(text): return outside_code(lambda part: LINK.sub(address, part), text)
+
+class Addresses(HTMLParser):
+    "What a page links to and shows"
+    def __init__(self, page):
+        super().__init__()
+        self.urls = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs): self.urls += [value for name,value in attrs if name in ('href', 'src')]
+
+def check_addresses(text):
+    "On the package index a relative link leads nowhere"
+    relative = [url for url in Addresses(mistune.html(text)).urls if not url.startswith(('https://', '#'))]
+    if relative: raise ValueError(f'it has {len(relative)} relative links, first {relative[0]}')
 
 def as_text(output):
     "`output` in the one form that GitHub shows well"
@@ -65,7 +88,9 @@ def render():
     python = {'language_info': {'name': 'python'}} # the language of the code fences
     nb = nbformat.from_dict({'cells': cells, 'metadata': python, 'nbformat': 4, 'nbformat_minor': 5})
     body, _ = MarkdownExporter().from_notebook_node(nb)
-    return NOTE + outside_code(lambda part: re.sub(r'\n{3,}', '\n\n', part), body).strip() + '\n'
+    text = NOTE + outside_code(lambda part: re.sub(r'\n{3,}', '\n\n', part), body).strip() + '\n'
+    check_addresses(text)
+    return text
 
 def write(text):
     "Write README.md whole or not at all"

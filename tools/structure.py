@@ -1,5 +1,5 @@
 """Check what the folders promise: layers, no circle of imports, no public name and no constant twice, the field's words, tutorials that
-open in Colab, and pages that are in the site's sidebar.
+open in Colab, and pages that the README and the site's sidebar have.
 
     python tools/structure.py            # prints each problem, exits 1 if there is one
 """
@@ -204,11 +204,18 @@ def outside_sidebar():
         if '.ipynb_checkpoints' in path.parts or len(fitting) == 1: continue
         yield f'nbs/{name}: is in {len(fitting)} sections of the sidebar in _quarto.yml'
 
+def not_in_readme():
+    "Tutorials and explanations that the README does not link to"
+    readme = json.dumps(json.loads((ROOT/'nbs/index.ipynb').read_text(encoding='utf-8'))['cells'])
+    for folder in ('tutorials', 'explain'):
+        for path in sorted((ROOT/'nbs'/folder).glob('*.ipynb')):
+            if f']({folder}/{path.name})' not in readme: yield f'nbs/index.ipynb: link to {folder}/{path.name}'
+
 def main():
     paths = modules()
     graph = {name: set(imported(name, path, paths.keys())) - {name} for name, path in paths.items()}
     problems = [*upward(graph), *circles(graph), *twice(paths), *constants_twice(paths), *words(), *vague_names(paths),
-                *without_colab_link(), *outside_sidebar()]
+                *without_colab_link(), *outside_sidebar(), *not_in_readme()]
     for problem in problems: print(problem)
     sys.exit(1 if problems else 0)
 
