@@ -387,13 +387,14 @@ def report(
 # %% ../nbs/api/71_cli.ipynb #b5f72976
 def _answer_line(answer):
     "`answer` as text"
+    from skinlesion.postprocess import point_title
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     probabilities = ', '.join(f'{label} {p:.3f}' for label, p in ranked)
     parts = [f'{answer.path}: {answer.pred} ({probabilities})']
     if answer.coverage:
         labels = ', '.join(answer.classes_in_set) or 'empty, the image is typical of no class'
         parts.append(f'{answer.coverage:.0%} prediction set: {labels}')
-    points = [name for name, is_positive in answer.operating.items() if is_positive]
+    points = [point_title(name) for name, is_positive in answer.operating.items() if is_positive]
     if points and len(ranked) == 2: parts.append(f'positive at {", ".join(points)}')
     if answer.reasons: parts.append(f'refer for human review: {", ".join(answer.reasons)}')
     return '; '.join(parts)

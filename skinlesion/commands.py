@@ -204,7 +204,7 @@ def _predicted(predictor, cases):
 
 def _evaluation_facts(predictor, bundle, cases, part, known_paths):
     "What the report says of the evaluation, by title"
-    facts = dict(predictor.config.get('about') or {})
+    facts = {fact['title']: fact['text'] for fact in predictor.config.get('about') or []}
     facts['Bundle'] = str(bundle)
     facts['Data'] = cases.root
     facts['Split'] = ', '.join(sorted(name or 'not split' for name in part.split.unique()))

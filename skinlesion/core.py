@@ -8,7 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'unread_format', 'prob_column', 'InputError',
            'SetupError', 'NoLabels', 'truncated_list', 'plural', 'need', 'missing_package', 'replacing',
-           'check_writable_folder', 'sha256', 'versions', 'cpu_quota', 'n_cores', 'read_ahead', 'Progress']
+           'check_writable_folder', 'sha256', 'check_schema', 'versions', 'cpu_quota', 'n_cores', 'read_ahead',
+           'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -232,6 +233,18 @@ def sha256(
     with open(path, 'rb') as f:
         while chunk := f.read(1<<20): digest.update(chunk)
     return digest.hexdigest()
+
+# %% ../nbs/api/00_core.ipynb #8a5aa075
+def check_schema(
+    content:dict, # Of a JSON file
+    newest:int, # The schema of this version
+    file, # Its name, for the message
+)->int: # The schema of `content`; 1 if it names none
+    "An `InputError` if `content` is of a newer schema than this version reads, or of one that is no number"
+    schema = content.get('schema', 1)
+    if type(schema) is int and 1 <= schema <= newest: return schema
+    raise InputError(f'{file}: is of schema {schema}, but this version of skinlesion reads up to {newest}; '
+                     'use the version that wrote it, or a newer one')
 
 # %% ../nbs/api/00_core.ipynb #06163875
 def versions()->dict: # Name to version, without packages that are not installed

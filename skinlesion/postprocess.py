@@ -6,9 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/postprocess.html.md"""
 
 # %% auto #0
 __all__ = ['probabilities', 'overlay', 'embedding_distance', 'distance_quantiles', 'embedding_reference', 'ood_score', 'fit_ood',
-           'ood_score_threshold', 'prediction_sets', 'exceeded_thresholds', 'referral_reason']
+           'ood_score_threshold', 'prediction_sets', 'point_name', 'point_title', 'exceeded_thresholds',
+           'referral_reason']
 
 # %% ../nbs/api/02_postprocess.ipynb #3a7354bc
+import re
+
 import numpy as np
 from PIL import Image
 
@@ -167,6 +170,32 @@ def prediction_sets(
         limits.append(np.inf if limit is None else limit)
     missing = 1 - np.asarray(probs)
     return missing <= limits
+
+# %% ../nbs/api/02_postprocess.ipynb #d424ed3e
+def point_name(
+    kind:str, # `sensitivity`, `specificity` or `cost`
+    target:float, # 0..1; of a cost the false positives that a miss costs
+    label:str|None=None, # The class, where there are points of several
+)->str: # Such as `sensitivity_95` (percent), `cost_10` or `sensitivity_95_of_mel`
+    "The name of an operating point, as a key in JSON"
+    number = target if kind == 'cost' else 100*target
+    name = f'{kind}_{number:.10g}'.replace('.', '_')
+    if label is None: return name
+    words = re.findall('[a-z0-9]+', label.lower())
+    return f'{name}_of_{"_".join(words)}'
+
+def point_title(
+    name:str, # From `point_name`; any other is its own title
+    label:str|None=None, # Its class, if that is to be said as it is spelled
+)->str: # Such as 'sensitivity 0.95' or 'sensitivity 0.95 of mel'
+    "What the operating point `name` was fitted for, for people"
+    match = re.fullmatch(r'(sensitivity|specificity|cost)_(\d+(?:_\d+)?)(?:_of_(.*))?', name)
+    if match is None: return name
+    kind,digits,words = match.groups()
+    number = float(digits.replace('_', '.'))
+    title = f'{kind} {number/100:.10g}'
+    if kind == 'cost': title = f'a miss costs {number:g} false positives'
+    return title if words is None else f'{title} of {label or words}'
 
 # %% ../nbs/api/02_postprocess.ipynb #f045c52c
 def exceeded_thresholds(

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 
 from ..core import InputError, plural, prob_column, truncated_list
 from ..domains.profile import load_domain
+from ..postprocess import point_name, point_title
 from .captions import captions
 from .conformal import fit_sets
 from .intervals import interval_entry
@@ -139,12 +140,15 @@ def fit_thresholds(
     thresholds = {}
     if valid.focus_class is not None:
         for point in _operating_points(valid, valid.focus_class, goals):
-            thresholds[f"{point['kind']} {point['target']:g}"] = point
+            thresholds[point_name(point['kind'], point['target'])] = point
     else:
         goals = [('sensitivity', target) for target in sensitivity[:1]]
         for label in valid.classes:
             for point in _operating_points(valid, label, goals):
-                thresholds[f"{label}: sensitivity {point['target']:g}"] = point
+                name = point_name('sensitivity', point['target'], label)
+                if name in thresholds or name.endswith('_of_'): # classes that differ by other characters
+                    name += f'_{valid.classes.index(label)}'
+                thresholds[name] = point
     return dict(
         thresholds=thresholds,
         conformal=fit_sets(valid, alpha),
@@ -187,16 +191,12 @@ def evaluate_thresholds(
     return result
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #9a9f2411
-def _goal_text(name, point):
-    "What the operating point `name` was fitted for, in words"
-    return f'a miss costs {point["target"]:g} false positives' if point['kind'] == 'cost' else name
-
 def _point_rows(result, points):
     "The table for people"
     titles = dict(sensitivity='Sensitivity', specificity='Specificity', ppv='PPV', npv='NPV')
     rows = []
     for name,entries in result.items():
-        row = {'Fitted for': _goal_text(name, points[name])}
+        row = {'Fitted for': point_title(name, points[name]['positive'])}
         row['Threshold'] = threshold_text(entries['threshold'])
         for score,title in titles.items(): row[title] = interval_text(entries[score], 3)
         row['Positive predictions'] = f'{entries["flagged"]:,} of {entries["n"]:,}'
@@ -333,7 +333,7 @@ def _points_text(result, points, domain):
         name,entries = next(iter(result.items()))
         sensitivity = interval_text(entries['sensitivity'], 3)
         specificity = interval_text(entries['specificity'], 3)
-        goal = _goal_text(name, points[name])
+        goal = point_title(name, points[name]['positive'])
         threshold = threshold_text(entries['threshold'])
         label = entries['positive']
         text.append(f'At the threshold chosen for {goal}, {threshold}, '
@@ -344,9 +344,9 @@ def _points_text(result, points, domain):
         point = points[name]
         if point['kind'] == 'cost': continue
         entry = entries[point['kind']]
-        if below_target(entry, point['target'], point['lesions'], len(result)): below.append(name)
+        if below_target(entry, point['target'], point['lesions'], len(result)): below.append(point_title(name, point['positive']))
     if below: text.append(f'Below the target by more than chance: {", ".join(below)}.')
-    unreliable = [_goal_text(name, point) for name,point in points.items() if point['note']]
+    unreliable = [point_title(name, point['positive']) for name,point in points.items() if point['note']]
     if unreliable:
         names = ', '.join(unreliable)
         group = load_domain(domain).group

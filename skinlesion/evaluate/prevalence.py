@@ -9,6 +9,7 @@ __all__ = ['PREVALENCES', 'predictions_at', 'prevalence_section']
 
 # %% ../../nbs/api/44_evaluate.prevalence.ipynb #b50b0568
 from ..core import prob_column
+from ..postprocess import point_title
 from .metrics import predictive_table, predictive_values
 from .section import Grid, Section
 from .table import Predictions, as_predictions
@@ -73,7 +74,7 @@ def prevalence_section(
             seed=seed,
         )
         how = f'{how}; {positive} is predicted from {threshold_text(threshold)} on.'
-        grid_title = f'By prevalence, at the threshold chosen for {chosen_for}'
+        grid_title = f'By prevalence, at the threshold chosen for {point_title(chosen_for)}'
         parts.append(Grid(grid_title, predictive_table(at_threshold), how))
         data |= dict(threshold=threshold, points_at_threshold=at_threshold)
         break

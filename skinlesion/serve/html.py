@@ -15,6 +15,7 @@ from pathlib import Path
 from ..core import NOTICE, InputError
 from ..domains.profile import load_domain
 from ..image import MIN_SIDE, open_image
+from ..postprocess import point_title
 from ..score_names import METRICS
 from .predictor import Answer, Predictor
 from .problems import Refusal
@@ -64,7 +65,7 @@ def answer_html(
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     points = []
     for name, is_positive in answer.operating.items():
-        if is_positive: points.append(name)
+        if is_positive: points.append(point_title(name))
     return render(
         'serve/answer.html.j2',
         answer=answer,

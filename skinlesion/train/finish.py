@@ -25,7 +25,7 @@ from ..evaluate.operating import fit_thresholds
 from ..evaluate.report import Report, audited_shortcut, report
 from ..evaluate.table import Predictions, read_predictions
 from ..models.registry import is_pretrained
-from ..serve.bundle import add_to_bundle, save_bundle
+from ..serve.bundle import add_to_bundle, named_texts, save_bundle
 from ..serve.predictor import Predictor
 from ..synth.sets import are_synthetic
 from .fold_runs import fold_facts
@@ -285,7 +285,8 @@ def finish_run(
     scores = {name: value for name, value in result.metrics.items() if name != 'sections'}
     lasting = {title: text for title, text in facts.items() if title in _LASTING_FACTS}
     shortcut = audited_shortcut(audited)
-    add_to_bundle(bundle, metrics=scores, findings=result.findings(), about=lasting, shortcut=shortcut)
+    texts = dict(findings=named_texts(result.findings()), about=named_texts(lasting))
+    add_to_bundle(bundle, metrics=scores, shortcut=shortcut, **texts)
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=utc_now()))
     values = {}
