@@ -10,8 +10,8 @@ Then 256 clients, more than may wait, which come again after one to two seconds 
 again: whoever was let in must be answered. A request is lost if its connection was accepted and ends without an answer; not if it ends
 between two requests, which a client may send again by what HTTP says.
 
-When 256 clients begin, all of them connect at the same moment, which is work for them as for the service; so the time until a refusal is also given without the
-first second.
+Times are from the moment the request is written until the answer is read. When 256 clients begin, all of them connect at the same moment, which is work for them as for
+the service; the time to connect is given on its own, and the time until a refusal also without the first second.
 
 The clients are this script in another process: sockets of asyncio that read no more of an answer than its length. Its share of the
 processor is printed, and comes on top of the service's: on two cores both have to share.
@@ -52,6 +52,7 @@ class Clients:
         self.port = port
         self.requests = requests
         self.exchanges = [] # (second, status or what happened instead, milliseconds)
+        self.connecting = [] # milliseconds
 
     async def exchange(self, reader, writer, request):
         "Status of one answer"
@@ -65,13 +66,15 @@ class Clients:
         "Ask until `end`, or until nobody is there"
         connection = None
         while time.monotonic() < end:
-            began = time.monotonic()
             is_new = connection is None
+            began = time.monotonic()
             try:
                 if is_new: connection = await asyncio.open_connection('127.0.0.1', self.port)
             except OSError:
                 self.exchanges.append((began, 'gone', 0))
                 return
+            if is_new: self.connecting.append(1000*(time.monotonic()-began))
+            began = time.monotonic() # as k6 counts the duration of a request
             try: status,closes = await self.exchange(*connection, self.requests[number % len(self.requests)])
             except asyncio.IncompleteReadError as e: status,closes = 'lost' if is_new or e.partial else 'closed', True
             except OSError: status,closes = 'lost' if is_new else 'closed', True
@@ -96,6 +99,7 @@ def run_clients(port, n, seconds, paths):
     asyncio.run(ask_all())
     print(json.dumps(dict(
         exchanges=clients.exchanges,
+        connecting=clients.connecting,
         seconds=time.monotonic()-began,
         cpu=time.process_time()-cpu,
     )))
@@ -210,6 +214,7 @@ def overload(bundle, paths, seconds, add):
     add('256 clients: throughput of 200', counts.get(200, 0)/result['seconds'], 'images/s')
     first = min(began for began,_,_ in result['exchanges'])
     later = [taken for began,status,taken in result['exchanges'] if status == 503 and began > first+1]
+    add('256 clients: time to connect, p99', percentile(result['connecting'], 99), 'ms')
     add('256 clients: time until 503, median', percentile(milliseconds(result, 503), 50), 'ms')
     add('256 clients: time until 503, p99, after the first second', percentile(later, 99), 'ms')
     add('256 clients: time until 503, p99', percentile(milliseconds(result, 503), 99), 'ms')

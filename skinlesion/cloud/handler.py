@@ -52,7 +52,7 @@ class LambdaFunction:
     )->dict: # The response, in the form that whoever made the event expects
         "Answer `event`; a `RuntimeError` where a direct invocation should be tried again"
         asyncio.set_event_loop(self.loop) # which Mangum asks for
-        is_request = isinstance(event, dict) and 'requestContext' in event
+        is_request = isinstance(event, dict) and isinstance(event.get('requestContext'), dict)
         if is_request: return self.limited(self.answer(event, context))
         response = self.limited(self.answer(direct_request(event, self.direct_headers), context))
         body = json.loads(response['body'])

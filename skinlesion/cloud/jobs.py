@@ -71,6 +71,8 @@ def training_request(
     "What is asked of SageMaker; an `InputError` if it could not be"
     if not re.fullmatch('[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}', name):
         raise InputError(f'{name}: no name of a job; up to 63 letters, digits and hyphens between them')
+    if not re.fullmatch(r'ml\.[a-z0-9-]+\.[a-z0-9]+', instance):
+        raise InputError(f'{instance}: no kind of machine; give one of SageMaker such as ml.g5.xlarge')
     for url in (data, output):
         if not re.fullmatch('s3://[^/]+(/.*)?', url): raise InputError(f'{url}: give s3://BUCKET/PREFIX')
     settings = hyperparameters(recipe)

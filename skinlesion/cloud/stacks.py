@@ -271,6 +271,7 @@ def _check_at_rest(description, stack, name):
 
 # %% ../../nbs/api/61_cloud.stacks.ipynb #804b99e0
 _FILLED_IN = ('RepositoryArn', 'MaxDailyDuration', 'Revision')
+_FRACTIONS = ('MaxDailyCost', 'PriceDuration') # of a dollar; AWS takes no others
 
 def _check_value(key, parameter, value):
     "Refuse a `value` that the template does not allow for its `parameter` called `key`"
@@ -282,6 +283,7 @@ def _check_value(key, parameter, value):
     }
     if not any(rules.values()) and parameter['Type'] == 'Number':
         number = float(value)
+        rules['not a whole number'] = not number.is_integer() and key not in _FRACTIONS
         rules['too small'] = number < parameter.get('MinValue', number)
         rules['too large'] = number > parameter.get('MaxValue', number)
         rules['not one of those allowed'] = number not in parameter.get('AllowedValues', [number])
@@ -333,6 +335,12 @@ def _deploy(connection, stack, name, parameters, own_tags, dry_run):
     full_name = stack_name(stack, name)
     template,content = _read_template(stack)
     cfn = connection.client('cloudformation')
+    leftover = _describe(cfn, full_name)
+    if leftover and leftover['StackStatus'] == 'ROLLBACK_COMPLETE':
+        _find_stack(cfn, stack, name) # refuses one that only has the name
+        if dry_run:
+            raise InputError(f'the stack {full_name} is what a failed creation has left, and a dry run removes '
+                             f'nothing; {_command("destroy", stack, name)} removes it')
     if _discard_empty(cfn, full_name): print(f'stack {full_name}: what a failed creation had left is removed')
     existing = _find_stack(cfn, stack, name)
     if existing: _check_at_rest(existing, stack, name)

@@ -115,7 +115,7 @@ def heat_map_text(service, deadline, image, answer):
     service.predictor.heat_map(image, answer).save(file, 'PNG')
     return base64.b64encode(file.getvalue()).decode()
 
-@router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 404, 429)})
+@router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 404, 429, 503)})
 async def upload_address(
     request:Request, # Its body is not read
 )->dict: # As from `Uploads.address`

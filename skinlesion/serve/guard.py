@@ -330,5 +330,7 @@ class _Exchange:
         fields = dict(request_id=self.id, method=self.scope['method'], route=self.route, status=status)
         fields |= dict(milliseconds=round(1000*seconds, 1), bytes=self.n_bytes)
         if self.key_name: fields['key'] = self.key_name
-        if self.refusal is not None: fields['reason'] = self.refusal.reason
+        if self.refusal is not None:
+            fields['reason'] = self.refusal.reason
+            if self.refusal.__cause__ is not None: fields['cause'] = str(self.refusal.__cause__)
         self.service.log.info('request', **fields, **self.notes)

@@ -26,6 +26,7 @@ PROBLEMS = { # reason -> HTTP status
     'queue-full': 503,
     'draining': 503,
     'timeout': 503,
+    'no-store': 503,
 }
 
 class Refusal(Exception):

@@ -9,16 +9,25 @@ __all__ = ['UPLOADS_PREFIX', 'Uploads']
 
 # %% ../../nbs/api/56_serve.uploads.ipynb #93926e2b
 import uuid
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
 
-from ..core import need
+from ..core import InputError, need
 from .limits import Limits
 from .problems import Refusal
 from ..store.aws import Connection, aws_errors
 
 # %% ../../nbs/api/56_serve.uploads.ipynb #263948ed
 UPLOADS_PREFIX = 'uploads/' # of keys
+
+@contextmanager
+def _store_failures():
+    "Make a failure of S3 a refusal; its cause is for the logs of the service, not for its visitors"
+    try: yield
+    except (InputError, ConnectionError, RuntimeError) as e:
+        detail = 'the bucket for uploads cannot be used now; send the image itself, or try again'
+        raise Refusal('no-store', detail, retry_after=60) from e
 
 class Uploads:
     "The images that come by the bucket `bucket`; an `ImportError` without boto3"
@@ -51,7 +60,9 @@ class Uploads:
         "Where one image may be sent: `url` and `fields` of the form, and its `s3://` address afterwards"
         key = f'{UPLOADS_PREFIX}{uuid.uuid4().hex}'
         size_range = ['content-length-range', 1, self.max_bytes]
-        with aws_errors(f'signing an address in {self.bucket}'):
+        task = f'signing an address in {self.bucket}'
+        with _store_failures(), aws_errors(task):
+            self.connection.check_credentials(task) # or boto3 would fail at the signature
             form = self.s3.generate_presigned_post(
                 self.bucket,
                 key,
@@ -80,7 +91,7 @@ class Uploads:
         if not is_ours:
             detail = f'{name} is not in the bucket for uploads; POST /v1/upload gives an address there'
             raise Refusal('unusable-image', detail)
-        with aws_errors(f'reading {name} from {self.bucket}'):
+        with _store_failures(), aws_errors(f'reading {name} from {self.bucket}'):
             try: answer = self.s3.get_object(Bucket=bucket, Key=key)
             except self.s3.exceptions.ClientError as e:
                 # without the right to list, an absent object is denied

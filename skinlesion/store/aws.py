@@ -60,6 +60,14 @@ class Connection:
             client.meta.events.register('before-call.s3', agree_to_pay)
         return client
 
+    def check_credentials(self,
+        task:str, # What they are for, which begins the message
+    ):
+        "An `InputError` if there are no credentials; whether AWS knows them, only a request tells"
+        with aws_errors(task):
+            session = need('boto3', extra='aws').Session(profile_name=self.profile)
+            if session.get_credentials() is None: raise need('botocore.exceptions').NoCredentialsError()
+
 # %% ../../nbs/api/04_store.aws.ipynb #cadf41f7
 _USER_ERRORS = [ # names of exceptions and codes of answers, what went wrong, what to do
     ('NoCredentialsError PartialCredentialsError CredentialRetrievalError NoAuthTokenError',
