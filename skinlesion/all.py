@@ -1,118 +1,70 @@
-"Everything public for notebooks: `from skinlesion.all import *`; the demo page is in `skinlesion.serve.demo`"
-from .core import *
-from .dicom import *
-from .image import *
-from .postprocess import *
-from .score_names import *
-from .store.archive import *
-from .store.cache import *
-from .store.aws import *
-from .store.listing import *
-from .store.fetch import *
-from .store.s3 import *
-from .synth.diagnosis import *
-from .synth.lesion import *
-from .synth.tissue import *
-from .synth.xray import *
-from .synth.skin_sets import *
-from .synth.sets import *
-from .domains.profile import *
-from .synth.kinds import *
-from .synth.predictions import *
-from .data.cases import *
-from .data.files import *
-from .data.scan import *
-from .data.column_names import *
-from .data.columns import *
-from .data.companions import *
-from .data.missing_ids import *
-from .data.ages import *
-from .data.labels import *
-from .data.folders import *
-from .data.image_index import *
-from .data.readers import *
-from .data.public_table import *
-from .data.headers import *
-from .data.published import *
-from .data.skin_sets import *
-from .data.other_sets import *
-from .data.layouts import *
-from .data.matching import *
-from .data.unlabelled import *
-from .data.duplicates import *
-from .data.deduplicate import *
-from .data.load import *
-from .data.overview import *
-from .data.split import *
-from .data.fingerprints import *
-from .data.prepared import *
-from .data.shortcuts import *
-from .data.finding import *
-from .data.reading_checks import *
-from .data.audit import *
-from .models.pooled import *
-from .models.baseline import *
-from .models.residual import *
-from .models.ensemble import *
-from .models.registry import *
-from .models.export import *
-from .models.inference import *
-from .train.distributed import *
-from .train.seeding import *
-from .train.augment import *
-from .train.losses import *
-from .train.schedule import *
-from .train.recipe import *
-from .train.loaders import *
-from .train.probe import *
-from .train.learner import *
-from .train.tracking import *
-from .train.run import *
-from .train.folds import *
-from .evaluate.intervals import *
-from .evaluate.scores import *
-from .evaluate.captions import *
-from .evaluate.plots import *
-from .evaluate.proportions import *
-from .evaluate.section import *
-from .evaluate.texts import *
-from .evaluate.table import *
-from .evaluate.metrics import *
-from .evaluate.calibration import *
-from .evaluate.conformal import *
-from .evaluate.prevalence import *
-from .evaluate.figures import *
-from .evaluate.referral import *
-from .evaluate.operating import *
-from .evaluate.activations import *
-from .evaluate.properties import *
-from .evaluate.errors import *
-from .evaluate.subgroups import *
-from .evaluate.attention import *
-from .evaluate.data import *
-from .evaluate.checklist import *
-from .evaluate.ood import *
-from .evaluate.robustness import *
-from .evaluate.pdf import *
-from .evaluate.report import *
-from .serve.bundle import *
-from .serve.sources import *
-from .serve.predictor import *
-from .serve.batch import *
-from .serve.problems import *
-from .serve.limits import *
-from .serve.uploads import *
-from .serve.queue import *
-from .train.outputs import *
-from .train.fold_runs import *
-from .train.finish import *
-from .train.quantize import *
-from .train.sweep import *
-from .cloud.images import *
-from .cloud.stacks import *
-from .cloud.policy import *
-from .cloud.logs import *
-from .cloud.container import *
-from .cloud.training import *
-from .cloud.jobs import *
-from .commands import *
+"""What notebooks use: `from skinlesion.all import *`; all else is imported from its module
+
+None of these names is one of fastai's, so `from fastai.vision.all import *` may stand next to it, in either order."""
+from .core import InputError, missing_package
+from .image import InputSpec, open_image, prepare
+from .score_names import METRICS, score_title
+from .store.fetch import fetch
+from .synth.sets import sample
+from .synth.predictions import synthetic_predictions
+from .data.cases import Cases, as_cases, count_cases
+from .data.layouts import known_sets, read_cases
+from .data.load import cases_text, load_cases
+from .data.overview import show_cases, table_one
+from .data.audit import audit
+from .data.shortcuts import shortcut_score
+from .data.deduplicate import drop_duplicates
+from .data.split import folds, groups_across_splits, split_cases
+from .evaluate.table import Predictions, as_predictions, predictions, predictions_table, read_predictions
+from .evaluate.metrics import compare, metrics, metrics_table
+from .evaluate.calibration import plot_reliability
+from .evaluate.conformal import sets_table
+from .evaluate.figures import plot_confusion, plot_roc
+from .evaluate.operating import fit_thresholds, operating_table, plot_decision_curve
+from .evaluate.referral import plot_risk_coverage
+from .evaluate.subgroups import subgroups
+from .evaluate.errors import errors_section
+from .evaluate.report import Report, report
+from .serve.bundle import open_bundle
+from .serve.predictor import Answer, Predictor, predict
+from .serve.batch import score
+
+try: # what trains, which needs the extra `train`
+    from .models.registry import build_model
+    from .train.seeding import seed_everything
+    from .train.recipe import Recipe, make_recipe, shipped_recipes
+    from .train.loaders import lesion_dls
+    from .train.learner import fit, lesion_learner
+    from .train.finish import export_bundle
+    from .train.sweep import sweep
+    from .commands import evaluate, train
+except ModuleNotFoundError as error:
+    missing_module = error.name
+    if missing_module.startswith('skinlesion'): raise
+
+__all__ = [
+    'InputError',
+    'InputSpec', 'open_image', 'prepare',
+    'METRICS', 'score_title',
+    'fetch',
+    'sample', 'synthetic_predictions',
+    'Cases', 'as_cases', 'count_cases', 'known_sets', 'read_cases', 'cases_text', 'load_cases',
+    'show_cases', 'table_one', 'audit', 'shortcut_score', 'drop_duplicates', 'folds', 'groups_across_splits', 'split_cases',
+    'build_model',
+    'seed_everything', 'Recipe', 'make_recipe', 'shipped_recipes', 'lesion_dls', 'fit', 'lesion_learner',
+    'export_bundle', 'sweep', 'evaluate', 'train',
+    'Predictions', 'as_predictions', 'predictions', 'predictions_table', 'read_predictions',
+    'compare', 'metrics', 'metrics_table',
+    'plot_reliability', 'sets_table', 'plot_confusion', 'plot_roc',
+    'fit_thresholds', 'operating_table', 'plot_decision_curve', 'plot_risk_coverage', 'subgroups', 'errors_section',
+    'Report', 'report',
+    'open_bundle', 'Answer', 'Predictor', 'predict', 'score',
+]
+
+
+def __getattr__(name):
+    "Where the extra `train` is not installed, what stands for a name of training: calling it says what to install"
+    if name not in __all__: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    def missing(*args, **kwargs): raise ImportError(missing_package(missing_module, 'train'))
+    missing.__name__ = name
+    return missing

@@ -1,5 +1,5 @@
 """Check what the folders promise: layers, no circle of imports, no public name and no constant twice, the field's words, tutorials that
-open in Colab, and pages that the README and the site's sidebar have.
+open in Colab, pages that the README and the site's sidebar have, and few names for notebooks.
 
     python tools/structure.py            # prints each problem, exits 1 if there is one
 """
@@ -211,11 +211,18 @@ def not_in_readme():
         for path in sorted((ROOT/'nbs'/folder).glob('*.ipynb')):
             if f']({folder}/{path.name})' not in readme: yield f'nbs/index.ipynb: link to {folder}/{path.name}'
 
+MAX_CHOSEN = 70 # as many as one can know; the page nbs/tutorials/00_cheatsheet.ipynb checks that none is a name of fastai's
+
+def chosen_names():
+    "What is wrong with the names that `from skinlesion.all import *` brings"
+    chosen = public_names(PACKAGE/'all.py')
+    if len(chosen) > MAX_CHOSEN: yield f'skinlesion/all.py: {len(chosen)} names, at most {MAX_CHOSEN}; leave the others to their modules'
+
 def main():
     paths = modules()
     graph = {name: set(imported(name, path, paths.keys())) - {name} for name, path in paths.items()}
     problems = [*upward(graph), *circles(graph), *twice(paths), *constants_twice(paths), *words(), *vague_names(paths),
-                *without_colab_link(), *outside_sidebar(), *not_in_readme()]
+                *without_colab_link(), *outside_sidebar(), *not_in_readme(), *chosen_names()]
     for problem in problems: print(problem)
     sys.exit(1 if problems else 0)
 
