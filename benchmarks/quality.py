@@ -43,7 +43,7 @@ def train_ours(arch, cases, seed, **fields):
     history = run.history
     probe = history.seconds[history.phase == 'probe'].sum()
     print(f'  best: {best_epoch_text(history)}; the probe took {probe:.0f} s', flush=True)
-    return predictions(run.learn, 'test'), history.seconds.sum()
+    return predictions(run.learner, 'test'), history.seconds.sum()
 
 def train_fastai(arch, cases, seed, limit, size):
     "The same from stock fastai, with as many epochs as fit into `limit` seconds; one at least"

@@ -36,7 +36,7 @@ from .train.fold_runs import fit_folds
 from .train.outputs import collect_outputs
 from .train.quantize import Int8Trial, check_quantizable, quantize_bundle
 from .train.recipe import DATA_FIELDS, make_recipe, resolve_recipe
-from .train.run import build_network, check_out, check_outside, fit_run, read_run
+from .train.run import Run, build_network, check_out, check_outside, fit_run, read_run
 from .train.tracking import check_track
 
 # %% ../nbs/api/70_commands.ipynb #05f09eb5
@@ -50,7 +50,7 @@ def train(
     compare:list=(), # Run folders to compare with, besides those next to `out`
     allow_leaks:bool=False, # Train although a lesion, or copies of an image, are in several parts
     **changes, # Fields of `Recipe` to set
-)->Report: # `None` in all processes of a run but the first
+)->Run|None: # `learner`, `bundle`, `report`, `metrics`; `None` in all processes of a run but the first
     "Train on `data` into the run folder `out`; an `InputError` before anything is written if it cannot be"
     recipe = make_recipe(recipe, **changes)
     with pixel_limit(recipe.max_pixels):
@@ -68,12 +68,12 @@ def train(
             else: run,outputs = fit_run(recipe, cases, out, resume), None
         if rank_distrib(): return None
         with run.tracker.watching():
-            if outputs is None: outputs = collect_outputs(run.learn, recipe.tta)
-            result = finish_run(run, outputs, runs, audited, began)
-        print(result)
+            if outputs is None: outputs = collect_outputs(run.learner, recipe.tta)
+            finish_run(run, outputs, runs, audited, began)
+        print(run.report)
         files = 'bundle/ (the model), report/report.html, recipe.toml, cases.csv, history.csv, run.json'
         print(f'{run.out}: {files}; {time.monotonic()-began:.0f} s in all')
-        return result
+        return run
 
 # %% ../nbs/api/70_commands.ipynb #2eb8a3fc
 def _audited(data, recipe, strict, allow_leaks):

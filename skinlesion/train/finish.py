@@ -22,7 +22,7 @@ from ..data.fingerprints import training_fingerprints
 from ..data.load import assumed_facts
 from ..evaluate.calibration import Calibration
 from ..evaluate.operating import fit_thresholds
-from ..evaluate.report import Report, audited_shortcut, report
+from ..evaluate.report import audited_shortcut, report
 from ..evaluate.table import Predictions, read_predictions
 from ..models.registry import is_pretrained
 from ..serve.bundle import add_to_bundle, named_texts, save_bundle
@@ -253,7 +253,7 @@ def finish_run(
     runs:dict, # Name to predictions of other runs, from `finished_runs`
     audited:Audit, # Of its data
     began:float, # `time.monotonic()` at its start
-)->Report:
+)->Run: # `run`, with its report
     "Write the bundle and the report of `run` into its folder, and end its record"
     recipe = run.recipe
     calibration, changes = outputs.calibrated(recipe.imbalance != 'none')
@@ -294,4 +294,5 @@ def finish_run(
         if entry['value'] is not None: values[f'test/{name}'] = entry['value']
     run.tracker.call('finish', values, preds.table, bundle, run.out/'report')
     run.tracker.close()
-    return result
+    run.report = result
+    return run

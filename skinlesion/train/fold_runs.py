@@ -44,7 +44,7 @@ def fit_folds(
     for k in range(recipe.folds):
         print(f'fold {k+1} of {recipe.folds}, in {out}/fold-{k}')
         run = fit_fold(recipe, cases, k, out)
-        parts.append(collect_outputs(run.learn, recipe.tta))
+        parts.append(collect_outputs(run.learner, recipe.tta))
         histories.append(run.history.assign(fold=k))
         seconds.append(run.about['seconds']['training'])
     history = pd.concat(histories, ignore_index=True)

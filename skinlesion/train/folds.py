@@ -71,6 +71,6 @@ def fit_fold(
             history = pd.read_csv(out/'history.csv')
             return Run(out, recipe, learn, history, Tracker(None), about)
     run = fit_run(recipe, cases, out, resume=out.exists(), cbs=cbs)
-    save_weights(run.learn.model, out/'model.safetensors')
+    save_weights(run.learner.model, out/'model.safetensors')
     write_run(out, run.about | dict(finished=utc_now()))
     return run

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -32,6 +33,7 @@ from fastcore.basics import patch
 from ..core import InputError, Progress, check_writable_folder, n_cores, replacing, versions
 from ..data.cases import Cases, as_cases, write_cases
 from ..models.registry import build_model
+from ..score_names import METRICS
 from .distributed import all_gather, broadcast, distributed_training
 from .learner import KeepBest, WeightAverage, fit, has_bf16, lesion_learner
 from .loaders import lesion_dls
@@ -451,10 +453,31 @@ class Run:
     "A training run and its results"
     out:Path # Its folder
     recipe:Recipe # With its domain and augmentation
-    learn:Learner # With the weights of the best epoch
+    learner:Learner|None # With the weights of the best epoch; `None` for folds, which have one each
     history:pd.DataFrame # A row per epoch
-    tracker:Tracker # Still open
+    tracker:Tracker # Open until the run is finished
     about:dict # As in `run.json`
+    report:Any = None # The `Report` on its test images; `None` until the run is finished
+
+    @property
+    def bundle(self)->Path:
+        "The folder of the model, for `Predictor`; it is there when the run is finished"
+        return self.out/'bundle'
+
+    @property
+    def metrics(self)->dict: # Name to `value`, `low` and `high`, as `metrics` in `metrics.json`
+        "The scores on the test images; none until the run is finished"
+        return self.report.metrics['metrics'] if self.report else {}
+
+    def __repr__(self):
+        n_epochs = self.history.epoch.max()
+        best = '' if self.learner is None else f', best: {best_epoch_text(self.history)}'
+        lines = [f'{self.out}: {self.recipe.arch}, {n_epochs} epochs{best}']
+        for name in ('balanced_accuracy', 'auroc'):
+            score = self.metrics.get(name)
+            if score and score['value'] is not None: lines.append(f'{METRICS[name].title} {score["value"]:.3f}')
+        fields = '.learner .history .report .metrics .bundle' if self.report else '.learner .history'
+        return f'Run({"; ".join(lines)}) with {fields}'
 
 # %% ../../nbs/api/37_train.run.ipynb #d234daf1
 def check_begin(

@@ -89,7 +89,7 @@ def run_trial(
     if resume and not about: remove(out) # killed before it began
     run = fit_run(recipe, as_cases(cases).part('train', 'valid'), out, resume, cbs)
     with run.tracker.watching():
-        result = metrics(predictions(run.learn, 'valid'), resamples=0)['metrics']
+        result = metrics(predictions(run.learner, 'valid'), resamples=0)['metrics']
         auroc = result['auroc']
         if auroc['value'] is None:
             raise InputError(f'{out}: validation has no AUROC ({auroc["reason"]}); '
