@@ -26,7 +26,8 @@ from .evaluate.subgroups import subgroups
 from .evaluate.errors import errors_section
 from .evaluate.report import Report, report
 from .serve.bundle import open_bundle
-from .serve.predictor import Answer, Predictor, predict
+from .serve.answer import Answer, Answers
+from .serve.predictor import Predictor, predict
 from .serve.batch import score
 
 try: # what trains, which needs the extra `train`
@@ -58,7 +59,7 @@ __all__ = [
     'plot_reliability', 'sets_table', 'plot_confusion', 'plot_roc',
     'fit_thresholds', 'operating_table', 'plot_decision_curve', 'plot_risk_coverage', 'subgroups', 'errors_section',
     'Report', 'report',
-    'open_bundle', 'Answer', 'Predictor', 'predict', 'score',
+    'open_bundle', 'Answer', 'Answers', 'Predictor', 'predict', 'score',
 ]
 
 

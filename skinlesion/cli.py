@@ -384,21 +384,6 @@ def report(
     from skinlesion.commands import report_file
     report_file(predictions, out, positive=positive, columns=columns, pdf=pdf, domain=domain)
 
-# %% ../nbs/api/71_cli.ipynb #b5f72976
-def _answer_line(answer):
-    "`answer` as text"
-    from skinlesion.postprocess import point_title
-    ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
-    probabilities = ', '.join(f'{label} {p:.3f}' for label, p in ranked)
-    parts = [f'{answer.path}: {answer.pred} ({probabilities})']
-    if answer.coverage:
-        labels = ', '.join(answer.classes_in_set) or 'empty, the image is typical of no class'
-        parts.append(f'{answer.coverage:.0%} prediction set: {labels}')
-    points = [point_title(name) for name, is_positive in answer.operating.items() if is_positive]
-    if points and len(ranked) == 2: parts.append(f'positive at {", ".join(points)}')
-    if answer.reasons: parts.append(f'refer for human review: {", ".join(answer.reasons)}')
-    return '; '.join(parts)
-
 # %% ../nbs/api/71_cli.ipynb #417daa03
 def _two_numbers(option, text):
     "The range in the `text` of an option, or `None` where it is left out"
@@ -429,7 +414,8 @@ def predict(
 ):
     "Predict images; exits with 1 if some cannot be read"
     _set_max_pixels(max_pixels)
-    from skinlesion.serve.predictor import Failure, Predictor, check_images, save_heat_maps
+    from skinlesion.serve.answer import Failure
+    from skinlesion.serve.predictor import Predictor, check_images, save_heat_maps
     from skinlesion.serve.sources import image_sources
     if out:
         from skinlesion.serve.batch import check_answers_file, write_answers
@@ -447,8 +433,8 @@ def predict(
         is_failure = isinstance(answer, Failure)
         n_failed += is_failure
         if as_json and not out: print(json.dumps(answer.to_dict()))
-        elif is_failure: print_error(f'{answer.path}: {answer.error}')
-        elif not out: print(_answer_line(answer))
+        elif is_failure: print_error(str(answer))
+        elif not out: print(answer)
     if out: print(f'wrote {out}')
     if n_failed: raise typer.Exit(1)
 

@@ -28,7 +28,8 @@ from ..core import NOTICE, InputError, need
 from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, Service, no_such_route
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
-from .predictor import BATCH_SIZE, Failure, Predictor, answer_schema
+from .answer import Failure, answer_schema
+from .predictor import BATCH_SIZE, Predictor
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
 from .requests import (LINES_TYPES, SURE_STARTS, answers_response, check_format, content_type,
                                        fetch_uploads, request_images)

@@ -23,7 +23,8 @@ from pathlib import Path
 from ..core import (CASE_COLUMNS, InputError, Progress, check_writable_folder, need, prob_column,
                              read_ahead, remove,
                              replacing)
-from .predictor import BATCH_SIZE, Answer, Failure, Predictor, batches
+from .answer import Answer, Failure
+from .predictor import BATCH_SIZE, Predictor, batches
 from .sources import SourceImage, local_file, source_images
 
 try: import fcntl

@@ -214,13 +214,13 @@ def mount_demo(
     domain = predictor.config.get('domain') or 'other'
     examples = example_images(predictor.folder, Path(folder.name)/'examples', domain=domain)
     page = build_demo(predictor, examples)
-    css = files('skinlesion.serve').joinpath('demo.css').read_text(encoding='utf-8')
+    styles = [files('skinlesion.serve').joinpath(name).read_text(encoding='utf-8') for name in ('answer.css', 'demo.css')]
     return gr.mount_gradio_app(
         app,
         page,
         path='/',
         theme=_THEME,
-        css=css,
+        css='\n'.join(styles),
         footer_links=[],
         run_history=False,
         max_file_size='50mb',

@@ -15,7 +15,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from ..core import need
-from .predictor import Failure
+from .answer import Failure
 from .problems import PROBLEMS
 
 # %% ../../nbs/api/55_serve.observe.ipynb #b229430e
