@@ -145,7 +145,7 @@ def evaluate(
     return result
 
 # %% ../nbs/api/70_commands.ipynb #0682e8da
-def check_out_of_run(out):
+def check_out_of_run(out)->None:
     "Refuse a folder whose content would be lost; the report of a run is part of it"
     check_report_out(out)
     if (Path(os.path.abspath(out)).parent/'run.json').exists():

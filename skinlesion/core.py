@@ -180,7 +180,7 @@ def missing_package(
 # %% ../nbs/api/00_core.ipynb #f6fc26e1
 def remove(
     path, # File or folder; one that does not exist is fine
-):
+)->None:
     "Remove the file or folder `path`"
     path = Path(path)
     if path.is_dir() and not path.is_symlink(): shutil.rmtree(path)
@@ -212,7 +212,7 @@ def replacing(
 # %% ../nbs/api/00_core.ipynb #a79476b0
 def check_writable_folder(
     folder, # To be written to; need not exist
-):
+)->None:
     "Raise an `InputError` if `folder` is a file, lies below a file, or cannot be written to"
     folder = Path(folder)
     absolute = folder.absolute()
@@ -278,8 +278,8 @@ def n_cores()->int: # At least 1
 def read_ahead(
     function:Callable, # Of one item
     items:Iterable, # What `function` takes; taken from as results are
-    ahead:int=None, # How many results are computed before they are asked for; four per thread if `None`
-    threads:int=None, # As many as there are cores if `None`
+    ahead:int|None=None, # How many results are computed before they are asked for; four per thread if `None`
+    threads:int|None=None, # As many as there are cores if `None`
 )->Iterator: # Of results, in the order of `items`; raises what `function` raises
     "Apply `function` to each of `items` in threads"
     threads = threads or n_cores()
@@ -319,7 +319,7 @@ class Progress:
     def update(self,
         n:int=1, # Steps done since the last call
         note:str='', # Short text shown behind the count
-    ):
+    )->None:
         "Count `n` more steps"
         self.n += n
         if self.bar is not None:
@@ -334,11 +334,11 @@ class Progress:
 
     def write(self,
         text:str, # One line
-    ):
+    )->None:
         "Print the line `text` above the bar"
         if self.bar is None: print(text, file=self.file, flush=True)
         else: self.bar.write(text, file=self.file)
 
-    def close(self):
+    def close(self)->None:
         "Remove the bar"
         if self.bar is not None: self.bar.close()

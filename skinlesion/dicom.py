@@ -49,7 +49,7 @@ def write_dicom(
     path, # The file to write
     pixels:np.ndarray, # Height x width (grey) or height x width x 3 (RGB), 8-bit or 16-bit integers
     **tags, # Keyword of DICOM to value, such as `PatientID='7'`; they replace what is set here
-):
+)->None:
     "Write `pixels` as an uncompressed DICOM file"
     pydicom = need('pydicom', extra='dicom')
     bits = 8*pixels.dtype.itemsize

@@ -89,8 +89,8 @@ _decoded_images = [] # the store of the outermost `keep_decoded`, see below, if 
 def open_image(
     source, # Path, binary file object, or PIL image
     channels:int=3, # 1 (grey) or 3 (RGB)
-    side:int=None, # Pixels a side that are enough; a JPEG or a TIFF pyramid is then decoded smaller
-    value_range:tuple=None, # Raw values that become 0 and 255, for more than 8 bits; `None`: by type
+    side:int|None=None, # Pixels a side that are enough; a JPEG or a TIFF pyramid is then decoded smaller
+    value_range:tuple|None=None, # Raw values that become 0 and 255, for more than 8 bits; `None`: by type
 )->Image.Image: # Upright 8-bit image, mode `L` or `RGB`
     "Decode `source`, turn it upright and reduce it to 8-bit; an `InputError` names an unusable file"
     _check_value_range(value_range)
@@ -109,7 +109,7 @@ def _name(source):
 # %% ../nbs/api/01_image.ipynb #013d017c
 def raw_image(
     source, # Path, binary file object, or PIL image
-    side:int=None, # As for `open_image`
+    side:int|None=None, # As for `open_image`
 )->Image.Image: # Upright, with the mode and the values of the file
     "Decode `source` and turn it upright; an `InputError` names an unusable file"
     name = _name(source)
@@ -127,7 +127,7 @@ def raw_image(
 def to_8bit(
     img:Image.Image, # From `raw_image`
     channels:int=3, # 1 (grey) or 3 (RGB)
-    value_range:tuple=None, # As for `open_image`
+    value_range:tuple|None=None, # As for `open_image`
     name:str='image', # What messages call it
 )->Image.Image: # Mode `L` or `RGB`
     "Reduce `img` to 8-bit grey or RGB; an `InputError` if it has values that its type does not allow"
@@ -327,7 +327,7 @@ def max_pixels()->int:
 
 @contextmanager
 def pixel_limit(
-    n:int=None, # Pixels; `None` changes nothing
+    n:int|None=None, # Pixels; `None` changes nothing
 ):
     "Within the block, images may have `n` pixels, in all threads and in processes that are begun"
     if n is None:

@@ -21,7 +21,7 @@ from .image import InputSpec, unfit_map
 def probabilities(
     logits:np.ndarray, # Images x classes
     temperature:float=1., # Above 0; 1 for none
-    vector:dict=None, # `scale` and `shift`, one number per class each, in place of `temperature`
+    vector:dict|None=None, # `scale` and `shift`, one number per class each, in place of `temperature`
 )->np.ndarray: # Images x classes, float64, rows sum to 1
     "Softmax of `logits` over `temperature`"
     z = np.asarray(logits, dtype=np.float64)

@@ -71,7 +71,7 @@ def data_uri(
 def thumbnail(
     path, # An image file
     side:int=240, # Pixels of its longer side at most
-    value_range:tuple=None, # As for `open_image`
+    value_range:tuple|None=None, # As for `open_image`
 )->Image.Image|None: # `None` if it cannot be read
     "A small copy of the image"
     try: img = open_image(path, side=side, value_range=value_range)

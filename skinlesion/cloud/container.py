@@ -35,7 +35,7 @@ def container_command(
     more = shlex.split(os.environ.get('SKINLESION_SERVE_OPTIONS', ''))
     return [*python, 'skinlesion.cli', 'serve', bundle, '--port', port, *_SAGEMAKER_OPTIONS, *more]
 
-def run_container():
+def run_container()->None:
     "Become the command of the container, so that signals reach it"
     try: command = container_command(sys.argv[1:])
     except InputError as e: sys.exit(f'skinlesion: {e}')

@@ -59,7 +59,7 @@ class LambdaFunction:
         if response['statusCode'] >= 500: raise RuntimeError(body['detail'])
         return body
 
-    def close(self):
+    def close(self)->None:
         "End the queue; Lambda ends the whole process instead"
         self.loop.run_until_complete(self.lifespan.__aexit__(None, None, None))
         self.loop.close()

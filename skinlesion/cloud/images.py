@@ -29,7 +29,7 @@ class EcrImage:
 
 def find_image(
     uri:str, # `ACCOUNT.dkr.ecr.REGION.amazonaws.com/REPOSITORY:TAG`, or with `@sha256:DIGEST`
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
 )->EcrImage:
     "The image `uri` in ECR; raises `InputError` if Lambda and SageMaker could not run it"
     match = re.fullmatch(_ECR_URI, uri)

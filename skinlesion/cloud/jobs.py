@@ -64,7 +64,7 @@ def training_request(
     spot:bool=False, # Take machines that are cheaper, and that AWS may take away
     max_hours:float=8, # After which the job is stopped
     volume:int=100, # GB of disk of each machine
-    resume:str=None, # An earlier job, whose run goes on
+    resume:str|None=None, # An earlier job, whose run goes on
     strict:bool=False, # As for `commands.train`
     allow_leaks:bool=False, # As for `commands.train`
 )->dict: # Arguments of boto3's `create_training_job`
@@ -124,7 +124,7 @@ def cost_text(
 # %% ../../nbs/api/66_cloud.jobs.ipynb #4b0d8bbd
 def submit_training(
     request:dict, # From `training_request`
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
 )->bool: # Whether it is new; `False` where it was submitted before
     "Submit the job of `request`; an `InputError` if another has its name, or there is no data"
     name = request['TrainingJobName']
@@ -144,8 +144,8 @@ def submit_training(
 
 def check_objects(
     url:str, # `s3://bucket/prefix/`
-    connection:Connection=None, # How to reach AWS
-):
+    connection:Connection|None=None, # How to reach AWS
+)->None:
     "An `InputError` if there is nothing below `url`"
     bucket,_,prefix = url.removeprefix('s3://').partition('/')
     s3 = (connection or Connection()).client('s3')
@@ -167,7 +167,7 @@ _JOB_POLL_SECONDS = 15 # between two requests for the state of a job
 
 def follow_training(
     name:str, # Of the job
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
 )->dict: # What `describe_training_job` says of the job
     "Print what the job `name` does until it ends; a `RuntimeError` if it failed, or was stopped"
     connection = connection or Connection()
@@ -196,7 +196,7 @@ def follow_training(
 def pull_training(
     job:dict, # From `follow_training`
     out, # Run folder to make
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
 )->Path: # `out`
     "Fetch the run folder of the finished `job`, whole or not at all; an `InputError` if `out` holds anything"
     out = Path(out)
@@ -221,14 +221,14 @@ def train_in_cloud(
     data:str, # `s3://bucket/prefix` of a data set, or a table or zip archive there
     name:str, # Of the job
     image:str, # Address of the container's image in ECR
-    stack:str=None, # Name of a stack `training`, which says the two that follow, and how names of jobs begin
-    role:str=None, # ARN of the role of the job
-    output:str=None, # `s3://bucket/prefix` for what jobs leave
+    stack:str|None=None, # Name of a stack `training`, which says the two that follow, and how names of jobs begin
+    role:str|None=None, # ARN of the role of the job
+    output:str|None=None, # `s3://bucket/prefix` for what jobs leave
     out=None, # Run folder to make; one of the name of the job if `None`
     wait:bool=True, # Follow the job, and fetch the run folder
     dry_run:bool=False, # Print what would be asked of SageMaker, and what it costs
-    changes:dict=None, # Fields of the recipe to set
-    connection:Connection=None, # How to reach AWS
+    changes:dict|None=None, # Fields of the recipe to set
+    connection:Connection|None=None, # How to reach AWS
     **options, # More of `training_request`
 )->Path|None: # The run folder, if it was fetched
     "Train in SageMaker as `commands.train` does here"

@@ -66,7 +66,7 @@ def log_lines(
     name:str, # Name of the stack
     minutes:float=60, # How far to go back
     follow:bool=False, # Go on until interrupted
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
 )->Iterator[str]: # Each begins with its time, in UTC
     "What the stack `stack` called `name` has logged, line by line; raises `InputError` if it logs nothing"
     connection = connection or Connection()

@@ -131,7 +131,7 @@ def _parameters(description):
 def stack_status(
     stack:str, # A kind in `STACKS`
     name:str, # Name of the bucket, or of a stack of another kind
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
 )->dict: # `stack`, `status`, `reason`, `changed` (time), `parameters`, `buckets` and `outputs` as in the template
     "Status of the stack `stack` called `name`; raises `InputError` if there is none"
     _read_template(stack)
@@ -385,7 +385,7 @@ def deploy(
     upload=None, # Folder to put into the bucket
     prefix:str='data', # Where to put it: `s3://bucket/prefix`
     dry_run:bool=False, # Print what would change, and what costs money, and change nothing
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
     tags:dict|None=None, # Tags of the stack and of all that it makes
     **parameters, # Parameters of the template, such as `NoncurrentDays=30`
 )->dict: # `stack`, `status` (created, updated, unchanged or planned), `changes`, `upload` (from `push`)
@@ -431,7 +431,7 @@ def destroy(
     stack:str, # A kind in `STACKS`
     name:str, # Name of the bucket, or of a stack of another kind
     force:bool=False, # Delete data and images too
-    connection:Connection=None, # How to reach AWS
+    connection:Connection|None=None, # How to reach AWS
 )->int: # Object versions and images deleted
     "Delete the stack `stack` called `name` with the buckets and repositories that it created"
     _read_template(stack)

@@ -115,7 +115,7 @@ def job_data(
 # %% ../../nbs/api/65_cloud.training.ipynb #1ce55760
 def publish_run(
     job:TrainingJob, # What the container is given
-):
+)->None:
     "Copy the bundle of the finished run of `job` to `job.model`, and its other files to `job.output`"
     shutil.copytree(job.run/'bundle', job.model, dirs_exist_ok=True)
 
@@ -127,7 +127,7 @@ def publish_run(
 
 def train_job(
     job:TrainingJob, # What the container is given
-):
+)->None:
     "Train as the settings of `job` say, or go on, and publish the run; an `InputError` if it cannot be"
     from skinlesion.commands import train # here, for fastai takes seconds to import
     is_worker = 'RANK' in os.environ # one of several processes, for which the links are there
@@ -194,7 +194,7 @@ def run_training_job(
 def report_failure(
     root, # The folder that is `/opt/ml` in a container
     message:str, # Of any number of lines
-):
+)->None:
     "Write `message` as one line to `output/failure`, and on standard error"
     line = ' '.join(message.split())
     file = Path(root)/'output'/'failure'

@@ -960,7 +960,7 @@ PAGE_THUMBNAIL_SIDE = 160 # pixels
 def write_audit(
     result:Audit, # From `audit`
     out, # Folder to write to
-):
+)->None:
     "Write `audit.json` and the page `audit.html` to `out`; raises `InputError` if that is impossible"
     check_writable_folder(out)
     text = json.dumps(result.to_dict(), indent=1, allow_nan=False)

@@ -310,7 +310,7 @@ def to_binary(
 def write_cases(
     cases, # `Cases`, or a table of cases or predictions
     file, # The csv to write
-):
+)->None:
     "Write `cases` to `file` with absolute paths; a group that is named by its path gets the absolute one too"
     if os.path.isdir(file): raise InputError(f'{file}: is a folder; name the csv file to write')
     table = table_of(cases)

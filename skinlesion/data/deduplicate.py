@@ -65,7 +65,7 @@ def left_out_of_training(
 # %% ../../nbs/api/15_data.deduplicate.ipynb #d21eac63
 def drop_duplicates(
     cases:Cases, # With or without a split, or a table of cases
-    pairs:pd.DataFrame=None, # From `duplicate_images`, which is asked if `None`
+    pairs:pd.DataFrame|None=None, # From `duplicate_images`, which is asked if `None`
 )->Cases: # Without copies; `dropped` has the others: `path`, `what`, `reason` (of `DROP_REASONS`), `why`
     "Keep one of each set of copies, each group on one side, and a fixed test part as it is"
     cases = as_cases(cases)

@@ -315,7 +315,7 @@ def similarities(
 # %% ../../nbs/api/14_data.duplicates.ipynb #9a28c254
 def find_duplicates(
     scan:Scan, # From `scan_images`
-    other:Scan=None, # Another set: pairs between the two; of one set, pairs within it
+    other:Scan|None=None, # Another set: pairs between the two; of one set, pairs within it
     min_similarity:float=MIN_SIMILARITY, # Lowest correlation of a near-duplicate, 0..1
 )->pd.DataFrame: # By pair: `i`, `j` (rows of `scan`, `other`), `kind` (`exact` or `near`), `similarity`
     "Pairs of files with the same content, and of images that are near-duplicates"

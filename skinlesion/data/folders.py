@@ -194,7 +194,7 @@ def is_unclear_split(
 def check_split_words(
     names, # Of folders, or values of a column
     source, # Where they stand, for messages
-):
+)->None:
     "Refuse an evaluation part next to a test part: it may be the validation part"
     evaluations = _evaluation_words(names)
     tests = [name for name in names if not {'test', 'testing'}.isdisjoint(folder_words(name))]
@@ -350,7 +350,7 @@ def place_of(
     name:str, # Of a file, as from `list_files`
     path:str, # Of the file
     outer:str='', # The folders, with a final `/`, that hold the whole set
-    splits:dict=None, # From `split_parts`
+    splits:dict|None=None, # From `split_parts`
 )->FilePlace:
     "Sort the folders of one file by what they are"
     place = FilePlace(name, path)

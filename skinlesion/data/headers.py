@@ -67,7 +67,7 @@ def _patient_groups(table, patient):
 # %% ../../nbs/api/12_data.headers.ipynb #38931225
 def join_headers(
     cases:Cases, # From a reader
-    facts:pd.DataFrame=None, # The table of `scan_images` for the rows of `cases`; if `None`, headers are read
+    facts:pd.DataFrame|None=None, # The table of `scan_images` for the rows of `cases`; if `None`, headers are read
 )->Cases: # With the hashed patient as `group` where that is wider, and `age`, `sex`, `site`, `modality`, `view`
     "Join to `cases` what the headers of its DICOM files tell; other cases are as they were"
     if facts is None:

@@ -222,7 +222,7 @@ def read_layout(
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     columns=None, # For csv tables: see `read_csv`
     images=None, # For csv tables: see `locate_images`
-    finding:str=None, # For csv tables: see `read_labels`
+    finding:str|None=None, # For csv tables: see `read_labels`
 )->tuple: # Name of the layout, and the `ReadResult` of its reader
     "Find the layout of `data` and read its rows, without opening an image"
     if layout not in ('auto', *LAYOUTS):
@@ -283,15 +283,15 @@ def _read_with_columns(files, columns, images, finding):
 def read_cases(
     data, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
-    positive:str=None, # The positive class, see `pick_positive`; or a finding, where images have several
-    target:str=None, # `binary` makes two classes: the layout's own, or `positive` against the rest
+    positive:str|None=None, # The positive class, see `pick_positive`; or a finding, where images have several
+    target:str|None=None, # `binary` makes two classes: the layout's own, or `positive` against the rest
     strict:bool=False, # Refuse the set if a file is no usable image, instead of leaving that file out
     columns=None, # For csv tables: see `read_csv`
-    mapping:dict=None, # New class of classes, as `{'akiec': 'benign'}`; with `target`, over the layout's own
+    mapping:dict|None=None, # New class of classes, as `{'akiec': 'benign'}`; with `target`, over the layout's own
     check:bool=True, # Decode every image first; else there is no data hash
-    domain:str=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
+    domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
     images=None, # For csv tables: the folder of the images, where they lie nowhere near
-    value_range:tuple=None, # Raw values that become black and white; if `None`, found with `check`
+    value_range:tuple|None=None, # Raw values that become black and white; if `None`, found with `check`
     min_classes:int=2, # An `InputError` if there are fewer
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"

@@ -20,19 +20,19 @@ from .split import groups_across_splits, portable_groups, split_cases
 def load_cases(
     data, # See `read_cases`
     layout:str='auto', # See `read_cases`
-    target:str=None, # See `read_cases`
-    positive:str=None, # See `read_cases`
+    target:str|None=None, # See `read_cases`
+    positive:str|None=None, # See `read_cases`
     strict:bool=False, # Refuse the set if a file is no usable image
-    valid:float=None, # See `split_cases`
-    test:float=None, # See `split_cases`
+    valid:float|None=None, # See `split_cases`
+    test:float|None=None, # See `split_cases`
     seed:int=42, # See `split_cases`
     columns=None, # See `read_cases`
-    mapping:dict=None, # See `read_cases`
+    mapping:dict|None=None, # See `read_cases`
     check:bool=True, # See `read_cases`
     drop:bool=False, # Drop duplicates, as `drop_duplicates` does; `dropped` of the cases lists them
-    domain:str=None, # See `read_cases`
-    images:str=None, # See `read_cases`
-    value_range:tuple=None, # See `read_cases`
+    domain:str|None=None, # See `read_cases`
+    images:str|None=None, # See `read_cases`
+    value_range:tuple|None=None, # See `read_cases`
     allow_leaks:bool=False, # See `split_cases`
 )->Cases: # With a split
     "Read and split `data`, with copies of one image on one side or dropped"

@@ -116,9 +116,9 @@ def class_of_labels(
     labels:list, # Of the set
     model:ModelClasses, # What they become
     binary_classes:dict, # Label to `benign` or `malignant`, where the layout of the set knows it
-    mapping:dict=None, # From `label_mapping`
-    target:str=None, # `binary`: `positive_labels`, or what the layout knows, against the rest
-    positive_labels:str=None, # With commas between them
+    mapping:dict|None=None, # From `label_mapping`
+    target:str|None=None, # `binary`: `positive_labels`, or what the layout knows, against the rest
+    positive_labels:str|None=None, # With commas between them
 )->dict: # Label to class of the model; a label that is none is absent
     "The class of each label, as far as it is known"
     by_name = same_names(labels, model.classes)
@@ -217,7 +217,7 @@ def read_for_model(
     foreign:ForeignSet, # What to evaluate on
     model:ModelClasses, # What its labels become
     strict:bool=False, # See `read_cases`
-    domain:str=None, # See `read_cases`
+    domain:str|None=None, # See `read_cases`
 )->Cases: # With the classes of the model
     "The cases of another set with the classes of a model"
     chosen = foreign.positive

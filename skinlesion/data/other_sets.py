@@ -323,7 +323,7 @@ def is_pcam(
 
 def read_pcam(
     files:dict, # From `list_files`
-    columns:dict=None, # From `column_names`: columns that take the place of the set's own
+    columns:dict|None=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of PatchCamelyon"
     columns = columns or {}

@@ -173,7 +173,7 @@ def write_table_one(
 
 def check_table_one_file(
     file, # That Table 1 is to be written to
-):
+)->None:
     "An `InputError` if `file` is a folder or has another ending than `.csv` and `.tex`"
     file = Path(file)
     if file.suffix not in ('.csv', '.tex'):

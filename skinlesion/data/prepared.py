@@ -71,8 +71,8 @@ class Prepared:
     def __init__(self,
         paths:Iterable, # Image files
         spec:InputSpec, # Input of the model
-        arrays:ChecksummedArrays=None, # Where to keep the squares; they are made anew each time if `None`
-        slots:np.ndarray=None, # For each image, the number of its array
+        arrays:ChecksummedArrays|None=None, # Where to keep the squares; they are made anew each time if `None`
+        slots:np.ndarray|None=None, # For each image, the number of its array
         place:str='none', # Where `arrays` are: `memory`, `disk` or `none`
     ):
         names = [str(path) for path in paths]
@@ -105,7 +105,7 @@ class Prepared:
 
     def batches(self,
         batches:Iterable, # Of lists of positions
-        threads:int=None, # As many as there are cores if `None`
+        threads:int|None=None, # As many as there are cores if `None`
     )->Iterator: # For each list, an array: images x `channels` x `size` x `size`, 8-bit
         "Yield the images of each of `batches`, while the next is being prepared"
         threads = threads or n_cores()

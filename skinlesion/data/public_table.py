@@ -111,8 +111,8 @@ def read_public(
     public:PublicTable, # The set
     files:dict, # From `list_files`
     images=None, # See `locate_images`
-    finding:str=None, # See `read_labels`
-    columns:dict=None, # From `column_names`: columns that take the place of the set's own
+    finding:str|None=None, # See `read_labels`
+    columns:dict|None=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of a public set"
     tables = tables_of(public, files)

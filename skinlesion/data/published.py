@@ -139,7 +139,7 @@ def _ham_labels(file, table):
 # %% ../../nbs/api/13_data.published.ipynb #f8d85eee
 def read_ham10000(
     files:dict, # From `list_files`
-    columns:dict=None, # From `column_names`: columns that take the place of the set's own
+    columns:dict|None=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of HAM10000, ISIC 2018 Task 3 or ISIC 2019"
     columns = columns or {}
@@ -185,7 +185,7 @@ def is_mhist(
 
 def read_mhist(
     files:dict, # From `list_files`
-    columns:dict=None, # From `column_names`: columns that take the place of the set's own
+    columns:dict|None=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:
     "Rows of MHIST"
     columns = columns or {}

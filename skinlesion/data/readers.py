@@ -114,7 +114,7 @@ def refuse_rows(
     file, # The table, for messages
     is_bad:pd.Series, # Bool, one per row
     problem:str, # What is wrong with such a row, such as 'no `label`'
-):
+)->None:
     "Raise an `InputError` that counts the bad rows and names the first, if there are any"
     if not is_bad.any(): return
     n_before = is_bad.to_numpy().argmax()
@@ -354,7 +354,7 @@ def check_named(
     file, # The table, for messages
     table:pd.DataFrame, # What is in it
     columns:dict, # From `column_names`
-):
+)->None:
     "A `NoColumn` if `table` lacks a column that `columns` names"
     for ours,theirs in columns.items():
         if theirs not in table: raise NoColumn(_no_column_text(file, ours, table, theirs))
@@ -462,9 +462,9 @@ def label_columns(
 def read_labels(
     table:pd.DataFrame, # A row per image
     file, # The table, for messages
-    column:str=None, # The column of the label; it is recognised if `None`
+    column:str|None=None, # The column of the label; it is recognised if `None`
     others:list=(), # Columns that have another role
-    finding:str=None, # The one to choose where images have several
+    finding:str|None=None, # The one to choose where images have several
 )->Labels:
     "The label of each row; an `InputError` if columns differ, or if one of several findings must be chosen"
     if column is None: column,columns,note = label_columns(table, file, others)
@@ -514,7 +514,7 @@ def read_roles(
     file, # Where it comes from, for messages
     columns:dict, # From `column_names`
     path_from:str, # The column that names the images
-    finding:str=None, # See `read_labels`
+    finding:str|None=None, # See `read_labels`
 )->TableRows:
     "The image, label, group and split of each row, whatever their columns are called"
     refuse_rows(file, table[path_from] == '', 'no `path`')
@@ -561,7 +561,7 @@ def rows_of_table(
     files:dict, # See `locate_images`
     columns:dict, # From `column_names`
     images=None, # See `locate_images`
-    finding:str=None, # See `read_labels`
+    finding:str|None=None, # See `read_labels`
 )->ReadResult:
     "Rows of a table of labelled images"
     check_named(file, table, columns)
@@ -582,7 +582,7 @@ def rows_of_frame(
     frame:pd.DataFrame, # A row per image
     columns=None, # See `read_csv`
     images=None, # See `locate_images`
-    finding:str=None, # See `read_labels`
+    finding:str|None=None, # See `read_labels`
 )->ReadResult:
     "Rows of a table of labelled images in memory; its paths count from the current folder"
     columns = column_names(columns)
@@ -590,7 +590,7 @@ def rows_of_frame(
 
 def label_frame(
     frame:pd.DataFrame, # A row per image
-    columns:dict=None, # From `column_names`
+    columns:dict|None=None, # From `column_names`
 )->pd.DataFrame: # As from `read_label_table`
     "A table in memory as one that was read: image, label, group and split are texts"
     # texts as names of columns, and the index a column if that is what names the images
@@ -645,7 +645,7 @@ def _has_class_folders(files):
 
 def label_tables(
     files:dict, # From `list_files`
-    columns:dict=None, # From `column_names`
+    columns:dict|None=None, # From `column_names`
 )->list: # Of paths
     "The tables that list labelled images of the source"
     columns = columns or {}
@@ -715,7 +715,7 @@ def is_csv(
 # %% ../../nbs/api/12_data.readers.ipynb #c923e94b
 def read_label_table(
     file, # A csv table
-    columns:dict=None, # From `column_names`
+    columns:dict|None=None, # From `column_names`
 )->pd.DataFrame: # Whose columns of image, label, group and split are text
     "The table in `file`"
     return read_table(file, lambda names: _text_columns(names, columns or {}))
@@ -725,8 +725,8 @@ def read_csv(
     files:dict, # From `list_files`, or the table alone
     columns=None, # Names of our columns in the table, such as `dict(path='file')` or `'path=file,label=dx'`
     images=None, # See `locate_images`
-    finding:str=None, # See `read_labels`
-    tables:list=None, # From `label_tables`, if that is known
+    finding:str|None=None, # See `read_labels`
+    tables:list|None=None, # From `label_tables`, if that is known
 )->ReadResult:
     "Rows of the csv table in `files`, or of several that are called like splits"
     columns = column_names(columns)

@@ -89,10 +89,10 @@ SPLIT_PROPORTIONS = dict(valid=0.15, test=0.15) # of the groups, 0..1
 
 def split_cases(
     cases:Cases, # With or without a split from their source, or a table of cases
-    valid:float=None, # Groups for validation: of all, or of train where the source fixes a test part; 0..1
-    test:float=None, # Proportion of groups for test, used only where the source fixes no test part; 0..1
+    valid:float|None=None, # Groups for validation: of all, or of train where the source fixes a test part; 0..1
+    test:float|None=None, # Proportion of groups for test, used only where the source fixes no test part; 0..1
     seed:int=42, # Fixes the split
-    groups:pd.Series=None, # What stays together, a name per row; `cases.group` if `None`
+    groups:pd.Series|None=None, # What stays together, a name per row; `cases.group` if `None`
     allow_leaks:bool=False, # Leave copies of images of a fixed test or validation part in train
 )->Cases: # With `split` filled
     "Fill `split`; a part that the source fixes is kept, and only its train part is divided"

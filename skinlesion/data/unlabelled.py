@@ -58,8 +58,8 @@ def read_to_audit(
     layout:str='auto', # See `read_cases`
     columns=None, # See `read_cases`
     images=None, # See `read_cases`
-    target:str=None, # See `read_cases`
-    positive:str=None, # See `read_cases`
+    target:str|None=None, # See `read_cases`
+    positive:str|None=None, # See `read_cases`
 )->Cases: # Without classes where there are no labels, or only one
     "`read_cases` without opening an image, or `read_images` where there are no labels to read"
     try:

@@ -59,7 +59,7 @@ def check_names(
     profile:Domain, # The profile to check
     field:str, # Name of a field that holds a name, or several
     valid, # The names that there are
-):
+)->None:
     "An `InputError` with file and field unless each name in `field` is one of `valid`; empty is none"
     names = getattr(profile, field)
     if isinstance(names, str): names = [names]

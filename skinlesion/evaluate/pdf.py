@@ -38,7 +38,7 @@ def find_browser()->str: # Path of the program
 def print_pdf(
     page, # An HTML file
     out, # The PDF file to write
-):
+)->None:
     "Print `page` as a browser prints it; a `RuntimeError` if that fails"
     flags = [
         '--headless',

@@ -20,7 +20,7 @@ from matplotlib.text import Text
 COLOURS = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000', '#8C8C8C']
 GREY = '#6B6B6B'
 
-def quiet(ax):
+def quiet(ax)->None:
     "Leave out of `ax` all lines that carry no data"
     ax.spines[['top', 'right']].set_visible(False)
     ax.spines[['left', 'bottom']].set_color(GREY)
@@ -42,13 +42,13 @@ def axes(
     return fig, panels[0] if n == 1 else panels
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #99ee1f07
-def labels(ax, title, x, y):
+def labels(ax, title, x, y)->None:
     "Set the title and the names of both axes"
     ax.set_title(title, fontsize=10.5, loc='left')
     ax.set_xlabel(x, fontsize=9.5)
     ax.set_ylabel(y, fontsize=9.5)
 
-def unit_square(ax):
+def unit_square(ax)->None:
     "Show 0 to 1 on both axes, at the same scale"
     ax.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02), aspect='equal')
 
@@ -67,14 +67,14 @@ def literal(
     return fig
 
 # %% ../../nbs/api/41_evaluate.plots.ipynb #d5f6bba9
-def draw_interval_dots(ax, rows, value, low, high, color, label):
+def draw_interval_dots(ax, rows, value, low, high, color, label)->None:
     "A dot for each of `rows`, and a line from `low` to `high` where there is an interval"
     low = np.asarray(low, float)
     high = np.asarray(high, float)
     ax.hlines(rows, low, high, color=color, lw=2.2, alpha=0.6)
     ax.plot(value, rows, 'o', ms=7, mec='white', mew=1, color=color, label=label)
 
-def label_rows(ax, names, sizes):
+def label_rows(ax, names, sizes)->None:
     "Names and numbers of images to the left of the rows of a figure of proportions"
     ticks = [f'{name} ({size:,})' for name,size in zip(names, sizes)]
     ax.set_yticks(range(len(ticks)), ticks)

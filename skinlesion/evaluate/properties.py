@@ -124,7 +124,7 @@ UNKNOWN_PROPERTIES = dict(
 
 def measure_images(
     paths:Iterable, # Image files
-    value_range:tuple=None, # As for `open_image`
+    value_range:tuple|None=None, # As for `open_image`
 )->pd.DataFrame: # `path` and what `image_properties` gives, by file; missing where unreadable
     "Measure the properties of each of `paths`"
     def measure_file(path):

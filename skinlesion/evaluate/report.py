@@ -349,7 +349,7 @@ REPORT_FILES = (
 
 def check_report_out(
     out, # Folder for a report
-):
+)->None:
     "An `InputError` if something would be lost by replacing `out`"
     out = Path(os.path.abspath(out))
     if not out.exists(): return

@@ -67,7 +67,7 @@ def check_rows(
     table:pd.DataFrame, # One row per image: `path`, `label`, `group`
     probs:np.ndarray, # Images x classes, from `table_probs`
     classes:list, # Of str
-):
+)->None:
     "Refuse rows without a label, a group, a path of their own, or probabilities"
     finite = np.isfinite(probs).all(1)
     _refuse_predictions(table, ~finite, 'have a probability that is missing or infinite')
@@ -208,7 +208,7 @@ def as_predictions(
 def check_labels(
     cases, # `Cases`, or a DataFrame with `path` and `label`
     classes:list, # The classes of a model
-):
+)->None:
     "Refuse `cases` with labels that are none of `classes`"
     unknown = ~cases.label.isin(classes)
     if not unknown.any(): return

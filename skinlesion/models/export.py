@@ -67,7 +67,7 @@ def export_onnx(
     model:nn.Module, # From `build_model`; moved to the CPU
     spec:InputSpec, # Its input
     file, # The .onnx to write
-):
+)->None:
     "Write `model` as an ONNX graph `image -> logits, cam, embedding` for any batch size"
     need('onnxscript')
     graph = ExportGraph(model.to('cpu', memory_format=torch.contiguous_format)).eval()
@@ -122,7 +122,7 @@ def parity(
 def save_weights(
     model:nn.Module, # Any model
     file, # The .safetensors to write
-):
+)->None:
     "Write the weights of `model`"
     weights = {}
     for name, weight in model.state_dict().items():

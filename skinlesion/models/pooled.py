@@ -58,7 +58,7 @@ class PooledClassifier(nn.Module):
 def init_head(
     model:nn.Module, # A model with `get_classifier`
     std:float=0.01, # Standard deviation of the weights
-):
+)->None:
     "Start the last layer of `model` small, so that all classes begin equally likely"
     head = model.get_classifier()
     nn.init.normal_(head.weight, std=std)

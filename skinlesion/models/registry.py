@@ -72,7 +72,7 @@ def is_pretrained(
 # %% ../../nbs/api/23_models.registry.ipynb #74373356
 def check_arch(
     arch:str, # As for `build_model`
-):
+)->None:
     "Raise `InputError` if there is no architecture `arch`, without building it"
     source, _, location = arch.partition(':')
     if source == 'local-dir':
@@ -213,7 +213,7 @@ def check_size(
     backbone:Backbone, # From `find_backbone`
     channels:int=3, # Of its images
     size:int|None=None, # Side of its images, pixels; `None` is the one that it was made for
-):
+)->None:
     "Raise `InputError` if `backbone` cannot be trained on images of `size` pixels, with sizes that fit"
     def fits(n): return not size_problem(backbone, channels, n)
     made_for = backbone.size()

@@ -337,7 +337,7 @@ def serve(
     open_browser:bool=False, # Open the page, where there is a screen
     page:bool=True, # As for `api`
     **options, # More of `api`
-):
+)->None:
     "Serve `bundle` until it is ended, answering what was accepted; an `InputError` without bundle or port"
     from skinlesion.serve.server import run_server # here, for where no server runs none is installed
     app = api(bundle, page, **options)

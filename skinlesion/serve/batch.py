@@ -52,7 +52,7 @@ def column_kinds(
 
 def answer_row(
     answer, # `Answer` or `Failure`
-    image:SourceImage=None, # What the source says of the image; nothing but the path if `None`
+    image:SourceImage|None=None, # What the source says of the image; nothing but the path if `None`
 )->dict: # Column to value; what is missing is empty
     "The row of one image"
     if image is None: image = SourceImage(answer.path, None)
@@ -75,7 +75,7 @@ def write_rows(
     rows:Iterable, # From `answer_row`
     columns:Iterable, # Their order
     header:bool=True, # Begin with the names of the columns
-):
+)->None:
     "Write `rows` as csv, and see to it that they are on the disk"
     with open(file, 'w', newline='', encoding='utf-8', errors='backslashreplace') as f:
         writer = csv.DictWriter(f, list(columns), lineterminator='\n')
@@ -89,7 +89,7 @@ ANSWER_FILES = ('.csv', '.jsonl')
 
 def check_answers_file(
     out, # File to write
-):
+)->None:
     "An `InputError` if `out` has neither of `ANSWER_FILES` as its ending"
     if Path(out).suffix.lower() in ANSWER_FILES: return
     raise InputError(f'{out}: the file ends in {" or ".join(ANSWER_FILES)}')
@@ -148,7 +148,7 @@ class Journal:
 
     def append(self,
         rows:list, # From `answer_row`, `PART_IMAGES` of them or the last ones
-    ):
+    )->None:
         "Add a part"
         with replacing(self.part(self.n_parts)) as tmp: write_rows(tmp, rows, self.columns, header=False)
         self.n_parts += 1
@@ -198,14 +198,14 @@ ROW_GROUP = 16384 # rows of a Parquet file that are held at once
 def write_csv(
     journal:Journal, # With all rows
     out, # File to write
-):
+)->None:
     "The rows of `journal` as a csv table"
     write_rows(out, journal.rows(), journal.columns)
 
 def write_parquet(
     journal:Journal, # With all rows
     out, # File to write
-):
+)->None:
     "The rows of `journal` as a Parquet table; an `ImportError` without pyarrow"
     pa = need('pyarrow', extra='parquet')
     parquet = need('pyarrow.parquet', extra='parquet')
@@ -246,8 +246,8 @@ def score(
     source, # A folder, a zip, a csv table, an image, a pattern, or the address of one in S3
     out, # The table to write, `.csv` or `.parquet`
     images=None, # The folder of the images that a table names, if it is not that of the table
-    value_range:tuple=None, # See `Predictor`
-    threads:int=None, # Batches at a time; as many as there are cores if `None`
+    value_range:tuple|None=None, # See `Predictor`
+    threads:int|None=None, # Batches at a time; as many as there are cores if `None`
 )->Scored:
     "Predictions for all images of `source`; an interrupted run is gone on with"
     out = Path(out)

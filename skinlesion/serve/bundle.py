@@ -95,7 +95,7 @@ def write_bundle(
     out, # Folder to write
     config:dict, # All of `config.json` but `schema`, `files` and `checksum`
     parts:dict, # File name to a function that writes that file, for each of `BUNDLE_FILES` but the model card
-):
+)->None:
     "Write a bundle from its `config` and `parts`"
     with replacing(out) as tmp:
         tmp.mkdir()
@@ -223,7 +223,7 @@ def _compare_graph(export, model, spec, onnx):
 def add_to_bundle(
     folder, # A bundle
     **facts, # More for its `config.json`, such as `findings`, from `named_texts`
-):
+)->None:
     "Write the bundle `folder` again with more in its config, and the model card that follows from it"
     folder = Path(folder)
     config = open_bundle(folder) | facts

@@ -63,7 +63,7 @@ def _call_endpoint(client, path, event='change'):
 # %% ../../nbs/api/56_serve.demo.ipynb #52b4ac94
 def check_uploads(
     make_input=uploaded_image, # Function that makes the image input to try
-):
+)->None:
     "A `RuntimeError` if the Gradio that is installed hands over a file that is no upload"
     with gr.Blocks(analytics_enabled=False) as page:
         image = make_input()

@@ -70,7 +70,7 @@ class Service:
         for answer in answers: self.metrics.count_answer(answer)
         return answers
 
-    async def drain(self):
+    async def drain(self)->None:
         "Accept nothing more, and wait until all that was accepted is answered"
         self.metrics.draining.set(1)
         await self.batches.drain()

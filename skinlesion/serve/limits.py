@@ -76,7 +76,7 @@ class ApiKeys:
         except OSError: return None
         return status.st_mtime_ns, status.st_size, status.st_ino
 
-    def refresh(self):
+    def refresh(self)->None:
         "Read the file again if it has changed; the keys stay as they are if it cannot be read"
         version = self.file_version()
         if version == self.version: return

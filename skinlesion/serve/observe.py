@@ -52,7 +52,7 @@ class LogHandler(logging.Handler):
         super().__init__(logging.WARNING)
         self.log = log
 
-    def emit(self, record):
+    def emit(self, record)->None:
         "Write a line for `record`"
         fields = dict(logger=record.name, place=f'{record.module}:{record.lineno}')
         if record.name.startswith('uvicorn'): fields['message'] = str(record.msg) # others quote files
@@ -107,7 +107,7 @@ class Metrics:
     def count_batch(self,
         waits:list, # Seconds that each image waited
         seconds:float, # That the batch took
-    ):
+    )->None:
         "Count a batch; `MicroBatches` calls it"
         self.batch_images.observe(len(waits))
         self.batch_seconds.observe(seconds)
@@ -115,7 +115,7 @@ class Metrics:
 
     def count_answer(self,
         answer, # An `Answer` or a `Failure`
-    ):
+    )->None:
         "Count what became of an image"
         if isinstance(answer, Failure):
             self.failures.inc()
@@ -155,6 +155,6 @@ class Traces:
         parent = extract({name: headers[name] for name in ('traceparent', 'tracestate') if name in headers})
         return self.tracer.start_as_current_span(name, parent, kind=SpanKind.SERVER)
 
-    def close(self):
+    def close(self)->None:
         "Send what was not sent yet"
         if self.provider is not None: self.provider.shutdown()

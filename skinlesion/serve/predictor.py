@@ -58,7 +58,7 @@ def has_exact_bytes(
 
 def open_session(
     file, # An .onnx file
-    threads:int=None, # That compute one batch; as many as there are cores if `None`
+    threads:int|None=None, # That compute one batch; as many as there are cores if `None`
 )->ort.InferenceSession:
     "A session that runs `file` on the processor, with the same answers on each"
     options = ort.SessionOptions()
@@ -73,8 +73,8 @@ class Predictor:
     "Answers from the bundle `folder`"
     def __init__(self,
         folder, # A bundle or a run, or its address in S3; every checksum is verified
-        threads:int=None, # That compute one batch; as many as there are cores if `None`
-        value_range:tuple=None, # Raw values of deep images that become black and white; as trained if `None`
+        threads:int|None=None, # That compute one batch; as many as there are cores if `None`
+        value_range:tuple|None=None, # Raw values of deep images that become black and white; as trained if `None`
     ):
         folder = Path(as_image(str(folder)))
         is_run = (folder/'run.json').is_file() and not (folder/'config.json').is_file()
@@ -259,7 +259,7 @@ class Predictor:
 def check_images(
     predictor:Predictor, # Whose input they are for
     sources:Iterable, # Images, each as for `as_image`
-):
+)->None:
     "An `InputError` that names the first of `sources` that is no usable image"
     for item in read_ahead(predictor.prepare, sources):
         if item.error: raise InputError(f'{source_name(item.source) or "image"}: {item.error}')
@@ -280,7 +280,7 @@ def predict(
     bundle, # A bundle or a run
     sources, # As for `image_sources`
     strict:bool=False, # An `InputError` and no answers if one is no usable image
-    value_range:tuple=None, # See `Predictor`
+    value_range:tuple|None=None, # See `Predictor`
 )->Answer|Failure|Answers: # `Answers` for several
     "The answer for one image, or those for several; what cannot be read is a `Failure`"
     predictor = Predictor(bundle, value_range=value_range)

@@ -51,7 +51,7 @@ class MicroBatches:
         self.seconds_per_image = 0.1 # a moving average, for `Retry-After`
         self.loop = None
 
-    async def start(self):
+    async def start(self)->None:
         "Begin to answer, in the event loop that runs"
         self.loop = asyncio.get_running_loop()
         self.queue = asyncio.Queue()
@@ -73,7 +73,7 @@ class MicroBatches:
     def check(self,
         n:int=1, # Images
         let_in:bool=False, # Whether their request was, so that it is answered also when the service ends
-    ):
+    )->None:
         "Raise a `Refusal` if `n` images more would not be accepted"
         if self.is_draining and not let_in:
             raise Refusal('draining', 'the service is ending; ask another instance', retry_after=1)
@@ -118,12 +118,12 @@ class MicroBatches:
         # asyncio reports an exception that nobody has asked for
         if not future.cancelled(): future.exception()
 
-    async def drain(self):
+    async def drain(self)->None:
         "Accept nothing more, and wait until all that was accepted is answered"
         self.is_draining = True
         while self.n_unanswered: await asyncio.sleep(0.01)
 
-    async def stop(self):
+    async def stop(self)->None:
         "Answer what was accepted, and end the threads"
         await self.drain()
         for task in self.tasks: task.cancel()

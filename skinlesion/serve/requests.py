@@ -158,7 +158,7 @@ SURE_STARTS = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n') # JPEG and PNG: no other d
 def check_format(
     content:bytes, # An image
     number:int=0, # Of the image in its request
-):
+)->None:
     "A `Refusal` if `content` has a format other than `FORMATS`; no format at all is for the predictor"
     kind = None
     with suppress(Exception): # of Pillow's decoders, on a broken header
@@ -170,7 +170,7 @@ def check_format(
 # %% ../../nbs/api/57_serve.requests.ipynb #bdce0e4b
 def answers_body(
     answers:list, # An `Answer` or a `Failure` for each image
-    heat_maps:list=None, # PNG in base64 or `None` for each, to be part of its answer
+    heat_maps:list|None=None, # PNG in base64 or `None` for each, to be part of its answer
 )->list: # Of dictionaries
     "What JSON says of `answers`; a `Refusal` if none of the images could be read"
     entries = []
@@ -189,7 +189,7 @@ def answers_body(
 def answers_response(
     answers:list, # As for `answers_body`
     lines:bool=False, # An answer a line, instead of one JSON object
-    heat_maps:list=None, # As for `answers_body`
+    heat_maps:list|None=None, # As for `answers_body`
 )->Response:
     "The response for `answers`"
     entries = answers_body(answers, heat_maps)

@@ -67,7 +67,7 @@ class QuietServer(uvicorn.Server):
         self.address = address
         self.drain = drain
 
-    async def startup(self, sockets=None):
+    async def startup(self, sockets=None)->None:
         "Listen, and say so"
         await super().startup(sockets)
         self.closing_idle = asyncio.create_task(self.close_idle())
@@ -78,7 +78,7 @@ class QuietServer(uvicorn.Server):
         if self.address and has_screen:
             threading.Thread(target=webbrowser.open, args=(self.address,), daemon=True).start()
 
-    async def close_idle(self):
+    async def close_idle(self)->None:
         "Close connections that bring no request"
         idle = {} # connection -> its last request, and since when that is answered
         while True:
@@ -96,7 +96,7 @@ class QuietServer(uvicorn.Server):
                 if now-since > IDLE_SECONDS: connection.transport.close()
                 if now-since > 6*IDLE_SECONDS: connection.transport.abort() # nobody reads the answer
 
-    async def shutdown(self, sockets=None):
+    async def shutdown(self, sockets=None)->None:
         "Answer what was accepted, then cut off pages still open, which uvicorn would report as errors"
         logging.getLogger('uvicorn.error').setLevel(logging.CRITICAL)
         if self.drain is not None:
@@ -109,7 +109,7 @@ class QuietServer(uvicorn.Server):
 
     async def close_door(self,
         sockets:list, # That are listened at
-    ):
+    )->None:
         "Listen no more; connections that the system has accepted already come in"
         doors = [sock.dup() for sock in sockets] # closing a server would reset those that wait
         for server in self.servers: server.close()
@@ -140,7 +140,7 @@ def run_server(
     open_browser:bool=False, # Open the page, where there is a screen
     drain=None, # Async function that ends when all accepted requests are answered; they are cut off if `None`
     log_handler:logging.Handler|None=None, # For warnings of all libraries; as they write them if `None`
-):
+)->None:
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"
     with listen(host, port) as sock:
         # end on a closed terminal as on `kill`, so that uploads are removed, but not under `nohup`;

@@ -29,7 +29,7 @@ def check_space(
     folder, # Where bytes will be written; it exists
     n:int, # Bytes to write
     what:str, # What they are, for the message
-):
+)->None:
     "Raise `InputError` if the disk of `folder` has no room for `n` bytes"
     free = shutil.disk_usage(folder).free
     if n > free:
@@ -38,7 +38,7 @@ def check_space(
 
 def check_empty(
     folder, # Where something will be written
-):
+)->None:
     "Raise `InputError` if `folder` holds anything, which would be replaced"
     folder = Path(folder)
     if folder.name in ('', '..'): raise InputError(f'{folder}: name a new folder in it')

@@ -62,7 +62,7 @@ class Connection:
 
     def check_credentials(self,
         task:str, # What they are for, which begins the message
-    ):
+    )->None:
         "An `InputError` if there are no credentials; whether AWS knows them, only a request tells"
         with aws_errors(task):
             session = need('boto3', extra='aws').Session(profile_name=self.profile)

@@ -239,13 +239,13 @@ class CacheTable:
         key:str, # Such as the path of a file
         stamp:str, # What the value is valid for, such as its `file_stamp`; with '' it is not kept
         value, # Text or bytes
-    ):
+    )->None:
         "Keep `value`; values are written in batches, and when the table is closed"
         with self.lock:
             if stamp: self.unwritten.append((key, stamp, value))
             if len(self.unwritten) >= _TABLE_BATCH: self._write()
 
-    def close(self):
+    def close(self)->None:
         "Write what is not written yet"
         with self.lock:
             self._write()

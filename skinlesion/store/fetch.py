@@ -138,7 +138,7 @@ def _mismatch(file, size, checksum):
 def download(
     url:str, # Address, https:// or http://
     to, # File to write; one that matches `size` and `checksum` is left alone
-    size:int=None, # Bytes that it must have, if known
+    size:int|None=None, # Bytes that it must have, if known
     checksum:str='', # Its published checksum, if known, such as `'md5:..'` or `'sha256:..'`
 )->Path: # `to`
     "Download `url` as the file `to`, or resume that; raises `InputError` or `ConnectionError`"
@@ -247,7 +247,7 @@ def _listed_files(public_set, partial):
     return files
 
 # %% ../../nbs/api/05_store.fetch.ipynb #def75fe2
-def get_listed(public_set, folder, partial):
+def get_listed(public_set, folder, partial)->None:
     "Download the listed files into `folder`: a single archive unpacked there, several in a folder each"
     files = _listed_files(public_set, partial)
     total = sum(file.size or 0 for file in files)
@@ -266,7 +266,7 @@ def get_listed(public_set, folder, partial):
         else: unpack(path, folder/path.stem)
 
 # %% ../../nbs/api/05_store.fetch.ipynb #90e1a141
-def get_kaggle(public_set, folder, partial):
+def get_kaggle(public_set, folder, partial)->None:
     "Download the set of the name `public_set.source` at Kaggle, and copy it into `folder`"
     source = public_set.source
     kagglehub = need('kagglehub', extra='fetch')

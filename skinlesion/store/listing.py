@@ -49,7 +49,7 @@ def walk_files(
 
 def list_files(
     root, # A folder
-    at_most:int=None, # Files; an `InputError` if there are more
+    at_most:int|None=None, # Files; an `InputError` if there are more
 )->dict: # Its files: path below `root` to path, as from `walk_files`
     "All of `walk_files`"
     files = {}

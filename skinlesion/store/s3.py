@@ -215,7 +215,7 @@ class _Store:
         return True
 
 # %% ../../nbs/api/05_store.s3.ipynb #28f6d78c
-def upload_file(store, folder, file, count):
+def upload_file(store, folder, file, count)->None:
     "Send `file` of `folder` if it still is what was hashed; calls `count` with each number of bytes sent"
     path = os.path.join(folder, file.path)
     location = store.location(file.key)
@@ -235,7 +235,7 @@ def upload_file(store, folder, file, count):
         raise InputError(f'{path}: changed while it was read; run it again when nothing writes there')
 
 # %% ../../nbs/api/05_store.s3.ipynb #279dc334
-def download_file(store, folder, file, count):
+def download_file(store, folder, file, count)->None:
     "Get `file` into `folder`, complete and with the right checksum; `count` as for `upload_file`"
     path = Path(folder)/file.path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -326,7 +326,7 @@ class Transfer:
 def push(
     data, # Folder to push: a data set, a run or a bundle
     url:str, # `s3://bucket/prefix`
-    connection:Connection=None, # How to reach the store
+    connection:Connection|None=None, # How to reach the store
 )->Transfer:
     "Make `url` hold the content of the folder `data`; only what is missing is sent, the manifest last"
     with aws_errors(f'pushing {data} to {url}'):
@@ -360,7 +360,7 @@ def _local_files(data):
 def pull(
     url:str, # `s3://bucket/prefix` that was pushed, or a folder or file in it
     out, # Folder to update; it need not exist
-    connection:Connection=None, # How to reach the store
+    connection:Connection|None=None, # How to reach the store
 )->Transfer:
     "Make the folder `out` hold the content of `url`; only differences are fetched, other files stay"
     where = out
@@ -498,7 +498,7 @@ class Comparison:
 def status(
     data, # Folder
     url:str, # `s3://bucket/prefix` that it was pushed to
-    connection:Connection=None, # How to reach the store
+    connection:Connection|None=None, # How to reach the store
 )->Comparison:
     "Compare the folder `data` with what was pushed to `url`; nothing is changed"
     with aws_errors(f'comparing {data} with {url}'):
@@ -525,7 +525,7 @@ def status(
 def prune(
     url:str, # `s3://bucket/prefix` that was pushed
     days:float=7, # Keep what was written within this many days
-    connection:Connection=None, # How to reach the store
+    connection:Connection|None=None, # How to reach the store
 )->int: # How many objects were removed
     "Remove the objects of earlier pushes to `url` that its manifest no longer lists"
     with aws_errors(f'removing old objects of {url}'):
@@ -548,7 +548,7 @@ def prune(
 # %% ../../nbs/api/05_store.s3.ipynb #e428e055
 def local_copy(
     source, # Path, or `s3://` address of what was pushed, of a part of it, or of one object such as a zip
-    connection:Connection=None, # How to reach the store
+    connection:Connection|None=None, # How to reach the store
 ): # Path in the cache, not to be written to; a `source` that is not in S3 comes back unchanged
     "Download `source` into the cache if it is in S3"
     if not str(source).startswith('s3://'): return source

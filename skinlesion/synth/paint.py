@@ -105,7 +105,7 @@ def to_image(img):
     return Image.fromarray(pixels.copy())
 
 # %% ../../nbs/api/06_synth.paint.ipynb #5d9c5566
-def check_size(size):
+def check_size(size)->None:
     "Raise an `InputError` if a synthetic image of `size` pixels a side would show nothing"
     if size < 32:
         raise InputError(f'size is {size}, but needs to be at least 32 pixels; choose a larger size')
@@ -119,7 +119,7 @@ class Mask:
         self.img = Image.new('L', (self.side, self.side))
         self.draw = ImageDraw.Draw(self.img)
 
-    def dot(self, x, y, r, fill=255):
+    def dot(self, x, y, r, fill=255)->None:
         "A disc around (`x`, `y`) with radius `r`; `fill` is its brightness, 0..255"
         x = x*self.side
         y = y*self.side
@@ -127,7 +127,7 @@ class Mask:
         box = (x-r, y-r, x+r, y+r)
         self.draw.ellipse(box, fill=fill)
 
-    def line(self, points, width, fill=255):
+    def line(self, points, width, fill=255)->None:
         "A line through `points`, an array of x and y"
         points = np.asarray(points)*self.side
         pixels = [tuple(point) for point in points]

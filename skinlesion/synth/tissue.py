@@ -69,7 +69,7 @@ class Crypt(NamedTuple):
         lumen = smooth_step(inner-distance, 0.06)
         return gland, lumen, mucus
 
-    def draw_nuclei(self, mask, strength, seed, rng):
+    def draw_nuclei(self, mask, strength, seed, rng)->None:
         "Draw the nuclei along the outline on `mask`"
         n = round(150*self.radius)
         angles = np.linspace(0, 2*math.pi, n)

@@ -121,7 +121,7 @@ class ShardedDL(DistributedDL):
 # %% ../../nbs/api/30_train.distributed.ipynb #7b08bb6d
 class GatherValidation(Callback):
     "Give each process the outputs and targets of the whole of each validation batch"
-    def after_pred(self):
+    def after_pred(self)->None:
         "Gather the outputs and targets of all processes"
         if self.training: return
         whole = []

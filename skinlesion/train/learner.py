@@ -72,7 +72,7 @@ ADAMW = partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5
 
 # %% ../../nbs/api/35_train.learner.ipynb #4ed40e1f
 def has_bf16(
-    device:torch.device=None, # The CPU if `None`
+    device:torch.device|None=None, # The CPU if `None`
 )->bool: # Whether it has instructions of its own for them
     "Whether `device` multiplies numbers of 16 bits (bfloat16) faster than those of 32"
     device_type = 'cpu' if device is None else device.type
@@ -92,7 +92,7 @@ class AutocastInput(Callback):
         self.bf16 = bf16
         self.cast = ExitStack() # what a forward pass runs in
 
-    def before_batch(self):
+    def before_batch(self)->None:
         "Convert the batch, and enter the contexts of the forward pass"
         self.learn.xb = tuple(plain_channels_last(x) for x in self.xb)
         self.learn.yb = tuple(y.as_subclass(torch.Tensor) for y in self.yb)
@@ -101,19 +101,19 @@ class AutocastInput(Callback):
         self.cast.enter_context(autocast)
         if self.training and device_type == 'cpu': self.cast.enter_context(ThinStrides())
 
-    def after_pred(self):
+    def after_pred(self)->None:
         "Leave them, and compute the loss in full precision"
         self.cast.close()
         self.learn.pred = self.pred.float()
 
-    def after_batch(self):
+    def after_batch(self)->None:
         "Leave them where the forward pass was cancelled"
         self.cast.close()
 
 # %% ../../nbs/api/35_train.learner.ipynb #23b0f763
 class FreezeNorm(Callback):
     "Leave the statistics of batch normalisation as they are"
-    def before_train(self):
+    def before_train(self)->None:
         "Switch batch normalisation back to evaluation, after fastai has switched everything to training"
         for module in self.model.modules():
             if isinstance(module, _BatchNorm): module.eval()
@@ -178,7 +178,7 @@ class KeepBest(Callback):
     "Remember the weights with the best validation AUROC, of the linear probe and late epochs"
     order = 65 # after the recorder has the epoch's values
     def __init__(self,
-        patience:int=None, # Late epochs without improvement until training stops; never if `None`
+        patience:int|None=None, # Late epochs without improvement until training stops; never if `None`
     ):
         self.patience = patience
         self.best_score = None # AUROC and negative loss of the best epoch
@@ -187,7 +187,7 @@ class KeepBest(Callback):
         self.n_epochs = 0 # Validated so far, over all phases
         self.waited = 0 # Late epochs since the best one
 
-    def after_validate(self):
+    def after_validate(self)->None:
         "Compare the epoch with the best one so far"
         self.n_epochs += 1
         counts = self.phase == 'probe' or self.pct_train >= LATE_FROM
@@ -203,13 +203,13 @@ class KeepBest(Callback):
             self.waited = 0
         elif counts: self.waited += 1
 
-    def after_epoch(self):
+    def after_epoch(self)->None:
         "Stop training if there was no improvement for long"
         if self.patience is not None and self.waited >= self.patience: raise CancelFitException
 
     def restore(self,
         model, # The one that was trained
-    ):
+    )->None:
         "Load the best weights into `model`"
         if self.weights is not None: model.load_state_dict(self.weights)
 
@@ -219,7 +219,7 @@ class KeepBest(Callback):
 
     def load(self,
         state:dict, # From `state`
-    ):
+    )->None:
         "Go on from `state`"
         for name in self._STATE: setattr(self, name, state[name])
 
@@ -237,21 +237,21 @@ class WeightAverage(Callback):
         self.steps = 0 # Steps averaged over
         self.trained_weights = None # State dict of the network while the average takes its place
 
-    def after_step(self):
+    def after_step(self)->None:
         "Update the average"
         model = get_model(self.model)
         if self.average is None: self.average = ModelEmaV3(model, self.decay, use_warmup=True)
         self.steps += 1
         self.average.update(model, self.steps)
 
-    def before_validate(self):
+    def before_validate(self)->None:
         "Let the average take the place of the weights"
         if self.average is None: return # nothing is trained yet
         model = get_model(self.model)
         self.trained_weights = copy.deepcopy(model.state_dict())
         model.load_state_dict(self.average.module.state_dict())
 
-    def after_epoch(self):
+    def after_epoch(self)->None:
         "Go on training from the network's own weights"
         if self.trained_weights is not None: get_model(self.model).load_state_dict(self.trained_weights)
         self.trained_weights = None
@@ -264,7 +264,7 @@ class WeightAverage(Callback):
     def load(self,
         state:dict, # From `state`
         model, # The network that is trained
-    ):
+    )->None:
         "Go on from `state`"
         self.steps = state['steps']
         self.average = ModelEmaV3(model, self.decay, use_warmup=True)
@@ -273,11 +273,11 @@ class WeightAverage(Callback):
 # %% ../../nbs/api/35_train.learner.ipynb #f33ac557
 def fit(
     learn:Learner, # From `lesion_learner`
-    epochs:int=None, # Of the whole network; as in `train.schedule.SCHEDULES` if `None`
-    lr:float=None, # Highest learning rate, of the head; as in `SCHEDULES` if `None`
-    plan:list=None, # From `phases`, instead of `epochs` and `lr`
-    keep:KeepBest=None, # Which epoch to keep
-    probe:StartFromProbe=None, # How to fit the probe
+    epochs:int|None=None, # Of the whole network; as in `train.schedule.SCHEDULES` if `None`
+    lr:float|None=None, # Highest learning rate, of the head; as in `SCHEDULES` if `None`
+    plan:list|None=None, # From `phases`, instead of `epochs` and `lr`
+    keep:KeepBest|None=None, # Which epoch to keep
+    probe:StartFromProbe|None=None, # How to fit the probe
     done:list=(), # Phase of each epoch that an earlier, interrupted run has done
 )->KeepBest: # `keep`: the best epoch and its score
     "Train `learn`: first a linear probe if it is pretrained; in the end it has the weights of the best epoch"

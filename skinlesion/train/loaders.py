@@ -144,7 +144,7 @@ class LesionDL(TfmdDL):
         self.rows = None # Row number of each image of the data set
         self.targets = None # Tensors with a value for each of them
 
-    def before_iter(self):
+    def before_iter(self)->None:
         "Collate the targets, once"
         super().before_iter()
         if self.rows is not None: return
@@ -202,9 +202,9 @@ def _balanced_shuffle(dl, labels, _positions):
 
 def lesion_dls(
     cases:Cases, # Or a DataFrame; with a split. Test rows are not loaded
-    spec:InputSpec=None, # The model's input; 128 px RGB if `None`
+    spec:InputSpec|None=None, # The model's input; 128 px RGB if `None`
     bs:int=32, # Images in a training batch
-    augment:str=None, # A preset of `train.augment`; that of the cases' domain if `None`
+    augment:str|None=None, # A preset of `train.augment`; that of the cases' domain if `None`
     seed:int=42, # Fixes the order of the training images
     num_workers:int=0, # Processes that read images; at 0, threads of the training one do
     augment_backend:str='fastai', # See `augmentations`

@@ -20,9 +20,9 @@ from ..core import InputError
 class LesionLoss(nn.CrossEntropyLoss):
     "Cross-entropy with class weights, label smoothing, logit adjustment or focusing"
     def __init__(self,
-        weight:torch.Tensor=None, # One weight a class
+        weight:torch.Tensor|None=None, # One weight a class
         label_smoothing:float=0., # Proportion of the target spread over all classes, 0..1
-        log_prior:torch.Tensor=None, # Logarithm of the frequency of each class, for logit adjustment
+        log_prior:torch.Tensor|None=None, # Logarithm of the frequency of each class, for logit adjustment
         focal:float=0., # Focusing parameter gamma; 0 is cross-entropy
         y_int:bool=True, # Whether training targets are class numbers; fastai's name
     ):
@@ -82,7 +82,7 @@ def check_together(
     soft_labels:bool=False, # Whether training targets are proportions of annotators
     mixup:float=0., # As for `mixing`
     cutmix:float=0., # As for `mixing`
-):
+)->None:
     "Raise `InputError` if options undo each other"
     chosen = dict(
         logit_adjusted=imbalance == 'logit_adjusted',

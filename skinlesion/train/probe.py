@@ -122,7 +122,7 @@ class StartFromProbe(Callback):
         self.seed = seed
         self.bf16 = bf16
 
-    def before_train(self):
+    def before_train(self)->None:
         "Fit the probe, and skip the epoch's steps"
         cases = self.dls.cases
         train = cases[cases.split == 'train']

@@ -68,7 +68,7 @@ class CalibrationImages:
     def set_range(self,
         start_index:int, # First batch
         end_index:int, # After the last batch
-    ):
+    )->None:
         "Give the batches from `start_index` on"
         self.left = iter(range(start_index, end_index))
 
@@ -96,7 +96,7 @@ def quantize_graph(
     out, # The .onnx to write
     method:str='minmax, 7-bit weights', # A name in `INT8_METHODS`
     operators:tuple=INT8_OPERATORS, # Of ONNX, to quantise
-):
+)->None:
     "Write the graph `file` with 8-bit weights and activations, its biases corrected; the head stays in fp32"
     quantization = need('onnxruntime.quantization')
     pre_process = need('onnxruntime.quantization.shape_inference').quant_pre_process
@@ -220,7 +220,7 @@ def correct_biases(
     plain, # An .onnx in fp32
     file, # The .onnx that it was quantised to; its biases are replaced
     reader:CalibrationImages, # The images that it was calibrated on
-):
+)->None:
     "Take from each bias what the rounded weights of its convolution add to the mean output"
     onnx = need('onnx')
     to_array = onnx.numpy_helper.to_array
@@ -306,7 +306,7 @@ class Quantizer:
     def __init__(self,
         folder, # A bundle
         cases:Cases, # Labelled, with the split of the bundle's training where they were in it
-        spec:InputSpec=None, # How images are prepared, if not as `config.json` says
+        spec:InputSpec|None=None, # How images are prepared, if not as `config.json` says
         n:int=200, # Images to calibrate on, at most
         seed:int=42, # Fixes which
     ):
@@ -391,7 +391,7 @@ def fitted_again(self:Quantizer,
 def write_graph(self:Quantizer,
     file, # The .onnx to write
     method:str, # A name in `INT8_METHODS`
-):
+)->None:
     "Write an int8 graph of the bundle"
     quantize_graph(self.folder/'model.onnx', Prepared(self.calibration.path, self.spec), file, method)
 
@@ -481,7 +481,7 @@ def record(self:Quantizer,
 def check_quantizable(
     bundle, # A bundle
     out, # Folder to write
-):
+)->None:
     "An `InputError` if `bundle` computes in int8 already, or `out` exists"
     if Path(out).exists(): raise InputError(f'{out}: exists already; choose another folder')
     if open_bundle(bundle).get('int8'):
@@ -491,7 +491,7 @@ def quantize_bundle(
     bundle, # A bundle
     cases:Cases, # Labelled, with the split of the bundle's training where they were in it
     out, # Folder to write
-    spec:InputSpec=None, # How images are prepared, if not as the bundle says
+    spec:InputSpec|None=None, # How images are prepared, if not as the bundle says
     methods:tuple=tuple(INT8_METHODS), # To try, in this order
     n:int=200, # Images to calibrate on, at most
     seed:int=42, # Fixes which

@@ -209,7 +209,7 @@ def make_recipe(
 def write_recipe(
     recipe:Recipe, # To write
     file, # The .toml
-):
+)->None:
     "Write `recipe` as TOML, every field that is set"
     with replacing(file) as tmp: tmp.write_text(tomli_w.dumps(recipe.to_dict()), encoding='utf-8')
 

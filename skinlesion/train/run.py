@@ -59,7 +59,7 @@ def read_run(
 def write_run(
     out, # Run folder
     about:dict, # The content
-):
+)->None:
     "Write `about` as `out/run.json`"
     with replacing(Path(out)/'run.json') as tmp: tmp.write_text(json.dumps(about, indent=1), encoding='utf-8')
 
@@ -67,7 +67,7 @@ def write_run(
 def check_out(
     out, # Run folder
     resume:bool=False, # Go on with the run in it, if there is one
-):
+)->None:
     "An `InputError` if `out` holds anything, unless `resume` goes on with the unfinished run in it"
     check_writable_folder(out)
     out = Path(out)
@@ -84,7 +84,7 @@ def check_out(
 def check_outside(
     out, # Folder to write
     data, # Where the images are; a table in memory is nowhere
-):
+)->None:
     "An `InputError` if `out` lies inside the folder `data`"
     if isinstance(data, pd.DataFrame): return
     if Path(data).is_dir() and Path(out).resolve().is_relative_to(Path(data).resolve()):
@@ -139,7 +139,7 @@ def describe_run(
 class TrainingProgress:
     "A line for each epoch, above a progress bar that begins with the first batch"
     def __init__(self,
-        total:int=None, # Epochs of the whole network, where that is known
+        total:int|None=None, # Epochs of the whole network, where that is known
     ):
         self.total = total
         self.bar = None
@@ -147,14 +147,14 @@ class TrainingProgress:
     def show_batch(self,
         done:float, # How far the training is, 0..1
         loss:float, # Mean of the epoch so far
-    ):
+    )->None:
         "Move the bar"
         bar = self.begun()
         bar.update(int(100*done)-bar.n, f'loss {loss:.3f}')
 
     def show_epoch(self,
         row:dict, # Of the history
-    ):
+    )->None:
         "Write a line"
         self.begun().write(self.epoch_text(row))
 
@@ -172,7 +172,7 @@ class TrainingProgress:
         if self.bar is None: self.bar = Progress(100, 'training, percent')
         return self.bar
 
-    def close(self):
+    def close(self)->None:
         "End the bar, if there is one"
         if self.bar is not None: self.bar.close()
 
@@ -185,7 +185,7 @@ class HistoryLogger(Callback):
     def __init__(self,
         out, # Run folder
         tracker:Tracker, # Is given each row
-        total:int=None, # Epochs of the whole network, where that is known
+        total:int|None=None, # Epochs of the whole network, where that is known
     ):
         self.out = Path(out)
         self.tracker = tracker
@@ -193,7 +193,7 @@ class HistoryLogger(Callback):
         self.rows = [] # a dict for each epoch
         self.diverged = False # whether the loss became infinite or NaN
 
-    def before_epoch(self):
+    def before_epoch(self)->None:
         "Begin a row"
         self.n_images = 0
         self.loss_sum = 0. # over the images of the epoch so far
@@ -201,7 +201,7 @@ class HistoryLogger(Callback):
         self.is_validated = False # an epoch that is skipped never is
         self.began = _clock()
 
-    def after_batch(self):
+    def after_batch(self)->None:
         "Add the loss of a training batch"
         if not self.training: return
         n_images = sum(all_gather(len(self.yb[0]))) # of all processes
@@ -222,7 +222,7 @@ class HistoryLogger(Callback):
 
 # %% ../../nbs/api/37_train.run.ipynb #72596ac5
 @patch
-def after_validate(self:HistoryLogger):
+def after_validate(self:HistoryLogger)->None:
     "End the run if the last step of the epoch went wrong"
     self.is_validated = True
     self.end_if_diverged(self.recorder.loss.value)
@@ -231,7 +231,7 @@ def after_validate(self:HistoryLogger):
 def end_if_diverged(
     self:HistoryLogger,
     loss:float, # Of a batch, or of the validation
-):
+)->None:
     "End the run if `loss` is not finite, and say so in `diverged`"
     if np.isfinite(loss): return
     self.diverged = True
@@ -239,7 +239,7 @@ def end_if_diverged(
 
 # %% ../../nbs/api/37_train.run.ipynb #51298315
 @patch
-def after_epoch(self:HistoryLogger):
+def after_epoch(self:HistoryLogger)->None:
     "Write the row"
     if not self.is_validated: return
     epoch = self.n_epochs() # 0 for the linear probe, which is before the first
@@ -256,7 +256,7 @@ def after_epoch(self:HistoryLogger):
     self.progress.show_epoch(row)
 
 @patch
-def write(self:HistoryLogger):
+def write(self:HistoryLogger)->None:
     "Write the history, in the main process"
     if rank_distrib(): return
     with replacing(self.out/'history.csv') as tmp: self.table().to_csv(tmp, index=False)
@@ -294,7 +294,7 @@ class Checkpoint(Callback):
         file, # To write after each epoch
         history_logger:HistoryLogger, # Has the epochs so far
         keep:KeepBest, # Has the best weights so far
-        average:WeightAverage=None, # Has the average of the weights, if there is one
+        average:WeightAverage|None=None, # Has the average of the weights, if there is one
     ):
         self.file = Path(file)
         self.history = history_logger
@@ -302,18 +302,18 @@ class Checkpoint(Callback):
         self.average = average
         self.opt_state = None # of an optimiser that does not exist yet
 
-    def before_fit(self):
+    def before_fit(self)->None:
         "Load the state of the optimiser, in the phase that it belongs to"
         if self.opt_state:
             last_phase = self.history.rows[-1]['phase']
             if last_phase == self.phase: self.opt.load_state_dict(self.opt_state)
         self.opt_state = None
 
-    def after_epoch(self):
+    def after_epoch(self)->None:
         "Save an epoch that was not skipped"
         if self.history.is_validated: self.save()
 
-    def save(self):
+    def save(self)->None:
         "Write the state of the run"
         model = get_model(self.model)
         state = dict(
@@ -375,24 +375,24 @@ class TimeBudget(Callback):
         available = self.seconds - self.phase_start - reserved
         return (self.spent()-self.phase_start)/max(available, 1e-3)
 
-    def before_fit(self):
+    def before_fit(self)->None:
         "Begin a phase"
         self.phase_start = _seconds(row for row in self.history.rows if row['phase'] != self.phase)
         self.training_seconds = 0.
         self.n_steps = 0
 
-    def before_epoch(self):
+    def before_epoch(self)->None:
         "End training if the time is over, but not before the first epoch"
         if self.history.rows and self.progress() >= 1: raise CancelFitException
 
-    def before_batch(self):
+    def before_batch(self)->None:
         "Set the schedule to the time; end the epoch if it is over, when all else has had the batch before"
         if not self.training: return
         if self.n_steps and self.progress() >= 1: raise CancelTrainException
         self.learn.pct_train = min(self.progress(), 1.)
         self.step_start = self.spent()
 
-    def after_batch(self):
+    def after_batch(self)->None:
         "Time a training step"
         if not self.training: return
         self.training_seconds += self.spent() - self.step_start
@@ -516,7 +516,7 @@ def begin_run(
     cases:Cases, # With a split
     out, # Run folder
     about:dict, # From `check_begin`
-):
+)->None:
     "Write what is known of a run before it trains"
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)

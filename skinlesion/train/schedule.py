@@ -19,11 +19,11 @@ NO_EPOCH_LIMIT = 10_000 # epochs of a run that is limited by time
 
 def phases(
     pretrained:bool, # Whether the weights of the body are pretrained
-    epochs:int=None, # Of the whole network; as in `SCHEDULES` if `None`, and without limit with `minutes`
-    lr:float=None, # Highest learning rate, of the head; as in `SCHEDULES` if `None`
+    epochs:int|None=None, # Of the whole network; as in `SCHEDULES` if `None`, and without limit with `minutes`
+    lr:float|None=None, # Highest learning rate, of the head; as in `SCHEDULES` if `None`
     body_lr:float=0.1, # Learning rate of a pretrained body, as a proportion of `lr`
     probe:bool=True, # Start a pretrained network from a linear probe
-    minutes:float=None, # Time instead of `epochs`
+    minutes:float|None=None, # Time instead of `epochs`
 )->list: # Of `(name, epochs, learning rate)`, the rate as fastai takes it
     "The phases of a training run"
     defaults = SCHEDULES['pretrained' if pretrained else 'scratch']
@@ -47,7 +47,7 @@ def late_epochs(
 def check_patience(
     patience:int, # Epochs without improvement until training stops; never if `None`
     plan:list, # From `phases`
-):
+)->None:
     "Raise `InputError` if `patience` can never end the training of `plan` before its last epoch"
     if patience is None: return
     *earlier, (_, epochs, _) = plan

@@ -16,7 +16,7 @@ import torch
 # %% ../../nbs/api/30_train.seeding.ipynb #b2fce48e
 def seed_everything(
     seed:int, # 0 to 2**32 - 1
-):
+)->None:
     "Seed the generators of Python, NumPy and torch"
     random.seed(seed)
     np.random.seed(seed)
@@ -35,7 +35,7 @@ def rng_state()->dict: # With `python`, `numpy`, `torch` and `cuda`
 
 def set_rng_state(
     state:dict, # From `rng_state`
-):
+)->None:
     "Restore the generators to `state`; those of the GPUs only if there are as many GPUs as before"
     name, keys, *position = state['numpy']
     keys = keys.numpy().astype(np.uint32)

@@ -110,11 +110,11 @@ class Prune(Callback):
     ):
         self.trial = trial
 
-    def before_fit(self):
+    def before_fit(self)->None:
         "Count the epochs that are reported already: of earlier phases, and of an interrupted session"
         self.n_reported = len(self.history_logger.rows)
 
-    def after_epoch(self):
+    def after_epoch(self)->None:
         "Report an epoch that was not skipped"
         rows = self.history_logger.rows
         if len(rows) == self.n_reported: return

@@ -45,13 +45,13 @@ class Tracker:
     def call(self,
         name:str, # Method of the backend
         *args, # Its arguments; not to be changed afterwards
-    ):
+    )->None:
         "Have the backend call its method `name`, soon"
         since = self.since
         if since and time.monotonic()-since > self.limit: self._give_up(f'no answer for {self.limit:.0f} s')
         if not self.failed: self.calls.put((name, args))
 
-    def close(self):
+    def close(self)->None:
         "Wait, but not for ever, until the backend has done all"
         self.call('')
         if self.failed: return
@@ -160,7 +160,7 @@ class WandbRun:
 
     def log(self,
         row:dict, # Of the history
-    ):
+    )->None:
         "Log the values of one epoch"
         if row['epoch'] >= self.run.starting_step: self.run.log(_numbers(row), step=row['epoch'])
 
@@ -169,7 +169,7 @@ class WandbRun:
         preds=None, # `Predictions` of test images, some of which are logged with `log_images`
         bundle=None, # Folder of the bundle
         report=None, # Folder of the report
-    ):
+    )->None:
         "Log the final `scores` and the `bundle`, with `log_images` images and `report` too, and end the run"
         self.run.summary.update(scores)
         if self.log_images and preds is not None:
@@ -190,7 +190,7 @@ class WandbRun:
             self.run.log_artifact(artifact)
         self.run.finish()
 
-    def fail(self):
+    def fail(self)->None:
         "End the run as one that failed"
         self.run.finish(exit_code=1)
 
@@ -203,7 +203,7 @@ def mlflow_store(
 
 def model_name(
     data:str, # Where the data comes from
-    target:str=None, # As in the recipe
+    target:str|None=None, # As in the recipe
 )->str: # Without what MLflow does not allow
     "Name of the registered model for `data`"
     name = re.sub(r'[^\w.]+', '-', Path(data).stem).strip('-') or 'data'
@@ -263,7 +263,7 @@ class MlflowRun:
 
     def log(self,
         row:dict, # Of the history
-    ):
+    )->None:
         "Log the values of one epoch"
         if row['epoch'] > self.last: self._log_metrics(_numbers(row), row['epoch'])
 
@@ -272,7 +272,7 @@ class MlflowRun:
         preds=None, # Not used: the report has them
         bundle=None, # Folder of the bundle
         report=None, # Folder of the report
-    ):
+    )->None:
         "Log the final `scores` and the `bundle`, with `log_images` also the `report`, and end the run"
         self._log_metrics(scores, step=0)
         if self.log_images and report: self.client.log_artifacts(self.id, str(report), 'report')
@@ -284,7 +284,7 @@ class MlflowRun:
             self.client.create_model_version(self.model, f'{self.artifacts}/bundle', self.id)
         self.client.set_terminated(self.id)
 
-    def fail(self):
+    def fail(self)->None:
         "End the run as one that failed"
         self.client.set_terminated(self.id, 'FAILED')
 
@@ -296,7 +296,7 @@ class MlflowRun:
 # %% ../../nbs/api/36_train.tracking.ipynb #07fb537b
 def check_track(
     track:str, # `wandb`, `mlflow` or `none`
-):
+)->None:
     "An `ImportError` if the tracker is not installed"
     if track == 'mlflow' and find_spec('mlflow') is None:
         raise ImportError(missing_package('mlflow', extra='mlflow'))
