@@ -858,7 +858,7 @@ class _PatientOutput:
 # %% ../nbs/api/71_cli.ipynb #1bb237d6
 def main(
     args:list|None=None, # Arguments, those of the process if `None`
-):
+)->None:
     "Run the command line and exit with its code: 0 done, 1 the work failed, 2 the request was wrong"
     args = list(sys.argv[1:] if args is None else args)
     debug = '--debug' in args

@@ -42,9 +42,9 @@ from .train.tracking import check_track
 # %% ../nbs/api/70_commands.ipynb #05f09eb5
 @keep_decoded()
 def train(
-    data, # A folder of images, a csv table, or a DataFrame with a row per image
-    out, # Run folder to write
-    recipe=None, # A TOML file, or the name of a shipped recipe
+    data:str|Path|pd.DataFrame, # A folder of images, a csv table, or a DataFrame with a row per image
+    out:str|Path, # Run folder to write
+    recipe:str|Path|None=None, # A TOML file, or the name of a shipped recipe
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
     compare:list=(), # Run folders to compare with, besides those next to `out`
@@ -98,17 +98,17 @@ def _audited(data, recipe, strict, allow_leaks):
 MAX_TRAIN_IMAGES = 3000 # among which the report looks for those nearest to a mistake
 
 def evaluate(
-    bundle, # A bundle
-    data, # A folder of images, a csv table, or a DataFrame with a row per image
-    out, # Folder for the report
+    bundle:str|Path, # A bundle
+    data:str|Path|pd.DataFrame, # A folder of images, a csv table, or a DataFrame with a row per image
+    out:str|Path, # Folder for the report
     layout:str='auto', # See `read_cases`
     split:str|None=None, # Evaluate this part alone; `test` where there is one, else all, if `None`
     strict:bool=False, # Refuse data with files that are no usable images
-    columns=None, # See `read_cases`
+    columns:dict|str|None=None, # See `read_cases`
     pdf:bool=False, # Print the report as report.pdf too
     positive:str|None=None, # Of more classes, the one that the decision curve is for; or labels of the set
-    images=None, # See `read_cases`
-    mapping=None, # Their labels to classes of the model, as in `label_mapping`
+    images:str|Path|None=None, # See `read_cases`
+    mapping:dict|str|None=None, # Their labels to classes of the model, as in `label_mapping`
     target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
 )->Report:
     "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if it has no class of it"
@@ -221,15 +221,15 @@ def _evaluation_facts(predictor, bundle, cases, part, known_paths):
 
 # %% ../nbs/api/70_commands.ipynb #3ae2cb0b
 def export(
-    bundle, # A bundle
-    data, # Labelled images: a folder, a csv table, or a DataFrame with a row per image
-    out, # Folder for the new bundle
+    bundle:str|Path, # A bundle
+    data:str|Path|pd.DataFrame, # Labelled images: a folder, a csv table, or a DataFrame with a row per image
+    out:str|Path, # Folder for the new bundle
     layout:str='auto', # See `read_cases`
     strict:bool=False, # Refuse data with files that are no usable images
-    columns=None, # See `read_cases`
+    columns:dict|str|None=None, # See `read_cases`
     positive:str|None=None, # Labels of the set that are positive
-    images=None, # See `read_cases`
-    mapping=None, # Their labels to classes of the model, as in `label_mapping`
+    images:str|Path|None=None, # See `read_cases`
+    mapping:dict|str|None=None, # Their labels to classes of the model, as in `label_mapping`
     target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
 )->Int8Trial:
     "Write `bundle` with an int8 graph to `out`, or raise a `LessAccurate` and write nothing"
@@ -241,10 +241,10 @@ def export(
 
 # %% ../nbs/api/70_commands.ipynb #a4f14a97
 def report_file(
-    predictions, # See `read_predictions`
-    out, # Folder for the report
+    predictions:str|Path|pd.DataFrame, # See `read_predictions`
+    out:str|Path, # Folder for the report
     positive:str|None=None, # The positive class; see `pick_positive`
-    columns=None, # See `read_predictions`
+    columns:dict|str|None=None, # See `read_predictions`
     pdf:bool=False, # Print the report as report.pdf too
     domain:str|None=None, # What the images show, one of `DOMAINS`; guessed from the classes if `None`
 )->Report:
@@ -297,7 +297,7 @@ def _rows_facts(table, preds, valid):
 DEMO_RECIPE = dict(arch='residual', size=96, epochs=12, bs=16, augment='dermoscopy')
 
 def demo(
-    out='skinlesion-demo', # Folder for the images and the run
+    out:str|Path='skinlesion-demo', # Folder for the images and the run
     serve:bool=True, # Open the demo in the browser at the end
     n:int=900, # Synthetic images to make
     host:str='127.0.0.1', # Address to serve on

@@ -26,6 +26,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+from typing import TextIO
 
 # %% ../nbs/api/00_core.ipynb #9da0d75d
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
@@ -139,7 +141,7 @@ def printable(
 
 # %% ../nbs/api/00_core.ipynb #64e2a586
 def truncated_list(
-    items, # Values to name
+    items:Iterable, # Values to name
     n:int=3, # How many of them to name
 )->str: # Such as `'a, b, c and 4 more'`
     "The first `n` of `items`, and how many more there are"
@@ -162,7 +164,7 @@ def plural(
 def need(
     module:str, # Module to import
     extra:str='', # The extra of this package that installs it; '' for the base installation
-): # The module; an `ImportError` where it is not installed
+)->ModuleType: # The module; an `ImportError` where it is not installed
     "Import `module`, or raise an `ImportError` that says how to install it"
     try: return importlib.import_module(module)
     except ModuleNotFoundError as e:
@@ -189,8 +191,8 @@ def remove(
 # %% ../nbs/api/00_core.ipynb #7b36d7f0
 @contextmanager
 def replacing(
-    path, # File or folder to write; an existing file is replaced, an existing folder too
-):
+    path:str|Path, # File or folder to write; an existing file is replaced, an existing folder too
+)->Iterator[Path]:
     "Yield a temporary path next to `path`, renamed to `path` if the block ends well, removed if it does not"
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -211,7 +213,7 @@ def replacing(
 
 # %% ../nbs/api/00_core.ipynb #a79476b0
 def check_writable_folder(
-    folder, # To be written to; need not exist
+    folder:str|Path, # To be written to; need not exist
 )->None:
     "Raise an `InputError` if `folder` is a file, lies below a file, or cannot be written to"
     folder = Path(folder)
@@ -226,7 +228,7 @@ def check_writable_folder(
 
 # %% ../nbs/api/00_core.ipynb #1266ec8a
 def sha256(
-    path, # File to read
+    path:str|Path, # File to read
 )->str: # 64 hexadecimal digits
     "SHA-256 of the content of `path`"
     digest = hashlib.sha256()
@@ -238,7 +240,7 @@ def sha256(
 def check_schema(
     content:dict, # Of a JSON file
     newest:int, # The schema of this version
-    file, # Its name, for the message
+    file:str|Path, # Its name, for the message
 )->int: # The schema of `content`; 1 if it names none
     "An `InputError` if `content` is of a newer schema than this version reads, or of one that is no number"
     schema = content.get('schema', 1)
@@ -258,7 +260,7 @@ def versions()->dict: # Name to version, without packages that are not installed
 
 # %% ../nbs/api/00_core.ipynb #12d4a5ab
 def cpu_quota(
-    folder='/sys/fs/cgroup', # Where Linux tells a container its limits
+    folder:str|Path='/sys/fs/cgroup', # Where Linux tells a container its limits
 )->float|None: # In cores; `None` if there is no limit
     "How much processor time this process may use at once"
     folder = Path(folder)
@@ -299,7 +301,7 @@ class Progress:
         total:int, # Steps until done
         desc:str, # What is being done
         every:float=10., # Seconds between plain lines
-        file=None, # Stream to write to, standard error if `None`
+        file:TextIO|None=None, # Stream to write to, standard error if `None`
     ):
         self.total = total
         self.desc = desc

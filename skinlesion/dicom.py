@@ -17,6 +17,7 @@ import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -27,7 +28,7 @@ from .core import MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, missing_pa
 DICOM_SUFFIXES = ('.dcm', '.dicom')
 
 def is_dicom(
-    source, # Path, binary file object, or anything else, which is no DICOM file
+    source:object, # Path, binary file object, or anything else, which is no DICOM file
 )->bool:
     "Whether `source` is a DICOM file, by its content or its ending; False where it cannot be read"
     if isinstance(source, (str, Path)):
@@ -46,7 +47,7 @@ def is_dicom(
 
 # %% ../nbs/api/02_dicom.ipynb #91c98224
 def write_dicom(
-    path, # The file to write
+    path:str|Path, # The file to write
     pixels:np.ndarray, # Height x width (grey) or height x width x 3 (RGB), 8-bit or 16-bit integers
     **tags, # Keyword of DICOM to value, such as `PatientID='7'`; they replace what is set here
 )->None:
@@ -162,7 +163,7 @@ def _age_in_years(text):
 PATIENT_FACTS = ('patient', 'age', 'sex', 'site', 'modality', 'view')
 
 def dicom_facts(
-    source, # Path or binary file object of a DICOM file
+    source:str|Path|BinaryIO, # Path or binary file object of a DICOM file
     name:str='', # What to call it in messages; its path if ''
 )->dict: # `width`, `height`, `mode`, `frames`, `burned_in` and `PATIENT_FACTS`; `None` if missing
     "What the header of a DICOM file tells of the image and, without an identity, of the patient"
@@ -330,7 +331,7 @@ def _decode_pixels(dataset, name):
 
 # %% ../nbs/api/02_dicom.ipynb #2c6158f9
 def open_dicom(
-    source, # Path or binary file object of a DICOM file
+    source:str|Path|BinaryIO, # Path or binary file object of a DICOM file
     name:str='', # What to call it in messages; its path if ''
     max_pixels:int=Image.MAX_IMAGE_PIXELS, # An image with more is refused
 )->Image.Image: # 8-bit, mode `L` (0 is black) or `RGB` (sRGB)

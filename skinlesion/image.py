@@ -15,9 +15,11 @@ import os
 import struct
 import sys
 import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -87,7 +89,7 @@ warnings.filterwarnings('ignore', category=Image.DecompressionBombWarning)
 _decoded_images = [] # the store of the outermost `keep_decoded`, see below, if there is one
 
 def open_image(
-    source, # Path, binary file object, or PIL image
+    source:str|Path|BinaryIO|Image.Image, # Path, binary file object, or PIL image
     channels:int=3, # 1 (grey) or 3 (RGB)
     side:int|None=None, # Pixels a side that are enough; a JPEG or a TIFF pyramid is then decoded smaller
     value_range:tuple|None=None, # Raw values that become 0 and 255, for more than 8 bits; `None`: by type
@@ -108,7 +110,7 @@ def _name(source):
 
 # %% ../nbs/api/01_image.ipynb #013d017c
 def raw_image(
-    source, # Path, binary file object, or PIL image
+    source:str|Path|BinaryIO|Image.Image, # Path, binary file object, or PIL image
     side:int|None=None, # As for `open_image`
 )->Image.Image: # Upright, with the mode and the values of the file
     "Decode `source` and turn it upright; an `InputError` names an unusable file"
@@ -166,7 +168,7 @@ def is_deep(
 _JPEG_START = b'\xff\xd8\xff'
 
 def has_deep_header(
-    source, # Path or binary file object
+    source:str|Path|BinaryIO|Image.Image, # Path or binary file object
 )->bool: # False for what cannot be read
     "Whether the header of `source` says that its pixels have more than 8 bits"
     try:
@@ -251,7 +253,7 @@ def _lower_bytes(source, side):
 _HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b'msf1')
 
 def open_header(
-    source, # Path or binary file object
+    source:str|Path|BinaryIO|Image.Image, # Path or binary file object
 )->Image.Image: # Not decoded yet; its size, mode and tags are known
     "Open `source`; raises what Pillow raises, and a `SetupError` where a package of an extra is missing"
     try: return Image.open(source)
@@ -328,7 +330,7 @@ def max_pixels()->int:
 @contextmanager
 def pixel_limit(
     n:int|None=None, # Pixels; `None` changes nothing
-):
+)->Iterator[None]:
     "Within the block, images may have `n` pixels, in all threads and in processes that are begun"
     if n is None:
         yield
@@ -437,7 +439,7 @@ def _scale_to_8bit(img, name, value_range=None):
 
 # %% ../nbs/api/01_image.ipynb #94271db7
 def unknown_range_note(
-    source, # Path, binary file object, or PIL image
+    source:str|Path|BinaryIO|Image.Image, # Path, binary file object, or PIL image
     value_range:tuple|None, # As for `open_image`
 )->str: # One line; '' where the range is known, or is used
     "That an image with more than 8 bits may be taken for too dark, and what to do"
@@ -460,7 +462,7 @@ def unknown_range_note(
 @contextmanager
 def keep_decoded(
     max_bytes:int=1<<28, # Of pixels that are kept, in all; what comes later is decoded each time
-):
+)->Iterator[None]:
     "Within the block, `open_image` decodes each file once; blocks within blocks share what is kept"
     if _decoded_images:
         yield
@@ -516,7 +518,7 @@ def fit_image(
 
 # %% ../nbs/api/01_image.ipynb #4fda9837
 def square(
-    source, # Path, binary file object, or PIL image
+    source:str|Path|BinaryIO|Image.Image, # Path, binary file object, or PIL image
     spec:InputSpec, # Input of the model
 )->np.ndarray: # 8-bit, `channels` x `size` x `size`
     "The image `source` as the square of `spec`"
@@ -531,10 +533,10 @@ def square(
 
 # %% ../nbs/api/01_image.ipynb #33ad5d2e
 def normalise(
-    x, # `... x channels x size x size`, scaled to 0..1 (float)
+    x:Any, # `... x channels x size x size`, scaled to 0..1 (float)
     spec:InputSpec, # Gives mean and standard deviation
     inplace:bool=False, # Change `x` itself, which for a batch is much faster than to allocate another
-): # As `x`, with about mean 0 and standard deviation 1
+)->Any: # As `x`, with about mean 0 and standard deviation 1
     "Shift and scale each channel of `x` by `spec.mean` and `spec.std`; takes NumPy arrays and torch tensors"
     mean = _by_channel(spec.mean, x)
     std = _by_channel(spec.std, x)
@@ -559,7 +561,7 @@ def from_square(
     return normalise(scaled, spec, inplace=True)
 
 def prepare(
-    source, # Path, binary file object, or PIL image
+    source:str|Path|BinaryIO|Image.Image, # Path, binary file object, or PIL image
     spec:InputSpec, # Input of the model
 )->np.ndarray: # `channels` x `size` x `size`, float32
     "The image `source` as the input of a network: decoded, resized, scaled and normalised"

@@ -14,6 +14,7 @@ import re
 
 import numpy as np
 from PIL import Image
+from numpy.typing import ArrayLike
 
 from .image import InputSpec, unfit_map
 
@@ -104,7 +105,7 @@ def distance_quantiles(
 
 def embedding_reference(
     embeddings:np.ndarray, # Of the training images, images x features
-    labels, # Their classes, one each
+    labels:ArrayLike, # Their classes, one each
     valid:np.ndarray, # Embeddings of the validation images
 )->dict: # Arrays `class_means`, `std`, `quantiles`, `widths` (features of each network)
     "Statistics of the training data's embeddings, to which new images are compared"

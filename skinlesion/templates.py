@@ -11,11 +11,14 @@ __all__ = ['environment', 'render']
 import base64
 import io
 from functools import cache
+from typing import TYPE_CHECKING
 
 from PIL import Image
 
 from .core import InputError, need
 from .image import open_image
+
+if TYPE_CHECKING: from jinja2 import Environment
 
 # %% ../nbs/api/01_templates.ipynb #38aa7a53
 def probability_percent(
@@ -28,7 +31,7 @@ def probability_percent(
 
 # %% ../nbs/api/01_templates.ipynb #7fdbaa94
 @cache
-def environment(): # `jinja2.Environment`
+def environment()->'Environment': # `jinja2.Environment`
     "The one environment; a module may add filters of its own to it"
     jinja2 = need('jinja2')
     env = jinja2.Environment(

@@ -1,5 +1,5 @@
 """Check what the folders promise: layers, no circle of imports, no public name and no constant twice, the field's words, tutorials that
-open in Colab, pages that the README and the site's sidebar have, and few names for notebooks.
+open in Colab, pages that the README and the site's sidebar have, few names for notebooks, and annotated parameters.
 
     python tools/structure.py            # prints each problem, exits 1 if there is one
 """
@@ -218,11 +218,45 @@ def chosen_names():
     chosen = public_names(PACKAGE/'all.py')
     if len(chosen) > MAX_CHOSEN: yield f'skinlesion/all.py: {len(chosen)} names, at most {MAX_CHOSEN}; leave the others to their modules'
 
+def public_functions(path):
+    "(name, definition) of the public functions of a module, and of the public methods of its public classes"
+    public = public_names(path)
+    for node in ast.parse(path.read_text(encoding='utf-8')).body:
+        if isinstance(node, ast.FunctionDef):
+            is_patch = any(ast.unparse(decorator).startswith('patch') for decorator in node.decorator_list)
+            if node.name in public or is_patch and not node.name.startswith('_'): yield node.name, node
+        if isinstance(node, ast.ClassDef) and node.name in public:
+            for method in node.body:
+                if not isinstance(method, ast.FunctionDef): continue
+                if method.name in ('__init__', '__call__') or not method.name.startswith('_'):
+                    yield f'{node.name}.{method.name}', method
+
+def not_annotated(function):
+    "Parameters without an annotation, or with one that does not say that they may be `None`; and `return`"
+    arguments = function.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    n_required = len(positional) - len(arguments.defaults)
+    defaults = [*[None]*n_required, *arguments.defaults, *arguments.kw_defaults]
+    for parameter,default in zip([*positional, *arguments.kwonlyargs], defaults):
+        if parameter.arg in ('self', 'cls'): continue
+        annotation = ast.unparse(parameter.annotation) if parameter.annotation else ''
+        is_none = isinstance(default, ast.Constant) and default.value is None
+        if not annotation or is_none and not re.search(r'\b(None|Any|object)\b', annotation): yield parameter.arg
+    if function.returns is None and function.name != '__init__': yield 'return'
+
+def unannotated(paths):
+    "Public functions whose parameters or answer have no type"
+    for name, path in paths.items():
+        for function, definition in public_functions(path):
+            missing = list(not_annotated(definition))
+            if missing: yield f'skinlesion/{name}: annotate {", ".join(missing)} of `{function}`'
+
 def main():
     paths = modules()
     graph = {name: set(imported(name, path, paths.keys())) - {name} for name, path in paths.items()}
     problems = [*upward(graph), *circles(graph), *twice(paths), *constants_twice(paths), *words(), *vague_names(paths),
-                *without_colab_link(), *outside_sidebar(), *not_in_readme(), *chosen_names()]
+                *without_colab_link(), *outside_sidebar(), *not_in_readme(), *chosen_names(),
+                *unannotated(paths)]
     for problem in problems: print(problem)
     sys.exit(1 if problems else 0)
 

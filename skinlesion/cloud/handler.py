@@ -25,7 +25,7 @@ _TEXT_TYPES = ('text/', 'application/json', PROBLEM_TYPE, *LINES_TYPES) # others
 class LambdaFunction:
     "The service of `bundle` as a function of events; an `InputError` if there is no bundle"
     def __init__(self,
-        bundle, # As for `Predictor`
+        bundle:str|Path, # As for `Predictor`
         limits:Limits=Limits(seconds=25), # As for `api`
         max_response:int=6*2**20, # Bytes of JSON that a function may return
         keys:str='', # Lines of a file of keys, or with commas in place of lines; everybody may ask without one
@@ -48,7 +48,7 @@ class LambdaFunction:
 
     def __call__(self,
         event:dict, # From Lambda
-        context=None, # Of the call, from Lambda
+        context:object=None, # Of the call, from Lambda
     )->dict: # The response, in the form that whoever made the event expects
         "Answer `event`; a `RuntimeError` where a direct invocation should be tried again"
         asyncio.set_event_loop(self.loop) # which Mangum asks for
@@ -79,7 +79,7 @@ class LambdaFunction:
         return dict(statusCode=refusal.status, body=body, isBase64Encoded=False, **headers)
 
 def direct_request(
-    event, # Of a direct invocation
+    event:object, # Of a direct invocation
     headers:dict, # That the request has
 )->dict: # As an HTTP API makes it
     "The request that stands for `event`"
@@ -107,7 +107,7 @@ def environment_function()->LambdaFunction:
 
 def handler(
     event:dict, # From Lambda
-    context, # Of the call, from Lambda
+    context:object, # Of the call, from Lambda
 )->dict: # As for `LambdaFunction`
     "Answer `event` with the bundle of the environment"
     return environment_function()(event, context)

@@ -11,6 +11,7 @@ __all__ = ['MAX_HYPERPARAMETER', 'hyperparameters', 'training_request', 'cost_te
 # %% ../../nbs/api/66_cloud.jobs.ipynb #f6efead6
 import json, re, tarfile, time
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from .images import find_image
 from .logs import LogTail
@@ -19,11 +20,13 @@ from ..core import InputError, replacing
 from ..store.archive import check_empty
 from ..store.aws import Connection, aws_errors
 
+if TYPE_CHECKING: from skinlesion.train.recipe import Recipe
+
 # %% ../../nbs/api/66_cloud.jobs.ipynb #bb4c297d
 MAX_HYPERPARAMETER = 2500 # characters of a value, in SageMaker
 
 def hyperparameters(
-    recipe, # A `Recipe`
+    recipe:'Recipe', # A `Recipe`
 )->dict: # Name to text
     "The fields of `recipe` as SageMaker takes them; an `InputError` if one is too long, or a folder of ours"
     fields = recipe.to_dict()
@@ -53,7 +56,7 @@ _CONTAINER = dict(
 _SPOT_WAIT_HOURS = 24 # how long a job waits for spot machines, in addition to its own time
 
 def training_request(
-    recipe, # A `Recipe`
+    recipe:'Recipe', # A `Recipe`
     data:str, # `s3://bucket/prefix` of a data set, or a table or zip archive there
     name:str, # Of the job
     image:str, # Address of the container's image
@@ -195,7 +198,7 @@ def follow_training(
 # %% ../../nbs/api/66_cloud.jobs.ipynb #e190810c
 def pull_training(
     job:dict, # From `follow_training`
-    out, # Run folder to make
+    out:str|Path, # Run folder to make
     connection:Connection|None=None, # How to reach AWS
 )->Path: # `out`
     "Fetch the run folder of the finished `job`, whole or not at all; an `InputError` if `out` holds anything"
@@ -217,14 +220,14 @@ def pull_training(
 
 # %% ../../nbs/api/66_cloud.jobs.ipynb #586a1b6e
 def train_in_cloud(
-    recipe, # A TOML file, the name of a shipped recipe, or `None` for the defaults
+    recipe:str|Path|None, # A TOML file, the name of a shipped recipe, or `None` for the defaults
     data:str, # `s3://bucket/prefix` of a data set, or a table or zip archive there
     name:str, # Of the job
     image:str, # Address of the container's image in ECR
     stack:str|None=None, # Name of a stack `training`, which says the two that follow, and how names of jobs begin
     role:str|None=None, # ARN of the role of the job
     output:str|None=None, # `s3://bucket/prefix` for what jobs leave
-    out=None, # Run folder to make; one of the name of the job if `None`
+    out:str|Path|None=None, # Run folder to make; one of the name of the job if `None`
     wait:bool=True, # Follow the job, and fetch the run folder
     dry_run:bool=False, # Print what would be asked of SageMaker, and what it costs
     changes:dict|None=None, # Fields of the recipe to set

@@ -10,6 +10,7 @@ __all__ = ['STACKS', 'COSTS', 'stack_name', 'stack_status', 'deploy', 'destroy']
 # %% ../../nbs/api/61_cloud.stacks.ipynb #f5569ed8
 import hashlib, re, time
 from importlib.resources import files
+from pathlib import Path
 
 import yaml
 
@@ -382,7 +383,7 @@ COSTS = { # type of resource to what is paid for
 def deploy(
     stack:str, # A kind in `STACKS`
     name:str, # Name of the bucket, or of a stack of another kind
-    upload=None, # Folder to put into the bucket
+    upload:str|Path|None=None, # Folder to put into the bucket
     prefix:str='data', # Where to put it: `s3://bucket/prefix`
     dry_run:bool=False, # Print what would change, and what costs money, and change nothing
     connection:Connection|None=None, # How to reach AWS

@@ -35,8 +35,8 @@ class TrainingJob:
 
 # %% ../../nbs/api/65_cloud.training.ipynb #fe6b40aa
 def hyperparameter(
-    value, # As a container is given it
-): # What is meant
+    value:str, # As a container is given it
+)->object: # What is meant
     "The value of a hyperparameter, without the quotes of JSON"
     is_json = isinstance(value, str) and value[:1] in ('"', '[', '{')
     if not is_json: return value
@@ -51,7 +51,7 @@ def _read_json(file):
 
 # %% ../../nbs/api/65_cloud.training.ipynb #01f3a34c
 def read_training_job(
-    root=ML_ROOT, # The folder that is `/opt/ml` in a container
+    root:str|Path=ML_ROOT, # The folder that is `/opt/ml` in a container
 )->TrainingJob:
     "What the folders below `root` and the variables `SM_...` say; an `InputError` if they are damaged"
     root = Path(root)
@@ -165,7 +165,7 @@ def torchrun_command(
 
 # %% ../../nbs/api/65_cloud.training.ipynb #18a27698
 def run_training_job(
-    root=ML_ROOT, # The folder that is `/opt/ml` in a container
+    root:str|Path=ML_ROOT, # The folder that is `/opt/ml` in a container
 )->int: # Exit code: 0 done, 1 the work failed, 2 the job cannot be done
     "Train as the container of a SageMaker job does, and say in `output/failure` why it failed if it does"
     if threading.current_thread() is threading.main_thread():
@@ -192,7 +192,7 @@ def run_training_job(
     return code
 
 def report_failure(
-    root, # The folder that is `/opt/ml` in a container
+    root:str|Path, # The folder that is `/opt/ml` in a container
     message:str, # Of any number of lines
 )->None:
     "Write `message` as one line to `output/failure`, and on standard error"

@@ -826,8 +826,8 @@ def _repr_html_(self:Audit):
 # %% ../../nbs/api/18_data.audit.ipynb #45d6f175
 def audit(
     cases:Cases, # Or a table; read with `check=False`, as unreadable files are findings. A label may be ''
-    out=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
-    against=None, # Cases or a table with `path`: another set, to find images that are in both
+    out:str|Path|None=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
+    against:Cases|pd.DataFrame|None=None, # Cases or a table with `path`: another set, to find images that are in both
     seed:int=42, # Fixes folds, permutations and bootstrap samples
 )->Audit:
     "Find leakage, shortcuts, label conflicts, corrupt files and small classes; `InputError` without an image"
@@ -902,7 +902,7 @@ class _AuditInputs:
 @patch
 def fingerprint(
     self:_AuditInputs,
-    root, # Folder of the data
+    root:str|Path, # Folder of the data
 )->str: # 40 hexadecimal digits
     "A name for these inputs, wherever the data are, and for the code that decides the findings"
     version = closure_version('skinlesion.data.audit', 'scikit-learn', 'pillow')
@@ -924,7 +924,7 @@ def fingerprint(
 @patch
 def checks(
     self:_AuditInputs,
-    root, # Folder of the data
+    root:str|Path, # Folder of the data
 )->list: # Of `Check`
     "All checks that need more than the reading of the set, with paths relative to `root`"
     facts = colours_in_range(self.scan, self.value_range)
@@ -959,7 +959,7 @@ PAGE_THUMBNAIL_SIDE = 160 # pixels
 
 def write_audit(
     result:Audit, # From `audit`
-    out, # Folder to write to
+    out:str|Path, # Folder to write to
 )->None:
     "Write `audit.json` and the page `audit.html` to `out`; raises `InputError` if that is impossible"
     check_writable_folder(out)

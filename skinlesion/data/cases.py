@@ -14,13 +14,18 @@ import os
 import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..core import (CASE_COLUMNS, MISSING_WORDS, SHORT_SPLIT_NAMES, SPLIT_NAMES, SPLITS, InputError, plural, replacing,
                              truncated_list)
 from ..store.listing import absolute_path, common_folder, is_url
 from ..domains.profile import DOMAINS, guess_domain, load_domain
+
+if TYPE_CHECKING: from typing_extensions import Self
 
 # %% ../../nbs/api/10_data.cases.ipynb #60367382
 class ImageTable:
@@ -45,26 +50,26 @@ class ImageTable:
         return self.table[key]
 
     @property
-    def columns(self):
+    def columns(self)->pd.Index:
         "Names of the columns"
         return self.table.columns
 
     def with_table(self,
         table:pd.DataFrame, # One row per image
-    ):
+    )->'Self':
         "The same facts with other rows or columns"
         return replace(self, table=table.reset_index(drop=True))
 
     def assign(self,
         **columns, # Name to values, one a row
-    ):
+    )->'Self':
         "The same with new columns, as `DataFrame.assign`"
         return self.with_table(self.table.assign(**columns))
 
     def merge(self,
         other:pd.DataFrame, # More columns of the images, such as ages of patients
         **kwargs, # As for `DataFrame.merge`, such as `on='patient_id'`
-    ):
+    )->'Self':
         "The same with columns of `other`, by default a left join; an `InputError` if it repeats a key"
         defaults = dict(how='left', validate='many_to_one') # no row is lost, and none is doubled
         try: return self.with_table(self.table.merge(other, **defaults | kwargs))
@@ -72,14 +77,14 @@ class ImageTable:
 
     def part(self,
         *splits:str, # Such as `'valid', 'test'`
-    ):
+    )->'Self':
         "The rows of these splits"
         is_in_part = self.table.split.isin(splits)
         return self.with_table(self.table[is_in_part])
 
     def take(self,
-        rows, # Positions
-    ):
+        rows:ArrayLike, # Positions
+    )->'Self':
         "The rows at these positions"
         return self.with_table(self.table.iloc[rows])
 
@@ -108,7 +113,7 @@ class Cases(ImageTable):
 
     def with_table(self,
         table:pd.DataFrame, # One row per image
-    ):
+    )->'Self':
         "The same facts with other rows or columns; the classes and the hash follow labels that change"
         result = super().with_table(table)
         if 'label' not in table or 'path' not in table: return result
@@ -159,7 +164,7 @@ def is_positive_by_alphabet(
 
 # %% ../../nbs/api/10_data.cases.ipynb #8f45fb99
 def as_cases(
-    data, # `Cases`, or a DataFrame with `path` and `label`
+    data:Cases|pd.DataFrame, # `Cases`, or a DataFrame with `path` and `label`
 )->Cases:
     "`data` as `Cases`; what a table lacks is assumed with a warning, or refused where nothing can be"
     if isinstance(data, Cases): return data
@@ -222,7 +227,7 @@ def _check_table(data):
 # %% ../../nbs/api/10_data.cases.ipynb #p2rdspl2
 def read_splits(
     column:pd.Series, # Names of splits, in any case; a missing value where a row has none
-    source='', # The file that the column comes from, for messages
+    source:str|Path='', # The file that the column comes from, for messages
 )->pd.Series: # Of `core.SPLITS`, or '' where a row has none
     "The split of each row, whatever it is called; an `InputError` for a name that is none of a split"
     words = column.fillna('').astype(str)
@@ -308,8 +313,8 @@ def to_binary(
 
 # %% ../../nbs/api/10_data.cases.ipynb #00e29d61
 def write_cases(
-    cases, # `Cases`, or a table of cases or predictions
-    file, # The csv to write
+    cases:Cases|pd.DataFrame, # `Cases`, or a table of cases or predictions
+    file:str|Path, # The csv to write
 )->None:
     "Write `cases` to `file` with absolute paths; a group that is named by its path gets the absolute one too"
     if os.path.isdir(file): raise InputError(f'{file}: is a folder; name the csv file to write')
@@ -326,7 +331,7 @@ def write_cases(
 
 # %% ../../nbs/api/10_data.cases.ipynb #9919e22c
 def count_cases(
-    cases, # `Cases`, or a table of cases
+    cases:Cases|pd.DataFrame, # `Cases`, or a table of cases
 )->pd.DataFrame: # A row per class and one for all, a column per split and one for all
     "Images of each class by split, as `images (groups)` where there are groups of several images"
     table = table_of(cases)
@@ -348,7 +353,7 @@ def count_cases(
     return pd.DataFrame(counts).rename_axis('class')
 
 def are_alone(
-    cases, # `Cases`, or a table with `path` and `group`
+    cases:Cases|pd.DataFrame, # `Cases`, or a table with `path` and `group`
 )->bool:
     "Whether each image is a group of its own, since its lesion or patient is not known"
     table = table_of(cases)

@@ -49,7 +49,7 @@ def matching_column(
     return matches[0] if matches else None
 
 def plain_name(
-    column, # Name of a column
+    column:object, # Name of a column
 )->str: # Lower-case letters and digits alone
     "What spellings of one name have in common"
     return re.sub('[^a-z0-9]+', '', str(column).lower())

@@ -10,6 +10,7 @@ __all__ = ['Choice', 'same_partition', 'only_one', 'Groups', 'read_groups', 'gro
 
 # %% ../../nbs/api/11_data.columns.ipynb #df7094fd
 import re
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -37,7 +38,7 @@ def same_partition(
     return n_pairs == codes['first'].nunique() == codes['second'].nunique()
 
 def only_one(
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     role:str, # What is looked for: `path`, `label`, `group` or `split`
     candidates:list, # Columns that may be it, in order of preference
     table:pd.DataFrame, # With these columns
@@ -84,7 +85,7 @@ class Groups(NamedTuple):
     missing:str='' # What was taken as missing, or may be; '' if nothing
 
 def read_groups(
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     table:pd.DataFrame, # A row per image; texts, '' where a value is missing
 )->Groups:
     "The group of each row: the widest known unit, patient before lesion"
@@ -157,7 +158,7 @@ _NOTED_COLUMN = re.compile( # `visitID`, `visit_id`, `exam no`
 _CODE = re.compile(r'[A-Za-z]{1,8}[-_ ]?\d+(?:[-_]?\w+)*') # `P017`, `HAM_0001`
 
 def may_be_ids(
-    column, # Name of a column
+    column:object, # Name of a column
 )->bool:
     "Whether a column is called after something that has ids, such as a visit or a biopsy"
     return bool(_NOTED_COLUMN.search(str(column)))
@@ -260,7 +261,7 @@ _SPLIT_FLAGS = (
 )
 
 def split_columns(
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     table:pd.DataFrame, # A row per image
 )->tuple: # Column to the split of each row; and a list of columns that are called like a split and are none
     "The columns that say of which split an image is"
@@ -284,7 +285,7 @@ def split_columns(
     return candidates, other_values
 
 def read_split_column(
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     table:pd.DataFrame, # A row per image
 )->tuple: # The split of each row, '' where there is none; and a note or ''
     "The split that the source fixes, and where it stands"

@@ -23,13 +23,13 @@ from .scan import scan_images
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #91087ab8
 def duplicate_images(
-    cases, # `Cases`, or a table with `path`
+    cases:Cases|pd.DataFrame, # `Cases`, or a table with `path`
 )->pd.DataFrame: # As of `find_duplicates`; the rows are counted from 0
     "The pairs of images that are copies of each other"
     return find_duplicates(scan_images(cases.path))
 
 def merged_groups(
-    cases, # `Cases`, or a table with `group`
+    cases:Cases|pd.DataFrame, # `Cases`, or a table with `group`
     pairs:pd.DataFrame, # From `duplicate_images`
 )->pd.Series: # A name for each row: the first, in order, of the groups that are joined
     "The groups of `cases`, one where they share an image"
@@ -131,7 +131,7 @@ def dropped_text(
 
 def write_dropped(
     dropped:pd.DataFrame, # `Cases.dropped`
-    cases_file, # The csv table of what was kept
+    cases_file:str|Path, # The csv table of what was kept
 )->Path: # The file: `clean.dropped.csv` next to `clean.csv`
     "Write what was dropped, and why, to a csv table"
     file = dropped_file(cases_file)
@@ -140,7 +140,7 @@ def write_dropped(
     return file
 
 def dropped_file(
-    cases_file, # The csv table of what was kept
+    cases_file:str|Path, # The csv table of what was kept
 )->Path:
     "Where `write_dropped` writes to; an `InputError` if it cannot"
     file = Path(cases_file).with_suffix('.dropped.csv')

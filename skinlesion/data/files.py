@@ -9,6 +9,8 @@ __all__ = ['TABLE_SUFFIXES', 'TEXT_COLUMNS', 'read_table', 'first_line']
 
 # %% ../../nbs/api/10_data.files.ipynb #5166715f
 import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -21,8 +23,8 @@ _MISSING_VALUES = {'NaN'}
 for word in MISSING_WORDS: _MISSING_VALUES |= {word, word.upper(), word.capitalize()}
 
 def read_table(
-    file, # A csv table
-    text=TEXT_COLUMNS, # Columns that stay text, '' where a value is missing; or a function that picks them
+    file:str|Path, # A csv table
+    text:Iterable|Callable=TEXT_COLUMNS, # Columns that stay text, '' where a value is missing; or what picks them
 )->pd.DataFrame: # A row per line; missing values of other columns are NaN
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:
@@ -61,7 +63,7 @@ def read_table(
     raise InputError(f'{file}: {problem}')
 
 def first_line(
-    file, # A csv table
+    file:str|Path, # A csv table
 )->str:
     "The first line of `file`; '' where it is no text"
     try:

@@ -8,7 +8,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.finding.html.md"""
 __all__ = ['SEVERITIES', 'STATUSES', 'Finding', 'one_each', 'Check', 'check_of', 'relative_check']
 
 # %% ../../nbs/api/16_data.finding.ipynb #27040508
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from ..core import plural
 from ..store.listing import relative_path
@@ -54,7 +56,7 @@ class Finding:
         return _TITLES.get(self.kind, self.kind.replace('_', ' '))
 
 def one_each(
-    paths, # Files that do not belong together
+    paths:Iterable, # Files that do not belong together
 )->list: # Of lists of one path
     "`paths` as the items of a finding"
     return [[str(path)] for path in paths]
@@ -88,7 +90,7 @@ def check_of(
 # %% ../../nbs/api/16_data.finding.ipynb #1e2b08ca
 def relative_check(
     check:Check, # With paths as they were read
-    root, # The folder of the data
+    root:str|Path, # The folder of the data
 )->Check:
     "`check` with paths from `root`"
     findings = []

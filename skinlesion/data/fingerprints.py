@@ -11,6 +11,7 @@ __all__ = ['HASH_SIDE', 'MAX_DIFFERENCE', 'image_fingerprints', 'group_fingerpri
 # %% ../../nbs/api/17_data.fingerprints.ipynb #5423cc45
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ..core import need, plural, sha256
 from .cases import Cases
@@ -33,7 +34,7 @@ def image_fingerprints(
     return np.array(result, np.uint64)
 
 def group_fingerprints(
-    groups, # Names of lesions or patients
+    groups:ArrayLike, # Names of lesions or patients
 )->np.ndarray: # One per name, uint64
     "64 bits for the name of each lesion or patient"
     names = np.asarray(groups, dtype=object).astype(str)

@@ -15,8 +15,10 @@ __all__ = ['FOLDER_RULES', 'COMPANION', 'OUTSIDE', 'CLASS_RULES', 'folder_words'
 import os
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -192,8 +194,8 @@ def is_unclear_split(
     return ''.join(words) in _UNCLEAR_SPLITS
 
 def check_split_words(
-    names, # Of folders, or values of a column
-    source, # Where they stand, for messages
+    names:Iterable, # Of folders, or values of a column
+    source:str|Path, # Where they stand, for messages
 )->None:
     "Refuse an evaluation part next to a test part: it may be the validation part"
     evaluations = _evaluation_words(names)
@@ -209,7 +211,7 @@ def check_split_words(
     )
 
 def evaluation_note(
-    names, # Of folders, or values of a column
+    names:Iterable, # Of folders, or values of a column
 )->str: # '' where there is none
     "A note on parts called `evaluation`"
     evaluations = _evaluation_words(names)
@@ -263,7 +265,7 @@ def masked_stem(
     return match['image'].lower() if match else None
 
 def mask_stems(
-    stems, # Names of all files without their endings, in lower case
+    stems:Iterable, # Names of all files without their endings, in lower case
 )->set: # Of those
     "The names of masks: with an addition that at least one other name has with the rest being an image"
     stems = set(stems)
@@ -310,7 +312,7 @@ _SPLIT_PART = re.compile(
 )
 
 def split_parts(
-    folders, # Names of all folders
+    folders:Iterable, # Names of all folders
 )->dict: # Name of a folder -> its split, and the rest of its name
     "The folders whose names differ in a split alone, such as `train_benign` and `test_benign`"
     parts = {}
@@ -333,7 +335,7 @@ def split_parts(
     return {name: part for name,part in parts.items() if form_of[name] in forms}
 
 def short_splits(
-    folders, # Names of all folders
+    folders:Iterable, # Names of all folders
 )->dict: # Name of a folder -> its split, and '' for the rest of its name
     "The folders called `tr`, `te` and the like, if one is for training and one for another split"
     result = {}
@@ -374,7 +376,7 @@ def place_of(
 
 # %% ../../nbs/api/11_data.folders.ipynb #6346026f
 def wrapping_folders(
-    names, # Of files, as from `list_files`
+    names:Iterable, # Of files, as from `list_files`
 )->str: # With a final `/`; '' if there are none
     "The outer folders that only wrap what is below: one with folders and no image in it"
     tops = {name.split('/')[0] for name in names if '/' in name}

@@ -15,6 +15,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from fastcore.basics import patch
@@ -166,7 +167,7 @@ class Lookup:
 def find_all(
     self:ImageIndex,
     names:Iterable, # Of str, as they stand in a table
-    source, # The table, for messages
+    source:str|Path, # The table, for messages
     is_here:bool=False, # The user named the folder of the images: what the table calls it does not matter
 )->Lookup:
     "The image of each of `names`; an `InputError` if one fits several, or only one of another folder"

@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 import pandas as pd
 
@@ -125,7 +126,7 @@ def label_of_columns(
 def one_finding(
     findings:pd.DataFrame, # From `findings_of_texts` or `as_findings`
     finding:str, # The one asked for, or several with commas, of which any counts; case does not matter
-    source, # The table, for messages
+    source:str|Path, # The table, for messages
 )->pd.Series: # `positive`, `negative`, `uncertain` or `not mentioned` for each row
     "Whether each image has `finding`; an `InputError` if there is no such finding"
     names = {plain_label(str(name)): name for name in findings}

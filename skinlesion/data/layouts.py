@@ -10,10 +10,11 @@ __all__ = ['LAYOUTS', 'Layout', 'table_layout', 'known_sets', 'source_files', 'p
 
 # %% ../../nbs/api/13_data.layouts.ipynb #df626b91
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
+from pathlib import Path
 
 import pandas as pd
 
@@ -176,7 +177,7 @@ def known_sets()->pd.DataFrame: # A row per layout of a public set, indexed by i
 
 # %% ../../nbs/api/13_data.layouts.ipynb #9034df91
 def source_files(
-    data, # A folder, a .zip, a csv table or s3://bucket/prefix
+    data:str|Path, # A folder, a .zip, a csv table or s3://bucket/prefix
     whole:bool=True, # Of the table of a public set, all files of its folder
 )->dict: # Path below the source, with `/` between folders, to path; as from `list_files`
     "All files of a source; of a csv table of our own form, the table alone"
@@ -210,7 +211,7 @@ def public_layout(
     return None
 
 def is_table_zip(
-    zip_path, # A zip of a source
+    zip_path:str|Path, # A zip of a source
 )->bool:
     "Whether the zip is named as those in which ISIC publishes its tables"
     name = os.path.basename(zip_path).lower()
@@ -218,10 +219,10 @@ def is_table_zip(
 
 # %% ../../nbs/api/13_data.layouts.ipynb #18a2cf8a
 def read_layout(
-    data, # See `read_cases`
+    data:str|Path|pd.DataFrame, # See `read_cases`
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
-    columns=None, # For csv tables: see `read_csv`
-    images=None, # For csv tables: see `locate_images`
+    columns:dict|str|None=None, # For csv tables: see `read_csv`
+    images:str|Path|None=None, # For csv tables: see `locate_images`
     finding:str|None=None, # For csv tables: see `read_labels`
 )->tuple: # Name of the layout, and the `ReadResult` of its reader
     "Find the layout of `data` and read its rows, without opening an image"
@@ -281,16 +282,16 @@ def _read_with_columns(files, columns, images, finding):
 
 # %% ../../nbs/api/13_data.layouts.ipynb #166f7307
 def read_cases(
-    data, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
+    data:str|Path|pd.DataFrame, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     positive:str|None=None, # The positive class, see `pick_positive`; or a finding, where images have several
     target:str|None=None, # `binary` makes two classes: the layout's own, or `positive` against the rest
     strict:bool=False, # Refuse the set if a file is no usable image, instead of leaving that file out
-    columns=None, # For csv tables: see `read_csv`
+    columns:dict|str|None=None, # For csv tables: see `read_csv`
     mapping:dict|None=None, # New class of classes, as `{'akiec': 'benign'}`; with `target`, over the layout's own
     check:bool=True, # Decode every image first; else there is no data hash
     domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed if `None`
-    images=None, # For csv tables: the folder of the images, where they lie nowhere near
+    images:str|Path|None=None, # For csv tables: the folder of the images, where they lie nowhere near
     value_range:tuple|None=None, # Raw values that become black and white; if `None`, found with `check`
     min_classes:int=2, # An `InputError` if there are fewer
 )->Cases: # With a `split` only where the source fixes one
@@ -323,7 +324,7 @@ def read_cases(
 
 # %% ../../nbs/api/13_data.layouts.ipynb #2393cba2
 def missing_extras(
-    paths, # Image files
+    paths:Iterable, # Image files
 )->list: # Of str, a line for each package that is absent
     "What to install to read those of `paths` that need a package of an extra"
     needed = {}

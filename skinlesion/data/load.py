@@ -9,6 +9,9 @@ __all__ = ['load_cases', 'cases_text', 'assumed_facts']
 
 # %% ../../nbs/api/16_data.load.ipynb #324495b9
 from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
 
 from ..core import SPLITS, InputError, plural, truncated_list
 from .cases import Cases, are_alone, count_cases, is_positive_by_alphabet, skipped_text
@@ -18,7 +21,7 @@ from .split import groups_across_splits, portable_groups, split_cases
 
 # %% ../../nbs/api/16_data.load.ipynb #5999c59d
 def load_cases(
-    data, # See `read_cases`
+    data:str|Path|pd.DataFrame, # See `read_cases`
     layout:str='auto', # See `read_cases`
     target:str|None=None, # See `read_cases`
     positive:str|None=None, # See `read_cases`
@@ -26,7 +29,7 @@ def load_cases(
     valid:float|None=None, # See `split_cases`
     test:float|None=None, # See `split_cases`
     seed:int=42, # See `split_cases`
-    columns=None, # See `read_cases`
+    columns:dict|str|None=None, # See `read_cases`
     mapping:dict|None=None, # See `read_cases`
     check:bool=True, # See `read_cases`
     drop:bool=False, # Drop duplicates, as `drop_duplicates` does; `dropped` of the cases lists them

@@ -43,7 +43,7 @@ def same_names(
 
 # %% ../../nbs/api/14_data.matching.ipynb #3410f9a5
 def label_mapping(
-    mapping, # `None`, a dictionary of their label to our class, or `Melanoma=malignant,Nevus=benign`
+    mapping:dict|str|None, # `None`, a dictionary of their label to our class, or `Melanoma=malignant,Nevus=benign`
 )->dict: # Their label to our class
     "`mapping` as a dictionary"
     if not isinstance(mapping, str): return dict(mapping or {})

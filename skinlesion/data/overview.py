@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from ..core import CASE_COLUMNS, SPLIT_TEXTS, SPLITS, InputError, replacing
 from .cases import Cases, are_alone, table_of
@@ -23,11 +24,11 @@ from ..image import has_deep_header, open_image
 
 # %% ../../nbs/api/17_data.overview.ipynb #870b2aa0
 def show_cases(
-    cases, # `Cases`, or a DataFrame with a row per image
+    cases:Cases|pd.DataFrame, # `Cases`, or a DataFrame with a row per image
     n:int=12, # How many images
     seed:int=0, # Fixes which
     columns:int=6, # Images in a row
-):
+)->Figure:
     "A figure of `n` images with label (or the name of the file where there is none), group and split"
     from matplotlib.figure import Figure # here, for it takes a while to import
     cases = _as_read(cases)
@@ -63,7 +64,7 @@ def _as_read(cases):
 _MAX_VALUES = 12 # shown of one characteristic, the most frequent ones; the rest are together
 
 def table_one(
-    cases, # `Cases`, or a DataFrame with a row per image
+    cases:Cases|pd.DataFrame, # `Cases`, or a DataFrame with a row per image
 )->pd.DataFrame: # Texts; rows by characteristic and value, a column for all images and one for each part
     "Who and what is in a set: images, groups, classes, age, sex and site, and what is missing"
     table = table_of(_as_read(cases))
@@ -125,7 +126,7 @@ def _value_entries(name, column, parts):
 
 # %% ../../nbs/api/17_data.overview.ipynb #1ea7a52d
 def has_people(
-    cases, # `Cases`, or a table of cases
+    cases:Cases|pd.DataFrame, # `Cases`, or a table of cases
 )->bool:
     "Whether anything is known of the patients: age, sex or site"
     table = table_of(cases)
@@ -161,7 +162,7 @@ def table_one_text(
 # %% ../../nbs/api/17_data.overview.ipynb #cd3fe523
 def write_table_one(
     table:pd.DataFrame, # From `table_one`
-    file, # A `.csv` or `.tex` to write
+    file:str|Path, # A `.csv` or `.tex` to write
 )->Path: # The file
     "Write Table 1; an `InputError` for another ending"
     check_table_one_file(file)
@@ -172,7 +173,7 @@ def write_table_one(
     return file
 
 def check_table_one_file(
-    file, # That Table 1 is to be written to
+    file:str|Path, # That Table 1 is to be written to
 )->None:
     "An `InputError` if `file` is a folder or has another ending than `.csv` and `.tex`"
     file = Path(file)

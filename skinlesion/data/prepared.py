@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import PIL
 from PIL import features
+from numpy.typing import ArrayLike
 
 from ..core import InputError, n_cores, read_ahead, sha256
 from .cases import Cases
@@ -31,7 +32,7 @@ from ..store.cache import cache_dir, cache_limit, cached, is_cached
 class ChecksummedArrays:
     "Arrays of one `shape` in `buffer`, each made when it is first needed"
     def __init__(self,
-        buffer, # Writable, of `ChecksummedArrays.nbytes(n, shape)` bytes
+        buffer:mmap.mmap, # Writable, of `ChecksummedArrays.nbytes(n, shape)` bytes
         n:int, # Number of arrays
         shape:tuple, # Of each array, 8-bit
     ):
@@ -95,7 +96,7 @@ class Prepared:
         return self.__dict__ | dict(arrays=None, place='none')
 
     def take(self,
-        positions, # Of images
+        positions:ArrayLike, # Of images
     )->'Prepared': # With the same arrays
         "The images at `positions`"
         positions = np.asarray(positions, int)

@@ -11,10 +11,11 @@ __all__ = ['SetFacts', 'PublicTable', 'tables_of', 'is_public', 'their_columns',
 import os
 import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -94,7 +95,7 @@ def is_public(
 
 def their_columns(
     public:PublicTable, # The set
-    names, # Of the columns of a table
+    names:Iterable, # Of the columns of a table
 )->dict: # Our name to theirs, of the columns that are there
     "What the columns of the set are called in one table"
     result = {}
@@ -110,7 +111,7 @@ _NO_LABEL = 'without a diagnosis'
 def read_public(
     public:PublicTable, # The set
     files:dict, # From `list_files`
-    images=None, # See `locate_images`
+    images:str|Path|None=None, # See `locate_images`
     finding:str|None=None, # See `read_labels`
     columns:dict|None=None, # From `column_names`: columns that take the place of the set's own
 )->ReadResult:

@@ -17,7 +17,8 @@ __all__ = ['FRAME_NAME', 'MAX_NEARBY', 'FACT_COLUMNS', 'ReadResult', 'read_folde
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
@@ -79,7 +80,7 @@ def is_kaggle(
 
 # %% ../../nbs/api/12_data.readers.ipynb #88bc0736
 def drop_repeated_rows(
-    file, # Where `rows` come from, for messages
+    file:str|Path, # Where `rows` come from, for messages
     rows:pd.DataFrame, # With `label`, `group` and `split`
     key:pd.Series, # Of the image of each row
 )->tuple: # `rows` with one row per image, and notes
@@ -111,7 +112,7 @@ def drop_repeated_rows(
 FRAME_NAME = 'the table' # what a table in memory is called in messages
 
 def refuse_rows(
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     is_bad:pd.Series, # Bool, one per row
     problem:str, # What is wrong with such a row, such as 'no `label`'
 )->None:
@@ -126,7 +127,7 @@ def refuse_rows(
 
 # %% ../../nbs/api/12_data.readers.ipynb #4f525a1b
 def path_in_table(
-    file, # A csv table
+    file:str|Path, # A csv table
     path:str, # As it stands in the table
 )->str:
     "`path` from the folder of `file`; a backslash is one of Windows' unless a file has such a name"
@@ -140,9 +141,9 @@ MAX_NEARBY = 500_000 # files that are looked through for images that are not whe
 
 def locate_images(
     names:list, # As they stand in the table
-    file, # The table
+    file:str|Path, # The table
     files:dict, # Of its source, from `list_files`; the table alone if nothing else was listed yet
-    images=None, # A folder to look in instead
+    images:str|Path|None=None, # A folder to look in instead
 )->tuple: # Path of each image or `None`; notes on images that are there twice, or in no row
     "Find the images that a table names; an `InputError` if a name fits several images that differ"
     if images is not None: return _look_up(names, file, list_files(images), is_here=True)
@@ -243,10 +244,10 @@ def without_masks(files):
 
 # %% ../../nbs/api/12_data.readers.ipynb #4b09e410
 def join_images(
-    file, # Where `rows` come from, for messages
+    file:str|Path, # Where `rows` come from, for messages
     rows:pd.DataFrame, # With `image` (a name), `label`, `group` (or '') and `split`
     files:dict, # From `list_files`
-    images=None, # See `locate_images`
+    images:str|Path|None=None, # See `locate_images`
 )->ReadResult: # With `path` for `image`
     "Find the image of each row"
     paths,place_notes = locate_images(rows.image.tolist(), file, files, images)
@@ -266,7 +267,7 @@ FACT_COLUMNS = ('age', 'sex', 'site', 'skin_tone', 'dx_type', 'source') # what a
 _GROUP_NAMES = ('patient', 'patient_id', 'lesion', 'lesion_id') # other words for what belongs together
 
 def column_names(
-    columns, # `None`, a dictionary of our name to the one in the table, or text such as `path=file,label=dx`
+    columns:dict|str|None, # `None`, a dictionary of our name to the one in the table, or text such as `path=file,label=dx`
 )->dict: # Our name to the one in the table
     "`columns` as a dictionary; an `InputError` if it names a column that is none of ours"
     if isinstance(columns, str): pairs = [pair.split('=') for pair in columns.split(',')]
@@ -293,9 +294,9 @@ def column_names(
 # %% ../../nbs/api/12_data.readers.ipynb #8de37d88
 def path_column(
     table:pd.DataFrame, # A row per image
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     files:dict, # See `locate_images`
-    images=None, # See `locate_images`
+    images:str|Path|None=None, # See `locate_images`
 )->str: # Name of the column
     "The column that names the images; an `InputError` if there is none, or if two name different ones"
     candidates = matching_columns(table, COLUMN_SYNONYMS['path'])
@@ -351,7 +352,7 @@ def _role_columns(table, *roles):
 
 # %% ../../nbs/api/12_data.readers.ipynb #48c1e877
 def check_named(
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     table:pd.DataFrame, # What is in it
     columns:dict, # From `column_names`
 )->None:
@@ -386,7 +387,7 @@ def override_notes(
         notes.append(f'the {role} is taken from the column {theirs}, by --columns, whatever {title} has for it')
     return notes
 def named_roles(
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     rows:pd.DataFrame, # With `label`, `group` and `split`, as a user named their columns
     columns:dict, # From `column_names`
 )->pd.DataFrame:
@@ -436,7 +437,7 @@ class LabelColumns(NamedTuple):
 
 def label_columns(
     table:pd.DataFrame, # A row per image
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     others:list=(), # Columns that have another role
 )->LabelColumns:
     "The column of the label, or the columns of findings"
@@ -461,7 +462,7 @@ def label_columns(
 
 def read_labels(
     table:pd.DataFrame, # A row per image
-    file, # The table, for messages
+    file:str|Path, # The table, for messages
     column:str|None=None, # The column of the label; it is recognised if `None`
     others:list=(), # Columns that have another role
     finding:str|None=None, # The one to choose where images have several
@@ -511,7 +512,7 @@ class TableRows(NamedTuple):
 
 def read_roles(
     table:pd.DataFrame, # From `read_label_table` or `label_frame`
-    file, # Where it comes from, for messages
+    file:str|Path, # Where it comes from, for messages
     columns:dict, # From `column_names`
     path_from:str, # The column that names the images
     finding:str|None=None, # See `read_labels`
@@ -557,10 +558,10 @@ def read_roles(
 
 def rows_of_table(
     table:pd.DataFrame, # From `read_label_table` or `label_frame`
-    file, # Where it comes from, for paths and messages
+    file:str|Path, # Where it comes from, for paths and messages
     files:dict, # See `locate_images`
     columns:dict, # From `column_names`
-    images=None, # See `locate_images`
+    images:str|Path|None=None, # See `locate_images`
     finding:str|None=None, # See `read_labels`
 )->ReadResult:
     "Rows of a table of labelled images"
@@ -580,8 +581,8 @@ def rows_of_table(
 # %% ../../nbs/api/12_data.readers.ipynb #827cb595
 def rows_of_frame(
     frame:pd.DataFrame, # A row per image
-    columns=None, # See `read_csv`
-    images=None, # See `locate_images`
+    columns:dict|str|None=None, # See `read_csv`
+    images:str|Path|None=None, # See `locate_images`
     finding:str|None=None, # See `read_labels`
 )->ReadResult:
     "Rows of a table of labelled images in memory; its paths count from the current folder"
@@ -618,7 +619,7 @@ def _text_columns(names, columns):
 
 # %% ../../nbs/api/12_data.readers.ipynb #08248972
 def table_splits(
-    tables, # Names or paths of tables
+    tables:Iterable, # Names or paths of tables
 )->dict: # Table to one of `core.SPLITS`; empty where no two tables are called so
     "The splits that tables or their folders are called after, if that is all in which their names differ"
     splits_of = defaultdict(dict)
@@ -714,7 +715,7 @@ def is_csv(
 
 # %% ../../nbs/api/12_data.readers.ipynb #c923e94b
 def read_label_table(
-    file, # A csv table
+    file:str|Path, # A csv table
     columns:dict|None=None, # From `column_names`
 )->pd.DataFrame: # Whose columns of image, label, group and split are text
     "The table in `file`"
@@ -723,8 +724,8 @@ def read_label_table(
 # %% ../../nbs/api/12_data.readers.ipynb #24793bfd
 def read_csv(
     files:dict, # From `list_files`, or the table alone
-    columns=None, # Names of our columns in the table, such as `dict(path='file')` or `'path=file,label=dx'`
-    images=None, # See `locate_images`
+    columns:dict|str|None=None, # Names of our columns in the table, such as `dict(path='file')` or `'path=file,label=dx'`
+    images:str|Path|None=None, # See `locate_images`
     finding:str|None=None, # See `read_labels`
     tables:list|None=None, # From `label_tables`, if that is known
 )->ReadResult:

@@ -18,6 +18,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ from ..store.cache import CacheTable, closure_version, file_stamp
 MAX_IMAGE_BYTES = 1 << 29 # no photograph is larger, and a few such at once would fill the memory
 
 def read_image_file(
-    path, # An image file, or what should be one
+    path:str|Path, # An image file, or what should be one
 )->bytes: # The content
     "The content of the file `path`; an `InputError` that says why not if it cannot be an image"
     if not os.path.isfile(path): # opening a pipe would wait for ever
@@ -185,7 +186,7 @@ def _brightest(x): return np.maximum(np.maximum(x[..., 0], x[..., 1]), x[..., 2]
 
 # %% ../../nbs/api/11_data.scan.ipynb #d201e582
 def scan_file(
-    path, # An image file, or what should be one
+    path:str|Path, # An image file, or what should be one
 )->dict: # Name of a fact to its value; an image without a `reason` has `grey`, its thumbnail (uint8)
     "What the file `path` tells, read and decoded once; never raises"
     stem,extension = os.path.splitext(os.path.basename(path))

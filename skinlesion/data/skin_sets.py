@@ -9,6 +9,7 @@ __all__ = ['SKIN_SETS', 'join_metadata', 'join_indexes', 'open_ph2_workbook', 'o
 
 # %% ../../nbs/api/13_data.skin_sets.ipynb #4dccc90b
 import re
+from pathlib import Path
 
 import pandas as pd
 
@@ -203,7 +204,7 @@ SKIN_SETS['derm7pt'] = PublicTable(
 
 # %% ../../nbs/api/13_data.skin_sets.ipynb #5e10bc3f
 def open_ph2_workbook(
-    file, # PH2_dataset.xlsx
+    file:str|Path, # PH2_dataset.xlsx
 )->pd.DataFrame: # Texts, as from `open_ph2`
     "The table of PH2 from its workbook, in which a cross marks the diagnosis"
     try: cells = pd.read_excel(file, header=None, dtype=str)
@@ -234,7 +235,7 @@ def open_ph2_workbook(
     return criteria
 
 def open_ph2(
-    file, # PH2_dataset.txt, or PH2_dataset.xlsx
+    file:str|Path, # PH2_dataset.txt, or PH2_dataset.xlsx
 )->pd.DataFrame: # Texts
     "The table of PH2, without the legend below it"
     if str(file).lower().endswith('.xlsx'): return open_ph2_workbook(file)

@@ -20,7 +20,7 @@ from .deduplicate import left_out_of_training
 
 # %% ../../nbs/api/16_data.split.ipynb #5c2db52f
 def portable_groups(
-    cases, # `Cases`, or a table with `path` and `group`
+    cases:Cases|pd.DataFrame, # `Cases`, or a table with `path` and `group`
 )->pd.Series: # Of str, one per row
     "Groups that do not depend on the folder of the set"
     table = table_of(cases)
@@ -43,7 +43,7 @@ def group_labels(
 
 # %% ../../nbs/api/16_data.split.ipynb #9182ae26
 def hold_out(
-    cases, # `Cases`, or a table with `path`, `label` and `group`
+    cases:Cases|pd.DataFrame, # `Cases`, or a table with `path`, `label` and `group`
     proportion:float, # Of the groups to hold out, 0..1
     seed:int=42, # Fixes which groups are held out
 )->pd.Series: # `True` for the rows held out, aligned with the rows of `cases`
@@ -76,7 +76,7 @@ def _check_groups(labels, needed, purpose):
 
 # %% ../../nbs/api/16_data.split.ipynb #d8f077c2
 def groups_across_splits(
-    cases, # `Cases`, or a table with `group` and `split`
+    cases:Cases|pd.DataFrame, # `Cases`, or a table with `group` and `split`
 )->list: # Names of the groups with images in more than one split
     "The groups that are in more than one split"
     table = table_of(cases)

@@ -8,6 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.unlabelled.html.md"""
 __all__ = ['read_images', 'read_to_audit']
 
 # %% ../../nbs/api/14_data.unlabelled.ipynb #10f7537b
+from pathlib import Path
+
 import pandas as pd
 
 from ..core import InputError, NoLabels
@@ -21,9 +23,9 @@ from .readers import (FRAME_NAME, ReadResult, column_names, join_neighbours, lab
 
 # %% ../../nbs/api/14_data.unlabelled.ipynb #b8ba1396
 def read_images(
-    data, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
-    columns=None, # For csv tables: see `read_csv`
-    images=None, # For csv tables: see `locate_images`
+    data:str|Path|pd.DataFrame, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
+    columns:dict|str|None=None, # For csv tables: see `read_csv`
+    images:str|Path|None=None, # For csv tables: see `locate_images`
 )->Cases: # Without classes; each `label` is ''
     "The images of `data`, whatever they show; none is opened"
     columns = column_names(columns)
@@ -54,10 +56,10 @@ def _named_images(table, file, files, columns, images):
 
 # %% ../../nbs/api/14_data.unlabelled.ipynb #9e03a538
 def read_to_audit(
-    data, # See `read_cases`
+    data:str|Path|pd.DataFrame, # See `read_cases`
     layout:str='auto', # See `read_cases`
-    columns=None, # See `read_cases`
-    images=None, # See `read_cases`
+    columns:dict|str|None=None, # See `read_cases`
+    images:str|Path|None=None, # See `read_cases`
     target:str|None=None, # See `read_cases`
     positive:str|None=None, # See `read_cases`
 )->Cases: # Without classes where there are no labels, or only one

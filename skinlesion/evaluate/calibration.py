@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
@@ -117,7 +118,7 @@ def fit_vector(
 def compare_scaling(
     logits:np.ndarray, # Images x classes, of the validation images
     targets:np.ndarray, # Class numbers
-    groups, # Lesion or patient of each image
+    groups:ArrayLike, # Lesion or patient of each image
     weights:np.ndarray, # Of the images
     folds:int=5, # Parts of the groups
 )->dict: # Log loss by `temperature` and `vector`, the `gain` by the vector, and its standard `error`
@@ -210,7 +211,7 @@ def calibrate(
     logits:np.ndarray, # Images x classes, of the validation images
     targets:np.ndarray, # Class numbers
     equally_common:bool=False, # Whether the probabilities are for a population with equally common classes
-    groups=None, # Lesion or patient of each image; without it no vector is tried
+    groups:ArrayLike|None=None, # Lesion or patient of each image; without it no vector is tried
 )->Calibration:
     "Fit the temperature on validation, or leave it at 1 and say why; a vector where that is measured better"
     n = len(targets)
@@ -239,7 +240,7 @@ def calibrate(
 RELIABILITY_BINS = 10 # of equal width, from 0 to 1
 
 def reliability_table(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     bins:int=RELIABILITY_BINS, # Of equal width
 )->pd.DataFrame: # By bin that holds images: images, predicted (mean), observed (proportion), low, high
@@ -281,9 +282,9 @@ def _draw_curve(ax, table, fmt, colour, label):
     )
 
 def plot_reliability(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
-    before=None, # The same predictions without calibration, from `uncalibrated`
+    before:Predictions|pd.DataFrame|None=None, # The same predictions without calibration, from `uncalibrated`
 )->Figure:
     "Observed proportion against predicted probability, and how many images each bin holds"
     preds = as_predictions(preds, positive)
@@ -315,7 +316,7 @@ def plot_reliability(
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #4804e1c2
 def uncalibrated(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     temperature:float, # That they were made with
 )->Predictions: # The same rows with the probabilities at temperature 1
     "`preds` as they were before the temperature"
@@ -347,7 +348,7 @@ def _values_and_replicates(preds, equally_common=False, resamples=1000, seed=42)
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #d10d8efb
 def calibration_scores(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     equally_common:bool=False, # Whether each class counts the same
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
@@ -369,8 +370,8 @@ def calibration_scores(
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #d880004a
 def calibration_change(
-    preds, # Predictions
-    before, # The same images, in the same order, without calibration
+    preds:Predictions|pd.DataFrame, # Predictions
+    before:Predictions|pd.DataFrame, # The same images, in the same order, without calibration
     **kwargs, # As for `calibration_scores`
 )->dict: # `ece` and `log_loss`, each `preds` less `before`, with intervals
     "What the calibration changed, in the same bootstrap samples of the groups"
@@ -448,12 +449,12 @@ def _text(scores, facts):
 
 # %% ../../nbs/api/44_evaluate.calibration.ipynb #3b32fbdd
 def calibration_section(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     calibration:dict|Calibration|None=None, # `calibration` in the bundle's config.json
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
-    before=None, # Predictions of the same images without calibration; if `None`, a temperature is undone
+    before:Predictions|pd.DataFrame|None=None, # Of the same images without calibration; if `None`, a temperature is undone
 )->Section:
     "Whether the probabilities of `preds` mean what they say, and what the calibration changed"
     preds = as_predictions(preds, positive)

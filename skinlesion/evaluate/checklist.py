@@ -14,6 +14,7 @@ from importlib.resources import files
 import pandas as pd
 
 from ..core import SPLIT_TEXTS
+from ..data.audit import Audit
 from ..domains.profile import load_domain
 from .section import Grid, Section
 from .texts import interval_text
@@ -99,7 +100,7 @@ def checklist(
     m:dict, # From `metrics`
     sections:list=(), # Of the report, `Section`
     about:dict|None=None, # What is known of the run: name -> text
-    audit=None, # Of the data that the model was trained on, from `audit`
+    audit:Audit|None=None, # Of the data that the model was trained on, from `audit`
     domain:str='other', # A name in `domains.profile.DOMAINS`
 )->pd.DataFrame: # Columns standard, item, topic, answer: `LEFT_TO_AUTHOR` where the run knows none
     "Each item of CLAIM and TRIPOD+AI, and what the run says to it"

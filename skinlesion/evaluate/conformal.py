@@ -18,7 +18,7 @@ from .captions import captions
 from .plots import COLOURS, GREY, axes, labels, literal
 from .proportions import below_target, group_mean
 from .section import Grid, Plot, Section, all_and_by_class, needs_validation
-from .table import as_predictions
+from .table import Predictions, as_predictions
 from .texts import interval_text, threshold_text
 from ..postprocess import prediction_sets
 
@@ -41,7 +41,7 @@ def conformal_quantile(
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #651383dc
 def fit_sets(
-    valid, # Predictions of images that the network was not trained on
+    valid:Predictions|pd.DataFrame, # Predictions of images that the network was not trained on
     alpha:float=0.1, # Proportion of sets that may miss the true class, 0..1
     by_class:bool=True, # Whether each class has its own threshold, and so its own guarantee
 )->dict: # JSON: how it was fitted, and by class `quantiles` (of 1-p; `None`: no threshold) and `lesions`
@@ -85,7 +85,7 @@ def sets_and_truth(
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #6c828bce
 def evaluate_sets(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     fitted:dict, # From `fit_sets`
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
@@ -135,7 +135,7 @@ def _sets_rows(result, fitted):
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #d07f5517
 def sets_table(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     fitted:dict, # From `fit_sets`
     **kwargs, # As for `evaluate_sets`
 )->pd.DataFrame: # One row for all images and one for each class, as text with intervals
@@ -162,7 +162,7 @@ def _plot_coverage(result):
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #7a23757a
 def plot_sets(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     fitted:dict, # From `fit_sets`
     **kwargs, # As for `evaluate_sets`
 )->Figure:
@@ -223,7 +223,7 @@ def _sets_text(result, fitted, domain):
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #0edb01d5
 def sets_section(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     fitted:dict|None, # From `fit_sets`, on validation images
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them

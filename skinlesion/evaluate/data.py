@@ -8,16 +8,19 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.data.html.md"""
 __all__ = ['data_section']
 
 # %% ../../nbs/api/48_evaluate.data.ipynb #b782d07a
+import pandas as pd
+
 from ..core import plural
-from ..data.cases import table_of
+from ..data.cases import Cases, table_of
 from ..data.overview import named_once, table_one
+from ..domains.profile import Domain
 from .captions import captions
 from .section import Grid, Section
 
 # %% ../../nbs/api/48_evaluate.data.ipynb #a4df9391
 def data_section(
-    cases, # `Cases` with a split, or such a table
-    domain='other', # A `Domain` or its name: what the images show
+    cases:Cases|pd.DataFrame, # `Cases` with a split, or such a table
+    domain:Domain|str='other', # A `Domain` or its name: what the images show
 )->Section:
     "Table 1 of the whole set, by part of the split"
     table = table_of(cases)

@@ -10,6 +10,7 @@ __all__ = ['MIN_CLUSTERED', 'MIN_CLUSTER_ERRORS', 'MAX_COMPONENTS', 'SILHOUETTE_
            'doubtful_labels', 'ErrorClusters', 'error_clusters', 'cluster_table', 'nearest_training', 'errors_section']
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #132cdb61
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,12 +24,12 @@ from .captions import captions
 from .plots import COLOURS, axes, draw_interval_dots, label_rows, labels, legend_name, literal
 from .proportions import group_mean
 from .section import Gallery, Grid, Plot, Section, records
-from .table import as_predictions
+from .table import Predictions, as_predictions
 from .texts import percent_text
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #71c52afe
 def prediction_outcomes(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
 )->pd.DataFrame: # path, label, answer (predicted), p_answer, p_label, margin (to the next), correct, group
     "What was predicted for each image of `preds`, and whether it is correct"
     preds = as_predictions(preds)
@@ -54,7 +55,7 @@ def _smallest(outcomes, key, n, more_columns=()):
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #beab6a5c
 def most_confident_errors(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     n:int=12, # How many at most
 )->pd.DataFrame: # path, label, answer, p_answer, p_label
     "The wrong predictions with the highest probability, the most confident first"
@@ -63,7 +64,7 @@ def most_confident_errors(
     return _smallest(errors, -errors.p_answer, n)
 
 def least_certain(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     n:int=12, # How many at most
 )->pd.DataFrame: # path, label, answer, p_answer, p_label, margin
     "The images whose two most probable classes are closest"
@@ -96,7 +97,7 @@ def _proportion(mask, groups):
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #1d9bd7fc
 def predictions_by_diagnosis(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     column:str='dx', # What to divide by: `dx`, `dx_type`, `label` ...
 )->pd.DataFrame: # column, label, answer, images (predicted so), of (all), share, low, high
     "The proportion of each diagnosis that was predicted to be each class, the true one too"
@@ -112,7 +113,7 @@ def predictions_by_diagnosis(
     return pd.DataFrame(rows)
 
 def error_rates(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     column:str='dx', # As for `predictions_by_diagnosis`
 )->pd.DataFrame: # column, label, wrong (images), of, share, low, high; the highest share first
     "The error rate of each diagnosis"
@@ -144,7 +145,7 @@ def confusions(
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #0448b8ab
 def plot_error_rates(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     column:str='dx', # As for `predictions_by_diagnosis`
 )->Figure:
     "The error rate of each diagnosis with its 95% interval; colours are the classes"
@@ -173,7 +174,7 @@ def plot_error_rates(
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #405a33a8
 def doubtful_labels(
-    preds, # Predictions of images that the model was not trained on
+    preds:Predictions|pd.DataFrame, # Predictions of images that the model was not trained on
 )->pd.DataFrame: # path, label, answer (what it may be), p_answer, p_label; the strongest contradiction first
     "Images whose label may be wrong"
     from cleanlab.count import compute_confident_joint, get_confident_thresholds
@@ -259,7 +260,7 @@ MAX_TESTED_VALUES = 12 # of a column that are tested, the most common ones
 # %% ../../nbs/api/47_evaluate.errors.ipynb #0ee8b799
 def cluster_table(
     clusters:ErrorClusters, # From `error_clusters`
-    preds, # The predictions it was made from: `activations.preds`
+    preds:Predictions|pd.DataFrame, # The predictions it was made from: `activations.preds`
 )->pd.DataFrame: # cluster, errors, images (all nearest to it), error_rate, low, high, elsewhere, stands_out
     "How large the clusters are, the error rate there, and what most sets their errors apart"
     table = as_predictions(preds).table
@@ -298,7 +299,7 @@ def cluster_table(
 # %% ../../nbs/api/47_evaluate.errors.ipynb #ea969f6f
 def nearest_training(
     activations:Activations, # From `collect_activations`, with `train`
-    paths, # Images of `activations.preds`
+    paths:Iterable, # Images of `activations.preds`
     k:int=3, # Training images of each
 )->pd.DataFrame: # path, near (a training image), near_label, similarity (cosine, the most similar first)
     "The training images that are most similar to each of `paths` in the network's embedding"
@@ -432,7 +433,7 @@ def _neighbour_galleries(activations, errors):
 
 # %% ../../nbs/api/47_evaluate.errors.ipynb #ff24110e
 def errors_section(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     activations:Activations|None=None, # For evidence maps, clusters and neighbours
     n:int=12, # Images of a gallery
 )->Section: # Named `errors`

@@ -18,7 +18,7 @@ from .captions import captions
 from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal, unit_square
 from .scores import Ranking
 from .section import Plot, Section
-from .table import as_predictions
+from .table import Predictions, as_predictions
 from .texts import interval_text
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #990cb622
@@ -63,7 +63,7 @@ def _mark(ax, x, y, colour):
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #9ca0be4c
 def plot_roc(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
 )->Figure: # One curve, or one per class against the rest
     "Receiver operating characteristic of `preds`; the dot is the most probable class"
@@ -94,7 +94,7 @@ def plot_roc(
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #d0d54a8a
 def plot_precision_recall(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
 )->Figure: # One curve, or one per class against the rest
     "Precision against recall; the dotted line is guessing, the dot the most probable class"
@@ -126,7 +126,7 @@ def plot_precision_recall(
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #b4ac8027
 def plot_confusion(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
 )->Figure:
     "Counts of true (row) against predicted (column) classes, shaded by the proportion of the row"
     preds = as_predictions(preds)
@@ -236,7 +236,7 @@ def error_text(
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #b3707c44
 def curves_section(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     m:dict, # From `metrics` on them
 )->Section:
     "ROC, precision against recall, and confusion"

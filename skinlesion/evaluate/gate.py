@@ -8,17 +8,19 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.gate.html.md"""
 __all__ = ['gate', 'gate_text']
 
 # %% ../../nbs/api/48_evaluate.gate.ipynb #1d55a0e8
+import pandas as pd
+
 from ..core import InputError
 from .headline import headline_score
 from .metrics import COMPARED, compare, match_predictions, metrics
-from .table import as_predictions
+from .table import Predictions, as_predictions
 from .texts import interval_text
 from ..score_names import METRICS, score_title
 
 # %% ../../nbs/api/48_evaluate.gate.ipynb #f436364a
 def gate(
-    preds, # Predictions of the new model
-    released, # Predictions of the released one on (at least) the same images, matched by `path`
+    preds:Predictions|pd.DataFrame, # Predictions of the new model
+    released:Predictions|pd.DataFrame, # Predictions of the released one on (at least) the same images, matched by `path`
     score:str|None=None, # One of `COMPARED`; the one that fits the task if `None`
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     resamples:int=1000, # Bootstrap samples of the groups of `preds`, at least 1

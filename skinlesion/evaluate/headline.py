@@ -10,6 +10,7 @@ __all__ = ['UNEQUAL_CLASSES', 'VERDICTS', 'headline_score', 'majority_baseline',
 
 # %% ../../nbs/api/44_evaluate.headline.ipynb #d63038a1
 import numpy as np
+import pandas as pd
 
 from ..core import prob_column
 from .intervals import bootstrap_scores
@@ -45,7 +46,7 @@ def headline_score(
 
 # %% ../../nbs/api/44_evaluate.headline.ipynb #f8511332
 def majority_baseline(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
 )->Predictions: # Of the same images
     "Predictions that do not depend on the image: the proportions of the classes among `preds`"
     preds = as_predictions(preds)
@@ -108,7 +109,7 @@ def baseline_verdict(
 
 # %% ../../nbs/api/44_evaluate.headline.ipynb #5060645c
 def baseline_scores(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     m:dict, # From `metrics` on them
 )->dict: # `label` that it predicts, its `metrics` (name -> value or `None`), `differences` to it, `verdict`
     "The scores of always answering the most frequent class, and whether `preds` are better"

@@ -9,6 +9,7 @@ __all__ = ['metrics', 'metrics_table', 'class_table', 'predictive_values', 'pred
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #1abecad2
 import os
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 
@@ -299,7 +300,7 @@ def _check_bootstrap(resamples, confidence):
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #01b506c3
 def metrics(
-    preds, # Predictions: `path`, `label`, `group` and one `p_<class>` column per class
+    preds:Predictions|pd.DataFrame, # Predictions: `path`, `label`, `group` and one `p_<class>` column per class
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     resamples:int=1000, # Bootstrap samples of the groups; 0 for no intervals
     seed:int=42, # Fixes them
@@ -428,8 +429,8 @@ def predictive_entries(
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #fdc7d021
 def predictive_values(
-    preds, # Predictions
-    prevalence=(0.01, 0.05, 0.2, 0.5), # Proportion of positives where the model is used, 0..1; one or several
+    preds:Predictions|pd.DataFrame, # Predictions
+    prevalence:float|Iterable=(0.01, 0.05, 0.2, 0.5), # Proportion of positives in use, 0..1; one or several
     positive:str|None=None, # The class to detect; with more than two classes it must be named
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
@@ -592,8 +593,8 @@ def delong_entry(
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #68791b7c
 def compare(
-    preds, # Predictions of one model
-    other, # Predictions of another one on (at least) the same images, matched by `path`
+    preds:Predictions|pd.DataFrame, # Predictions of one model
+    other:Predictions|pd.DataFrame, # Predictions of another one on (at least) the same images, matched by `path`
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     resamples:int=1000, # Bootstrap samples of the groups of `preds`
     seed:int=42, # Fixes them

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from ..core import InputError
 from ..domains.profile import load_domain
-from .activations import Activations, classify_images, image_card
+from .activations import Activations, ImageModel, classify_images, image_card
 from .captions import captions
 from .metrics import metrics
 from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal
@@ -30,7 +30,7 @@ OWN_KIND = 'these images' # what the images of the predictions are called among 
 
 def ood_distances(
     activations:Activations, # From `collect_activations`
-    predictor, # The same as there
+    predictor:ImageModel, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
     kinds:list|None=None, # Those of `SYNTHETIC_KINDS` to draw; those that the domain names if `None`
     n:int=50, # Of each
@@ -55,7 +55,7 @@ def ood_distances(
 
 # %% ../../nbs/api/48_evaluate.ood.ipynb #7710f517
 def ood_threshold(
-    predictor, # A `Predictor`, or what has its parts
+    predictor:ImageModel, # A `Predictor`, or what has its parts
 )->float: # A distance
     "From which distance on an image counts as out of distribution"
     fitted = predictor.config.get('ood')
@@ -175,7 +175,7 @@ def _beyond_text(row):
 # %% ../../nbs/api/48_evaluate.ood.ipynb #99733a53
 def ood_section(
     activations:Activations, # From `collect_activations`
-    predictor, # The same as there
+    predictor:ImageModel, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
     n:int=50, # Synthetic images of each kind
     seed:int=42, # Fixes the synthetic images

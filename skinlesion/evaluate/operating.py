@@ -14,6 +14,7 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from ..core import InputError, plural, prob_column, truncated_list
 from ..domains.profile import load_domain
@@ -117,7 +118,7 @@ def _operating_points(valid, label, goals):
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #8fb5ca1a
 def fit_thresholds(
-    valid, # Predictions of validation images
+    valid:Predictions|pd.DataFrame, # Predictions of validation images
     positive:str|None=None, # The positive class; that of `valid` if `None`
     sensitivity:tuple=(0.95, 0.9), # To reach, 0..1
     specificity:tuple=(0.9,), # To reach, 0..1
@@ -157,7 +158,7 @@ def fit_thresholds(
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #09a2b34e
 def evaluate_thresholds(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     choices:dict, # From `fit_thresholds`
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
@@ -205,7 +206,7 @@ def _point_rows(result, points):
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #4f6675c9
 def operating_table(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     choices:dict, # From `fit_thresholds`
     **kwargs, # As for `evaluate_thresholds`
 )->pd.DataFrame: # One row per point, as text with intervals
@@ -235,9 +236,9 @@ def _interval_bounds(values, replicates, n_groups):
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #6a638ee9
 def net_benefit(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class, that of `preds` if `None`
-    thresholds=None, # 0..1, below 1; 0.01, 0.02, ... to 0.99 if `None`
+    thresholds:ArrayLike|None=None, # 0..1, below 1; 0.01, 0.02, ... to 0.99 if `None`
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
 )->pd.DataFrame: # threshold, model, low, high, all, none, and whether it helps by more than chance
@@ -274,7 +275,7 @@ def net_benefit(
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #a9d5170e
 def plot_decision_curve(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     positive:str|None=None, # Positive class, that of `preds` if `None`
     curve:pd.DataFrame|None=None, # From `net_benefit`, which is called if `None`
 )->Figure:
@@ -298,7 +299,7 @@ def plot_decision_curve(
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #a0615273
 def to_observed_prevalence(
-    preds, # Predictions of a model for which all classes are equally common
+    preds:Predictions|pd.DataFrame, # Predictions of a model for which all classes are equally common
     positive:str, # The class in question
 )->Predictions: # The same rows, with the probabilities of a population with the prevalence of these images
     "Bring the probabilities of `positive` and of the others to the prevalence of `preds`, by Bayes' rule"
@@ -373,7 +374,7 @@ def _curve_text(curve, label):
 
 # %% ../../nbs/api/45_evaluate.operating.ipynb #7801af79
 def operating_section(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     choices:dict|None, # From `fit_thresholds`, on validation images
     positive:str|None=None, # Positive class, that of `preds` if `None`
     resamples:int=1000, # Bootstrap samples of the groups

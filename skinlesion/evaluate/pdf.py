@@ -36,8 +36,8 @@ def find_browser()->str: # Path of the program
 
 # %% ../../nbs/api/48_evaluate.pdf.ipynb #11ea35b6
 def print_pdf(
-    page, # An HTML file
-    out, # The PDF file to write
+    page:str|Path, # An HTML file
+    out:str|Path, # The PDF file to write
 )->None:
     "Print `page` as a browser prints it; a `RuntimeError` if that fails"
     flags = [

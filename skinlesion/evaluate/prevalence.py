@@ -8,6 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.prevalence.html.md"""
 __all__ = ['PREVALENCES', 'predictions_at', 'prevalence_section']
 
 # %% ../../nbs/api/44_evaluate.prevalence.ipynb #b50b0568
+import pandas as pd
+
 from ..core import prob_column
 from ..postprocess import point_title
 from .metrics import predictive_table, predictive_values
@@ -17,7 +19,7 @@ from .texts import percent_text, threshold_text
 
 # %% ../../nbs/api/44_evaluate.prevalence.ipynb #0a99b2e0
 def predictions_at(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     positive:str, # The class that is predicted from the threshold on
     threshold:float, # Of its probability, 0..1
 )->Predictions: # Of two classes, `positive` and all others, with probabilities of 0 and 1
@@ -36,7 +38,7 @@ def predictions_at(
 PREVALENCES = (0.01, 0.05, 0.1, 0.2, 0.5) # proportions of positives that predictive values are shown for
 
 def prevalence_section(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     choices:dict|None=None, # From `fit_thresholds`: the first of its thresholds is shown, too
     resamples:int=1000, # Bootstrap resamples of the groups
     seed:int=42, # Of the bootstrap

@@ -8,15 +8,18 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.proportions.html.md""
 __all__ = ['MAX_BLOCKS', 'group_patterns', 'group_mean', 'below_target', 'bootstrap_sums']
 
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #675a0377
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from .intervals import bootstrap_weights, interval_entry
 
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #51b3238f
 def group_patterns(
-    groups, # Group of each image
+    groups:ArrayLike, # Group of each image
     *columns:np.ndarray, # Numbers, one per image; few different ones, if there are many images
 )->tuple: # Sums of the columns in each pattern (patterns x columns), and how many groups have each
     "The different sums that a group can have, and how many groups have them"
@@ -39,7 +42,7 @@ def group_patterns(
 # %% ../../nbs/api/41_evaluate.proportions.ipynb #6290eabf
 def group_mean(
     x:np.ndarray, # What to average, one number per image
-    groups, # Group of each image
+    groups:ArrayLike, # Group of each image
     where:np.ndarray|None=None, # Images, bool: which count; all if `None`
     each_group:bool=False, # Whether each group counts the same, instead of each image
     value_range:tuple|None=(0, 1), # Smallest and largest value that `x` can have, `None` without limits
@@ -97,8 +100,8 @@ def below_target(
 MAX_BLOCKS = 20_000 # groups that are resampled one by one; more are put into so many blocks
 
 def bootstrap_sums(
-    columns, # What to sum: arrays with one number per image
-    groups, # Group of each image
+    columns:Iterable, # What to sum: arrays with one number per image
+    groups:ArrayLike, # Group of each image
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
 )->np.ndarray: # Resamples x sums

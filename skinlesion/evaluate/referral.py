@@ -23,7 +23,7 @@ from .captions import captions
 from .plots import COLOURS, GREY, axes, labels, literal
 from .proportions import group_mean
 from .section import Grid, Plot, Section, all_and_by_class, needs_validation
-from .table import as_predictions
+from .table import Predictions, as_predictions
 from .texts import interval_text, threshold_text
 
 # %% ../../nbs/api/44_evaluate.referral.ipynb #5b208e24
@@ -39,7 +39,7 @@ class RiskCoverage:
     aurc:float # Area under the curve, 0..1; 0 is best
 
 def risk_coverage(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
 )->RiskCoverage:
     "Errors among the predictions with at least a confidence, for each confidence"
     confidence,wrong = _confidence_and_errors(as_predictions(preds))
@@ -58,7 +58,7 @@ def risk_coverage(
 
 # %% ../../nbs/api/44_evaluate.referral.ipynb #0f4bb31e
 def plot_risk_coverage(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     rule:dict|None=None, # From `fit_referral`, to mark
 )->Figure:
     "Error rate among the images not referred, against their proportion, next to the best possible"
@@ -120,7 +120,7 @@ def fewest_lesions(
 REFERRAL_STEPS = 20 # thresholds that are tried: what 5%, 10%, ... of the validation images reach
 
 def fit_referral(
-    valid, # Predictions of images that the network was not trained on
+    valid:Predictions|pd.DataFrame, # Predictions of images that the network was not trained on
     max_error:float=0.05, # Errors among the predictions not referred, 0..1
     certainty:float=0.95, # Confidence level of the bound on the error, 0..1
 )->dict: # JSON: `threshold` (`None`: none, and `why`), `refer_all`; and its `answered`, `error` and `bound`
@@ -167,7 +167,7 @@ def without_referral(preds, resamples, seed):
 
 # %% ../../nbs/api/44_evaluate.referral.ipynb #d01fd025
 def evaluate_referral(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     rule:dict, # From `fit_referral`
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them
@@ -218,7 +218,7 @@ def _referral_rows(result):
 
 # %% ../../nbs/api/44_evaluate.referral.ipynb #8e202f32
 def referral_table(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     rule:dict, # From `fit_referral`
     **kwargs, # As for `evaluate_referral`
 )->pd.DataFrame: # One row for all images and one for each class, as text with intervals
@@ -262,7 +262,7 @@ def _referral_text(result, rule, is_fitted):
 
 # %% ../../nbs/api/44_evaluate.referral.ipynb #452b0a15
 def referral_section(
-    preds, # Predictions of test images
+    preds:Predictions|pd.DataFrame, # Predictions of test images
     rule:dict|None, # From `fit_referral`, on validation images
     resamples:int=1000, # Bootstrap samples of the groups
     seed:int=42, # Fixes them

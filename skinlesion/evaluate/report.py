@@ -21,10 +21,10 @@ from fastcore.meta import delegates
 
 from ..core import NOTICE, InputError, replacing, truncated_list
 from ..data.audit import Audit, write_audit
-from ..data.cases import write_cases
+from ..data.cases import Cases, write_cases
 from ..data.overview import table_one, write_table_one
 from ..domains.profile import Domain, load_domain
-from .activations import collect_activations
+from .activations import ImageModel, collect_activations
 from .attention import ATTENTION_TITLE, attention_section
 from .calibration import calibration_section
 from .checklist import checklist, checklist_sections
@@ -270,7 +270,7 @@ def _image_sections(preds, predictor, activations, audit, resamples):
 
 # %% ../../nbs/api/49_evaluate.report.ipynb #cd7480c2
 def fitted_choices(
-    predictor, # A `Predictor` of a bundle
+    predictor:ImageModel, # A `Predictor` of a bundle
 )->dict|None: # As from `fit_thresholds`; `None` in a bundle of an earlier version, without them
     "The thresholds, prediction sets and referral rule of a bundle"
     config = predictor.config
@@ -280,18 +280,18 @@ def fitted_choices(
 # %% ../../nbs/api/49_evaluate.report.ipynb #717f2ab1
 @keep_decoded()
 def evaluate_report(
-    preds, # Predictions; every row is evaluated, so pass the test split alone
+    preds:Predictions|pd.DataFrame, # Predictions; every row is evaluated, so pass the test split alone
     positive:str|None=None, # Positive class, that of `preds` if `None`; of more than two for thresholds
-    valid=None, # Predictions of validation images by the same model, to choose thresholds on
+    valid:Predictions|pd.DataFrame|None=None, # Predictions of validation images by the same model, to choose thresholds on
     choices:dict|None=None, # From `fit_thresholds`, instead of `valid`; those of the bundle without both
-    predictor=None, # A `Predictor`, the one that made `preds`, to run it on their images again
+    predictor:ImageModel|None=None, # A `Predictor`, the one that made `preds`, to run it on their images again
     train:pd.DataFrame|None=None, # Its training images (`path`, `label`), to show those nearest to an error
     train_embeddings:np.ndarray|None=None, # Of `train`, where they are known already
     history:pd.DataFrame|None=None, # One row per epoch: epoch, phase, train_loss, valid_loss, auroc, ...
     compare:dict|None=None, # Name of another model -> its predictions on the same images
     audit:Audit|None=None, # Of the data that the model was trained on
-    cases=None, # The data set, with its split, for Table 1
-    domain=None, # What the images show: a `Domain` or its name; that of the bundle or of `preds` if `None`
+    cases:Cases|pd.DataFrame|None=None, # The data set, with its split, for Table 1
+    domain:Domain|str|None=None, # What the images show: a `Domain` or its name; that of the bundle or of `preds` if `None`
     resamples:int=1000, # Bootstrap resamples of the groups
     seed:int=42, # Of the bootstrap
 )->Report: # Not written
@@ -348,7 +348,7 @@ REPORT_FILES = (
 )
 
 def check_report_out(
-    out, # Folder for a report
+    out:str|Path, # Folder for a report
 )->None:
     "An `InputError` if something would be lost by replacing `out`"
     out = Path(os.path.abspath(out))
@@ -365,7 +365,7 @@ def check_report_out(
 # %% ../../nbs/api/49_evaluate.report.ipynb #0827888d
 def write_report(
     result:Report, # From `evaluate_report`
-    out, # Folder to write; an earlier report in it is replaced
+    out:str|Path, # Folder to write; an earlier report in it is replaced
     about:dict|None=None, # What else the page should say of the run: name -> text
     title:str='Evaluation report', # Of the page
     pdf:bool=False, # Whether to print the page as `report.pdf` too; see `print_pdf`
@@ -407,8 +407,8 @@ def write_report(
 # %% ../../nbs/api/49_evaluate.report.ipynb #eadef822
 @delegates(evaluate_report)
 def report(
-    preds, # Predictions; every row is evaluated, so pass the test split alone
-    out=None, # Folder to write; nothing is written if `None`
+    preds:Predictions|pd.DataFrame, # Predictions; every row is evaluated, so pass the test split alone
+    out:str|Path|None=None, # Folder to write; nothing is written if `None`
     positive:str|None=None, # See `evaluate_report`
     about:dict|None=None, # See `write_report`
     title:str='Evaluation report', # See `write_report`

@@ -20,13 +20,13 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageEnhance, ImageFilter
 
 from ..core import InputError, plural, truncated_list
-from .activations import classify_images
+from .activations import ImageModel, classify_images
 from .captions import captions
 from .metrics import Scorer, difference_entries, score_entries
 from .plots import COLOURS, GREY, literal, quiet
 from .proportions import group_mean
 from .section import Card, Gallery, Grid, Plot, Section, records
-from .table import as_predictions, predictions_table
+from .table import Predictions, as_predictions, predictions_table
 from .texts import interval_text
 from ..image import open_image, square
 from ..postprocess import probabilities
@@ -104,7 +104,7 @@ def corrupt(
     img:Image.Image, # Mode `L` or `RGB`
     name:str, # One of `CORRUPTIONS`
     level:int, # 1 (weak) to 5 (strong)
-    seed=0, # Fixes what is random, for this image
+    seed:int=0, # Fixes what is random, for this image
 )->Image.Image: # Of the same mode
     "A corrupted copy of `img`"
     if name not in CORRUPTIONS:
@@ -162,8 +162,8 @@ INTERVAL_COLUMNS = {'': 'value', '_low': 'low', '_high': 'high'} # end of a colu
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #1dfab0ec
 def robustness(
-    preds, # Predictions
-    predictor, # A `Predictor`, or what has its parts; see `classify_images`
+    preds:Predictions|pd.DataFrame, # Predictions
+    predictor:ImageModel, # A `Predictor`, or what has its parts; see `classify_images`
     n:int=100, # Images at most
     seed:int=42, # Fixes which images, what is random in a corruption, and the bootstrap samples
     resamples:int=1000, # Bootstrap resamples of the groups, for the intervals of scores
@@ -289,8 +289,8 @@ EXAMPLE_SIZE = 240 # pixels of the long side
 
 # %% ../../nbs/api/48_evaluate.robustness.ipynb #5efabdd8
 def robustness_section(
-    preds, # Predictions
-    predictor, # As for `robustness`
+    preds:Predictions|pd.DataFrame, # Predictions
+    predictor:ImageModel, # As for `robustness`
     n:int=100, # Images at most
     seed:int=42, # As for `robustness`
     resamples:int=1000, # As for `robustness`

@@ -26,7 +26,7 @@ from .plots import COLOURS, GREY, labels, literal, quiet
 from .properties import TONES
 from .scores import SubsetWeights
 from .section import Grid, Plot, Section
-from .table import as_predictions
+from .table import Predictions, as_predictions
 from .texts import interval_text
 from ..score_names import LOWER_IS_BETTER, METRICS, SECOND_NAMES
 
@@ -117,7 +117,7 @@ def _text_categories(texts):
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #caa4ed27
 def subgroup_columns(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     columns:list|None=None, # Columns to make subgroups of, those of `ATTRIBUTES` if `None`
     properties:pd.DataFrame|None=None, # From `measure_images`, joined by `path`
 )->tuple: # Categoricals by attribute (DataFrame), and what is left out (list of str)
@@ -406,7 +406,7 @@ def _score_rows(scores, scores_of_all, p, expected):
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #ef2d343b
 def subgroups(
-    preds, # Predictions; images of one lesion or patient share `group`
+    preds:Predictions|pd.DataFrame, # Predictions; images of one lesion or patient share `group`
     columns:list|None=None, # Columns to make subgroups of, those of `ATTRIBUTES` if `None`
     properties:pd.DataFrame|None=None, # From `measure_images`: skin tone, sharpness and brightness, by `path`
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
@@ -625,7 +625,7 @@ def _gaps_text(result):
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #e7eecd1c
 def subgroups_section(
-    preds, # Predictions
+    preds:Predictions|pd.DataFrame, # Predictions
     columns:list|None=None, # As for `subgroups`
     properties:pd.DataFrame|None=None, # From `measure_images`
     positive:str|None=None, # Positive class of two, that of `preds` if `None`

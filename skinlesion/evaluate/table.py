@@ -14,6 +14,7 @@ import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,8 @@ from ..data.matching import same_names
 from ..data.readers import FRAME_NAME, check_named, column_names, label_frame, read_label_table, read_roles
 from ..domains.profile import guess_domain, load_domain
 from ..postprocess import probabilities
+
+if TYPE_CHECKING: from fastai.learner import Learner
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #a94d8806
 def _refuse_predictions(table, is_bad, problem, file=''):
@@ -182,7 +185,7 @@ def _pred_note(table, preds):
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #70ff51a7
 def as_predictions(
-    preds, # `Predictions`, or a DataFrame with `path`, `label`, `group` and `p_<class>` columns
+    preds:Predictions|pd.DataFrame, # `Predictions`, or a DataFrame with `path`, `label`, `group` and `p_<class>` columns
     positive:str|None=None, # The positive class of two, or the one in question; as in `preds` if `None`
 )->Predictions:
     "`preds` as checked `Predictions` of at least one image; `notes` say what was assumed"
@@ -206,7 +209,7 @@ def as_predictions(
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #0e11044d
 def check_labels(
-    cases, # `Cases`, or a DataFrame with `path` and `label`
+    cases:Cases|pd.DataFrame, # `Cases`, or a DataFrame with `path` and `label`
     classes:list, # The classes of a model
 )->None:
     "Refuse `cases` with labels that are none of `classes`"
@@ -219,7 +222,7 @@ def check_labels(
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #99150c06
 def predictions_table(
-    cases, # `Cases`, or a DataFrame with `path`, `label` and `group`
+    cases:Cases|pd.DataFrame, # `Cases`, or a DataFrame with `path`, `label` and `group`
     probs:np.ndarray, # Images x classes, each row summing to 1
     classes:list, # Names of the columns of `probs`
     positive:str|None=None, # The positive class, if there is one
@@ -237,7 +240,7 @@ def predictions_table(
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #3faf4257
 def predictions(
-    learn, # A `Learner` whose loaders come from `lesion_dls`
+    learn:'Learner', # A `Learner` whose loaders come from `lesion_dls`
     split:str|None=None, # Which rows of its cases: `test` if there are any, else `valid`, if `None`
     temperature:float=1., # See `postprocess.probabilities`
 )->Predictions: # Of those rows
@@ -373,9 +376,9 @@ def _numbers(table, classes, file):
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
-    source, # A csv with image, label and `p_<class>`, in whose folder relative paths are; or a DataFrame, too
+    source:str|Path|pd.DataFrame, # A csv with image, label and `p_<class>`, in whose folder relative paths are
     positive:str|None=None, # The positive class, see `pick_positive`; or a finding, where images have several
-    columns=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
+    columns:dict|str|None=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
     domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed from the classes if `None`
 )->Predictions: # `notes` say what was assumed
     "Predictions from a table"

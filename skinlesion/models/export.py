@@ -10,6 +10,7 @@ __all__ = ['MAP_TOLERANCE', 'ONNX_TOLERANCE', 'ExportGraph', 'random_images', 'm
 
 # %% ../../nbs/api/24_models.export.ipynb #42867836
 import contextlib, io, logging, warnings
+from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -66,7 +67,7 @@ def map_error(
 def export_onnx(
     model:nn.Module, # From `build_model`; moved to the CPU
     spec:InputSpec, # Its input
-    file, # The .onnx to write
+    file:str|Path, # The .onnx to write
 )->None:
     "Write `model` as an ONNX graph `image -> logits, cam, embedding` for any batch size"
     need('onnxscript')
@@ -107,7 +108,7 @@ ONNX_TOLERANCE = 1e-4 # largest accepted difference in probability between torch
 def parity(
     model:nn.Module, # From `build_model`
     spec:InputSpec, # Its input
-    file, # Its ONNX graph
+    file:str|Path, # Its ONNX graph
     n:int=3, # Random images to compare on
 )->float: # Largest difference in probability
     "How far the graph in `file` is from `model`"
@@ -121,7 +122,7 @@ def parity(
 # %% ../../nbs/api/24_models.export.ipynb #050f5cac
 def save_weights(
     model:nn.Module, # Any model
-    file, # The .safetensors to write
+    file:str|Path, # The .safetensors to write
 )->None:
     "Write the weights of `model`"
     weights = {}
@@ -132,7 +133,7 @@ def save_weights(
 # %% ../../nbs/api/24_models.export.ipynb #1ccb69b6
 def load_weights(
     model:nn.Module, # With `architecture`, from `build_model`
-    file, # A .safetensors of the same network
+    file:str|Path, # A .safetensors of the same network
 )->nn.Module: # `model`
     "Load the weights in `file` into `model`; `InputError` if they are of another network"
     try: model.load_state_dict(load_file(file))
@@ -143,7 +144,7 @@ def load_weights(
 
 def model_from_weights(
     architecture:dict, # `architecture` of the model that was saved
-    file, # Its .safetensors
+    file:str|Path, # Its .safetensors
 )->nn.Module: # In evaluation mode
     "The network of `architecture` with the weights in `file`"
     return load_weights(recreate_model(architecture), file).eval()

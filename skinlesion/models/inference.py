@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..core import Progress
 from ..data.prepared import Prepared
@@ -20,7 +21,7 @@ from ..image import InputSpec, from_square
 # %% ../../nbs/api/24_models.inference.ipynb #f027ba27
 @torch.no_grad()
 def run_batches(
-    model, # From `build_model`; it is switched to evaluation
+    model:nn.Module, # From `build_model`; it is switched to evaluation
     batches:Iterable, # Tensors as the network takes them: images x channels x size x size
     n_images:int, # In all batches, for the progress bar
     desc:str='predicting', # What the progress bar says
@@ -58,8 +59,8 @@ def plain_channels_last(
 
 # %% ../../nbs/api/24_models.inference.ipynb #7b9f8c38
 def run_model(
-    model, # From `build_model`
-    images, # Image files, or `Prepared` ones
+    model:nn.Module, # From `build_model`
+    images:Iterable, # Image files, or `Prepared` ones
     spec:InputSpec, # The model's input
     bs:int=64, # Images in a batch
     desc:str='predicting', # What the progress bar says

@@ -11,6 +11,7 @@ __all__ = ['SCRATCH_ARCHS', 'OFFLINE_HINT', 'build_model', 'is_pretrained', 'che
 
 # %% ../../nbs/api/23_models.registry.ipynb #ddd265fe
 import difflib, json, socket, urllib.request
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import gcd
@@ -186,7 +187,7 @@ def size_problem(
     return '' if is_one else 'it has several outputs in training'
 
 def least_size(
-    fits, # Takes a size, and says whether it fits
+    fits:Callable, # Takes a size, and says whether it fits
     size:int, # Does not fit
     larger:int, # Fits
 )->int|None: # `None` if not all sizes from there on fit
@@ -198,7 +199,7 @@ def least_size(
     return larger if fits(larger+1) and fits(larger+3) else None
 
 def nearest_sizes(
-    fits, # Takes a size, and says whether it fits
+    fits:Callable, # Takes a size, and says whether it fits
     size:int, # Does not fit
     n_tries:int=12, # To try on each side
 )->tuple: # The nearest below and above; `None` where there is none

@@ -218,7 +218,7 @@ class Answers(list): # Of `Answer` and `Failure`
         return render('serve/answers.html.j2', summary=self.summary(), cards=cards, n_more=n_more)
 
 def answer_card(
-    answer, # `Answer` or `Failure`
+    answer:Answer|Failure, # `Answer` or `Failure`
 )->dict: # For the template
     "An answer in a grid: a small image, the class, and whether to refer it"
     card = dict(name=short_name(answer.path), answer=None, image='', error='')

@@ -29,7 +29,7 @@ from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, Service, no_such_rou
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
 from .answer import Failure, answer_schema
-from .predictor import BATCH_SIZE, Predictor
+from .predictor import BATCH_SIZE, Answer, Predictor
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
 from .requests import (LINES_TYPES, SURE_STARTS, answers_response, check_format, content_type,
                                        fetch_uploads, request_images)
@@ -245,8 +245,8 @@ class QueuedPredictor:
     def __getattr__(self, name): return getattr(self.service.predictor, name)
 
     def predict(self,
-        path, # An uploaded file
-    ): # An `Answer`
+        path:str|Path, # An uploaded file
+    )->Answer: # An `Answer`
         "The answer for one image; an `InputError` if it is unusable, a `Refusal` without room or time"
         path = Path(path)
         check_format(path.read_bytes())
@@ -257,10 +257,10 @@ class QueuedPredictor:
 
 # %% ../../nbs/api/58_serve.api.ipynb #cf1d1837
 def api(
-    bundle, # A bundle, a run, or a `Predictor`
+    bundle:str|Path|Predictor, # A bundle, a run, or a `Predictor`
     page:bool=True, # Whether there is a page for people at `/`, for which gradio is needed
     limits:Limits=Limits(), # What requests may ask for
-    api_keys=None, # File of keys, from `limits.add_key`; everybody may ask if `None`
+    api_keys:str|Path|None=None, # File of keys, from `limits.add_key`; everybody may ask if `None`
     root_path:str='', # Where a proxy shows the service, such as `/models/skin`
     cors:tuple=(), # Origins whose pages may ask, such as `https://ward.example.org`
     log:bool=False, # Whether requests are logged, as JSON on standard error
@@ -331,7 +331,7 @@ def _refuse_other_methods(app):
 
 # %% ../../nbs/api/58_serve.api.ipynb #0d69efba
 def serve(
-    bundle, # As for `api`
+    bundle:str|Path|Predictor, # As for `api`
     host:str='127.0.0.1', # Address to listen at; `0.0.0.0` lets other computers in
     port:int=7860, # First port to try; the next 20 are tried if it is taken
     open_browser:bool=False, # Open the page, where there is a screen

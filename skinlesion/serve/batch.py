@@ -51,7 +51,7 @@ def column_kinds(
     return cases | probs | ANSWER_COLUMNS
 
 def answer_row(
-    answer, # `Answer` or `Failure`
+    answer:Answer|Failure, # `Answer` or `Failure`
     image:SourceImage|None=None, # What the source says of the image; nothing but the path if `None`
 )->dict: # Column to value; what is missing is empty
     "The row of one image"
@@ -71,7 +71,7 @@ def answer_row(
     )
 
 def write_rows(
-    file, # To be written, or appended to
+    file:str|Path, # To be written, or appended to
     rows:Iterable, # From `answer_row`
     columns:Iterable, # Their order
     header:bool=True, # Begin with the names of the columns
@@ -88,7 +88,7 @@ def write_rows(
 ANSWER_FILES = ('.csv', '.jsonl')
 
 def check_answers_file(
-    out, # File to write
+    out:str|Path, # File to write
 )->None:
     "An `InputError` if `out` has neither of `ANSWER_FILES` as its ending"
     if Path(out).suffix.lower() in ANSWER_FILES: return
@@ -96,7 +96,7 @@ def check_answers_file(
 
 def write_answers(
     answers:Iterable, # Of `Answer` and `Failure`
-    out, # File to write, with an ending of `ANSWER_FILES`
+    out:str|Path, # File to write, with an ending of `ANSWER_FILES`
     classes:list, # Of the model
 )->Iterator: # The same answers
     "Write each of `answers` to `out` as it passes; the file is there when the last did"
@@ -117,7 +117,7 @@ PART_IMAGES = 256 # rows of a part; a multiple of the images in a batch
 class Journal:
     "The rows that are done, in parts next to the table `out`"
     def __init__(self,
-        out, # The table that is to be written
+        out:str|Path, # The table that is to be written
         job:dict, # What is scored and how; the same when it goes on
         columns:dict, # From `column_kinds`
     ):
@@ -176,8 +176,8 @@ class Journal:
 # %% ../../nbs/api/53_serve.batch.ipynb #1affc565
 @contextmanager
 def working_alone(
-    folder, # Of parts; made if there is none
-): # A context manager
+    folder:str|Path, # Of parts; made if there is none
+)->Iterator[None]: # A context manager
     "Keep other processes from `folder`, where the system can; an `InputError` if one is at work there"
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -197,14 +197,14 @@ ROW_GROUP = 16384 # rows of a Parquet file that are held at once
 
 def write_csv(
     journal:Journal, # With all rows
-    out, # File to write
+    out:str|Path, # File to write
 )->None:
     "The rows of `journal` as a csv table"
     write_rows(out, journal.rows(), journal.columns)
 
 def write_parquet(
     journal:Journal, # With all rows
-    out, # File to write
+    out:str|Path, # File to write
 )->None:
     "The rows of `journal` as a Parquet table; an `ImportError` without pyarrow"
     pa = need('pyarrow', extra='parquet')
@@ -242,10 +242,10 @@ class Scored:
         return text
 
 def score(
-    bundle, # A bundle or a run
-    source, # A folder, a zip, a csv table, an image, a pattern, or the address of one in S3
-    out, # The table to write, `.csv` or `.parquet`
-    images=None, # The folder of the images that a table names, if it is not that of the table
+    bundle:str|Path, # A bundle or a run
+    source:str|Path, # A folder, a zip, a csv table, an image, a pattern, or the address of one in S3
+    out:str|Path, # The table to write, `.csv` or `.parquet`
+    images:str|Path|None=None, # The folder of the images that a table names, if it is not that of the table
     value_range:tuple|None=None, # See `Predictor`
     threads:int|None=None, # Batches at a time; as many as there are cores if `None`
 )->Scored:

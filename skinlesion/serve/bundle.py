@@ -12,6 +12,7 @@ __all__ = ['SCHEMA', 'BUNDLE_FILES', 'INTENDED_USE', 'named_texts', 'upgrade_con
 import hashlib, html, json, shutil, tempfile
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from ..image import InputSpec
 from ..postprocess import point_name
 from ..score_names import METRICS, SECOND_NAMES, score_title
 from ..templates import render
+
+if TYPE_CHECKING: from torch import nn
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #e7576bc3
 SCHEMA = 2 # of `config.json`; raised when a key changes its name or its meaning
@@ -60,7 +63,7 @@ def upgrade_config(
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #9d16c666
 def open_bundle(
-    folder, # A bundle
+    folder:str|Path, # A bundle
 )->dict: # Its config
     "The `config.json` of the bundle `folder`; an `InputError` for a newer schema or a wrong checksum"
     folder = Path(folder)
@@ -85,14 +88,14 @@ def open_bundle(
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #434ce702
 def load_reference(
-    folder, # A bundle
+    folder:str|Path, # A bundle
 )->dict: # Name to array, as from `embedding_reference`
     "The arrays in the bundle's `reference.npz`"
     with np.load(Path(folder)/'reference.npz', allow_pickle=False) as arrays: return dict(arrays)
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #9845dc3d
 def write_bundle(
-    out, # Folder to write
+    out:str|Path, # Folder to write
     config:dict, # All of `config.json` but `schema`, `files` and `checksum`
     parts:dict, # File name to a function that writes that file, for each of `BUNDLE_FILES` but the model card
 )->None:
@@ -173,8 +176,8 @@ def model_card(
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #e5224551
 def save_bundle(
-    model, # A trained network from `build_model`
-    out, # Folder to write
+    model:'nn.Module', # A trained network from `build_model`
+    out:str|Path, # Folder to write
     classes:list, # Its classes, in the order of its outputs
     spec:InputSpec, # Its input
     reference:dict, # From `postprocess.embedding_reference`
@@ -221,7 +224,7 @@ def _compare_graph(export, model, spec, onnx):
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #e135f067
 def add_to_bundle(
-    folder, # A bundle
+    folder:str|Path, # A bundle
     **facts, # More for its `config.json`, such as `findings`, from `named_texts`
 )->None:
     "Write the bundle `folder` again with more in its config, and the model card that follows from it"

@@ -9,6 +9,7 @@ __all__ = ['MAX_VISITORS_AT_ONCE', 'uploaded_image', 'check_uploads', 'dicom_but
 
 # %% ../../nbs/api/56_serve.demo.ipynb #8f520e55
 import json, os, tempfile
+from collections.abc import Callable, Iterable
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.resources import files
@@ -62,7 +63,7 @@ def _call_endpoint(client, path, event='change'):
 
 # %% ../../nbs/api/56_serve.demo.ipynb #52b4ac94
 def check_uploads(
-    make_input=uploaded_image, # Function that makes the image input to try
+    make_input:Callable=uploaded_image, # Function that makes the image input to try
 )->None:
     "A `RuntimeError` if the Gradio that is installed hands over a file that is no upload"
     with gr.Blocks(analytics_enabled=False) as page:
@@ -147,7 +148,7 @@ MAX_VISITORS_AT_ONCE = 16 # whose images are predicted together; others wait for
 
 def build_demo(
     predictor:Predictor, # Answers
-    examples, # (path, caption) by image, from `example_images`
+    examples:Iterable, # (path, caption) by image, from `example_images`
 )->gr.Blocks: # To be mounted by `mount_demo`
     "The page around `predictor`"
     title = f'{page_title(predictor.classes)} - skinlesion'

@@ -36,8 +36,8 @@ def _test_images(cases_file):
 
 # %% ../../nbs/api/54_serve.examples.ipynb #5da97cba
 def example_images(
-    bundle, # A bundle
-    folder, # Where to put synthetic examples
+    bundle:str|Path, # A bundle
+    folder:str|Path, # Where to put synthetic examples
     n:int=6, # How many
     domain:str='other', # Of the bundle, one of `domains.profile.DOMAINS`
 )->list: # (path, caption) by image

@@ -10,7 +10,9 @@ __all__ = ['PREDICTIONS', 'PROBES', 'UPLOAD_ROUTE', 'API_ROUTES', 'Service', 'ch
 
 # %% ../../nbs/api/57_serve.guard.ipynb #6eb83b8b
 import asyncio, base64, binascii, re, time
+from collections.abc import Callable
 from contextlib import nullcontext
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
@@ -31,7 +33,7 @@ class Service:
         predictor:Predictor, # Answers
         limits:Limits=Limits(), # What requests may ask for
         keys:ApiKeys|None=None, # Who may ask; anybody if `None`
-        log=None, # From `request_logger`; nothing is logged if `None`
+        log:Any=None, # From `request_logger`; nothing is logged if `None`
         max_batch:int=BATCH_SIZE, # Images that are predicted together
         max_wait_ms:float=0., # How long a batch that is not full waits for more images
         root_path:str='', # Where a proxy shows the service, such as `/models/skin`
@@ -145,7 +147,7 @@ _MAX_DISCARD = 1. # seconds in which a body that nobody wants is read
 class Guard:
     "ASGI middleware around the application of a `Service`"
     def __init__(self,
-        app, # The ASGI application
+        app:Callable, # The ASGI application
         service:Service, # What requests share
     ):
         self.app = app

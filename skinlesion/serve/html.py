@@ -75,7 +75,7 @@ WAITING_HTML = '<div class="sl-answer sl-note" role="status">Upload an image, or
 
 def show_answer(
     predictor:Predictor, # Answers
-    path, # An uploaded file, or `None` for none
+    path:str|Path|None, # An uploaded file, or `None` for none
 )->tuple: # Answer (HTML), image with evidence map (PIL image or `None`), how to read it (HTML)
     "What the page shows for the upload `path`"
     if path is None: return WAITING_HTML, None, ''

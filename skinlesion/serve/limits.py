@@ -10,8 +10,10 @@ __all__ = ['MAX_VISITORS', 'Limits', 'read_keys', 'ApiKeys', 'add_key', 'RateLim
 # %% ../../nbs/api/55_serve.limits.ipynb #f52548a4
 import hashlib, hmac, os, re, secrets, time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core import InputError, replacing
 
@@ -39,7 +41,7 @@ class Limits:
 _KEY_NAME = r'[A-Za-z0-9_.-]{1,64}'
 
 def read_keys(
-    path, # A name and a SHA-256 a line, from `add_key`; `#` begins a comment
+    path:str|Path, # A name and a SHA-256 a line, from `add_key`; `#` begins a comment
 )->dict: # Name to 32 bytes
     "The hashes in a file of keys; an `InputError` names a line that is none"
     try: text = Path(path).read_text(encoding='utf-8')
@@ -61,8 +63,8 @@ def read_keys(
 class ApiKeys:
     "The keys in the file `path`, as it is now; an `InputError` if it holds none at first"
     def __init__(self,
-        path, # As for `read_keys`
-        log=None, # From `request_logger`; told when the file was read again
+        path:str|Path, # As for `read_keys`
+        log:Any=None, # From `request_logger`; told when the file was read again
     ):
         self.path = path
         self.log = log
@@ -99,7 +101,7 @@ class ApiKeys:
         return match
 
 def add_key(
-    path, # File of keys; made if there is none, readable by its owner alone
+    path:str|Path, # File of keys; made if there is none, readable by its owner alone
     name:str, # Of whoever gets the key, such as `ward-3`
 )->str: # The key, which is kept nowhere
     "Make a key for `name`, and add its hash to the file `path`; an `InputError` if the name is taken or none"
@@ -128,7 +130,7 @@ class RateLimit:
     "At most `per_minute` requests a minute of each visitor"
     def __init__(self,
         per_minute:int, # 0: any number
-        clock=time.monotonic, # Function that gives seconds
+        clock:Callable[[], float]=time.monotonic, # Function that gives seconds
     ):
         self.per_minute = per_minute
         self.clock = clock

@@ -9,19 +9,21 @@ __all__ = ['request_logger', 'exception_fields', 'LogHandler', 'request_id', 'Me
 
 # %% ../../nbs/api/55_serve.observe.ipynb #fa748bbc
 import logging, os, re, sys, traceback, uuid
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from ..core import need
 from .answer import Failure
+from .predictor import Answer
 from .problems import PROBLEMS
 
 # %% ../../nbs/api/55_serve.observe.ipynb #b229430e
 def request_logger(
-    file=None, # Stream to write to, standard error if `None`
-): # With methods `info` and `error` of an event and its fields
+    file:TextIO|None=None, # Stream to write to, standard error if `None`
+)->Any: # With methods `info` and `error` of an event and its fields
     "A logger that writes a JSON object a line"
     processors = [
         structlog.processors.add_log_level,
@@ -47,12 +49,12 @@ def exception_fields(
 class LogHandler(logging.Handler):
     "Writes to `log` that a library warns, and where, without the values in it"
     def __init__(self,
-        log, # From `request_logger`
+        log:Any, # From `request_logger`
     ):
         super().__init__(logging.WARNING)
         self.log = log
 
-    def emit(self, record)->None:
+    def emit(self, record:logging.LogRecord)->None:
         "Write a line for `record`"
         fields = dict(logger=record.name, place=f'{record.module}:{record.lineno}')
         if record.name.startswith('uvicorn'): fields['message'] = str(record.msg) # others quote files
@@ -114,7 +116,7 @@ class Metrics:
         for wait in waits: self.queue_seconds.observe(wait)
 
     def count_answer(self,
-        answer, # An `Answer` or a `Failure`
+        answer:Answer|Failure, # An `Answer` or a `Failure`
     )->None:
         "Count what became of an image"
         if isinstance(answer, Failure):
@@ -147,7 +149,7 @@ class Traces:
     def span(self,
         name:str, # Method and route
         headers:dict, # Of the request, lower-case names
-    ): # A context manager that gives the span, or `None` where nothing is traced
+    )->AbstractContextManager: # A context manager that gives the span, or `None` where nothing is traced
         "A span for a request, below the caller's"
         if self.provider is None: return nullcontext()
         from opentelemetry.propagate import extract

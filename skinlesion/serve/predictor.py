@@ -48,7 +48,7 @@ def batches(
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #792f6a7d
 def has_exact_bytes(
-    cpuinfo='/proc/cpuinfo', # Linux' list of what the processor has
+    cpuinfo:str|Path='/proc/cpuinfo', # Linux' list of what the processor has
 )->bool:
     "Whether the processor multiplies bytes without overflow: of the x86 family, only those with VNNI do"
     if platform.machine().lower() not in ('x86_64', 'amd64', 'i386', 'i686', 'x86'): return True
@@ -57,7 +57,7 @@ def has_exact_bytes(
     return 'vnni' in flags
 
 def open_session(
-    file, # An .onnx file
+    file:str|Path, # An .onnx file
     threads:int|None=None, # That compute one batch; as many as there are cores if `None`
 )->ort.InferenceSession:
     "A session that runs `file` on the processor, with the same answers on each"
@@ -72,7 +72,7 @@ BATCH_SIZE = 2 # images
 class Predictor:
     "Answers from the bundle `folder`"
     def __init__(self,
-        folder, # A bundle or a run, or its address in S3; every checksum is verified
+        folder:str|Path, # A bundle or a run, or its address in S3; every checksum is verified
         threads:int|None=None, # That compute one batch; as many as there are cores if `None`
         value_range:tuple|None=None, # Raw values of deep images that become black and white; as trained if `None`
     ):
@@ -101,7 +101,7 @@ class Predictor:
         return self.session.run(['logits', 'cam', 'embedding'], {'image': x})
 
     def predict(self,
-        sources, # As for `image_sources`: one image, or a list, a folder, a pattern ...
+        sources:object, # As for `image_sources`: one image, or a list, a folder, a pattern ...
     )->Answer|Failure|Answers: # `Answers` for several
         "The answer for one image, or those for several; what cannot be read is a `Failure`"
         answers = self.answers(sources)
@@ -162,7 +162,7 @@ class Predictor:
         return probabilities(logits, self.config['temperature'], vector)
 
     def prepare(self,
-        source, # As for `as_image`
+        source:object, # As for `as_image`
     )->PreparedImage:
         "Decode one image for the network; one that cannot be read is no error, but says why"
         began = time.perf_counter()
@@ -222,7 +222,7 @@ class Predictor:
             yield from self.answer_prepared(batch, heat_maps)
 
     def answers(self,
-        sources, # As for `image_sources`: an image, a folder, a pattern ..., or a list of them
+        sources:object, # As for `image_sources`: an image, a folder, a pattern ..., or a list of them
         bs:int=BATCH_SIZE, # Images in a batch
         heat_maps:bool=False, # Draw the heat map of each, as `heat_map` of the answer
     )->Answers: # Of `Answer` or `Failure`, in the order of `sources`
@@ -232,7 +232,7 @@ class Predictor:
         return Answers(self.stream(sources, bs, heat_maps))
 
     def heat_map(self,
-        source, # As for `as_image`
+        source:object, # As for `as_image`
         answer:Answer, # For the same image
     )->Image.Image: # RGB, the size of the image
         "The image with the evidence map of the answer over it"
@@ -240,7 +240,7 @@ class Predictor:
         return overlay(image, answer.evidence_map, self.spec)
 
     def predict_proba(self,
-        paths, # Image files
+        paths:Iterable, # Image files
         bs:int=BATCH_SIZE, # Images in a batch
     )->np.ndarray: # Images x classes
         "Calibrated probabilities of many images; an `InputError` if there is none, or one is no usable image"
@@ -266,7 +266,7 @@ def check_images(
 
 def save_heat_maps(
     answers:Iterable, # From `stream` with heat maps
-    folder, # Where to write, one image an answer
+    folder:str|Path, # Where to write, one image an answer
 )->Iterator: # The same answers
     "Write the heat map of each of `answers`, numbered in their order, as it passes"
     folder = Path(folder)
@@ -277,8 +277,8 @@ def save_heat_maps(
         yield answer
 
 def predict(
-    bundle, # A bundle or a run
-    sources, # As for `image_sources`
+    bundle:str|Path, # A bundle or a run
+    sources:object, # As for `image_sources`
     strict:bool=False, # An `InputError` and no answers if one is no usable image
     value_range:tuple|None=None, # See `Predictor`
 )->Answer|Failure|Answers: # `Answers` for several

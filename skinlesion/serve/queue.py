@@ -9,7 +9,7 @@ __all__ = ['PLACE_SECONDS', 'QueueFull', 'MicroBatches']
 
 # %% ../../nbs/api/55_serve.queue.ipynb #a0b6c5af
 import asyncio, math, time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,7 +85,7 @@ class MicroBatches:
         raise QueueFull('queue-full', detail, retry_after=max(1, seconds))
 
     @contextmanager
-    def place(self): # A context manager
+    def place(self)->Iterator[object]: # A context manager
         "Keep room for one image of a request that is still being read; a `Refusal` if there is none"
         self.check()
         key = object()

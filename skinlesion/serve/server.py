@@ -9,6 +9,7 @@ __all__ = ['IDLE_SECONDS', 'listen', 'port_of', 'address_of', 'QuietServer', 'ru
 
 # %% ../../nbs/api/55_serve.server.ipynb #2d922a9d
 import asyncio, errno, logging, os, signal, socket, sys, threading, time, webbrowser
+from collections.abc import Callable
 from contextlib import suppress
 
 import uvicorn
@@ -60,7 +61,7 @@ class QuietServer(uvicorn.Server):
         config:uvicorn.Config, # The application, and how to serve it
         line:str, # To print when it listens
         address:str='', # To open in a browser when it listens, where there is a screen
-        drain=None, # Async function that ends when all accepted requests are answered
+        drain:Callable|None=None, # Async function that ends when all accepted requests are answered
     ):
         super().__init__(config)
         self.line = line
@@ -133,12 +134,12 @@ class QuietServer(uvicorn.Server):
 
 # %% ../../nbs/api/55_serve.server.ipynb #af31a7ca
 def run_server(
-    app, # An ASGI application
+    app:Callable, # An ASGI application
     title:str, # What is served, for the line that says where
     host:str='127.0.0.1', # Address to listen at; `0.0.0.0` lets other computers in
     port:int=7860, # First port to try; the next 20 are tried if it is taken
     open_browser:bool=False, # Open the page, where there is a screen
-    drain=None, # Async function that ends when all accepted requests are answered; they are cut off if `None`
+    drain:Callable|None=None, # Async function that ends when all accepted requests are answered; they are cut off if `None`
     log_handler:logging.Handler|None=None, # For warnings of all libraries; as they write them if `None`
 )->None:
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"

@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 from PIL import Image
@@ -41,8 +41,8 @@ class SourceImage(NamedTuple):
 def as_image(
     # Path, `s3://` address, bytes, binary file, PIL image, `SourceImage`,
     # or array of height x width [x channels]
-    source,
-): # What `open_image` takes; an `InputError` for what can be no image
+    source:object,
+)->str|BinaryIO|Image.Image: # What `open_image` takes; an `InputError` for what can be no image
     "The image `source` as a path, a binary file or a PIL image"
     if isinstance(source, SourceImage): source = source.image
     if callable(source): source = source()
@@ -71,7 +71,7 @@ def local_file(
     return local_copy(source)
 
 def source_name(
-    source, # As for `as_image`
+    source:object, # As for `as_image`
 )->str: # '' for what has no name
     "What answers and messages call the image `source`"
     if isinstance(source, SourceImage): return source.path
@@ -93,7 +93,7 @@ def folder_facts(
     return facts
 
 def folder_images(
-    folder, # To be listed, with all folders in it
+    folder:str|Path, # To be listed, with all folders in it
     classes:Iterable=(), # As for `folder_facts`
     shown:str='', # What to call the folder, if not by its path
 )->Iterator: # Of `SourceImage`
@@ -120,7 +120,7 @@ def read_entry(
         raise InputError(f'image: cannot be read from the zip ({e})') from None
 
 def zip_images(
-    file, # A zip
+    file:str|Path, # A zip
     classes:Iterable=(), # As for `folder_facts`
 )->Iterator: # Of `SourceImage`, whose paths are those in the zip
     "The images in the zip `file`, which is open until the last was taken"
@@ -136,7 +136,7 @@ def zip_images(
 
 # %% ../../nbs/api/50_serve.sources.ipynb #7f52730f
 def open_rows(
-    file, # Of text, from `open`
+    file:TextIO, # Of text, from `open`
 )->csv.DictReader:
     "The rows of a csv table, whatever of comma, semicolon, tab and bar is between its columns"
     header = file.readline()
@@ -144,7 +144,7 @@ def open_rows(
     return csv.DictReader(file, delimiter=max(',;\t|', key=header.count), skipinitialspace=True)
 
 def table_columns(
-    table, # A csv table
+    table:str|Path, # A csv table
 )->dict: # `path`, `label`, `group`, `split` to the name of the column, or `None`
     "Which columns of `table` are taken; an `InputError` if none names the images"
     try:
@@ -160,8 +160,8 @@ def table_columns(
     return columns
 
 def table_images(
-    table, # A csv table
-    images=None, # The folder of the images, if it is not that of the table
+    table:str|Path, # A csv table
+    images:str|Path|None=None, # The folder of the images, if it is not that of the table
 )->Iterator: # Of `SourceImage`, one a row
     "The images that `table` names"
     columns = table_columns(table)
@@ -177,7 +177,7 @@ def table_images(
 class ImageFinder:
     "Paths of images by their names in a table"
     def __init__(self,
-        folder, # Of the images, or its address in S3
+        folder:str|Path, # Of the images, or its address in S3
     ):
         self.folder = folder
         self.by_stem = None # listed when the first name is no path
@@ -205,9 +205,9 @@ def _stem(name):
 TABLES = ('.csv', '.tsv', '.tab', '.txt') # endings
 
 def source_images(
-    source, # Path, pattern or `s3://` address
+    source:str|Path, # Path, pattern or `s3://` address
     classes:Iterable=(), # Of the model, for `folder_facts`
-    images=None, # As for `table_images`
+    images:str|Path|None=None, # As for `table_images`
 )->Iterator: # Of `SourceImage`
     "The images of one source; an `InputError` if it is a folder, zip, table or pattern without any"
     source = str(source)
@@ -229,8 +229,8 @@ def source_images(
 ONE_SOURCE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, SourceImage) # and binary files
 
 def listed_sources(
-    sources, # As for `image_sources`
-): # A list, or another iterable
+    sources:object, # As for `image_sources`
+)->Iterable: # A list, or another iterable
     "What is in `sources`, or `sources` alone where it is one thing; an `InputError` for a table without paths"
     if isinstance(sources, ONE_SOURCE) or hasattr(sources, 'read'): return [sources]
     columns = getattr(sources, 'columns', None) # of `Cases` or a DataFrame
@@ -241,7 +241,7 @@ def listed_sources(
     return sources if isinstance(sources, Iterable) and not is_array else [sources]
 
 def is_one_image(
-    sources, # As for `image_sources`
+    sources:object, # As for `image_sources`
 )->bool:
     "Whether `sources` is one image, be it usable or not, and not a list, folder, zip, table or pattern"
     listed = listed_sources(sources)
@@ -253,7 +253,7 @@ def is_one_image(
     return not os.path.isdir(path) and not glob.has_magic(path)
 
 def listed_names(
-    file, # Binary, such as `sys.stdin.buffer`
+    file:BinaryIO, # Binary, such as `sys.stdin.buffer`
 )->list: # Of paths
     "The paths in a list, with a NUL between them, as `find -print0` writes, or one on each line"
     content = file.read()
@@ -263,7 +263,7 @@ def listed_names(
 def image_sources(
     # An image, as for `as_image`, a source of `source_images`, `-` for a list on stdin; or several:
     # a list, an array of several images, a table with a column `path`
-    sources,
+    sources:object,
 )->Iterator: # What `as_image` takes
     "The images of `sources`, in their order"
     for source in listed_sources(sources):

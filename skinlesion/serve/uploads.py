@@ -12,6 +12,7 @@ import uuid
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
+from typing import Any
 
 from ..core import InputError, need
 from .limits import Limits
@@ -44,7 +45,7 @@ class Uploads:
         self.connection = connection
 
     @cached_property
-    def s3(self):
+    def s3(self)->Any:
         "The client, made when it is needed, for boto3 takes long to import"
         # the host of the bucket in its own region, which does not redirect; certificates cover no name with dots
         style = 'path' if '.' in self.bucket else 'virtual'

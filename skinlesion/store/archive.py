@@ -26,7 +26,7 @@ def size_text(
 
 # %% ../../nbs/api/03_store.archive.ipynb #708be03e
 def check_space(
-    folder, # Where bytes will be written; it exists
+    folder:str|Path, # Where bytes will be written; it exists
     n:int, # Bytes to write
     what:str, # What they are, for the message
 )->None:
@@ -37,7 +37,7 @@ def check_space(
                          'make room or choose another disk')
 
 def check_empty(
-    folder, # Where something will be written
+    folder:str|Path, # Where something will be written
 )->None:
     "Raise `InputError` if `folder` holds anything, which would be replaced"
     folder = Path(folder)
@@ -141,8 +141,8 @@ def _entry_blocks(archive_file, entry, archive):
 
 # %% ../../nbs/api/03_store.archive.ipynb #3a6d8ad6
 def unpack(
-    archive, # A zip archive
-    to, # Folder to make; an empty one may exist
+    archive:str|Path, # A zip archive
+    to:str|Path, # Folder to make; an empty one may exist
     max_bytes:int=200*10**9, # Refuse an archive that unpacks to more bytes
     max_files:int=1_000_000, # Refuse an archive of more files
 )->Path: # `to`

@@ -9,8 +9,10 @@ __all__ = ['Connection', 'aws_errors']
 
 # %% ../../nbs/api/04_store.aws.ipynb #67e0b25d
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from ..core import InputError, need
 
@@ -27,7 +29,7 @@ class Connection:
     def client(self,
         service:str, # Such as `'s3'` or `'cloudformation'`
         **config, # Settings of `botocore.config.Config`, such as `max_pool_connections=32`
-    ):
+    )->Any:
         "A boto3 client for `service`, which threads may share; raises `InputError` if it cannot be made"
         attempts = int(os.environ.get('AWS_MAX_ATTEMPTS', 5))
         settings = dict(
@@ -127,7 +129,7 @@ _NETWORK_ERRORS = [
 @contextmanager
 def aws_errors(
     task:str, # What is being done, which begins the message, such as `'reading s3://bucket/a.jpg'`
-):
+)->Iterator[None]:
     "Turn an error of boto3 in the block into one line: what was being done, what went wrong, what to do"
     try: yield
     except Exception as e:

@@ -11,11 +11,12 @@ __all__ = ['cache_dir', 'cache_lock', 'cache_limit', 'cached', 'is_cached', 'cac
 # %% ../../nbs/api/03_store.cache.ipynb #6e5cbad8
 import ast, hashlib, inspect, json, os, re, sqlite3, threading, time, warnings
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from ..core import InputError, need, remove
 
@@ -31,7 +32,7 @@ def cache_dir()->Path: # It need not exist yet
 def cache_lock(
     name:str, # What is locked
     timeout:float=-1, # Seconds to wait; without limit if negative
-):
+)->AbstractContextManager:
     "A lock between processes, for `with`; `TimeoutError` if another holds it, `InputError` without a cache"
     return _lock(_entry_name(name), timeout)
 
@@ -128,7 +129,7 @@ def is_cached(
 def cached_value(
     key:str, # Identifies the value: its inputs, and the `code_version` of what computes it
     compute:Callable, # `compute()` returns a value that JSON can hold, not `None`
-):
+)->Any:
     "The value of `key`, computed if it is not in the cache"
     def make(folder):
         text = json.dumps(compute())
@@ -194,7 +195,7 @@ def closure_version(
 
 # %% ../../nbs/api/03_store.cache.ipynb #2f4a7df6
 def file_stamp(
-    path, # A file
+    path:str|Path, # A file
     unchanged_for:float=0, # Seconds; a file that changed since has no stamp
 )->str: # Size, times of change and inode; '' where there is no file, and such values are never kept
     "What the file system says about `path`, which changes when the file does"
@@ -238,7 +239,7 @@ class CacheTable:
     def put(self,
         key:str, # Such as the path of a file
         stamp:str, # What the value is valid for, such as its `file_stamp`; with '' it is not kept
-        value, # Text or bytes
+        value:str|bytes, # Text or bytes
     )->None:
         "Keep `value`; values are written in batches, and when the table is closed"
         with self.lock:

@@ -137,7 +137,7 @@ def _mismatch(file, size, checksum):
 # %% ../../nbs/api/05_store.fetch.ipynb #86da16c6
 def download(
     url:str, # Address, https:// or http://
-    to, # File to write; one that matches `size` and `checksum` is left alone
+    to:str|Path, # File to write; one that matches `size` and `checksum` is left alone
     size:int|None=None, # Bytes that it must have, if known
     checksum:str='', # Its published checksum, if known, such as `'md5:..'` or `'sha256:..'`
 )->Path: # `to`
@@ -337,7 +337,7 @@ _ORIGIN_FILE = '.fetched.json' # says where the set is from
 
 def fetch(
     name:str, # A key of `PUBLIC_SETS`
-    out, # Folder to make
+    out:str|Path, # Folder to make
 )->Path: # `out`
     "Download the set `name` into the folder `out`, or resume that; raises `InputError` or `ConnectionError`"
     if name not in PUBLIC_SETS:

@@ -12,6 +12,7 @@ __all__ = ['walk_files', 'list_files', 'is_image', 'common_folder', 'are_copies'
 import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from ..core import IMAGE_SUFFIXES, SYSTEM_FILES, InputError, printable, remove, sha256
 from ..dicom import is_dicom
@@ -28,7 +29,7 @@ def is_below(
 
 # %% ../../nbs/api/04_store.listing.ipynb #5067832e
 def walk_files(
-    root, # A folder
+    root:str|Path, # A folder
     below:str='', # Where to begin, below `root`; with `/` at its end
 )->Iterator: # Of path below `root`, with `/` between folders, and path; sorted
     "All files below `root`, one folder after the other, without hidden ones and what systems leave behind"
@@ -48,7 +49,7 @@ def walk_files(
         else: yield printable(below + listed), os.path.join(root, printable(below + names[listed]))
 
 def list_files(
-    root, # A folder
+    root:str|Path, # A folder
     at_most:int|None=None, # Files; an `InputError` if there are more
 )->dict: # Its files: path below `root` to path, as from `walk_files`
     "All of `walk_files`"
@@ -99,8 +100,8 @@ def are_copies(
 
 # %% ../../nbs/api/04_store.listing.ipynb #cf55a729
 def relative_path(
-    path, # A file
-    root, # The folder of the data
+    path:str|Path, # A file
+    root:str|Path, # The folder of the data
 )->str:
     "`path` from `root`, as text that any file accepts"
     relative = os.path.relpath(path, root)
@@ -131,7 +132,7 @@ def _list_folder(folder):
 
 # %% ../../nbs/api/04_store.listing.ipynb #801108c8
 def zip_names(
-    file, # A zip
+    file:str|Path, # A zip
 )->list: # Of str
     "Names of the files in the zip `file`"
     try:
@@ -143,7 +144,7 @@ def zip_names(
 
 # %% ../../nbs/api/04_store.listing.ipynb #66de9933
 def unpacked(
-    file, # A zip
+    file:str|Path, # A zip
 )->str: # The folder of its content, in the cache
     "Unpack the zip `file`, if that has not been done before"
     zip_names(file) # detects a truncated file before all of it is read

@@ -94,7 +94,7 @@ def _parse_manifest(content, url):
 
 # %% ../../nbs/api/05_store.s3.ipynb #754465a9
 def pushable_files(
-    data, # Folder to push
+    data:str|Path, # Folder to push
 )->list: # Sorted paths relative to it, with / between their parts
     "What is pushed from the folder `data`; raises `InputError` if that is nothing, or cannot be pushed"
     if os.path.isfile(data): raise InputError(f'{data}: is a file; what can be pushed is a folder')
@@ -324,7 +324,7 @@ class Transfer:
 
 # %% ../../nbs/api/05_store.s3.ipynb #47aff2a3
 def push(
-    data, # Folder to push: a data set, a run or a bundle
+    data:str|Path, # Folder to push: a data set, a run or a bundle
     url:str, # `s3://bucket/prefix`
     connection:Connection|None=None, # How to reach the store
 )->Transfer:
@@ -359,7 +359,7 @@ def _local_files(data):
 # %% ../../nbs/api/05_store.s3.ipynb #cf9d493f
 def pull(
     url:str, # `s3://bucket/prefix` that was pushed, or a folder or file in it
-    out, # Folder to update; it need not exist
+    out:str|Path, # Folder to update; it need not exist
     connection:Connection|None=None, # How to reach the store
 )->Transfer:
     "Make the folder `out` hold the content of `url`; only differences are fetched, other files stay"
@@ -496,7 +496,7 @@ class Comparison:
         return f'{self.url}: ' + ', '.join(parts)
 
 def status(
-    data, # Folder
+    data:str|Path, # Folder
     url:str, # `s3://bucket/prefix` that it was pushed to
     connection:Connection|None=None, # How to reach the store
 )->Comparison:
@@ -547,9 +547,9 @@ def prune(
 
 # %% ../../nbs/api/05_store.s3.ipynb #e428e055
 def local_copy(
-    source, # Path, or `s3://` address of what was pushed, of a part of it, or of one object such as a zip
+    source:str|Path, # Path, or `s3://` address of what was pushed, of a part of it, or of one object such as a zip
     connection:Connection|None=None, # How to reach the store
-): # Path in the cache, not to be written to; a `source` that is not in S3 comes back unchanged
+)->str|Path: # Path in the cache, not to be written to; a `source` that is not in S3 comes back unchanged
     "Download `source` into the cache if it is in S3"
     if not str(source).startswith('s3://'): return source
     with aws_errors(f'reading {source}'):
@@ -594,8 +594,8 @@ def _cached_object(store):
 
 # %% ../../nbs/api/05_store.s3.ipynb #cbc9a75d
 def link_files(
-    folder, # Copy of all objects of a pushed folder, as they are named in the store
-    out, # Folder of links to make; one that is there is replaced
+    folder:str|Path, # Copy of all objects of a pushed folder, as they are named in the store
+    out:str|Path, # Folder of links to make; one that is there is replaced
 )->Path: # `out`
     "Make the folder that was pushed of links into `folder`; an `InputError` if files are missing"
     folder = Path(os.path.abspath(folder))

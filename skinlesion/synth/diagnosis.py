@@ -188,7 +188,7 @@ def draw_diagnosis(
     dx:str, # A code of `DIAGNOSES`
     n:int=1, # Number of images of the lesion
     size:int=128, # Height in pixels, at least 32; the width is 4/3 of it
-    rng=None, # Seed or `numpy.random.Generator`
+    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->list: # RGB images
     "`n` images of one synthetic lesion with the diagnosis `dx`"
     check_size(size)

@@ -10,7 +10,7 @@ __all__ = ['SampleLayout', 'images_per_case', 'apportion', 'counts_with_rare', '
 # %% ../../nbs/api/07_synth.layouts.ipynb #c8be3db9
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ class SampleLayout(NamedTuple):
 # %% ../../nbs/api/07_synth.layouts.ipynb #390aca47
 def images_per_case(
     n:int, # Images in all
-):
+)->Iterator[int]:
     "Number of images of each lesion or patient"
     remaining = n
     for n_images in cycle((1, 1, 2, 1, 1, 3)):

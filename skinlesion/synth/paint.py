@@ -10,6 +10,7 @@ __all__ = ['contact_sheet']
 # %% ../../nbs/api/06_synth.paint.ipynb #ef087ffa
 import io
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
@@ -144,9 +145,9 @@ class Mask:
 
 # %% ../../nbs/api/06_synth.paint.ipynb #6be193e9
 def contact_sheet(
-    rows, # Rows of images, all of one size
-    names, # Name of each row
-    titles=(), # Title of each column, if any
+    rows:Iterable, # Rows of images, all of one size
+    names:Iterable, # Name of each row
+    titles:Iterable=(), # Title of each column, if any
 )->bytes: # JPEG
     "One image of all images in `rows`"
     image_width,image_height = rows[0][0].size

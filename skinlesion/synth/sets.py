@@ -9,6 +9,7 @@ __all__ = ['SAMPLE_LAYOUTS', 'sample', 'is_synthetic', 'are_synthetic']
 
 # %% ../../nbs/api/08_synth.sets.ipynb #947985e8
 import zipfile
+from collections.abc import Iterable
 from itertools import cycle
 from pathlib import Path
 from typing import NamedTuple
@@ -261,7 +262,7 @@ A model trained on them is for trying the software and says nothing about diseas
 
 # %% ../../nbs/api/08_synth.sets.ipynb #c3ee82a7
 def sample(
-    out, # Folder to make
+    out:str|Path, # Folder to make
     layout:str='folder', # One of `SAMPLE_LAYOUTS`
     n:int=400, # Number of images, at least 20, in layouts with more classes up to 60
     size:int=128, # Short side in pixels, at least 32
@@ -304,7 +305,7 @@ def _write(file, content):
 _DEEPEST = 10 # folders from an image to its set
 
 def is_synthetic(
-    path, # An image of a set, or the set's folder
+    path:str|Path, # An image of a set, or the set's folder
 )->bool:
     "Whether `path` belongs to a set that `sample` made"
     path = Path(path)
@@ -318,7 +319,7 @@ def is_synthetic(
 
 # %% ../../nbs/api/08_synth.sets.ipynb #85af29f0
 def are_synthetic(
-    paths, # Images
+    paths:Iterable, # Images
 )->bool:
     "Whether each image belongs to a set that `sample` made"
     path_by_folder = {Path(path).parent: path for path in paths}

@@ -245,7 +245,7 @@ class TrainOnly(Transform):
 
     def encodes(self,
         x:TensorImage, # Images scaled to 0..1, batch x channels x size x size
-    ): # Of the same shape
+    )->TensorImage: # Of the same shape
         "Augment `x`"
         y = x.as_subclass(torch.Tensor)
         for function in self.functions: y = function(y)

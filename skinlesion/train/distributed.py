@@ -10,13 +10,17 @@ __all__ = ['GROUP_TIMEOUT', 'process_group', 'main_process_first', 'all_gather',
 
 # %% ../../nbs/api/30_train.distributed.ipynb #ba121a14
 import os
+import random
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import PartialState
 from fastai.callback.core import Callback
+from fastai.data.core import TfmdDL
 from fastai.distributed import DistributedDL # importing it gives Learner its distrib_ctx
 from fastai.learner import Learner
 from fastai.torch_core import num_distrib, rank_distrib, to_detach
@@ -29,7 +33,7 @@ from .seeding import seed_everything
 GROUP_TIMEOUT = timedelta(days=1) # How long one process may wait for another
 
 @contextmanager
-def process_group():
+def process_group()->Iterator[None]:
     "Join the processes of this run, if there are several; only the main process prints"
     if num_distrib() < 2:
         yield
@@ -49,7 +53,7 @@ def process_group():
     distributed.destroy_process_group()
 
 @contextmanager
-def main_process_first():
+def main_process_first()->Iterator[None]:
     "Let the main process of each machine run the block first; the others then find in the cache what it read"
     if num_distrib() < 2:
         yield
@@ -58,7 +62,7 @@ def main_process_first():
 
 # %% ../../nbs/api/30_train.distributed.ipynb #d75c7954
 def all_gather(
-    x, # What this process has
+    x:object, # What this process has
 )->list: # What each process has, by its rank
     "Gather `x` from all processes"
     if num_distrib() < 2: return [x]
@@ -67,8 +71,8 @@ def all_gather(
     return gathered
 
 def broadcast(
-    f, # Function without arguments, called in the main process alone
-):
+    f:Callable, # Function without arguments, called in the main process alone
+)->Any:
     "What `f` returns in the main process, in all of them"
     if num_distrib() < 2: return f()
     box = [None if rank_distrib() else f()]
@@ -79,19 +83,19 @@ def broadcast(
 class ShardedDL(DistributedDL):
     "The part of each batch of `dl` that belongs to this process"
     def __init__(self,
-        dl, # A `LesionDL` that has the same order in all processes
+        dl:TfmdDL, # A `LesionDL` that has the same order in all processes
     ):
         super().__init__(dl)
         self.bs = 1 # what `get_idxs` returns are batches
 
     @property
-    def rng(self):
+    def rng(self)->random.Random:
         "The generator of `dl`, which has a new one in each epoch"
         return self.dl.rng
 
     def __len__(self): return len(self.dl)
 
-    def get_idxs(self):
+    def get_idxs(self)->list:
         "For each batch, the rows of this process"
         rows = self.dl.get_idxs()[:len(self)*self.dl.bs] # without the last ones, if `dl` drops them
         batches = np.array_split(np.array(rows), len(self))
@@ -105,16 +109,16 @@ class ShardedDL(DistributedDL):
         return ShardedDL(self.dl.new(*args, **kwargs))
 
     def create_batches(self,
-        samps, # Batches, each a list of rows
-    ):
+        samps:Iterable, # Batches, each a list of rows
+    )->Iterator:
         "Read the images of each of `samps`"
         return self.dl.read(samps)
 
     def to_detach(self,
-        b, # Tensors of a batch
+        b:tuple, # Tensors of a batch
         cpu:bool=True, # Move them to the CPU
         gather:bool=True, # Not heeded: `GatherValidation` has gathered them already
-    ):
+    )->tuple:
         "`b` without gradients"
         return to_detach(b, cpu, gather=False)
 
@@ -135,7 +139,7 @@ class GatherValidation(Callback):
 @contextmanager
 def distributed_training(
     learn:Learner, # From `lesion_learner`, the same in each process
-):
+)->Iterator[Learner]:
     "Share the training of `learn` between the processes of this run; an `InputError` if they cannot share it"
     if num_distrib() < 2:
         yield learn

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pandas as pd
+from fastai.learner import Learner
 
 from ..core import SPLITS, InputError, prob_column
 from ..data.audit import Audit
@@ -53,7 +54,7 @@ def save_outputs(
     outputs:ModelOutputs, # Of the network
     calibration:Calibration, # From `ModelOutputs.calibrated`
     changes:dict, # From there: scores before and after, by part
-    out, # Folder to write
+    out:str|Path, # Folder to write
     **facts, # More for the bundle's `config.json`: `metrics`, `recipe`
 )->Path: # `out`
     "Write the network as a bundle, with all that is fitted on its validation images"
@@ -77,8 +78,8 @@ def save_outputs(
 
 # %% ../../nbs/api/53_train.finish.ipynb #92a2bd63
 def export_bundle(
-    learn, # A trained `Learner` from `lesion_learner`
-    out, # Folder to write
+    learn:Learner, # A trained `Learner` from `lesion_learner`
+    out:str|Path, # Folder to write
     equally_common:bool=False, # Whether it gives the probabilities of equally common classes; see `calibrate`
     **facts, # More for the bundle's `config.json`: `metrics`, `recipe`
 )->Path: # `out`
@@ -89,7 +90,7 @@ def export_bundle(
 
 # %% ../../nbs/api/53_train.finish.ipynb #1006811d
 def verified_predictor(
-    bundle, # A bundle
+    bundle:str|Path, # A bundle
     preds:Predictions, # What its network gave in torch
     n:int=8, # Images to compare on
 )->Predictor:
@@ -121,7 +122,7 @@ def _comparable(folder, cases):
 
 # %% ../../nbs/api/53_train.finish.ipynb #7e9a4d9b
 def finished_runs(
-    out, # The run folder
+    out:str|Path, # The run folder
     cases:Cases, # Of the run, with their split
     compare:list=(), # Run folders to compare with besides those next to `out`
 )->dict: # Name to `Predictions`

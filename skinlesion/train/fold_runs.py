@@ -30,7 +30,7 @@ from .tracking import start_tracker
 def fit_folds(
     recipe:Recipe, # With `folds`
     cases:Cases, # With a split, whose test part stays
-    out, # Run folder
+    out:str|Path, # Run folder
     resume:bool=False, # Go on with the unfinished run in `out`
 )->tuple: # `Run` of all, and the `ModelOutputs` of the mean of their networks
     "Train a network on each fold; an `InputError` in a run of several processes"

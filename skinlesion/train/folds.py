@@ -55,7 +55,7 @@ def fit_fold(
     recipe:Recipe, # Of the whole run
     cases:Cases, # From `fold_cases`
     k:int, # Which fold, from 0
-    out, # Run folder of the whole; the fold's is `fold-<k>` in it
+    out:str|Path, # Run folder of the whole; the fold's is `fold-<k>` in it
     cbs:list=(), # More fastai callbacks
 )->Run: # Finished
     "Begin the run of fold `k`, go on with it, or read it if it is finished"

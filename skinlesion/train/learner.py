@@ -17,12 +17,14 @@ import numpy as np
 import torch
 from fastai.callback.core import CancelFitException, Callback
 from fastai.callback.schedule import ParamScheduler # gives Learner its fit_one_cycle
+from fastai.data.core import DataLoaders
 from fastai.learner import Learner
 from fastai.metrics import AccumMetric, accuracy
 from fastai.optimizer import OptimWrapper
 from fastai.torch_core import get_model
 from sklearn.metrics import roc_auc_score
 from timm.utils import ModelEmaV3
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
@@ -35,8 +37,8 @@ from .schedule import LATE_FROM, check_patience, phases
 
 # %% ../../nbs/api/35_train.learner.ipynb #b5c59798
 def auroc(
-    logits, # Images x classes
-    targets, # Class numbers
+    logits:torch.Tensor, # Images x classes
+    targets:torch.Tensor, # Class numbers
 )->float: # 0..1, averaged over classes against the rest; NaN where a class is absent or a logit is not finite
     "Area under the ROC curve of the validation images"
     probs = probabilities(logits)
@@ -120,7 +122,7 @@ class FreezeNorm(Callback):
 
 # %% ../../nbs/api/35_train.learner.ipynb #7ae7bbfb
 def body_and_head(
-    model, # From `build_model`
+    model:nn.Module, # From `build_model`
 )->list: # Two lists of parameters
     "Parameter groups of `model`, so that the body can be trained more slowly than the head"
     head = list(model.get_classifier().parameters())
@@ -130,7 +132,7 @@ def body_and_head(
 
 # %% ../../nbs/api/35_train.learner.ipynb #1fdd77db
 def lesion_learner(
-    dls, # From `lesion_dls`
+    dls:DataLoaders, # From `lesion_dls`
     arch:str='residual', # See `build_model`
     pretrained:bool=True, # Load published weights, for timm's models
     imbalance:str='none', # See `lesion_loss`
@@ -142,7 +144,7 @@ def lesion_learner(
     wd:float=0.01, # Weight decay
     precision:str='auto', # `bf16`, `full`, or what `has_bf16` says
     freeze_norm:bool=True, # Keep the statistics of batch normalisation of a pretrained body
-    model=None, # The network of `arch`, if it is built already
+    model:nn.Module|None=None, # The network of `arch`, if it is built already
 )->Learner: # With `pretrained` and `imbalance`, for `fit`
     "A `Learner` for the network `arch` over `dls`"
     if model is None: model = build_model(arch, len(dls.vocab), dls.spec.channels, pretrained, dls.spec.size)
@@ -208,7 +210,7 @@ class KeepBest(Callback):
         if self.patience is not None and self.waited >= self.patience: raise CancelFitException
 
     def restore(self,
-        model, # The one that was trained
+        model:nn.Module, # The one that was trained
     )->None:
         "Load the best weights into `model`"
         if self.weights is not None: model.load_state_dict(self.weights)
@@ -263,7 +265,7 @@ class WeightAverage(Callback):
 
     def load(self,
         state:dict, # From `state`
-        model, # The network that is trained
+        model:nn.Module, # The network that is trained
     )->None:
         "Go on from `state`"
         self.steps = state['steps']

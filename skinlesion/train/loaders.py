@@ -9,9 +9,11 @@ __all__ = ['ReadTarget', 'ReadImage', 'NormaliseBatch', 'balanced_order', 'soft_
 
 # %% ../../nbs/api/33_train.loaders.ipynb #5759706e
 import random
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import tee
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,13 +38,13 @@ from .augment import augmentations
 class ReadTarget(Transform):
     "A row number to the target of its image"
     def __init__(self,
-        targets, # One a row: a label, or a number or vector as tensor
+        targets:Iterable, # One a row: a label, or a number or vector as tensor
     ):
         self.targets = list(targets)
 
     def encodes(self,
         i:int, # Number of a row
-    ):
+    )->Any:
         "The target of row `i`"
         return self.targets[i]
 
@@ -57,7 +59,7 @@ class ReadImage(Transform):
 
     def encodes(self,
         i:int, # Number of a row
-    ): # Channels x size x size, 8-bit
+    )->TensorImage: # Channels x size x size, 8-bit
         "The image of row `i`"
         square = self.images[i].copy() # the original may be in the cache, which nothing may change
         return self.as_tensor(square)
@@ -79,13 +81,13 @@ class NormaliseBatch(DisplayedTransform):
 
     def encodes(self,
         x:TensorImage, # Batch x channels x size x size, scaled to 0..1
-    ): # Of the same shape
+    )->TensorImage: # Of the same shape
         "Normalise `x`"
         return normalise(x, self.spec, inplace=True)
 
     def decodes(self,
         x:TensorImage, # Normalised, batch x channels x size x size
-    ): # Of the same shape
+    )->TensorImage: # Of the same shape
         "Scale `x` back to 0..1"
         mean = x.new_tensor(self.spec.mean)[:, None, None]
         std = x.new_tensor(self.spec.std)[:, None, None]
@@ -93,7 +95,7 @@ class NormaliseBatch(DisplayedTransform):
 
 # %% ../../nbs/api/33_train.loaders.ipynb #fb19ddac
 def balanced_order(
-    labels, # Label of each training image
+    labels:Iterable, # Label of each training image
     rng:random.Random, # Fixes the order
 )->list: # Positions in `labels`, as many as there are labels
     "The order of an epoch in which each class comes equally often, give or take one"
@@ -153,14 +155,14 @@ class LesionDL(TfmdDL):
         self.targets = [fa_collate(list(of_rows)) for of_rows in targets]
 
     def create_batches(self,
-        positions, # In the data set, in the order of the epoch
-    ):
+        positions:Iterable, # In the data set, in the order of the epoch
+    )->Iterator:
         "Yield the batches of an epoch, whose images are at `positions` of the data set"
         return self.read(chunked(positions, self.bs, self.drop_last))
 
     def read(self,
-        batches, # Of positions in the data set
-    ):
+        batches:Iterable, # Of positions in the data set
+    )->Iterator:
         "Yield the images and the targets of each of `batches`"
         read_image = self.dataset.tls[0].tfms[0]
         # Worker processes are parallel already; without any, there is a thread for each core

@@ -8,6 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.losses.html.md"""
 __all__ = ['IMBALANCE', 'CONFLICTS', 'LesionLoss', 'check_together', 'class_counts', 'class_weights', 'lesion_loss']
 
 # %% ../../nbs/api/31_train.losses.ipynb #03b4702f
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from fastai.callback.mixup import CutMix, MixUp
@@ -98,7 +100,7 @@ def check_together(
 
 # %% ../../nbs/api/31_train.losses.ipynb #7a9f40d9
 def class_counts(
-    labels, # Labels of the training images
+    labels:Iterable, # Labels of the training images
     classes:list, # All classes
 )->torch.Tensor: # One a class, float32; 1 for a class without images, for it is divided by
     "How many of `labels` are of each class"
@@ -107,7 +109,7 @@ def class_counts(
     return torch.tensor(counts, dtype=torch.float32)
 
 def class_weights(
-    labels, # Labels of the training images
+    labels:Iterable, # Labels of the training images
     classes:list, # All classes
 )->torch.Tensor: # One weight a class
     "Weights by inverse frequency, with mean 1 over `labels`"
@@ -116,7 +118,7 @@ def class_weights(
 
 # %% ../../nbs/api/31_train.losses.ipynb #f8377f82
 def lesion_loss(
-    labels, # Labels of the training images
+    labels:Iterable, # Labels of the training images
     classes:list, # All classes
     imbalance:str='none', # A name in `IMBALANCE`; `sampled` is left to the loader
     label_smoothing:float=0., # As for `LesionLoss`

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from fastai.learner import Learner
 
 from ..core import SPLITS
 from ..data.cases import Cases
@@ -67,7 +68,7 @@ class ModelOutputs:
 
 # %% ../../nbs/api/52_train.outputs.ipynb #01d14a8f
 def collect_outputs(
-    learn, # A trained `Learner` from `lesion_learner`
+    learn:Learner, # A trained `Learner` from `lesion_learner`
     tta:str='none', # Views to average over; see `models.ensemble`
 )->ModelOutputs:
     "The outputs of the network of `learn` for all images of its cases"

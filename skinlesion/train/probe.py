@@ -13,11 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from fastai.callback.core import Callback, CancelTrainException
+from fastai.data.core import DataLoaders
 from fastai.torch_core import get_model, num_distrib
+from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.class_weight import compute_sample_weight
+from torch import nn
 
 from ..models.inference import plain_channels_last, run_batches
 from .distributed import all_gather
@@ -33,8 +36,8 @@ class Probe:
 
 def fit_probe(
     features:np.ndarray, # Images x features
-    targets, # Class number of each; every class occurs
-    groups, # What must stay together, of each
+    targets:ArrayLike, # Class number of each; every class occurs
+    groups:ArrayLike, # What must stay together, of each
     balanced:bool=False, # Weight the classes equally
     folds:int=5, # At most; no more than the groups of the rarest class
     seed:int=42, # Fixes the folds
@@ -97,8 +100,8 @@ def _logistic(C): return LogisticRegression(C=C, max_iter=500, warm_start=True)
 
 # %% ../../nbs/api/34_train.probe.ipynb #3b3e66bd
 def embed(
-    model, # From `build_model`
-    dls, # From `lesion_dls`
+    model:nn.Module, # From `build_model`
+    dls:DataLoaders, # From `lesion_dls`
     bf16:bool=False, # Compute in bfloat16
 )->np.ndarray: # Images x features, in the order of `dls.train_ds`
     "The input of the head of `model` for each training image"

@@ -14,6 +14,7 @@ import contextlib, io, math, shutil, tempfile
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from fastcore.basics import patch
@@ -81,7 +82,7 @@ class CalibrationImages:
         return dict(image=from_square(squares, self.images.spec))
 
 def first_nodes(
-    graph, # The graph of an ONNX model; its nodes are in the order in which they run
+    graph:Any, # The graph of an ONNX model; its nodes are in the order in which they run
     proportion:float, # Of its convolutions, rounded up; 0..1
 )->list: # Nodes
     "The nodes before the first convolution that is not among the first `proportion` of them; none for 0"
@@ -91,9 +92,9 @@ def first_nodes(
     return graph.node[:[*positions, len(graph.node)][n]]
 
 def quantize_graph(
-    file, # The .onnx of a bundle
+    file:str|Path, # The .onnx of a bundle
     images:Prepared, # To calibrate on
-    out, # The .onnx to write
+    out:str|Path, # The .onnx to write
     method:str='minmax, 7-bit weights', # A name in `INT8_METHODS`
     operators:tuple=INT8_OPERATORS, # Of ONNX, to quantise
 )->None:
@@ -172,8 +173,8 @@ def validation_images(
 
 # %% ../../nbs/api/54_train.quantize.ipynb #f2f0c10a
 def rounding_errors(
-    graph, # Of an ONNX model in fp32
-    int8_graph, # The same, quantised
+    graph:Any, # Of an ONNX model in fp32
+    int8_graph: Any, # The same, quantised
 )->dict: # Name of each quantised convolution with a bias: channels x inputs x height x width, float32
     "What rounding added to the weights of each convolution"
     to_array = need('onnx').numpy_helper.to_array
@@ -192,7 +193,7 @@ def rounding_errors(
     return errors
 
 def mean_outputs(
-    file, # An .onnx in fp32
+    file:str|Path, # An .onnx in fp32
     kernels:dict, # Name of a convolution: weights of the shape of its own
     reader:CalibrationImages, # The images
 )->dict: # Name of each: by output channel, without the bias
@@ -217,8 +218,8 @@ def mean_outputs(
     return {name: np.concatenate(means).mean((0, 2, 3)) for name, means in zip(kernels, zip(*batches))}
 
 def correct_biases(
-    plain, # An .onnx in fp32
-    file, # The .onnx that it was quantised to; its biases are replaced
+    plain:str|Path, # An .onnx in fp32
+    file:str|Path, # The .onnx that it was quantised to; its biases are replaced
     reader:CalibrationImages, # The images that it was calibrated on
 )->None:
     "Take from each bias what the rounded weights of its convolution add to the mean output"
@@ -239,7 +240,7 @@ def correct_biases(
 
 # %% ../../nbs/api/54_train.quantize.ipynb #e9e52838
 def run_graph(
-    file, # The .onnx of a bundle
+    file:str|Path, # The .onnx of a bundle
     images:Prepared, # To predict
     bs:int=32, # Images in a batch
     desc:str='predicting', # What the progress bar says
@@ -304,7 +305,7 @@ class Int8Trial:
 class Quantizer:
     "Makes int8 graphs of the bundle `folder`, and compares them with its own"
     def __init__(self,
-        folder, # A bundle
+        folder:str|Path, # A bundle
         cases:Cases, # Labelled, with the split of the bundle's training where they were in it
         spec:InputSpec|None=None, # How images are prepared, if not as `config.json` says
         n:int=200, # Images to calibrate on, at most
@@ -332,7 +333,7 @@ class Quantizer:
                 f'temperature, thresholds and sets {refitted}')
 
     def run(self,
-        file, # A graph
+        file:str|Path, # A graph
         cases:Cases, # Whose images to run it on
     )->tuple: # As from `run_graph`
         "What the graph `file` gives for the images of `cases`"
@@ -364,7 +365,7 @@ class Quantizer:
 # %% ../../nbs/api/54_train.quantize.ipynb #1d895dc1
 @patch
 def fitted_again(self:Quantizer,
-    file, # The int8 graph
+    file:str|Path, # The int8 graph
     test_logits:np.ndarray, # Its logits of the images to compare on
 )->tuple: # What changes in `config.json`, and `reference.npz`
     "What is fitted on the validation images, from what `file` gives for them; nothing without them"
@@ -389,7 +390,7 @@ def fitted_again(self:Quantizer,
 # %% ../../nbs/api/54_train.quantize.ipynb #a26c87ce
 @patch
 def write_graph(self:Quantizer,
-    file, # The .onnx to write
+    file:str|Path, # The .onnx to write
     method:str, # A name in `INT8_METHODS`
 )->None:
     "Write an int8 graph of the bundle"
@@ -397,7 +398,7 @@ def write_graph(self:Quantizer,
 
 @patch
 def choose(self:Quantizer,
-    file, # The .onnx to write
+    file:str|Path, # The .onnx to write
     methods:tuple=tuple(INT8_METHODS), # To try, in this order
 )->list: # Of each that was tried its `method` and the `difference` of the AUROC; the last one is chosen
     "Write the first int8 graph that is accurate on the images to choose on; a `LessAccurate` if none is"
@@ -419,7 +420,7 @@ def choose(self:Quantizer,
 
 @patch
 def confirm(self:Quantizer,
-    file, # The chosen int8 graph
+    file:str|Path, # The chosen int8 graph
     method:str, # By which it was made
 )->Int8Trial:
     "Compare an int8 graph on the test part, which has chosen nothing; a `LessAccurate` if it is worse"
@@ -479,8 +480,8 @@ def record(self:Quantizer,
 
 # %% ../../nbs/api/54_train.quantize.ipynb #ecfa9622
 def check_quantizable(
-    bundle, # A bundle
-    out, # Folder to write
+    bundle:str|Path, # A bundle
+    out:str|Path, # Folder to write
 )->None:
     "An `InputError` if `bundle` computes in int8 already, or `out` exists"
     if Path(out).exists(): raise InputError(f'{out}: exists already; choose another folder')
@@ -488,9 +489,9 @@ def check_quantizable(
         raise InputError(f'{bundle}: computes in int8 already; give the bundle in fp32')
 
 def quantize_bundle(
-    bundle, # A bundle
+    bundle:str|Path, # A bundle
     cases:Cases, # Labelled, with the split of the bundle's training where they were in it
-    out, # Folder to write
+    out:str|Path, # Folder to write
     spec:InputSpec|None=None, # How images are prepared, if not as the bundle says
     methods:tuple=tuple(INT8_METHODS), # To try, in this order
     n:int=200, # Images to calibrate on, at most

@@ -14,11 +14,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
+import pandas as pd
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from ..core import InputError, replacing
-from ..data.cases import as_cases
+from ..data.cases import Cases, as_cases
 from ..data.prepared import CACHE_PLACES
 from ..data.scan import range_of_cases
 from ..domains.profile import DOMAINS, load_domain
@@ -53,7 +54,7 @@ class DataFields(BaseModel):
     seed:int = Field(42, ge=0, lt=2**32) # Fixes the split, initial weights, order and augmentation
 
     @model_validator(mode='after')
-    def check_data(self):
+    def check_data(self)->'DataFields':
         "A `ValueError` if no image is left to train on, or the range of values is not one"
         held_out = (self.valid or 0) + (self.test or 0)
         if held_out >= 1: raise ValueError('valid and test leave nothing to train on')
@@ -99,7 +100,7 @@ class LossFields(BaseModel):
     soft_labels:bool = False # Train on the proportion of annotators who chose each class
 
     @model_validator(mode='after')
-    def check_loss(self):
+    def check_loss(self)->'LossFields':
         "A `ValueError` if two of these fields do not go together"
         check_together(**self.loss_options(), soft_labels=self.soft_labels)
         return self
@@ -126,7 +127,7 @@ class ScheduleFields(BaseModel):
     patience:int|None = Field(None, ge=1) # Late epochs without a better AUROC to stop after; `None` never
 
     @model_validator(mode='after')
-    def check_length(self):
+    def check_length(self)->'ScheduleFields':
         "A `ValueError` if two fields say how long to train"
         if self.epochs and self.minutes:
             raise ValueError(f'epochs {self.epochs} and minutes {self.minutes:g} both say how long to train; '
@@ -143,14 +144,14 @@ class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
     log_images:bool = False # Give the tracker test images and the report, which shows images
 
     @model_validator(mode='after')
-    def check_stop(self):
+    def check_stop(self)->'Recipe':
         "A `ValueError` if `patience` can never stop the training"
         pretrained = self.pretrained and is_pretrained(self.arch)
         check_patience(self.patience, phases(pretrained, self.epochs, probe=self.probe, minutes=self.minutes))
         return self
 
     @model_validator(mode='after')
-    def check_views(self):
+    def check_views(self)->'Recipe':
         "A `ValueError` if the network would not be trained on the views of `tta`"
         augment = self.augment
         if augment is None and self.domain: augment = load_domain(self.domain).augment
@@ -184,7 +185,7 @@ def _read_toml(file):
 
 # %% ../../nbs/api/32_train.recipe.ipynb #38a6cd75
 def make_recipe(
-    file=None, # A TOML file, the name of a shipped recipe, or `None` for the defaults
+    file:str|Path|None=None, # A TOML file, the name of a shipped recipe, or `None` for the defaults
     **changes, # Fields to set over it; `None` leaves a field as it is
 )->Recipe:
     "The recipe in `file` with `changes`; an `InputError` if a field is unknown or wrong"
@@ -208,14 +209,14 @@ def make_recipe(
 # %% ../../nbs/api/32_train.recipe.ipynb #172907be
 def write_recipe(
     recipe:Recipe, # To write
-    file, # The .toml
+    file:str|Path, # The .toml
 )->None:
     "Write `recipe` as TOML, every field that is set"
     with replacing(file) as tmp: tmp.write_text(tomli_w.dumps(recipe.to_dict()), encoding='utf-8')
 
 # %% ../../nbs/api/32_train.recipe.ipynb #4db66661
 def sweep_table(
-    file, # A TOML file
+    file:str|Path, # A TOML file
 )->dict: # Field of a recipe to what to try for it; empty if there is none
     "The `[sweep]` table in `file`, which is no part of a single run"
     return _read_toml(file).get('sweep', {})
@@ -223,7 +224,7 @@ def sweep_table(
 # %% ../../nbs/api/32_train.recipe.ipynb #8a4a7374
 def resolve_recipe(
     recipe:Recipe, # May leave out `domain` and `augment`
-    cases, # Cases, or a table of them
+    cases:Cases|pd.DataFrame, # Cases, or a table of them
 )->Recipe:
     "`recipe` with domain, value range and augmentation of `cases`, where it leaves them open"
     cases = as_cases(cases)

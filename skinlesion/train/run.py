@@ -29,6 +29,7 @@ from fastai.callback.progress import ProgressCallback
 from fastai.learner import Learner
 from fastai.torch_core import get_model, rank_distrib, to_detach
 from fastcore.basics import patch
+from torch import nn
 
 from ..core import InputError, Progress, check_writable_folder, n_cores, replacing, versions
 from ..data.cases import Cases, as_cases, write_cases
@@ -45,7 +46,7 @@ from .tracking import Tracker, start_tracker
 
 # %% ../../nbs/api/37_train.run.ipynb #9aee1b6a
 def read_run(
-    out, # Run folder
+    out:str|Path, # Run folder
 )->dict: # The content of `run.json`
     "What `out/run.json` says; an `InputError` if there is none, or it says nothing of a run"
     file = Path(out)/'run.json'
@@ -57,7 +58,7 @@ def read_run(
     return about
 
 def write_run(
-    out, # Run folder
+    out:str|Path, # Run folder
     about:dict, # The content
 )->None:
     "Write `about` as `out/run.json`"
@@ -65,7 +66,7 @@ def write_run(
 
 # %% ../../nbs/api/37_train.run.ipynb #4d596667
 def check_out(
-    out, # Run folder
+    out:str|Path, # Run folder
     resume:bool=False, # Go on with the run in it, if there is one
 )->None:
     "An `InputError` if `out` holds anything, unless `resume` goes on with the unfinished run in it"
@@ -82,8 +83,8 @@ def check_out(
     if not resume: raise InputError(f'{out}: holds another run; choose another folder for --out{hint}')
 
 def check_outside(
-    out, # Folder to write
-    data, # Where the images are; a table in memory is nowhere
+    out:str|Path, # Folder to write
+    data:str|Path|pd.DataFrame, # Where the images are; a table in memory is nowhere
 )->None:
     "An `InputError` if `out` lies inside the folder `data`"
     if isinstance(data, pd.DataFrame): return
@@ -183,7 +184,7 @@ class HistoryLogger(Callback):
     "Write each epoch to `out/history.csv`, the tracker and the screen; end a run whose loss is not finite"
     order = 64 # after the recorder has the epoch's values, before `KeepBest` may end the run
     def __init__(self,
-        out, # Run folder
+        out:str|Path, # Run folder
         tracker:Tracker, # Is given each row
         total:int|None=None, # Epochs of the whole network, where that is known
     ):
@@ -291,7 +292,7 @@ class Checkpoint(Callback):
     "Keep in `file` what is needed to go on after the last whole epoch"
     order = 66 # after `KeepBest` has compared the epoch
     def __init__(self,
-        file, # To write after each epoch
+        file:str|Path, # To write after each epoch
         history_logger:HistoryLogger, # Has the epochs so far
         keep:KeepBest, # Has the best weights so far
         average:WeightAverage|None=None, # Has the average of the weights, if there is one
@@ -405,7 +406,7 @@ def _seconds(rows):
 def build_network(
     recipe:Recipe, # Names the network and its input
     num_classes:int=2, # Classes
-): # See `build_model`
+)->nn.Module: # See `build_model`
     "The untrained network of `recipe`; an `InputError` if it, or its weights, cannot be had"
     return build_model(recipe.arch, num_classes, recipe.channels, recipe.pretrained, recipe.size)
 
@@ -483,7 +484,7 @@ class Run:
 def check_begin(
     recipe:Recipe, # From `resolve_recipe`
     cases:Cases, # With a split
-    out, # Run folder
+    out:str|Path, # Run folder
     resume:bool=False, # Go on with an unfinished run in `out`
 )->dict: # The content of `run.json`: of the run to go on with, if there is one
     "An `InputError` if a run of `recipe` on `cases` can neither begin nor go on in `out`; nothing is written"
@@ -514,7 +515,7 @@ def check_begin(
 def begin_run(
     recipe:Recipe, # From `resolve_recipe`
     cases:Cases, # With a split
-    out, # Run folder
+    out:str|Path, # Run folder
     about:dict, # From `check_begin`
 )->None:
     "Write what is known of a run before it trains"
@@ -549,8 +550,8 @@ def _train_and_record(learn, plan, out, tracker, recipe, cbs):
 
 def fit_run(
     recipe:Recipe, # What to do
-    cases, # Cases with a split, or a table of them
-    out, # Run folder
+    cases:Cases|pd.DataFrame, # Cases with a split, or a table of them
+    out:str|Path, # Run folder
     resume:bool=False, # Go on with an unfinished run in `out`
     cbs:list=(), # More fastai callbacks
     num_workers:int=0, # See `lesion_dls`; the result does not depend on it

@@ -12,6 +12,7 @@ import shlex
 import shutil
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import tomli_w
@@ -39,7 +40,7 @@ DEFAULT_SPACE = {
 }
 
 def sweep_space(
-    file, # A recipe
+    file:str|Path, # A recipe
     recipe:Recipe, # What `make_recipe` makes of it
 )->dict: # Field to a list of choices, or to its `low`, `high` and perhaps `log`
     "What to try, from the table `[sweep]` in `file`; an `InputError` if that cannot be tried"
@@ -78,7 +79,7 @@ def sweep_space(
 def run_trial(
     recipe:Recipe, # What to try
     cases:Cases, # With a split; the test part is left out
-    out, # Run folder
+    out:str|Path, # Run folder
     resume:bool=False, # Go on with the trial in `out`, if there is one
     cbs:list=(), # More fastai callbacks
 )->float: # AUROC on validation, macro-averaged over more than two classes
@@ -106,7 +107,7 @@ class Prune(Callback):
     "Report each epoch to Optuna's `trial`, and end the training if the others were better"
     order = 67 # after the checkpoint
     def __init__(self,
-        trial, # An `optuna.Trial`
+        trial:Any, # An `optuna.Trial`
     ):
         self.trial = trial
 
@@ -226,9 +227,9 @@ def _write_trials(study, out):
 
 # %% ../../nbs/api/53_train.sweep.ipynb #a0dd1497
 def sweep(
-    recipe, # A TOML file, with what to try in its table `[sweep]`
-    data, # A folder of images or a csv table
-    out, # Folder for the trials
+    recipe:str|Path|None, # A TOML file, with what to try in its table `[sweep]`
+    data:str|Path|pd.DataFrame, # A folder of images or a csv table
+    out:str|Path, # Folder for the trials
     n:int=20, # Trials in all
     resume:bool=False, # Go on with the sweep in `out`
     strict:bool=False, # Refuse data with files that are no usable images

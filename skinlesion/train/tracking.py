@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
@@ -25,13 +26,14 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 from ..core import missing_package, need, prob_column
+from ..data.cases import ImageTable
 from ..image import open_image
 
 # %% ../../nbs/api/36_train.tracking.ipynb #137626cb
 class Tracker:
     "Passes calls to the object that `start` returns, in a thread of its own, and outlives all its failures"
     def __init__(self,
-        start=None, # Function without arguments that returns a backend; `None` tracks nothing
+        start:Callable|None=None, # Function without arguments that returns a backend; `None` tracks nothing
         limit:float=300., # Seconds that one call may take, and at the end all that is left
     ):
         self.limit = limit
@@ -63,7 +65,7 @@ class Tracker:
         if self.thread.is_alive(): self._give_up(f'not done after {self.limit:.0f} s')
 
     @contextmanager
-    def watching(self):
+    def watching(self)->Iterator[None]:
         "End the record as a failure if the block fails"
         try: yield
         except BaseException: # Ctrl+C too
@@ -129,7 +131,7 @@ def wandb_url()->str: # An address
 class WandbRun:
     "One run in Weights & Biases, kept under `out`"
     def __init__(self,
-        out, # Run folder; the tracker's files go into `out/wandb`
+        out:str|Path, # Run folder; the tracker's files go into `out/wandb`
         config:dict, # The recipe
         about:dict, # As in `run.json`
     ):
@@ -166,9 +168,9 @@ class WandbRun:
 
     def finish(self,
         scores:dict, # Name to value
-        preds=None, # `Predictions` of test images, some of which are logged with `log_images`
-        bundle=None, # Folder of the bundle
-        report=None, # Folder of the report
+        preds:ImageTable|None=None, # `Predictions` of test images, some of which are logged with `log_images`
+        bundle:str|Path|None=None, # Folder of the bundle
+        report:str|Path|None=None, # Folder of the report
     )->None:
         "Log the final `scores` and the `bundle`, with `log_images` images and `report` too, and end the run"
         self.run.summary.update(scores)
@@ -196,7 +198,7 @@ class WandbRun:
 
 # %% ../../nbs/api/36_train.tracking.ipynb #11de017a
 def mlflow_store(
-    out, # Run folder
+    out:str|Path, # Run folder
 )->str: # An address for MLflow
     "Where MLflow keeps the run in `out`"
     return os.environ.get('MLFLOW_TRACKING_URI') or f'sqlite:///{Path(out).absolute().parent}/mlflow.db'
@@ -225,7 +227,7 @@ def flat(
 class MlflowRun:
     "One run in MLflow"
     def __init__(self,
-        out, # Run folder
+        out:str|Path, # Run folder
         config:dict, # The recipe
         about:dict, # As in `run.json`
     ):
@@ -269,9 +271,9 @@ class MlflowRun:
 
     def finish(self,
         scores:dict, # Name to value
-        preds=None, # Not used: the report has them
-        bundle=None, # Folder of the bundle
-        report=None, # Folder of the report
+        preds:ImageTable|None=None, # Not used: the report has them
+        bundle:str|Path|None=None, # Folder of the bundle
+        report:str|Path|None=None, # Folder of the report
     )->None:
         "Log the final `scores` and the `bundle`, with `log_images` also the `report`, and end the run"
         self._log_metrics(scores, step=0)
@@ -304,7 +306,7 @@ def check_track(
 # %% ../../nbs/api/36_train.tracking.ipynb #e7ac4013
 def tracking_text(
     track:str, # `wandb`, `mlflow` or `none`
-    out, # Run folder
+    out:str|Path, # Run folder
     log_images:bool=False, # Whether images are logged
 )->str: # Empty for `none`
     "What the tracker is given, and where it keeps that"
@@ -324,7 +326,7 @@ def tracking_text(
 # %% ../../nbs/api/36_train.tracking.ipynb #a2555790
 def start_tracker(
     track:str, # `wandb`, `mlflow` or `none`
-    out, # Run folder
+    out:str|Path, # Run folder
     config:dict, # The recipe
     about:dict, # As in `run.json`
 )->Tracker:
