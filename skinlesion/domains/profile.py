@@ -49,6 +49,13 @@ class Domain:
         "What images are grouped by, as text: `lesions or patients`, or `patients`"
         return 'patients' if self.group == 'patient' else f'{self.group}s or patients'
 
+    def positive_among(self,
+        classes:list, # Names of classes
+    )->str|None: # As it is spelled there; `None` if there is none
+        "The first of `positive` among `classes`: what must not be missed"
+        by_name = {label.lower(): label for label in classes}
+        return next((by_name[name] for name in self.positive if name in by_name), None)
+
     @property
     def one_group(self)->str:
         "One of `groups`: `lesion or patient`, or `patient`"

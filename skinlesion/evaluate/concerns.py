@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.concerns.html.md"""
 # %% auto #0
 __all__ = ['ReportFacts', 'Concern', 'concerns']
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #0bec1837
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #a1e27c63
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -18,10 +18,11 @@ from ..data.finding import SEVERITIES
 from ..domains.profile import load_domain
 from .headline import baseline_text
 from .texts import interval_text, percent_text
+from ..postprocess import point_title
 from ..score_names import METRICS
 from ..synth.sets import are_synthetic
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #68413757
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #9c35e25b
 @dataclass
 class ReportFacts:
     "All that a report knows, for what looks across its sections"
@@ -51,8 +52,7 @@ class ReportFacts:
         points = self.data('operating').get('chosen') or {}
         labels = {point['positive'] for point in points.values()}
         if len(labels) == 1: return labels.pop()
-        by_name = {label.lower(): label for label in self.m['classes']}
-        return next((by_name[name] for name in load_domain(self.domain).positive if name in by_name), None)
+        return load_domain(self.domain).positive_among(self.m['classes'])
 
     def score(self,
         name:str, # In `METRICS`
@@ -107,7 +107,7 @@ def data_concerns(facts:ReportFacts)->Iterator[Concern]:
     for title,finding in by_title.items():
         yield Concern(finding.severity, title, f'{finding.summary}.', 'audit')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #2d280784
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #044e73e3
 MIN_ACCEPTABLE_SENSITIVITY = 0.8 # below which missed images are a severe concern
 MIN_GOOD_SENSITIVITY = 0.9 # below which they are a concern
 FEW_IMAGES = 30 # of a class
@@ -119,7 +119,7 @@ def score_concerns(facts:ReportFacts)->Iterator[Concern]:
     if focus and counts[focus]:
         name,point = facts.threshold()
         entry = point['sensitivity'] if point else facts.score('sensitivity')
-        how = f'the threshold for {name.split(": ")[-1]}' if point else 'the most probable class'
+        how = f'the threshold for {point_title(name, facts.focus)}' if point else 'the most probable class'
         if entry['value'] < MIN_GOOD_SENSITIVITY:
             missed = round((1-entry['value'])*counts[focus])
             text = (f'With {how} it detects {percent_text(entry)} of the {focus} images, '
@@ -132,7 +132,7 @@ def score_concerns(facts:ReportFacts)->Iterator[Concern]:
         text = f'{images}: what is said of so few images is hardly more than an anecdote.'
         yield Concern('severe' if focus in few else 'warning', 'Few images of a class', text, 'scores')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #058e085f
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #f667d1f6
 MAX_GOOD_ECE = 0.05 # above which, with the whole interval, the calibration is a concern
 
 def probability_concerns(facts:ReportFacts)->Iterator[Concern]:
@@ -145,7 +145,8 @@ def probability_concerns(facts:ReportFacts)->Iterator[Concern]:
     elif data and (data['calibration'] or {}).get('equally_common'):
         text = 'They are those of a population in which all classes are equally common; those of rare classes are too high.'
         yield Concern('note', 'Probabilities of another population', text, 'calibration')
-    for gap in facts.data('subgroups').get('named', [])[:1]:
+    worse = [gap for gap in facts.data('subgroups').get('named', []) if gap['difference'] < 0]
+    for gap in worse[:1]:
         text = (f'{gap["score"]} for {gap["attribute"]} {gap["subgroup"]} ({gap["images"]:,} images) is '
                 f'{interval_text(gap)}, where {gap["expected"]:.2f} would be expected.')
         yield Concern('warning', f'Worse by {gap["attribute"]}', text, 'subgroups')

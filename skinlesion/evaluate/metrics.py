@@ -31,6 +31,7 @@ from .texts import interval_text
 from ..score_names import BY_CLASS, COMPARED, METRICS, SECOND_NAMES
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #20b1b3cb
+POOLED_AREAS = ('micro_auroc', 'micro_average_precision') # of all classes together, with more than two
 AREAS = ('auroc', 'average_precision', 'partial_auroc') # in the order in which `Ranking` gives them
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #748687e2
@@ -60,6 +61,7 @@ class Scorer:
     def __init__(self,
         preds, # Predictions
         positive:str|None=None, # Positive class of two, that of `preds` if `None`
+        pooled:bool=True, # Whether to rank all of more than two classes together, too (micro averages of areas)
     ):
         preds = as_predictions(preds, positive)
         self.classes = preds.classes
@@ -67,9 +69,11 @@ class Scorer:
         self.positive = preds.positive_class
         self.domain = preds.domain
         self.multiclass = self.positive is None
+        self.pooled = pooled and self.multiclass
         self.scored_classes = list(range(self.n_classes)) # numbers of those that are scored against the rest
         if not self.multiclass: self.scored_classes = [self.classes.index(self.positive)]
         self.names = [name for name,score in METRICS.items() if self.multiclass or score.meaning]
+        if not self.pooled: self.names = [name for name in self.names if name not in POOLED_AREAS]
         self.probs = preds.probs
         self.y = preds.y
         self.y_pred = preds.y_pred
@@ -86,7 +90,7 @@ class Scorer:
     )->list: # Of `Ranking`
         "The ranking by each class that is scored, and (with more than two classes) that of all pooled"
         each = [Ranking(self.y == k, self.probs[:,k], steps) for k in self.scored_classes]
-        if not self.multiclass: return each
+        if not self.pooled: return each
         is_true = np.eye(self.n_classes, dtype=bool)[self.y]
         return [*each, Ranking(is_true, self.probs, steps)]
 
@@ -133,10 +137,8 @@ def score(self:Scorer,
     gaps = weighted_counts(self.bins, W, ECE_BINS, self.gaps)
     scores['ece'] = abs(gaps).sum(1)/total
     if self.multiclass:
-        pooled = areas[-1]
         scores['brier'] = by_class['brier'].sum(1)
-        scores['micro_auroc'] = pooled[0]
-        scores['micro_average_precision'] = pooled[1]
+        if self.pooled: scores |= dict(zip(POOLED_AREAS, areas[-1]))
         # micro averages among them: one label and one prediction an image, so they count what is correct
         for name in SECOND_NAMES: scores[name] = scores[METRICS[name].second_name_of]
 

@@ -39,7 +39,7 @@ class SubsetWeights:
         self.members = by_image.T
 
     def counts(self,
-        code:np.ndarray, # Images, int: what is counted
+        code:np.ndarray, # Images, or codes x images, int: what is counted
         n:int, # How many codes there are
         x:np.ndarray|None, # Images: what to sum in place of counting
     )->np.ndarray: # Subsets x n
@@ -48,7 +48,7 @@ class SubsetWeights:
         total = np.zeros(n_cells)
         for column in self.columns:
             cell = column*n + code
-            total += np.bincount(cell, x, n_cells)
+            total += np.bincount(cell.ravel(), x, n_cells)
         return total.reshape(self.n, n)
 
     def __matmul__(self, x):
@@ -197,6 +197,34 @@ class Ranking:
         area = _area_above(0, positives, tied, tp, fp)
         partial_area = _area_above(MIN_SENSITIVITY, positives, tied, tp, fp)
         return ratio(area, n_pairs), average_precision, ratio(partial_area, n_pairs)
+
+# %% ../../nbs/api/40_evaluate.scores.ipynb #3a7e69e1
+class ClassAurocs:
+    "AUROCs of several classes in each of many subsets of the images"
+    def __init__(self,
+        rankings:list, # Of `Ranking`, one for each class
+    ):
+        self.n = len(rankings)
+        self.steps = max(ranking.steps for ranking in rankings)
+        first_codes = 3*self.steps*np.arange(self.n)
+        codes = [ranking.code for ranking in rankings]
+        self.code = np.concatenate(codes) + first_codes[:,None]
+
+    def __call__(self,
+        W:SubsetWeights, # Subsets of the images
+    )->np.ndarray: # Subsets x classes; NaN where a class has no image
+        "The AUROC of each class in each subset"
+        n_cells = 3*self.steps*self.n
+        counts = W.counts(self.code, n_cells, None)
+        counts = counts.reshape(-1, self.n, self.steps, 3)
+        positives = counts[...,0]
+        tied = counts[...,1]
+        fp = np.cumsum(tied+counts[...,2], 2)
+        n_pos = positives.sum(2)
+        n_neg = fp[...,-1]
+        negatives_below = n_neg[...,None] - fp + tied/2
+        area = (positives*negatives_below).sum(2)
+        return ratio(area, n_pos*n_neg)
 
 # %% ../../nbs/api/40_evaluate.scores.ipynb #d5e95479
 def brier_terms(

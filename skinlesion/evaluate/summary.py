@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.summary.html.md"""
 # %% auto #0
 __all__ = ['comparison_text', 'summary', 'KeyQuestion', 'key_questions', 'ScoreLine', 'FirstPage', 'first_page']
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #5593c2a0
+# %% ../../nbs/api/48_evaluate.summary.ipynb #83e1cdf0
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -17,6 +17,7 @@ from ..domains.profile import load_domain
 from .concerns import Concern, ReportFacts, concerns
 from .headline import baseline_text, headline_score
 from .texts import interval_text, percent_text, threshold_text
+from ..postprocess import point_title
 from ..score_names import METRICS
 
 # %% ../../nbs/api/48_evaluate.summary.ipynb #e925ee30
@@ -167,7 +168,7 @@ def quality_answer(facts:ReportFacts)->tuple:
     text += f'{free_accuracy_text(facts.m)}. {baseline_text(facts.m["baseline"])}'
     return text.strip(), 'scores'
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #76264058
+# %% ../../nbs/api/48_evaluate.summary.ipynb #42768764
 def miss_answer(facts:ReportFacts)->tuple:
     focus = facts.focus
     if not focus: return 'Name the class that must not be missed with positive=CLASS or --positive CLASS.', 'scores'
@@ -177,14 +178,14 @@ def miss_answer(facts:ReportFacts)->tuple:
     text = (f'With the most probable class it detects {percent_text(sensitivity)} of {n:,} {focus} images, '
             f'and misses {round((1-sensitivity["value"])*n):,}.')
     name,point = facts.threshold()
-    if point: text += f' With the threshold for {name.split(": ")[-1]} it detects {percent_text(point["sensitivity"])}.'
+    if point: text += f' With the threshold for {point_title(name, facts.focus)} it detects {percent_text(point["sensitivity"])}.'
     return text, 'operating'
 
 def threshold_answer(facts:ReportFacts)->tuple:
     name,point = facts.threshold()
     if not point: return facts.text('operating') or LEFT_OUT, 'operating'
     text = (f'{threshold_text(point["threshold"])} of the probability of {point["positive"]}, '
-            f'chosen on validation for {name.split(": ")[-1]}. '
+            f'chosen on validation for {point_title(name, facts.focus)}. '
             f'Here it gives a sensitivity of {interval_text(point["sensitivity"])}, '
             f'a specificity of {interval_text(point["specificity"])}, '
             f'and {point["flagged"]:,} of {point["n"]:,} images are positive.')
