@@ -6,12 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.audit.html.md"""
 
 # %% auto #0
 __all__ = ['MIN_USEFUL_SIDE', 'MAX_ASPECT_RATIO', 'FILE_CHECKS', 'SMALL_PROPORTION', 'MAX_SMALL', 'MAX_INTERVAL_WIDTH',
-           'MIN_EFFECT', 'MAX_AGE', 'LEAKAGE_KINDS', 'MAX_SHOWN_GROUPS', 'MAX_SHOWN_IMAGES', 'PAGE_THUMBNAIL_SIDE',
-           'unusual_files', 'FileCheck', 'file_findings', 'file_checks', 'value_findings', 'range_summary',
-           'group_findings', 'group_checks', 'duplicate_findings', 'duplicate_checks', 'duplicates_across_sets',
-           'shortcut_checks', 'interval_width', 'small_class_findings', 'size_checks', 'metadata_checks',
-           'missing_value_findings', 'age_findings', 'split_difference_findings', 'Audit', 'audit', 'write_audit',
-           'audit_page']
+           'MIN_EFFECT', 'MAX_AGE', 'LEAKAGE_KINDS', 'AUDIT_SCHEMA', 'MAX_SHOWN_GROUPS', 'MAX_SHOWN_IMAGES',
+           'PAGE_THUMBNAIL_SIDE', 'unusual_files', 'FileCheck', 'file_findings', 'file_checks', 'value_findings',
+           'range_summary', 'group_findings', 'group_checks', 'duplicate_findings', 'duplicate_checks',
+           'duplicates_across_sets', 'shortcut_checks', 'interval_width', 'small_class_findings', 'size_checks',
+           'metadata_checks', 'missing_value_findings', 'age_findings', 'split_difference_findings', 'Audit', 'audit',
+           'write_audit', 'audit_page']
 
 # %% ../../nbs/api/18_data.audit.ipynb #d14ab7e1
 import hashlib
@@ -33,7 +33,7 @@ from .column_names import COLUMN_SYNONYMS, find_column, matching_columns
 from .columns import has_split_words
 from .deduplicate import merged_groups
 from .duplicates import duplicate_groups, find_duplicates
-from ..store.listing import common_folder, is_below, relative_path
+from ..store.listing import images_root, relative_path
 from .finding import SEVERITIES, STATUSES, Check, Finding
 from .finding import check_of, one_each, relative_check
 from .reading_checks import reading_checks
@@ -776,6 +776,8 @@ def short(self:Audit)->str: # Three lines
     return f'{self.headline()}\n  severe: {severe_text}\n  less severe: {less_severe_text}'
 
 # %% ../../nbs/api/18_data.audit.ipynb #4aa3e3c5
+AUDIT_SCHEMA = 2 # of `audit.json`; the first had no `schema` and no `root`
+
 @patch
 def table(self:Audit)->pd.DataFrame: # A row per finding
     "The findings without their images"
@@ -791,7 +793,8 @@ def to_dict(self:Audit)->dict:
     for check in self.checks:
         positions = [self.findings.index(finding) for finding in check.findings]
         checks.append(dict(name=check.name, status=check.status, text=check.text, findings=positions))
-    return dict(n=self.n, checks=checks, findings=findings, notes=self.notes)
+    head = dict(schema=AUDIT_SCHEMA, root=self.root, n=self.n)
+    return head | dict(checks=checks, findings=findings, notes=self.notes)
 
 # %% ../../nbs/api/18_data.audit.ipynb #99c3d99e
 @patch
@@ -836,12 +839,7 @@ def audit(
     cases = read_to_audit(cases) if is_plain else as_cases(cases)
     if isinstance(against, pd.DataFrame) and 'path' not in against: against = read_images(against)
 
-    # the folder that all images are in
-    root = os.path.abspath(cases.root)
-    if not os.path.isdir(root): root = os.path.dirname(root)
-    common = common_folder(cases.path)
-    if not is_below(common, root): root = common
-
+    root = images_root(cases.path, cases.root)
     if out is not None and os.path.realpath(out) == os.path.realpath(root):
         raise InputError(f'{out}: holds the images; choose another folder for the audit')
     inputs = _AuditInputs.read(cases, against, seed)

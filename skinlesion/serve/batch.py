@@ -40,6 +40,7 @@ ANSWER_COLUMNS = dict( # after the probabilities: name to kind
     classes_in_set='text',
     operating='text', # the points at which the image is positive
     error='text',
+    bundle_id='text',
 )
 
 def column_kinds(
@@ -57,6 +58,7 @@ def answer_row(
     "The row of one image"
     if image is None: image = SourceImage(answer.path, None)
     row = {column: getattr(image, column) for column in CASE_COLUMNS}
+    row['bundle_id'] = answer.bundle_id
     if isinstance(answer, Failure): return row | dict(error=answer.error)
     for label,p in answer.probabilities.items(): row[prob_column(label)] = p
     points = [name for name,is_positive in answer.operating.items() if is_positive]

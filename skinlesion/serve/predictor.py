@@ -118,7 +118,8 @@ class Predictor:
         answers = []
         for path,*values in zip(paths, probs, ood_scores, cams):
             has_numbers = all(np.isfinite(value).all() for value in values)
-            failure = Failure(path, 'the network gives no numbers for this image (NaN or infinite)')
+            reason = 'the network gives no numbers for this image (NaN or infinite)'
+            failure = Failure(path, reason, self.bundle_id)
             answers.append(self.make_answer(path, *values) if has_numbers else failure)
         return answers
 
@@ -201,7 +202,7 @@ class Predictor:
         remaining = iter(answers)
         results = []
         for item in prepared:
-            failure = Failure(source_name(item.source), item.error)
+            failure = Failure(source_name(item.source), item.error, self.bundle_id)
             results.append(failure if item.pixels is None else next(remaining))
         return results
 
