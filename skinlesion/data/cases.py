@@ -315,18 +315,22 @@ def to_binary(
 def write_cases(
     cases:Cases|pd.DataFrame, # `Cases`, or a table of cases or predictions
     file:str|Path, # The csv to write
+    relative:bool=False, # Paths from the folder of `file`, so that it and the images can be moved together
 )->None:
-    "Write `cases` to `file` with absolute paths; a group that is named by its path gets the absolute one too"
+    "Write `cases` to `file` with absolute paths; a group that is named by its path gets the same one"
     if os.path.isdir(file): raise InputError(f'{file}: is a folder; name the csv file to write')
     table = table_of(cases)
     source = cases.root if isinstance(cases, Cases) else ''
     if os.path.exists(file) and os.path.realpath(file) == os.path.realpath(source):
         raise InputError(f'{file}: is the table that these cases come from; choose another file')
-    absolute = table.path.map(absolute_path)
-    written = table.assign(path=absolute)
+    paths = table.path.map(absolute_path)
+    if relative:
+        folder = os.path.dirname(os.path.abspath(file))
+        paths = paths.map(lambda path: path if '://' in path else Path(os.path.relpath(path, folder)).as_posix())
+    written = table.assign(path=paths)
     if 'group' in table:
         is_path = table.group == table.path
-        written['group'] = table.group.mask(is_path, absolute)
+        written['group'] = table.group.mask(is_path, paths)
     with replacing(file) as temporary: written.to_csv(temporary, index=False)
 
 # %% ../../nbs/api/10_data.cases.ipynb #9919e22c
