@@ -10,6 +10,7 @@ __all__ = ['environment', 'render']
 # %% ../nbs/api/01_templates.ipynb #820e0179
 import base64
 import io
+import re
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,14 @@ def probability_percent(
     if p < 0.001: return '< 0.1%'
     return f'{100*p:.1f}%'
 
+# %% ../nbs/api/01_templates.ipynb #25ee3bb1
+def breakable(
+    text:str, # Such as a caption with the name of a file
+): # `markupsafe.Markup`
+    "`text` for HTML, whose names are broken over lines at their separators alone"
+    pieces = re.split(r'(?<=[/\\_])(?=\w)|(?=\.[A-Za-z]\w*$)', str(text))
+    return need('markupsafe').Markup('<wbr>').join(pieces)
+
 # %% ../nbs/api/01_templates.ipynb #7fdbaa94
 @cache
 def environment()->'Environment': # `jinja2.Environment`
@@ -43,6 +52,7 @@ def environment()->'Environment': # `jinja2.Environment`
         keep_trailing_newline=True,
     )
     env.filters['probability_percent'] = probability_percent
+    env.filters['breakable'] = breakable
     return env
 
 def render(

@@ -324,7 +324,7 @@ def _figures(table, means, regions, shortcut, own):
     shown_means = means[['of', 'images']].rename(columns=dict(of='images of'))
     shown_means['map outside (95% interval)'] = _percent(means, 'outside', 0)
     shown_means['area outside'] = means.area_outside.map('{:.0%}'.format)
-    parts.append(Grid('Map and area', shown_means, 'Means over images.'))
+    parts.append(Grid('Map and area', shown_means, 'Means over images.', folded=True))
     names = [OUTSIDE_REGIONS[region] for region in regions.index]
     shown_regions = pd.DataFrame({'outside the lesion, on': names}, index=regions.index)
     shown_regions['images'] = regions.images
@@ -332,7 +332,7 @@ def _figures(table, means, regions, shortcut, own):
         texts = regions[column].map('{:.1%}'.format, na_action='ignore')
         shown_regions[title] = texts.fillna('')
     shown_regions['difference (95% interval)'] = _percent(regions, 'more', 1)
-    parts.append(Grid('Outside the lesion', shown_regions, how['regions']))
+    parts.append(Grid('Outside the lesion', shown_regions, how['regions'], folded=True))
     return parts
 
 def _percent(table, column, digits):

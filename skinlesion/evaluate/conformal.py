@@ -239,7 +239,7 @@ def sets_section(
     alt = f'coverage {interval_text(result["coverage"])}'
     parts = [
         Plot('sets', 'Coverage of the prediction sets', _plot_coverage(result), how['coverage'], alt),
-        Grid('Prediction sets by class', _sets_rows(result, fitted), how['by_class']),
+        Grid('Prediction sets by class', _sets_rows(result, fitted), how['by_class'], folded=True),
     ]
     text = _sets_text(result, fitted, preds.domain)
     return Section(**about, text=text, parts=parts, data=dict(fitted=fitted, **result))

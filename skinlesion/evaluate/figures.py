@@ -244,6 +244,7 @@ def curves_section(
     scores = m['metrics']
     how = captions('curves')
     n = f"{m['n']} images"
+    has_many_classes = len(m['classes']) > 4
     plots = []
     one_class_only = m['positive'] and scores['auroc']['value'] is None
     if not one_class_only:
@@ -262,6 +263,7 @@ def curves_section(
             plot_precision_recall(preds),
             how['precision_recall'],
             f'Precision against recall, average precision {average_precision}, {n}',
+            folded=not has_many_classes,
         )
         plots.extend([roc, precision_recall])
     accuracy = interval_text(scores['accuracy'])
@@ -271,9 +273,9 @@ def curves_section(
         plot_confusion(preds),
         how['confusion'],
         f'Confusion matrix, accuracy {accuracy}, {n}',
-        wide=len(m['classes']) > 4,
+        wide=has_many_classes,
     )
-    plots.append(confusion)
+    plots.insert(len(plots) if has_many_classes else 1, confusion) # next to the ROC curve, where it is small
     return Section('curves', 'Curves and confusion', error_text(m), plots)
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #4612da25

@@ -200,7 +200,7 @@ def ood_section(
     shown = table[['kind', 'images']].rename(columns=dict(kind='images of', images='number'))
     shown['AUROC (95% interval)'] = auroc
     shown['beyond the threshold (95% interval)'] = [_beyond_text(row) for row in table.itertuples()]
-    grid = Grid('By kind', shown, how['kinds'])
+    grid = Grid('By kind', shown, how['kinds'], folded=True)
     cards = []
     farthest_first = np.argsort(-activations.distances, kind='stable')
     images = activations.preds.table

@@ -285,6 +285,6 @@ def referral_section(
     )
     parts = [curve]
     if is_fitted and not rule['refer_all']:
-        parts.append(Grid('What is not referred, by class', _referral_rows(result), how['by_class']))
+        parts.append(Grid('What is not referred, by class', _referral_rows(result), how['by_class'], folded=True))
     title = 'Selective prediction: which images to refer for human review'
     return Section('referral', title, _referral_text(result, rule, is_fitted), parts, data)

@@ -97,8 +97,13 @@ def _page(result, about, title):
                 bar[end] = None
                 if entry[end] is not None: bar[end] = 100*min(max(entry[end]/largest, 0), 1)
         free = m['baseline']['metrics'][name]
-        values['rows'].append(dict(title=score.title, meaning=meaning, entry=entry, bar=bar, baseline=free))
-    values['comparisons'] = _comparison_rows(result.comparisons)
+        row = dict(name=name, title=score.title, meaning=meaning, entry=entry, bar=bar, baseline=free)
+        values['rows'].append(row)
+    tile_names = [first.headline.name, *(line.name for line in first.scores)]
+    values['rows'].sort(key=lambda row: row['name'] not in tile_names) # those of the first page first
+    values['comparisons'] = {} # by model
+    for row in _comparison_rows(result.comparisons):
+        values['comparisons'].setdefault(row['model'], []).append(row)
     values['about'] = {str(name): str(text) for name,text in about.items()}
     values['by_class'] = {name: METRICS[name].title for name in SHOWN_BY_CLASS}
     values['domain'] = load_domain(result.domain)
@@ -399,7 +404,7 @@ def write_report(
         # which items of reporting guidelines the report answers
         items = checklist(result.metrics, result.sections, about, result.audit, result.domain)
         guidelines = checklist_sections(items)
-        page = template('page').render(title=f'Checklists: {title}', sections=guidelines, notice=NOTICE)
+        page = template('checklist').render(title=f'Checklists: {title}', sections=guidelines, notice=NOTICE)
         (folder/'checklist.html').write_text(page, encoding='utf8')
         if pdf: print_pdf(folder/'report.html', folder/'report.pdf')
     return replace(result, path=Path(out)/'report.html')

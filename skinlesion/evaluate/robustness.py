@@ -323,6 +323,6 @@ def robustness_section(
         for level,strength in zip(LEVELS, corruption.strengths): row[str(level)] = f'{strength:g}'
         row['strength is'] = corruption.unit
         strengths.append(row)
-    grid = Grid('Strengths', pd.DataFrame(strengths), how['strengths'])
+    grid = Grid('Strengths', pd.DataFrame(strengths), how['strengths'], folded=True)
     data = dict(images=n_images, seed=seed, rows=records(scores))
     return Section('robustness', ROBUSTNESS_TITLE, _summary(scores, score), [plot, gallery, grid], data)
