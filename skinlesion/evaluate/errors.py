@@ -414,7 +414,7 @@ def _cluster_parts(activations):
     if clusters.silhouette < CLEAR_SILHOUETTE: text += f' {how["unclear_clusters"]}'
     with_keys = table.rename(columns=dict(errors='mistakes')) # as `metrics.json` has it
     data = dict(silhouette=clusters.silhouette, clusters=records(with_keys))
-    grid = Grid('Clusters of errors', shown, text)
+    grid = Grid('Clusters of errors', shown, text, folded=True)
     gallery = Gallery('Central errors of each cluster', cards, how['centre'])
     return data, [grid, gallery]
 

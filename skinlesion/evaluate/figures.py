@@ -244,7 +244,6 @@ def curves_section(
     scores = m['metrics']
     how = captions('curves')
     n = f"{m['n']} images"
-    has_many_classes = len(m['classes']) > 4
     plots = []
     one_class_only = m['positive'] and scores['auroc']['value'] is None
     if not one_class_only:
@@ -263,7 +262,7 @@ def curves_section(
             plot_precision_recall(preds),
             how['precision_recall'],
             f'Precision against recall, average precision {average_precision}, {n}',
-            folded=not has_many_classes,
+            folded=True,
         )
         plots.extend([roc, precision_recall])
     accuracy = interval_text(scores['accuracy'])
@@ -273,9 +272,9 @@ def curves_section(
         plot_confusion(preds),
         how['confusion'],
         f'Confusion matrix, accuracy {accuracy}, {n}',
-        wide=has_many_classes,
+        wide=len(m['classes']) > 10,
     )
-    plots.insert(len(plots) if has_many_classes else 1, confusion) # next to the ROC curve, where it is small
+    plots.insert(1, confusion) # next to the ROC curve
     return Section('curves', 'Curves and confusion', error_text(m), plots)
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #4612da25

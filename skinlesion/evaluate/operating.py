@@ -413,7 +413,7 @@ def operating_section(
     if (preds.label == label).nunique() == 2:
         alt = f'Net benefit of acting on {label}, {len(preds)} images'
         figure = plot_decision_curve(preds, curve=curve)
-        parts.append(Plot('decision_curve', 'Decision curve', figure, curve_how, alt))
+        parts.append(Plot('decision_curve', 'Decision curve', figure, curve_how, alt, folded=True))
         text.append(_curve_text(curve, label))
     else: text.append(f'The net benefit cannot be computed: that takes images of {label} and of others.')
     return Section(**about, text=' '.join(text), parts=parts, data=data)
