@@ -55,7 +55,7 @@ def study_files(
     kind:str='lesion', # A name in `STUDY_KINDS`
     n:int=240, # How many synthetic images
     epochs:int=8, # Of the first recipe
-)->dict: # Path in the study -> its text
+)->dict[str, str]: # Path in the study -> its text
     "The files of a study; an `InputError` if `name`, `data` or `kind` cannot be used"
     if not re.fullmatch(_NAME, name):
         raise InputError(f'{name!r} is no name of a study; begin with a letter or digit, and go on with those or - _ .')
@@ -91,10 +91,10 @@ def study_files(
 
 # %% ../nbs/api/69_study.ipynb #6ef20d85
 def new_study(
-    folder, # Where to write it; its name is the name of the study
+    folder:str|Path, # Where to write it; its name is the name of the study
     data:str|None=None, # As for `study_files`
     kind:str='lesion', # As for `study_files`
-    **options, # More of `study_files`
+    **options:int, # More of `study_files`
 )->Path: # `folder`
     "Write a study; an `InputError` if `folder` holds anything"
     folder = Path(folder).absolute()
@@ -110,7 +110,7 @@ def new_study(
         elif not _is_in_repository(folder.parent): subprocess.run(['git', 'init', '--quiet', temporary], check=True)
     return folder
 
-def _is_in_repository(folder):
+def _is_in_repository(folder:Path)->bool:
     while not folder.is_dir(): folder = folder.parent
     command = ['git', '-C', folder, 'rev-parse', '--is-inside-work-tree']
     return subprocess.run(command, capture_output=True).returncode == 0
