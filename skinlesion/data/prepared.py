@@ -70,14 +70,15 @@ class ChecksummedArrays:
 class Prepared:
     "The images `paths` as the 8-bit squares of `spec`, kept in `arrays` if there are any"
     def __init__(self,
-        paths:Iterable, # Image files
+        paths:Iterable, # Image files, or PIL images and binary files
         spec:InputSpec, # Input of the model
         arrays:ChecksummedArrays|None=None, # Where to keep the squares; they are made anew each time if `None`
         slots:np.ndarray|None=None, # For each image, the number of its array
         place:str='none', # Where `arrays` are: `memory`, `disk` or `none`
     ):
-        names = [str(path) for path in paths]
-        self.paths = np.array(names, object)
+        sources = [os.fspath(path) if isinstance(path, os.PathLike) else path for path in paths]
+        self.paths = np.empty(len(sources), object)
+        self.paths[:] = sources # an array of images would become one of their pixels
         self.spec = spec
         self.arrays = arrays
         self.slots = slots

@@ -27,6 +27,7 @@ from PIL import Image
 
 from ..core import CASE_COLUMNS, SPLIT_NAMES, InputError
 from ..data.column_names import find_column
+from ..image import image_of_array
 from ..store.listing import is_image, walk_files
 
 # %% ../../nbs/api/50_serve.sources.ipynb #9f4a5cf4
@@ -47,15 +48,7 @@ def as_image(
     if isinstance(source, SourceImage): source = source.image
     if callable(source): source = source()
     if isinstance(source, (bytes, bytearray, memoryview)): return io.BytesIO(source)
-    if isinstance(source, np.ndarray):
-        is_grey = source.ndim == 3 and source.shape[2] == 1
-        try: return Image.fromarray(source[..., 0] if is_grey else source)
-        except (TypeError, ValueError):
-            shape = ' x '.join(map(str, source.shape))
-            raise InputError(
-                f'image: an array of {shape} values of type {source.dtype} is no image; '
-                'give 8-bit values, height x width or height x width x 3'
-            ) from None
+    if isinstance(source, np.ndarray): return image_of_array(source)
     if source == '': raise InputError('image: no name of an image')
     if isinstance(source, str): return local_file(source)
     if isinstance(source, (os.PathLike, Image.Image)) or hasattr(source, 'read'): return source

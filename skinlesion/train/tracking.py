@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.tracking.html.md"""
 
 # %% auto #0
 __all__ = ['PROJECT', 'WANDB_TIMEOUT', 'N_LOGGED_IMAGES', 'LOGGED_SIDE', 'Tracker', 'wandb_mode', 'wandb_url', 'WandbRun',
-           'mlflow_store', 'model_name', 'MlflowRun', 'check_track', 'tracking_text', 'start_tracker']
+           'mlflow_store', 'model_name', 'MlflowRun', 'check_track', 'tracking_text', 'start_tracker', 'TrackRun']
 
 # %% ../../nbs/api/36_train.tracking.ipynb #0e03b14c
 import logging
@@ -17,13 +17,18 @@ import re
 import sys
 import threading
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
+
+from fastai.callback.core import Callback
+from fastai.torch_core import get_model, rank_distrib
 
 from ..core import missing_package, need, prob_column
 from ..data.cases import ImageTable
@@ -308,6 +313,7 @@ def tracking_text(
     track:str, # `wandb`, `mlflow` or `none`
     out:str|Path, # Run folder
     log_images:bool=False, # Whether images are logged
+    given:str='', # What the tracker is given, if not what a recipe's run gives it
 )->str: # Empty for `none`
     "What the tracker is given, and where it keeps that"
     if track == 'none': return ''
@@ -319,6 +325,7 @@ def tracking_text(
         images = f'{N_LOGGED_IMAGES} test images, the report'
         place = f'are sent to {wandb_url()}, project {PROJECT}'
         if mode == 'offline': place = f'are kept in {out}/wandb; wandb sync sends them'
+    if given: return f'tracking: {given} {place}'
     if log_images: return f'tracking: the recipe, scores, {images} and the bundle {place}'
     text = f'tracking: the recipe, scores and the bundle {place}'
     return f'{text}; no image and no report, unless log_images = true'
@@ -329,10 +336,84 @@ def start_tracker(
     out:str|Path, # Run folder
     config:dict, # The recipe
     about:dict, # As in `run.json`
+    given:str='', # As for `tracking_text`
 )->Tracker:
     "The tracker that a recipe asks for; says what goes where"
-    text = tracking_text(track, out, config.get('log_images', False))
+    text = tracking_text(track, out, config.get('log_images', False), given)
     if text: print(text)
     if track == 'none' or (track == 'wandb' and wandb_mode() == 'disabled'): return Tracker(None)
     backend = WandbRun if track == 'wandb' else MlflowRun
     return Tracker(partial(backend, out, config, about))
+
+# %% ../../nbs/api/36_train.tracking.ipynb #7537a1ac
+class TrackRun(Callback):
+    "Record a fit in a tracker, which never stands in its way"
+    order = 67 # after the recorder has the epoch's values, and those who compare them
+    remove_on_fetch = True
+    def __init__(self,
+        track:str='wandb', # `wandb` or `mlflow`
+        out:str|os.PathLike|None=None, # Folder of the record; `runs/ID` in `learn.path` if `None`
+        **config:Any, # Settings to record, besides those of the learner
+    ):
+        check_track(track)
+        self.track = track
+        self.out = out
+        self.config = config
+        self.id = uuid.uuid4().hex[:8]
+        self.tracker = None # of the fit that goes on
+        self.n_epochs = 0 # in all fits
+
+    def before_fit(self):
+        "End the record of a fit that broke off; fastai calls this where it only validates or predicts, too"
+        is_other = hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds')
+        self.run = not is_other and not rank_distrib() # fastai sets it back after each fit
+        if self.run and self.tracker: self.end('fail')
+
+    def before_train(self):
+        "Begin the record, or go on with it"
+        if self.tracker: return
+        out = Path(self.out or self.learn.path/'runs'/self.id)
+        out.mkdir(parents=True, exist_ok=True)
+        cases = self.dls.cases
+        about = dict(id=self.id, data=cases.root or 'a table', data_hash=cases.data_hash)
+        config = self.settings() | self.config
+        self.tracker = start_tracker(self.track, out, config, about, 'settings and scores, no image,')
+
+    def settings(self)->dict: # Name to value
+        "What is recorded of the learner"
+        model = get_model(self.learn.model)
+        return dict(
+            arch=getattr(model, 'architecture', {}).get('name', type(model).__name__),
+            classes=list(self.dls.vocab),
+            size=self.dls.spec.size,
+            bs=self.dls.train.bs,
+            epochs=self.n_epoch,
+            loss=type(self.learn.loss_func).__name__,
+            wd=self.learn.wd,
+        )
+
+    def after_epoch(self):
+        "Record the values of the epoch"
+        if not self.tracker: return
+        self.n_epochs += 1
+        row = dict(epoch=self.n_epochs, lr=float(self.opt.hypers[-1]['lr']))
+        self.tracker.call('log', row | self.values())
+
+    def values(self)->dict: # Name to value
+        "Losses and metrics of the last epoch"
+        names = self.recorder.metric_names[1:-1] # without the epoch and its time
+        return {name: float(value) for name,value in zip(names, self.recorder.values[-1])}
+
+    def after_fit(self):
+        "Record the scores at the end, and end the record"
+        if not self.tracker: return
+        self.end('finish', {f'end/{name}': value for name,value in self.values().items()})
+
+    def end(self,
+        how:str, # `finish` or `fail`
+        *args, # Of the backend's method
+    ):
+        "End the record"
+        self.tracker.call(how, *args)
+        self.tracker.close()
+        self.tracker = None
