@@ -270,7 +270,7 @@ def finish_run(
     history = None if recipe.folds else run.history # each fold has its own
     has_embeddings = outputs.train_embeddings is not None
     train = outputs.cases.part('train').table if has_embeddings else None
-    result = report(
+    run.report = report(
         preds,
         run.out/'report',
         title=title,
@@ -283,17 +283,14 @@ def finish_run(
         train=train,
         train_embeddings=outputs.train_embeddings,
     )
-    scores = {name: value for name, value in result.metrics.items() if name != 'sections'}
+    scores = {name: value for name, value in run.report.metrics.items() if name != 'sections'}
     lasting = {title: text for title, text in facts.items() if title in _LASTING_FACTS}
     shortcut = audited_shortcut(audited)
-    texts = dict(findings=named_texts(result.findings()), about=named_texts(lasting))
+    texts = dict(findings=named_texts(run.report.findings()), about=named_texts(lasting))
     add_to_bundle(bundle, metrics=scores, shortcut=shortcut, **texts)
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=utc_now()))
-    values = {}
-    for name, entry in scores['metrics'].items():
-        if entry['value'] is not None: values[f'test/{name}'] = entry['value']
+    values = {f'test/{name}': entry['value'] for name, entry in run.metrics.items() if entry['value'] is not None}
     run.tracker.call('finish', values, preds.table, bundle, run.out/'report')
     run.tracker.close()
-    run.report = result
     return run

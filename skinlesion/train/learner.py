@@ -149,13 +149,10 @@ class LesionLearner(Learner):
         n_all = sum(n for n,_ in sizes)
         n_trained = sum(n for n,is_trained in sizes if is_trained)
         frozen = '' if n_trained == n_all else f', {n_trained:,} of them trained'
-        size = self.dls.spec.size
         metrics = truncated_list([metric.name for metric in self.metrics])
-        return '\n'.join([
-            f'LesionLearner: {name}, {n_all:,} parameters{frozen}',
-            f'{len(self.dls.vocab)} classes: {truncated_list(self.dls.vocab, 8)}; images of {size} x {size}',
-            f'{len(self.dls.train_ds)} train, {len(self.dls.valid_ds)} valid; metrics: {metrics}',
-        ])
+        lines = [f'LesionLearner: {name}, {n_all:,} parameters{frozen}; metrics: {metrics}']
+        lines.append(repr(self.dls).removeprefix('LesionLoaders: '))
+        return '\n'.join(lines)
 
     def export(self,
         fname:str|os.PathLike='export.pkl', # In the folder `learn.path`

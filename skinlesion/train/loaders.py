@@ -208,13 +208,13 @@ class LesionDL(TfmdDL):
 class LesionLoaders(DataLoaders):
     "Training and validation loaders, and what they were made of"
     def __init__(self,
-        *loaders, # `LesionDL`s: training, validation
+        *loaders:LesionDL, # Training, validation
         cases:Cases, # All, with the test rows
         prepared:Prepared, # The squares of all images
         soft_labels:bool=False, # Whether training targets are proportions of annotators
-        **kwargs, # As for fastai's `DataLoaders`: `path`, `device`
+        path:str|os.PathLike='.', # Where `learn.save` and `learn.export` write
     ):
-        super().__init__(*loaders, **kwargs)
+        super().__init__(*loaders, path=path, device=loaders[0].device)
         self.cases = cases
         self.spec = prepared.spec
         self.prepared = prepared
@@ -227,11 +227,11 @@ class LesionLoaders(DataLoaders):
         test = f'; {n_test} test images are not loaded' if n_test else ''
         positive = f' (positive: {self.cases.positive})' if self.cases.positive else ''
         colours = 'grey' if self.spec.channels == 1 else 'RGB'
-        return '\n'.join([
-            f'LesionLoaders: {len(self.train_ds)} train, {len(self.valid_ds)} valid{test}',
-            f'{self.c} classes: {truncated_list(self.vocab, 8)}{positive}',
-            f'{self.spec.size} x {self.spec.size} {colours} in batches of {self.train.bs}, on {self.device}',
-        ])
+        lines = [f'LesionLoaders: {len(self.train_ds)} train, {len(self.valid_ds)} valid{test}']
+        lines.append(f'{self.c} classes: {truncated_list(self.vocab, 8)}{positive}')
+        size = f'{self.spec.size} x {self.spec.size}'
+        lines.append(f'{size} {colours} in batches of {self.train.bs}, on {self.device}')
+        return '\n'.join(lines)
 
 # %% ../../nbs/api/33_train.loaders.ipynb #1bbb065d
 _ONE_IMAGE = (str, os.PathLike, bytes, Image.Image, np.ndarray, Tensor)
@@ -275,14 +275,7 @@ def new_empty(self:LesionLoaders)->LesionLoaders:
     targets = [ReadTarget([]), Categorize(vocab=self.vocab)]
     dataset = Datasets(cases.table, [[ReadImage(images)], targets], do_setup=False, split_idx=1)
     loaders = [self.valid.new(dataset), self.valid.new(dataset)]
-    return LesionLoaders(
-        *loaders,
-        cases=cases,
-        prepared=images,
-        soft_labels=self.soft_labels,
-        path=self.path,
-        device=self.device,
-    )
+    return LesionLoaders(*loaders, cases=cases, prepared=images, soft_labels=self.soft_labels, path=self.path)
 
 # %% ../../nbs/api/33_train.loaders.ipynb #acade507
 def _check_trainable(cases, train, valid):
@@ -354,14 +347,7 @@ def lesion_dls(
         pin_memory=cuda.is_available(),
         after_batch=batch_transforms,
     )
-    dls = LesionLoaders(
-        *loaders,
-        cases=cases,
-        prepared=images,
-        soft_labels=soft_labels,
-        path=path,
-        device=loaders.device,
-    )
+    dls = LesionLoaders(*loaders, cases=cases, prepared=images, soft_labels=soft_labels, path=path)
     dls.train.rng = random.Random(seed)
     if balanced:
         train_labels = cases.label[train].tolist()
