@@ -35,14 +35,15 @@ from ..core import InputError, truncated_list
 from ..models.inference import plain_channels_last
 from ..models.registry import build_model, is_pretrained
 from ..postprocess import probabilities
+from .loaders import LesionLoaders
 from .losses import lesion_loss, mixing
 from .probe import StartFromProbe
 from .schedule import LATE_FROM, check_patience, phases
 
 # %% ../../nbs/api/35_train.learner.ipynb #b5c59798
 def auroc(
-    logits, # Images x classes
-    targets, # Class numbers
+    logits:torch.Tensor, # Images x classes
+    targets:torch.Tensor, # Class numbers
 )->float: # 0..1, averaged over classes against the rest; NaN where a class is absent or a logit is not finite
     "Area under the ROC curve of the validation images"
     probs = probabilities(logits)
@@ -127,7 +128,7 @@ class FreezeNorm(Callback):
 
 # %% ../../nbs/api/35_train.learner.ipynb #7ae7bbfb
 def body_and_head(
-    model, # From `build_model`
+    model:nn.Module, # From `build_model`
 )->list: # Two lists of parameters
     "Parameter groups of `model`, so that the body can be trained more slowly than the head"
     head = list(model.get_classifier().parameters())
@@ -157,7 +158,7 @@ class LesionLearner(Learner):
     def export(self,
         fname:str|os.PathLike='export.pkl', # In the folder `learn.path`
         **kwargs, # As for fastai's `Learner.export`
-    ):
+    )->None:
         "Pickle the learner without its data, for fastai's `load_learner`; a warning says what is safer"
         warnings.warn(f'{fname} is a pickle: whoever loads it runs whatever code is in it. '
                       'To share or serve the model use export_bundle(learn, folder)', stacklevel=2)
@@ -165,7 +166,7 @@ class LesionLearner(Learner):
 
 @delegates(Learner.__init__)
 def lesion_learner(
-    dls:Any, # From `lesion_dls`
+    dls:LesionLoaders, # From `lesion_dls`
     arch:str='residual', # See `build_model`
     pretrained:bool=True, # Load published weights, for timm's models
     imbalance:str='none', # See `lesion_loss`
@@ -257,7 +258,7 @@ class KeepBest(Callback):
         if self.patience is not None and self.waited >= self.patience: raise CancelFitException
 
     def restore(self,
-        model, # The one that was trained
+        model:nn.Module, # The one that was trained
     )->None:
         "Load the best weights into `model`"
         if self.weights is not None: model.load_state_dict(self.weights)
@@ -312,7 +313,7 @@ class WeightAverage(Callback):
 
     def load(self,
         state:dict, # From `state`
-        model, # The network that is trained
+        model:nn.Module, # The network that is trained
     )->None:
         "Go on from `state`"
         self.steps = state['steps']

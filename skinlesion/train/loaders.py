@@ -11,7 +11,7 @@ __all__ = ['ReadTarget', 'TensorGrey', 'ReadImage', 'NormaliseBatch', 'balanced_
 # %% ../../nbs/api/33_train.loaders.ipynb #5759706e
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -42,7 +42,7 @@ from .augment import augmentations
 class ReadTarget(Transform):
     "A row of the table to the target of its image"
     def __init__(self,
-        targets:Sequence, # One a row: a label, or a number or vector as tensor
+        targets:Iterable, # One a row: a label, or a number or vector as tensor
     ):
         self.targets = list(targets)
 
@@ -103,7 +103,7 @@ class NormaliseBatch(Normalize):
 
 # %% ../../nbs/api/33_train.loaders.ipynb #fb19ddac
 def balanced_order(
-    labels:Sequence, # Label of each training image
+    labels:Iterable, # Label of each training image
     rng:random.Random, # Fixes the order
 )->list: # Positions in `labels`, as many as there are labels
     "The order of an epoch in which each class comes equally often, give or take one"
@@ -150,7 +150,7 @@ def soft_targets(
 class VotedClass(Transform):
     "Class numbers as `Categorize` gives them, and soft targets as they are; decoded to a class"
     def __init__(self,
-        vocab:Sequence, # All classes
+        vocab:Iterable, # All classes
     ):
         self.vocab = list(vocab)
 
@@ -184,13 +184,13 @@ class LesionDL(TfmdDL):
         self.targets = [fa_collate(list(of_rows)) for of_rows in targets]
 
     def create_batches(self,
-        positions:Sequence, # In the data set, in the order of the epoch
+        positions:Iterable, # In the data set, in the order of the epoch
     )->Iterator: # Of tuples of tensors
         "Yield the batches of an epoch, whose images are at `positions` of the data set"
         return self.read(chunked(positions, self.bs, self.drop_last))
 
     def read(self,
-        batches:Iterator, # Of positions in the data set
+        batches:Iterable, # Of positions in the data set
     )->Iterator: # Of tuples of tensors
         "Yield the images and the targets of each of `batches`"
         read_image = self.dataset.tls[0].tfms[0]

@@ -363,13 +363,13 @@ class TrackRun(Callback):
         self.tracker = None # of the fit that goes on
         self.n_epochs = 0 # in all fits
 
-    def before_fit(self):
+    def before_fit(self)->None:
         "End the record of a fit that broke off; fastai calls this where it only validates or predicts, too"
         is_other = hasattr(self.learn, 'lr_finder') or hasattr(self.learn, 'gather_preds')
         self.run = not is_other and not rank_distrib() # fastai sets it back after each fit
         if self.run and self.tracker: self.end('fail')
 
-    def before_train(self):
+    def before_train(self)->None:
         "Begin the record, or go on with it"
         if self.tracker: return
         out = Path(self.out or self.learn.path/'runs'/self.id)
@@ -392,7 +392,7 @@ class TrackRun(Callback):
             wd=self.learn.wd,
         )
 
-    def after_epoch(self):
+    def after_epoch(self)->None:
         "Record the values of the epoch"
         if not self.tracker: return
         self.n_epochs += 1
@@ -404,15 +404,15 @@ class TrackRun(Callback):
         names = self.recorder.metric_names[1:-1] # without the epoch and its time
         return {name: float(value) for name,value in zip(names, self.recorder.values[-1])}
 
-    def after_fit(self):
+    def after_fit(self)->None:
         "Record the scores at the end, and end the record"
         if not self.tracker: return
         self.end('finish', {f'end/{name}': value for name,value in self.values().items()})
 
     def end(self,
         how:str, # `finish` or `fail`
-        *args, # Of the backend's method
-    ):
+        *args:Any, # Of the backend's method
+    )->None:
         "End the record"
         self.tracker.call(how, *args)
         self.tracker.close()
