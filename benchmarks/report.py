@@ -32,7 +32,7 @@ def report_cost(n, n_classes):
         del table
         wall_start = time.monotonic()
         processor_start = time.process_time()
-        from skinlesion.commands import report_file
+        from skinlesion.evaluations import report_file
         report_file(csv, out, positive)
         wall = time.monotonic() - wall_start
         processor = time.process_time() - processor_start

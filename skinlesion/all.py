@@ -1,7 +1,7 @@
 """What notebooks use: `from skinlesion.all import *`; all else is imported from its module
 
 None of these names is one of fastai's, so `from fastai.vision.all import *` may stand next to it, in either order."""
-from .core import InputError, missing_package
+from .core import InputError, MissingPackage, missing_package
 from .image import InputSpec, open_image, prepare
 from .score_names import METRICS, score_title
 from .store.fetch import fetch
@@ -29,6 +29,7 @@ from .serve.bundle import open_bundle
 from .serve.answer import Answer, Answers
 from .serve.predictor import Predictor, predict
 from .serve.batch import score
+from .evaluations import evaluate
 
 try: # what trains, which needs the extra `train`
     from .models.registry import build_model
@@ -38,7 +39,7 @@ try: # what trains, which needs the extra `train`
     from .train.learner import fit, lesion_learner
     from .train.finish import export_bundle
     from .train.sweep import sweep
-    from .commands import evaluate, train
+    from .commands import train
 except ModuleNotFoundError as error:
     missing_module = error.name
     if missing_module.startswith('skinlesion'): raise
@@ -66,6 +67,6 @@ __all__ = [
 def __getattr__(name):
     "Where the extra `train` is not installed, what stands for a name of training: calling it says what to install"
     if name not in __all__: raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
-    def missing(*args, **kwargs): raise ImportError(missing_package(missing_module, 'train'))
+    def missing(*args, **kwargs): raise MissingPackage(missing_package(missing_module, 'train'))
     missing.__name__ = name
     return missing

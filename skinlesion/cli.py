@@ -15,7 +15,7 @@ from typing import Annotated, Optional
 import typer
 
 from . import __version__
-from .core import NOTICE, InputError, missing_package
+from .core import NOTICE, InputError, MissingPackage, missing_package, need
 from .domains.profile import DOMAINS, load_domain
 
 # %% ../nbs/api/71_cli.ipynb #3f283eae
@@ -316,6 +316,7 @@ def sweep(
     strict: Strict = False,
 ):
     "Try variants of a recipe, evaluated on validation, and find the best"
+    need('skinlesion.train.sweep', extra='sweep')
     from skinlesion.train.sweep import sweep
     sweep(
         recipe,
@@ -351,7 +352,7 @@ def evaluate(
 ):
     "Evaluate a model on a data set"
     _set_max_pixels(max_pixels)
-    from skinlesion.commands import evaluate
+    from skinlesion.evaluations import evaluate
     evaluate(
         bundle,
         data,
@@ -381,7 +382,7 @@ def report(
     pdf: Pdf = False,
 ):
     "Evaluate the predictions of any model; thresholds are chosen on rows whose split is valid"
-    from skinlesion.commands import report_file
+    from skinlesion.evaluations import report_file
     report_file(predictions, out, positive=positive, columns=columns, pdf=pdf, domain=domain)
 
 # %% ../nbs/api/71_cli.ipynb #417daa03
@@ -579,6 +580,8 @@ def demo(
     port: Port = 7860,
 ):
     "Train on synthetic images and show the model, with nothing to configure"
+    if serve: need('skinlesion.serve.demo', extra='demo') # what is absent is said now, and not after the training
+    need('skinlesion.commands', extra='demo')
     from skinlesion.commands import demo
     demo(out, serve, host=host, port=port)
 
@@ -828,6 +831,7 @@ def _run(args, debug):
         if isinstance(e, InputError): message, code = str(e), 2
         elif hasattr(e, 'format_message'): # typer's usage errors
             message, code = f'{e.format_message()} (try skinlesion --help)', 2
+        elif isinstance(e, MissingPackage): message, code = str(e), 1
         elif isinstance(e, ModuleNotFoundError): message, code = missing_package(e.name), 1
         elif isinstance(e, ImportError): message, code = f'{e} (--debug shows where)', 1
         else: message, code = f'{type(e).__name__}: {e} (--debug shows where)', 1

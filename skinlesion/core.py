@@ -7,9 +7,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'unread_format', 'prob_column', 'InputError',
-           'SetupError', 'NoLabels', 'truncated_list', 'plural', 'need', 'missing_package', 'replacing',
-           'check_writable_folder', 'sha256', 'check_schema', 'versions', 'cpu_quota', 'n_cores', 'read_ahead',
-           'Progress']
+           'SetupError', 'NoLabels', 'truncated_list', 'plural', 'MissingPackage', 'need', 'missing_package',
+           'extra_with', 'replacing', 'check_writable_folder', 'sha256', 'check_schema', 'versions', 'cpu_quota',
+           'n_cores', 'read_ahead', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -18,6 +18,7 @@ import importlib
 import math
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -161,23 +162,43 @@ def plural(
     return f'{n:,} {noun}{ending}'
 
 # %% ../nbs/api/00_core.ipynb #2ba9eacb
+class MissingPackage(ModuleNotFoundError):
+    "A package is not installed; the message says how to install it"
+
 def need(
     module:str, # Module to import
-    extra:str='', # The extra of this package that installs it; '' for the base installation
-)->ModuleType: # The module; an `ImportError` where it is not installed
-    "Import `module`, or raise an `ImportError` that says how to install it"
+    extra:str='', # The extra of this package that installs it; the first that lists it if ''
+)->ModuleType: # The module; a `MissingPackage` where it, or what a module of this package imports, is not installed
+    "Import `module`, or raise a `MissingPackage` that says how to install it"
     try: return importlib.import_module(module)
     except ModuleNotFoundError as e:
-        if e.name != module.split('.')[0]: raise
-        raise ImportError(missing_package(e.name, extra)) from None
+        is_ours = module.startswith('skinlesion.')
+        if e.name != module.split('.')[0] and not is_ours: raise
+        raise MissingPackage(missing_package(e.name, extra), name=e.name) from None
 
 def missing_package(
     module:str, # Module that could not be imported
     extra:str='', # As for `need`
 )->str: # One line with the command that installs it
     "The message for a `module` that is not installed"
+    extra = extra or extra_with(module)
     package = f'skinlesion[{extra}]' if extra else 'skinlesion'
     return f"`{module}` is not installed, and this needs it: pip install '{package}'"
+
+def extra_with(
+    module:str, # Module of a package that is called alike
+)->str: # '' where the base installation has it, and where nothing lists it
+    "The first extra of this package that installs `module`"
+    from importlib import metadata # here, for it takes a while to import
+    try: requirements = metadata.requires('skinlesion') or []
+    except metadata.PackageNotFoundError: return ''
+    package = module.split('.')[0].replace('_', '-')
+    for requirement in requirements: # such as `torch>=2.10; extra == "train"`, those of the base first
+        name = re.match(r'[\w.-]+', requirement)[0].replace('_', '-')
+        if name.lower() != package.lower(): continue
+        extra = re.search(r"extra == ['\"]([\w-]+)", requirement)
+        return extra[1] if extra else ''
+    return ''
 
 # %% ../nbs/api/00_core.ipynb #f6fc26e1
 def remove(

@@ -12,8 +12,6 @@ import hashlib, re, time
 from importlib.resources import files
 from pathlib import Path
 
-import yaml
-
 from .images import find_image
 from ..core import InputError, Progress, need, plural
 from ..store.aws import Connection, aws_errors
@@ -29,6 +27,8 @@ STACKS = { # kind of stack to the file of its template
 }
 
 # %% ../../nbs/api/61_cloud.stacks.ipynb #0edabdcd
+yaml = need('yaml', extra='aws')
+
 class _Loader(yaml.SafeLoader):
     "Reads `!Ref` and other functions as text"
 

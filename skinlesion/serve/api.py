@@ -24,7 +24,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from .. import __version__
-from ..core import NOTICE, InputError, need
+from ..core import NOTICE, InputError, MissingPackage, need
 from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, Service, no_such_route
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
@@ -290,8 +290,8 @@ def api(
             allow_headers=['Authorization', 'Content-Type', 'X-API-Key', 'X-Request-ID'],
         )
     if page:
-        try: need('gradio', extra='demo')
-        except ImportError as e: raise ImportError(f'{e}, or serve without the page: --no-page') from None
+        try: need('gradio', extra='page')
+        except MissingPackage as e: raise MissingPackage(f'{e}, or serve without the page: --no-page', name=e.name) from None
         _refuse_other_methods(app)
         from skinlesion.serve.demo import mount_demo # here, for gradio takes seconds to import
         mount_demo(app, QueuedPredictor(service))

@@ -1,0 +1,4 @@
+"Training with fastai"
+from ..core import need
+
+need('fastai', extra='train')

@@ -30,7 +30,7 @@ from urllib.parse import urlparse
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model, rank_distrib
 
-from ..core import missing_package, need, prob_column
+from ..core import MissingPackage, missing_package, need, prob_column
 from ..data.cases import ImageTable
 from ..image import open_image
 
@@ -141,7 +141,7 @@ class WandbRun:
         about:dict, # As in `run.json`
     ):
         self.value_range = config.get('value_range') # as in the recipe
-        self.wandb = need('wandb')
+        self.wandb = need('wandb', extra='wandb')
         self.log_images = config.get('log_images', False)
         os.environ.setdefault('WANDB_SILENT', 'true') # some of its lines heed only this
         settings = self.wandb.Settings(silent=True, console='off', init_timeout=WANDB_TIMEOUT)
@@ -304,9 +304,9 @@ class MlflowRun:
 def check_track(
     track:str, # `wandb`, `mlflow` or `none`
 )->None:
-    "An `ImportError` if the tracker is not installed"
-    if track == 'mlflow' and find_spec('mlflow') is None:
-        raise ImportError(missing_package('mlflow', extra='mlflow'))
+    "A `MissingPackage` if the tracker is not installed"
+    if track != 'none' and find_spec(track) is None:
+        raise MissingPackage(missing_package(track, extra=track), name=track)
 
 # %% ../../nbs/api/36_train.tracking.ipynb #e7ac4013
 def tracking_text(
