@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
-demo: $(VENV)/base.stamp ## sample data, training, report, browser demo (SERVE=0: no browser)
+demo: $(VENV)/demo.stamp ## sample data, training, report, browser demo (SERVE=0: no browser)
 	@$(BIN)/skinlesion demo $(if $(filter 0,$(SERVE)),--no-serve)
 
 notebook: $(VENV)/notebook.stamp ## JupyterLab, with the tutorials
@@ -63,14 +63,17 @@ dist: $(VENV)/dev.stamp ## wheel and source archive, in dist/
 clean: ## remove what the targets built, but not .venv
 	rm -rf _docs _proc build dist *.egg-info nbs/nbdev.yml
 
-# A stamp is newer than the requirements that were installed, so that only a change installs again
-$(VENV)/notebook.stamp: EXTRA := [notebook]
-$(VENV)/dev.stamp: EXTRA := [dev]
-$(VENV)/dev.stamp: WITH := $(VENV)/notebook.stamp
-$(VENV)/base.stamp $(VENV)/notebook.stamp $(VENV)/dev.stamp: settings.ini pyproject.toml setup.py | $(BIN)/python
-	@echo "Installing skinlesion$(EXTRA) into $(VENV): the first time takes minutes, for PyTorch is several GB (log: $(VENV)/install.log)"
-	@$(BIN)/python -m pip install -e '.$(EXTRA)' >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
-	@touch $(VENV)/base.stamp $(WITH) $@
+# A stamp is newer than the requirements that were installed, so that only a change installs again; `dev` has all that the others have
+STAMPS := demo notebook dev
+$(VENV)/demo.stamp: EXTRAS := demo
+$(VENV)/notebook.stamp: EXTRAS := demo,aws,notebook
+$(VENV)/dev.stamp: EXTRAS := dev
+$(VENV)/notebook.stamp: ALSO := demo
+$(VENV)/dev.stamp: ALSO := demo notebook
+$(STAMPS:%=$(VENV)/%.stamp): settings.ini pyproject.toml setup.py | $(BIN)/python
+	@echo "Installing skinlesion[$(EXTRAS)] into $(VENV): the first time takes minutes, for PyTorch is several GB (log: $(VENV)/install.log)"
+	@$(BIN)/python -m pip install -e '.[$(EXTRAS)]' >$(VENV)/install.log 2>&1 || { cat $(VENV)/install.log; exit 1; }
+	@touch $(ALSO:%=$(VENV)/%.stamp) $@
 
 # Debian packs `ensurepip`, without which a virtual environment has no pip, separately
 $(BIN)/python:

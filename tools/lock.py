@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ['serve', 'aws', 'dicom'] # what the image of the service can do
 LAMBDA_EXTRAS = ['lambda', 'dicom'] # what the function can do
-TRAIN_EXTRAS = ['aws', 'dicom'] # what the image that trains can do, in addition to all else
+TRAIN_EXTRAS = ['train', 'wandb', 'aws', 'dicom'] # what the image that trains can do, in addition to the base
 TARGET = ['--python-version', '3.12', '--python-platform', 'x86_64-manylinux_2_28'] # what the images start from
 
 
@@ -35,7 +35,8 @@ def wanted():
         'train.lock': '\n'.join(train).split('\n'),
         'build.lock': project['build-system']['requires'],
     }
-    return {name: [line for line in lines if line] for name,lines in lists.items()}
+    # of our own extras `train` alone is named in another, and it is in the list anyway
+    return {name: [line for line in lines if line and line != 'skinlesion[train]'] for name,lines in lists.items()}
 
 def write_lock(file, requirements):
     "Resolve `requirements` and write versions and hashes to `file`"
