@@ -412,8 +412,7 @@ def _cluster_parts(activations):
     shown['elsewhere'] = [f'{rate:.0%}' for rate in table.elsewhere]
     text = how['clusters']
     if clusters.silhouette < CLEAR_SILHOUETTE: text += f' {how["unclear_clusters"]}'
-    with_keys = table.rename(columns=dict(errors='mistakes')) # as `metrics.json` has it
-    data = dict(silhouette=clusters.silhouette, clusters=records(with_keys))
+    data = dict(silhouette=clusters.silhouette, clusters=records(table))
     grid = Grid('Clusters of errors', shown, text, folded=True)
     gallery = Gallery('Central errors of each cluster', cards, how['centre'])
     return data, [grid, gallery]
@@ -466,9 +465,9 @@ def errors_section(
     parts += [*cluster_parts, *_neighbour_galleries(activations, errors.head(3))]
     data = dict(n=len(outcomes), wrong=int((~outcomes.correct).sum()), error_rate=error_rate)
     data['by'] = {column: records(predictions_by_diagnosis(preds, column)) for column in ('label', *columns)}
-    data['mistakes'] = records(errors)
+    data['most_confident_errors'] = records(errors)
     data['least_certain'] = records(unsure)
-    data['label_noise'] = dict(n=len(doubtful), first=records(doubtful.head(n)))
+    data['doubtful_labels'] = dict(n=len(doubtful), first=records(doubtful.head(n)))
     data['clusters'] = clusters
     sentences = [*_sentences(preds, outcomes, error_rate, columns, doubtful)]
     if not can_find_label_errors: sentences.append('It is too close to chance to find label errors.')

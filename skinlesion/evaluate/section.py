@@ -19,6 +19,7 @@ from PIL import Image
 
 from ..core import plural
 from .plots import svg
+from ..store.listing import relative_path
 from ..templates import data_uri, environment, jpeg
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #72d8f283
@@ -154,3 +155,17 @@ def records(
     "The rows of `table`, as JSON takes them"
     text = table.to_json(orient='records')
     return json.loads(text)
+
+# %% ../../nbs/api/41_evaluate.section.ipynb #30d87941
+def with_relative_paths(
+    data:object, # As JSON takes it
+    root:str, # The folder of the images
+)->object: # The same, with what is under `path` named from `root`
+    "`data` with image paths that do not depend on the place of the images"
+    if isinstance(data, list): return [with_relative_paths(item, root) for item in data]
+    if not isinstance(data, dict): return data
+    result = {}
+    for name,value in data.items():
+        is_path = name == 'path' and isinstance(value, str)
+        result[name] = relative_path(value, root) if is_path else with_relative_paths(value, root)
+    return result

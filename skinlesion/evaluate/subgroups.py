@@ -534,13 +534,12 @@ def _short_reason(reason): return 'too few images' if 'fewer than' in reason els
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #7533a6eb
 def subgroup_data(
     result:SubgroupScores, # From `subgroups`
-)->dict: # JSON; the gaps to be `named`; `by` attribute and subgroup: `images`, `groups`, `metrics`, `per_class`
+)->dict: # JSON; the gaps to be `named`; `rows` of `attribute`, `subgroup`, `images`, `groups`, `metrics`, `per_class`
     "What `metrics.json` holds of subgroups"
-    by_attribute = {}
+    rows = {}
     for row in result.table.to_dict('records'):
-        of_attribute = by_attribute.setdefault(row['attribute'], {})
-        sizes = dict(images=row['images'], groups=row['groups'], metrics={})
-        of_subgroup = of_attribute.setdefault(row['subgroup'], sizes)
+        facts = {key: row[key] for key in ('attribute', 'subgroup', 'images', 'groups')}
+        of_subgroup = rows.setdefault((row['attribute'], row['subgroup']), facts | dict(metrics={}))
         entries = of_subgroup['metrics']
         if row['class']:
             per_class = of_subgroup.setdefault('per_class', {})
@@ -554,12 +553,12 @@ def subgroup_data(
     return dict(
         alpha=FAMILYWISE_ERROR,
         comparisons=result.comparisons,
-        shuffles=result.permutations,
+        permutations=result.permutations,
         resamples=result.resamples,
         seed=result.seed,
         left_out=result.left_out,
         named=named,
-        by=by_attribute,
+        rows=list(rows.values()),
     )
 
 def _json_entry(row):

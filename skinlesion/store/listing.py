@@ -92,13 +92,13 @@ def common_folder(
 
 # %% ../../nbs/api/04_store.listing.ipynb #d673fd97
 def images_root(
-    paths, # Image files, or addresses
-    source='', # The folder, archive or table that they came from
+    paths:Iterable, # Image files, or addresses
+    source:str|os.PathLike='', # The folder, archive or table that they came from
 )->str: # Absolute; empty where all are addresses, which name their own place
     "The folder from which `paths` are named"
     files = [path for path in map(str, paths) if not is_url(path)]
     if not files: return ''
-    root = os.path.abspath(source)
+    root = os.path.abspath(source or common_folder(files))
     if os.path.isfile(root): root = os.path.dirname(root)
     common = common_folder(files)
     return root if os.path.isdir(root) and is_below(common, root) else common

@@ -283,7 +283,7 @@ def finish_run(
         train=train,
         train_embeddings=outputs.train_embeddings,
     )
-    scores = {name: value for name, value in run.report.metrics.items() if name != 'sections'}
+    scores = {name: value for name, value in run.report.metrics.items() if name not in ('root', 'sections')}
     lasting = {title: text for title, text in facts.items() if title in _LASTING_FACTS}
     shortcut = audited_shortcut(audited)
     texts = dict(findings=named_texts(run.report.findings()), about=named_texts(lasting))
