@@ -828,16 +828,19 @@ def _repr_html_(self:Audit):
 
 # %% ../../nbs/api/18_data.audit.ipynb #45d6f175
 def audit(
-    cases:Cases, # Or a table; read with `check=False`, as unreadable files are findings. A label may be ''
+    # `Cases` or a table, read with `check=False`, as unreadable files are findings, and a label may be '';
+    # or what `read_cases` takes
+    cases:Cases|pd.DataFrame|str|Path,
     out:str|Path|None=None, # Folder to write `audit.json` and `audit.html` to; nothing is written if `None`
-    against:Cases|pd.DataFrame|None=None, # Cases or a table with `path`: another set, to find images that are in both
+    against:Cases|pd.DataFrame|str|Path|None=None, # Another set, as for `read_images`, to find images that are in both
     seed:int=42, # Fixes folds, permutations and bootstrap samples
 )->Audit:
     "Find leakage, shortcuts, label conflicts, corrupt files and small classes; `InputError` without an image"
     if out is not None: check_writable_folder(out)
-    is_plain = isinstance(cases, pd.DataFrame) and not set(CASE_COLUMNS) <= set(cases)
-    cases = read_to_audit(cases) if is_plain else as_cases(cases)
-    if isinstance(against, pd.DataFrame) and 'path' not in against: against = read_images(against)
+    is_table = isinstance(cases, (Cases, pd.DataFrame)) and set(CASE_COLUMNS) <= set(cases)
+    cases = as_cases(cases) if is_table else read_to_audit(cases)
+    is_source = isinstance(against, (str, os.PathLike))
+    if is_source or isinstance(against, pd.DataFrame) and 'path' not in against: against = read_images(against)
 
     root = images_root(cases.path, cases.root)
     if out is not None and os.path.realpath(out) == os.path.realpath(root):

@@ -126,7 +126,16 @@ class Cases(ImageTable):
         if self.hashes: result.data_hash = data_hash(result)
         return result
 
-    def __str__(self): return f'{plural(len(self), "image")}, classes {truncated_list(self.classes, 8)}'
+    def __str__(self):
+        text = plural(len(self), 'image')
+        if 'group' in self and (self.group != self.path).any():
+            text += f' of {plural(self.group.nunique(), "group")}'
+        if self.classes: text += f', classes {truncated_list(self.classes, 8)}'
+        if self.positive: text += f' (positive: {self.positive})'
+        counts = self.split.value_counts() if 'split' in self else {}
+        parts = [f'{name} {counts[name]:,}' for name in SPLITS if name in counts]
+        return f'{text}; {", ".join(parts)}' if parts else text
+
     __repr__ = __str__
 
 # %% ../../nbs/api/10_data.cases.ipynb #a26972ea
@@ -204,13 +213,15 @@ def as_cases(
     )
 
 # %% ../../nbs/api/10_data.cases.ipynb #0ec6685e
+def _no_table(data):
+    kind = type(data).__name__
+    return InputError(
+        f'cases are a table with `path` and `label`, but got {kind}; read_cases reads a folder or file'
+    )
+
 def _check_table(data):
     "Refuse what is no table with a path and a label in each row"
-    if not isinstance(data, pd.DataFrame):
-        raise InputError(
-            f'cases are a table with `path` and `label`, but got {type(data).__name__}; '
-            'read_cases reads a folder or file'
-        )
+    if not isinstance(data, pd.DataFrame): raise _no_table(data)
     absent = [column for column in ('path', 'label') if column not in data]
     if absent:
         raise InputError(
@@ -257,8 +268,10 @@ def table_in_order(
 def table_of(
     cases, # `Cases` or `Predictions`, or a plain table
 )->pd.DataFrame: # The table itself, not a copy
-    "The table of `cases`, unchecked"
-    return cases.table if isinstance(cases, ImageTable) else cases
+    "The table of `cases`, unchecked; an `InputError` for what is no table"
+    if isinstance(cases, ImageTable): return cases.table
+    if not isinstance(cases, pd.DataFrame): raise _no_table(cases)
+    return cases
 
 # %% ../../nbs/api/10_data.cases.ipynb #d4059c21
 def data_hash(
@@ -339,6 +352,8 @@ def count_cases(
 )->pd.DataFrame: # A row per class and one for all, a column per split and one for all
     "Images of each class by split, as `images (groups)` where there are groups of several images"
     table = table_of(cases)
+    if 'group' not in table: table = table.assign(group=table.path)
+    if 'split' not in table: table = table.assign(split='')
     has_groups = not are_alone(table)
     split = table.split.replace('', 'not split')
     classes = sorted(table.label.unique())

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, plural, replacing
-from .cases import Cases, as_cases, table_of
+from .cases import Cases, table_of
+from .layouts import cases_of
 from .duplicates import duplicate_groups, find_duplicates
 from ..store.listing import absolute_path
 from .scan import scan_images
@@ -64,11 +65,11 @@ def left_out_of_training(
 
 # %% ../../nbs/api/15_data.deduplicate.ipynb #d21eac63
 def drop_duplicates(
-    cases:Cases, # With or without a split, or a table of cases
+    cases:Cases|pd.DataFrame|str|Path, # `Cases` with or without a split, a table of cases, or what `read_cases` takes
     pairs:pd.DataFrame|None=None, # From `duplicate_images`, which is asked if `None`
 )->Cases: # Without copies; `dropped` has the others: `path`, `what`, `reason` (of `DROP_REASONS`), `why`
     "Keep one of each set of copies, each group on one side, and a fixed test part as it is"
-    cases = as_cases(cases)
+    cases = cases_of(cases)
     if pairs is None: pairs = duplicate_images(cases)
     group = merged_groups(cases, pairs)
     is_left_out = left_out_of_training(cases.split, group)

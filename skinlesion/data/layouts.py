@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.layouts.html.md"""
 
 # %% auto #0
 __all__ = ['LAYOUTS', 'Layout', 'table_layout', 'known_sets', 'source_files', 'public_layout', 'is_table_zip', 'read_layout',
-           'read_cases', 'missing_extras']
+           'read_cases', 'missing_extras', 'cases_of']
 
 # %% ../../nbs/api/13_data.layouts.ipynb #df626b91
 import os
@@ -20,7 +20,7 @@ import pandas as pd
 
 from ..core import IMAGE_SUFFIXES, SUFFIX_EXTRAS, InputError, NoLabels, missing_package
 from ..core import plural, truncated_list
-from .cases import (Cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
+from .cases import (Cases, as_cases, data_hash, pick_positive, relabel, skipped_text, table_in_order,
                                    to_binary)
 from .files import TABLE_SUFFIXES
 from ..store.listing import is_image, list_files, open_zips, unpacked
@@ -229,6 +229,7 @@ def read_layout(
     if layout not in ('auto', *LAYOUTS):
         raise InputError(f'no layout {layout!r}; use auto, {", ".join(LAYOUTS)}')
     columns = column_names(columns)
+    if isinstance(data, Cases): data = data.table
     if isinstance(data, pd.DataFrame): return 'csv', rows_of_frame(data, columns, images, finding)
     if columns and layout != 'auto' and not LAYOUTS[layout].reads_columns:
         raise InputError(
@@ -282,7 +283,8 @@ def _read_with_columns(files, columns, images, finding):
 
 # %% ../../nbs/api/13_data.layouts.ipynb #166f7307
 def read_cases(
-    data:str|Path|pd.DataFrame, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
+    # A folder, a .zip, a csv table, s3://bucket/prefix, a DataFrame with a row per image, or `Cases`
+    data:Cases|pd.DataFrame|str|Path,
     layout:str='auto', # A name in `LAYOUTS`, or `auto` to recognise it
     positive:str|None=None, # The positive class, see `pick_positive`; or a finding, where images have several
     target:str|None=None, # `binary` makes two classes: the layout's own, or `positive` against the rest
@@ -297,8 +299,15 @@ def read_cases(
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are
+    if isinstance(data, Cases):
+        must_decode = (check or strict) and not data.hashes
+        asked = (positive, target, strict, columns, mapping, domain, value_range, must_decode)
+        if len(data.classes) >= min_classes and not any(asked): return replace(data, notes=[*data.notes])
+        if target is None and mapping is None: positive = positive or data.positive
+        domain = domain or data.domain
     name,result = read_layout(data, layout, columns, images, finding=positive)
-    data = FRAME_NAME if isinstance(data, pd.DataFrame) else data
+    if isinstance(data, Cases): data = data.root or FRAME_NAME
+    if isinstance(data, pd.DataFrame): data = FRAME_NAME
     cases = _as_read(data, name, result)
     if check or strict: cases = _checked(cases, value_range)
     else: cases = join_headers(replace(cases, value_range=value_range))
@@ -429,3 +438,14 @@ def _to_target(cases, target, positive, mapping):
         cases = to_binary(cases, positive)
         positive = 'positive'
     return replace(cases, positive=pick_positive(cases.classes, positive))
+
+# %% ../../nbs/api/13_data.layouts.ipynb #f423fd38
+def cases_of(
+    data:Cases|pd.DataFrame|str|Path, # `Cases`, a table of cases, or what `read_cases` takes
+    check:bool=True, # Decode the images of what is read
+)->Cases:
+    "`data` as `Cases`, which are read where they are none yet"
+    if isinstance(data, Cases): return data
+    is_table_of_cases = isinstance(data, pd.DataFrame) and {'path', 'label'} <= set(data)
+    if is_table_of_cases: return as_cases(data)
+    return read_cases(data, check=check, min_classes=1)

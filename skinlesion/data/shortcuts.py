@@ -11,13 +11,15 @@ __all__ = ['FEATURE_SETS', 'FEATURE_SET_TEXTS', 'MAX_FITTED_IMAGES', 'Shortcut',
 import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..core import InputError, truncated_list
-from .cases import Cases, as_cases
+from .cases import Cases
 from .column_names import COLUMN_SYNONYMS, matching_columns
+from .layouts import cases_of
 from ..domains.profile import load_domain
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #20f58c88
@@ -131,7 +133,7 @@ _UNSEEN_BY_NETWORKS = ', which no network sees, but which says that the classes 
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #5c0e0002
 def shortcut_score(
-    cases:Cases, # Or a table with `path`, `label` and `group`
+    cases:Cases|pd.DataFrame|str|Path, # `Cases`, a table with `path`, `label` and `group`, or what `read_cases` takes
     facts:pd.DataFrame|None=None, # The table of `scan_images`; not needed for `patient` and `source`
     features:str='file', # A key of `FEATURE_SETS`
     folds:int=5, # At most; fewer where a class has fewer groups
@@ -141,7 +143,7 @@ def shortcut_score(
     "How well the label of `cases` can be predicted from `features`, and from which of them"
     if features not in FEATURE_SETS:
         raise InputError(f'no feature set {features!r}; use one of {", ".join(FEATURE_SETS)}')
-    cases = as_cases(cases)
+    cases = cases_of(cases)
     table = cases.table
     if facts is None: facts = pd.DataFrame(dict(path=table.path, reason=''))
     usable = facts.path[facts.reason == '']

@@ -10,12 +10,14 @@ __all__ = ['SPLIT_PROPORTIONS', 'portable_groups', 'group_labels', 'hold_out', '
 # %% ../../nbs/api/16_data.split.ipynb #2e22fe86
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..core import InputError, plural, truncated_list
-from .cases import Cases, as_cases, table_of
+from .cases import Cases, table_of
+from .layouts import cases_of
 from .deduplicate import left_out_of_training
 
 # %% ../../nbs/api/16_data.split.ipynb #5c2db52f
@@ -88,7 +90,7 @@ def groups_across_splits(
 SPLIT_PROPORTIONS = dict(valid=0.15, test=0.15) # of the groups, 0..1
 
 def split_cases(
-    cases:Cases, # With or without a split from their source, or a table of cases
+    cases:Cases|pd.DataFrame|str|Path, # `Cases` with or without a split from their source, a table of cases, or what `read_cases` takes
     valid:float|None=None, # Groups for validation: of all, or of train where the source fixes a test part; 0..1
     test:float|None=None, # Proportion of groups for test, used only where the source fixes no test part; 0..1
     seed:int=42, # Fixes the split
@@ -96,7 +98,7 @@ def split_cases(
     allow_leaks:bool=False, # Leave copies of images of a fixed test or validation part in train
 )->Cases: # With `split` filled
     "Fill `split`; a part that the source fixes is kept, and only its train part is divided"
-    cases = as_cases(cases)
+    cases = cases_of(cases)
     proportions = SPLIT_PROPORTIONS | cases.proportions
     if valid is not None: proportions['valid'] = valid
     if test is not None: proportions['test'] = test
@@ -152,14 +154,14 @@ def _fill_splits(table, proportions, seed):
 
 # %% ../../nbs/api/16_data.split.ipynb #ad5f8dd6
 def folds(
-    cases:Cases, # With or without a test part from their source, or a table of cases
+    cases:Cases|pd.DataFrame|str|Path, # `Cases` with or without a test part, a table of cases, or what `read_cases` takes
     k:int=5, # How many folds, 2 or more
     seed:int=42, # Fixes the folds
 )->list: # `k` `Cases` of the same rows, with `split` filled
     "Hold out each group once, as the valid part of one of `k` tables; stratified by class"
     from sklearn.model_selection import StratifiedGroupKFold # here, for it takes seconds to import
     if k < 2: raise InputError(f'k is {k}; use 2 or more')
-    cases = as_cases(cases)
+    cases = cases_of(cases)
     is_test = cases.split == 'test'
     pool = cases.table[~is_test]
     pool = pool.assign(group=portable_groups(pool))

@@ -91,10 +91,11 @@ def check_out(
 
 def check_outside(
     out:str|Path, # Folder to write
-    data:str|Path|pd.DataFrame, # Where the images are; a table in memory is nowhere
+    data:Cases|pd.DataFrame|str|Path, # Where the images are, or `Cases`; a table in memory is nowhere
 )->None:
     "An `InputError` if `out` lies inside the folder `data`"
-    if isinstance(data, pd.DataFrame): return
+    if isinstance(data, Cases): data = data.root
+    if isinstance(data, pd.DataFrame) or not data: return
     if Path(data).is_dir() and Path(out).resolve().is_relative_to(Path(data).resolve()):
         raise InputError(f'{out}: lies inside the images in {data}, and would be read as a class; '
                          'choose another folder for --out')
