@@ -41,7 +41,7 @@ try: # what trains, which needs the extra `train`
     from .train.sweep import sweep
     from .commands import train
 except ModuleNotFoundError as error:
-    missing_module = error.name
+    missing_module = error.name or ''
     if missing_module.startswith('skinlesion'): raise
 
 __all__ = [

@@ -9,8 +9,9 @@ __all__ = ['app', 'main']
 
 # %% ../nbs/api/71_cli.ipynb #ef8a0e2b
 import inspect, json, os, signal, sys, threading, traceback, warnings
+from collections.abc import Iterable
 from functools import wraps
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
@@ -422,7 +423,7 @@ def predict(
         from skinlesion.serve.batch import check_answers_file, write_answers
         check_answers_file(out)
     predictor = Predictor(bundle, value_range=_two_numbers('--value-range', value_range))
-    sources = image_sources(images)
+    sources:Iterable = image_sources(images)
     if strict:
         sources = list(sources)
         check_images(predictor, sources)
@@ -604,7 +605,7 @@ def _connection(
 ):
     "The `Connection` of these options; the environment decides on what is left out"
     from skinlesion.store.aws import Connection
-    options = dict(profile=profile, region=region, endpoint=endpoint, requester_pays=requester_pays)
+    options:dict[str, Any] = dict(profile=profile, region=region, endpoint=endpoint, requester_pays=requester_pays)
     return Connection(**{name: value for name, value in options.items() if value})
 
 def _connecting(command):

@@ -10,6 +10,7 @@ __all__ = ['DEMO_RECIPE', 'train', 'export', 'demo']
 # %% ../nbs/api/70_commands.ipynb #813f277e
 import os, shutil, sys, time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from fastai.torch_core import rank_distrib
@@ -40,7 +41,7 @@ def train(
     recipe:str|Path|None=None, # A TOML file, or the name of a shipped recipe
     resume:bool=False, # Go on with the unfinished run in `out`
     strict:bool=False, # Refuse data with files that are no usable images
-    compare:list=(), # Run folders to compare with, besides those next to `out`
+    compare:list|tuple=(), # Run folders to compare with, besides those next to `out`
     allow_leaks:bool=False, # Train although a lesion, or copies of an image, are in several parts
     **changes, # Fields of `Recipe` to set
 )->Run|None: # `learner`, `bundle`, `report`, `metrics`; `None` in all processes of a run but the first
@@ -108,7 +109,7 @@ def export(
     return quantize_bundle(bundle, cases, out, predictor.spec)
 
 # %% ../nbs/api/70_commands.ipynb #588a6e7b
-DEMO_RECIPE = dict(arch='residual', size=96, epochs=12, bs=16, augment='dermoscopy')
+DEMO_RECIPE:dict[str, Any] = dict(arch='residual', size=96, epochs=12, bs=16, augment='dermoscopy')
 
 def demo(
     out:str|Path='skinlesion-demo', # Folder for the images and the run

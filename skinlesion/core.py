@@ -51,7 +51,7 @@ SYSTEM_FILES = {'__MACOSX', '.DS_Store', 'Thumbs.db', 'desktop.ini'} # left by o
 NOTICE = 'Research software, not a medical device.'
 
 # %% ../nbs/api/00_core.ipynb #c05a2250
-UNREAD_FORMATS = {} # endings -> what such a file is, and what to do
+UNREAD_FORMATS:dict[tuple, str] = {} # endings -> what such a file is, and what to do
 UNREAD_FORMATS['.svs', '.ndpi', '.mrxs', '.scn', '.bif', '.vsi', '.czi', '.lif'] = (
     'a slide, which is not read: export it as TIFF or JPEG, in tiles or at a lower resolution'
 )
@@ -174,7 +174,7 @@ def need(
     except ModuleNotFoundError as e:
         is_ours = module.startswith('skinlesion.')
         if e.name != module.split('.')[0] and not is_ours: raise
-        raise MissingPackage(missing_package(e.name, extra), name=e.name) from None
+        raise MissingPackage(missing_package(e.name or module, extra), name=e.name) from None
 
 def missing_package(
     module:str, # Module that could not be imported
@@ -194,7 +194,7 @@ def extra_with(
     except metadata.PackageNotFoundError: return ''
     package = module.split('.')[0].replace('_', '-')
     for requirement in requirements: # such as `torch>=2.10; extra == "train"`, those of the base first
-        name = re.match(r'[\w.-]+', requirement)[0].replace('_', '-')
+        name = re.split(r'[^\w.-]', requirement)[0].replace('_', '-')
         if name.lower() != package.lower(): continue
         extra = re.search(r"extra == ['\"]([\w-]+)", requirement)
         return extra[1] if extra else ''

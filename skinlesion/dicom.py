@@ -17,7 +17,7 @@ import re
 import warnings
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, ImageCms
@@ -28,7 +28,7 @@ from .core import MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, missing_pa
 DICOM_SUFFIXES = ('.dcm', '.dicom')
 
 def is_dicom(
-    source:object, # Path, binary file object, or anything else, which is no DICOM file
+    source:Any, # Path, binary file object, or anything else, which is no DICOM file
 )->bool:
     "Whether `source` is a DICOM file, by its content or its ending; False where it cannot be read"
     if isinstance(source, (str, Path)):

@@ -175,9 +175,9 @@ def report_file(
         raise InputError(f'{name}: all {len(table):,} rows are training rows, '
                          'whose scores say nothing about new images; give predictions of others')
     preds = table.part(usable[0])
-    valid = table.part('valid')
-    valid = valid[~valid.group.isin(preds.group)]
-    if usable[0] == 'valid' or not len(valid): valid = None
+    others = table.part('valid')
+    others = others[~others.group.isin(preds.group)]
+    valid = None if usable[0] == 'valid' or not len(others) else others
     try: preds = as_predictions(preds)
     except InputError as e: raise InputError(f'{name}: {e}') from None
     facts = _rows_facts(table, preds, valid)

@@ -592,10 +592,10 @@ def unfit_map(
     if spec.resize == 'squash': region = (width, height)
     elif spec.resize == 'crop': region = (min(size), min(size))
     else: region = (max(size), max(size))
-    heat = Image.fromarray(heat.astype(np.float32))
+    heat_image = Image.fromarray(heat.astype(np.float32))
     left = (width-region[0])//2
     top = (height-region[1])//2
     result = Image.new('F', size, 0)
-    enlarged = heat.resize(region, Image.Resampling.BICUBIC)
+    enlarged = heat_image.resize(region, Image.Resampling.BICUBIC)
     result.paste(enlarged, (left, top))
     return np.asarray(result)

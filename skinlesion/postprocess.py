@@ -152,11 +152,10 @@ def fit_ood(
     return dict(threshold=float(threshold), share=proportion, images=n)
 
 def ood_score_threshold(
-    fitted:dict|None, # From `fit_ood`
+    fitted:dict, # From `fit_ood`
     reference:dict, # From `embedding_reference`
-)->float|None: # 0..1, `None` if nothing was fitted
+)->float: # 0..1
     "The threshold as an `ood_score`"
-    if fitted is None: return None
     score = _distance_to_score(fitted['threshold'], reference)
     return float(score)
 

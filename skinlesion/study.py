@@ -60,7 +60,7 @@ def study_files(
     if not re.fullmatch(_NAME, name):
         raise InputError(f'{name!r} is no name of a study; begin with a letter or digit, and go on with those or - _ .')
     if kind not in STUDY_KINDS: raise InputError(f'kind: no {kind!r}; there are {", ".join(STUDY_KINDS)}')
-    kind = STUDY_KINDS[kind]
+    study_kind = STUDY_KINDS[kind]
     if data and not re.fullmatch('s3://[^/ ]+(/[^ ]*)?', data):
         raise InputError(f'{data}: give s3://BUCKET/PREFIX, or leave it out and put images into data/raw afterwards')
     jinja2 = need('jinja2')
@@ -74,11 +74,11 @@ def study_files(
         undefined=jinja2.StrictUndefined,
     )
     command = f'skinlesion data pull {data} data/raw'
-    if not data: command = f'skinlesion sample data/raw --layout {kind.layout} --n {n} --size 96'
+    if not data: command = f'skinlesion sample data/raw --layout {study_kind.layout} --n {n} --size 96'
     values = dict(
         name=name,
-        kind=kind,
-        images=kind.images,
+        kind=study_kind,
+        images=study_kind.images,
         data=data or '',
         data_command=command,
         dvc_url=f'{data.rstrip("/")}-dvc' if data else '',
@@ -112,5 +112,5 @@ def new_study(
 
 def _is_in_repository(folder:Path)->bool:
     while not folder.is_dir(): folder = folder.parent
-    command = ['git', '-C', folder, 'rev-parse', '--is-inside-work-tree']
+    command = ['git', '-C', str(folder), 'rev-parse', '--is-inside-work-tree']
     return subprocess.run(command, capture_output=True).returncode == 0

@@ -74,13 +74,14 @@ def test(notebook, flags, processes):
         output = log.read().decode(errors='replace')
     return f'{output}\n(exit status {process.exitcode})'.strip() if process.exitcode else ''
 
-def test_all(notebooks, flags):
-    "Whether each of `notebooks` passed, in the order in which they end; the long ones, which are the last, begin"
+def test_all(notebooks, flags, checks):
+    "Whether each of `checks` and `notebooks` passed, in the order in which they end; the long ones, which are the last, begin"
     processes = multiprocessing.get_context('forkserver')
     processes.set_forkserver_preload(PRELOADED)
     os.environ.update(ENV)
     with ThreadPoolExecutor(min(os.cpu_count(), 8)) as pool:
-        runs = [pool.submit(report, str(nb.relative_to(NBS)), test, nb, flags, processes) for nb in reversed(notebooks)]
+        runs = [pool.submit(report, *check) for check in checks]
+        runs += [pool.submit(report, str(nb.relative_to(NBS)), test, nb, flags, processes) for nb in reversed(notebooks)]
         return [done.result() for done in as_completed(runs)]
 
 def visible(folder):
@@ -164,8 +165,9 @@ def main():
     notebooks = chosen(only)
     if not notebooks: sys.exit(f"No notebook in nbs/ matches {' or '.join(only)}")
     before = snapshot(NBS)
+    checks = [] if only else [('types fit, says mypy', run, sys.executable, '-m', 'mypy')]
     with tempfile.TemporaryDirectory() as ENV['SKINLESION_CACHE']: # nothing is cached from an earlier run
-        passed = test_all(notebooks, flags) + ([] if only else list(check_all(before, notebooks)))
+        passed = test_all(notebooks, flags, checks) + ([] if only else list(check_all(before, notebooks)))
     print(f'{sum(passed)} passed, {passed.count(False)} failed')
     sys.exit(not all(passed))
 

@@ -72,7 +72,7 @@ class LambdaFunction:
         if n_bytes <= self.max_response: return response
         detail = f'the answer has {n_bytes} bytes, and Lambda lets {self.max_response} pass'
         refusal = Refusal('too-large', f'{detail}; ask for fewer heat maps at a time')
-        headers = {'headers': {'content-type': PROBLEM_TYPE}}
+        headers:dict = {'headers': {'content-type': PROBLEM_TYPE}}
         # a load balancer may ask for lists
         if 'headers' not in response: headers = {'multiValueHeaders': {'content-type': [PROBLEM_TYPE]}}
         body = json.dumps(refusal.body())

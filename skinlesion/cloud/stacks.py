@@ -11,6 +11,7 @@ __all__ = ['STACKS', 'COSTS', 'stack_name', 'stack_status', 'deploy', 'destroy']
 import hashlib, re, time
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from .images import find_image
 from ..core import InputError, Progress, need, plural
@@ -27,7 +28,7 @@ STACKS = { # kind of stack to the file of its template
 }
 
 # %% ../../nbs/api/61_cloud.stacks.ipynb #0edabdcd
-yaml = need('yaml', extra='aws')
+yaml:Any = need('yaml', extra='aws')
 
 class _Loader(yaml.SafeLoader):
     "Reads `!Ref` and other functions as text"

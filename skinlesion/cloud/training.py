@@ -133,7 +133,7 @@ def train_job(
     is_worker = 'RANK' in os.environ # one of several processes, for which the links are there
     data = job_data(job, link=not is_worker)
     fields = {name: value for name,value in job.settings.items() if name != 'data'}
-    options = {}
+    options:dict = {}
     for name in ('strict', 'allow_leaks'): options[name] = str(fields.pop(name, '')).lower() in ('true', '1')
     recipe = fields.pop('recipe', None)
     if _read_json(job.run/'run.json').get('finished'): print(f'{job.run}: is finished')

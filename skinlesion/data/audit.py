@@ -209,7 +209,7 @@ def value_findings(
             'note',
             len(deep),
             f'{plural(len(deep), "image")} with more than 8 bits, '
-            f'{values}: {range_text(value_range)}; {levels_text}',
+            f'{values}: {range_text((low, high))}; {levels_text}',
             'if the detector has another range, give it as value_range',
             one_each(deep.path),
         ))
@@ -472,9 +472,9 @@ def shortcut_checks(
             shortcut.high,
         )
         interval = f'{shortcut.low:.2f} to {shortcut.high:.2f}'
-        auroc = f'a classifier without the image reaches AUROC {shortcut.value:.2f} ({interval})'
+        score_text = f'a classifier without the image reaches AUROC {shortcut.value:.2f} ({interval})'
         check = check_of(name, [finding] if exceeded else [], '')
-        checks.append(replace(check, text=auroc if exceeded else f'{auroc}, no better than chance'))
+        checks.append(replace(check, text=score_text if exceeded else f'{score_text}, no better than chance'))
     return checks
 
 # %% ../../nbs/api/18_data.audit.ipynb #55add387
@@ -909,7 +909,8 @@ def fingerprint(
     version = closure_version('skinlesion.data.audit', 'scikit-learn', 'pillow')
     digest = hashlib.sha256(f'{version} {self.seed} {self.cases.domain} {self.value_range}'.encode())
     tables = [self.cases.table, self.scan.table, self.unusable_facts]
-    if self.against is not None: tables += [self.against[['path']], self.other_scan.table]
+    if self.against is not None and self.other_scan is not None:
+        tables += [self.against[['path']], self.other_scan.table]
     for table in tables:
         relative_paths = [relative_path(path, root) for path in table.path]
         portable = table.assign(path=relative_paths)

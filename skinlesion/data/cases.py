@@ -58,7 +58,7 @@ class ImageTable:
         table:pd.DataFrame, # One row per image
     )->'Self':
         "The same facts with other rows or columns"
-        return replace(self, table=table.reset_index(drop=True))
+        return replace(self, table=table.reset_index(drop=True)) # type: ignore[type-var] # each subclass is a dataclass
 
     def assign(self,
         **columns, # Name to values, one a row

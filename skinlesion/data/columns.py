@@ -66,8 +66,8 @@ def only_one(
     if best != role and len(equal) < len(candidates):
         raise InputError(_differing_text(file, role, candidates))
     best = (in_words or candidates)[0]
-    others = truncated_list([column for column in equal if column != best])
-    note = f'the {role} is taken from the column {best}; {others} divides the rows in the same way'
+    equal_text = truncated_list([column for column in equal if column != best])
+    note = f'the {role} is taken from the column {best}; {equal_text} divides the rows in the same way'
     return Choice(best, note)
 
 def _differing_text(file, role, candidates):
@@ -90,8 +90,8 @@ def read_groups(
 )->Groups:
     "The group of each row: the widest known unit, patient before lesion"
     if 'group' in table and not has_split_words(table.group):
-        known,missing = known_ids(table.group)
-        return Groups(known, '', missing)
+        known,note = known_ids(table.group)
+        return Groups(known, '', note)
     names = pd.Series('', table.index)
     used = []
     missing = []
@@ -119,11 +119,11 @@ def read_groups(
             only_name = names_by_value.first()[names_by_value.nunique() == 1]
             names = names.mask(names == '', values.map(only_name).fillna(values))
         used.append(column)
-    missing = '; '.join(missing)
-    if not used: return _weak_groups(table, missing)
+    missing_text = '; '.join(missing)
+    if not used: return _weak_groups(table, missing_text)
     note = f'images with the same {used[0]} stay together'
     if len(used) > 1: note += f', and without one those with the same {used[1]}'
-    return Groups(names, note, missing)
+    return Groups(names, note, missing_text)
 
 
 _ID_WORDS = 'id|ids|uid|no|nr|num|number|code|name|hash|key|identifier'

@@ -165,8 +165,7 @@ def initial_maps(
     mirrored:np.ndarray, # n, bool
 )->np.ndarray: # n x 2 x 3
     "Affine maps from the second image of each pair into its first"
-    crops = np.asarray(crops, np.float32).reshape(-1, 4)
-    centre_x,centre_y,half_width,half_height = crops.T
+    centre_x,centre_y,half_width,half_height = np.asarray(crops, np.float32).reshape(-1, 4).T
     cosine = np.cos(angles)
     sine = np.sin(angles)
     sign = np.where(mirrored, -1, 1)

@@ -47,11 +47,11 @@ def read_table(
             guess = f'; what is between the names seems to be {delimiter!r}' if delimiter in name else ''
             raise InputError(f'{file}: only one column, {name[:60]!r}{guess}; save it with commas')
         names = pd.read_csv(file, nrows=0, **how).columns
-        if callable(text): text = text(names)
-        others = [name for name in names if name not in text]
+        as_text = text(names) if callable(text) else text
+        others = [name for name in names if name not in as_text]
         return pd.read_csv(
             file,
-            dtype=dict.fromkeys(text, str),
+            dtype=dict.fromkeys(as_text, str),
             na_values=dict.fromkeys(others, list(_MISSING_VALUES)),
             index_col=False,
             **how,

@@ -431,11 +431,11 @@ def class_level(
     chains:list, # Of lists of folder names, from the outermost in, of each image; none is empty
 )->int: # Position in each chain
     "Which of the folders of an image names its class; an `InputError` if none can, or if two can"
-    chains = {tuple(' '.join(name.lower().split()) for name in folders) for folders in chains}
-    lengths = sorted(map(len, chains))
+    distinct = {tuple(' '.join(name.lower().split()) for name in folders) for folders in chains}
+    lengths = sorted(map(len, distinct))
     levels = []
     for i in range(lengths[len(lengths)//2]): # as deep as at least half of the folders are
-        names = {chain[i] for chain in chains if len(chain) > i}
+        names = {chain[i] for chain in distinct if len(chain) > i}
         levels.append(Level(names))
     candidates = [i for i,level in enumerate(levels) if not level.are_ids()]
     if not candidates:
@@ -447,7 +447,7 @@ def class_level(
         possible = [i for i in candidates if is_possible(levels[i])]
         candidates = possible or candidates
     level,*others = candidates
-    pairs = {(chain[level], chain[i]) for i in others for chain in chains if len(chain) > i}
+    pairs = {(chain[level], chain[i]) for i in others for chain in distinct if len(chain) > i}
     names = levels[level].names
     _check_levels(names, pairs)
     for outer,inner in sorted(chain[level:level+2] for chain in chains if len(chain) > level+1):

@@ -52,7 +52,7 @@ class Layout:
     proportions:dict = field(default_factory=dict) # Of `valid` and `test`, 0..1; else of `split_cases`
     reads_table:bool = False # Whether `read` also takes `images` and `finding`, as `read_csv` does
     reads_columns:bool = False # Whether `read` also takes `columns`, from `column_names`
-    facts:SetFacts = None # For the documentation, of a public set
+    facts:SetFacts|None = None # For the documentation, of a public set
 
 def table_layout(
     public:PublicTable, # The set

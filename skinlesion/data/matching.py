@@ -14,6 +14,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from ..core import InputError, plural, truncated_list
 from .cases import Cases, data_hash, pick_positive
@@ -81,7 +85,7 @@ def against_the_rest(
     positive_labels:list, # Those that count as positive
     labels:list, # Of the set
     classes:list, # Of the model
-    positive:str, # The positive class of the model
+    positive:str|None, # The positive class of the model
 )->dict: # Label to class
     "The positive class for `positive_labels`, and the other one for all others"
     if len(classes) != 2:
@@ -108,7 +112,7 @@ class ModelClasses:
 
     def field(self,
         name:str, # A field of the recipe
-    )->object: # `None` where it is not set
+    )->Any: # `None` where it is not set
         "What the recipe of the training says"
         return (self.recipe or {}).get(name)
 
@@ -199,11 +203,11 @@ def with_classes(
 @dataclass(frozen=True)
 class ForeignSet:
     "A set to evaluate a model on, and what its user says of it"
-    data:object # See `read_cases`
+    data:str|Path|pd.DataFrame # See `read_cases`
     layout:str = 'auto' # See `read_cases`
-    columns:object = None # See `read_cases`
-    images:object = None # See `read_cases`
-    mapping:object = None # See `label_mapping`
+    columns:dict|str|None = None # See `read_cases`
+    images:str|Path|None = None # See `read_cases`
+    mapping:dict|str|None = None # See `label_mapping`
     target:str|None = None # See `class_of_labels`
     positive:str|None = None # Labels or a finding that count as positive; or a class of the model
 

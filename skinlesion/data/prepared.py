@@ -89,8 +89,8 @@ class Prepared:
 
     def __getitem__(self, i:int)->np.ndarray: # `channels` x `size` x `size`, not to be written to
         def make(): return square(self.paths[i], self.spec)
-        if self.arrays is None: return make()
-        return self.arrays.get(self.slots[i], make)
+        if self.arrays is None or self.slots is None: return make()
+        return self.arrays.get(int(self.slots[i]), make)
 
     def __getstate__(self):
         # Memory does not travel to another process

@@ -58,9 +58,9 @@ class PublicTable:
     note:str = '' # What a user should know
     companions:tuple = () # Patterns, lower case, of paths of masks and copies, left out if there are others
     second_image:str = '' # Column with another image of each row, which is left out
-    open_table:Callable = None # From a file to its table, where it is no csv table
+    open_table:Callable|None = None # From a file to its table, where it is no csv table
     workbook:str = '' # Name of a workbook with the same table, for `open_table` where the others are missing
-    prepare:Callable = None # From the table, with our names, and the files of the source to the table
+    prepare:Callable|None = None # From the table, with our names, and the files of the source to the table
 
 # %% ../../nbs/api/12_data.public_table.ipynb #79dacba2
 def tables_of(

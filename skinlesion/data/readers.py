@@ -270,7 +270,7 @@ def column_names(
     columns:dict|str|None, # `None`, a dictionary of our name to the one in the table, or text such as `path=file,label=dx`
 )->dict: # Our name to the one in the table
     "`columns` as a dictionary; an `InputError` if it names a column that is none of ours"
-    if isinstance(columns, str): pairs = [pair.split('=') for pair in columns.split(',')]
+    if isinstance(columns, str): pairs:list = [pair.split('=') for pair in columns.split(',')]
     else: pairs = list((columns or {}).items())
     names = {}
     for pair in pairs:
@@ -322,7 +322,7 @@ def path_column(
     is_same = []
     for column in best:
         for path,first in zip(paths[column], first_paths): is_same.append(path in (None, first))
-    if all(is_same): return max(best, key=n_located.get)
+    if all(is_same): return max(best, key=n_located.__getitem__)
     raise InputError(
         f'{file}: the images could be named by any of the columns {truncated_list(best, 8)}, which name '
         f'different ones. Name the right one: --columns path={best[0]} (or another of them)'
@@ -438,7 +438,7 @@ class LabelColumns(NamedTuple):
 def label_columns(
     table:pd.DataFrame, # A row per image
     file:str|Path, # The table, for messages
-    others:list=(), # Columns that have another role
+    others:list|tuple=(), # Columns that have another role
 )->LabelColumns:
     "The column of the label, or the columns of findings"
     names = matching_columns(table, COLUMN_SYNONYMS['label'])
@@ -464,7 +464,7 @@ def read_labels(
     table:pd.DataFrame, # A row per image
     file:str|Path, # The table, for messages
     column:str|None=None, # The column of the label; it is recognised if `None`
-    others:list=(), # Columns that have another role
+    others:list|tuple=(), # Columns that have another role
     finding:str|None=None, # The one to choose where images have several
 )->Labels:
     "The label of each row; an `InputError` if columns differ, or if one of several findings must be chosen"
@@ -629,7 +629,7 @@ def table_splits(
         splits = {SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES}
         folder = os.path.basename(os.path.dirname(table))
         if not splits and folder_kind(folder) == 'split':
-            splits = {split_name(folder)}
+            splits = {str(split_name(folder))}
             words.append('in the folder of a split')
         if len(splits) != 1: continue
         rest = [word for word in words if word not in SPLIT_NAMES] + re.findall(r'\d+', stem)
@@ -840,7 +840,7 @@ class Facts(NamedTuple):
 def join_facts(
     result:ReadResult, # Of the images of `files`
     files:dict, # From `list_files`
-    tables:list=(), # That the result comes from
+    tables:list|tuple=(), # That the result comes from
     is_named:bool=False, # The user named the table itself: what is next to it adds to it, at most
 )->ReadResult: # With groups and splits, where it had none; notes say from where
     "Join groups and splits of the source's other tables; an `InputError` if they contradict what is known"
@@ -890,13 +890,13 @@ def join_neighbours(
 # %% ../../nbs/api/12_data.readers.ipynb #b417c442
 def other_facts(
     files:dict, # From `list_files`
-    tables:list, # Those of the labels
+    tables:list|tuple, # Those of the labels
     own:set, # Paths of the images
 )->Iterator: # Of `Facts`
     "What lists and other tables among `files` say of the images"
     index = None
     lists = split_lists(files, tables)
-    candidates = [lists] if lists else []
+    candidates:list = [lists] if lists else []
     for name,file in files.items():
         is_table = name.lower().endswith(TABLE_SUFFIXES) and name.count('/') <= 2
         if file in tables or file in lists or not is_table: continue
@@ -942,7 +942,7 @@ def facts_of_table(
 # %% ../../nbs/api/12_data.readers.ipynb #3ec80f15
 def split_lists(
     files:dict, # From `list_files`
-    tables:list=(), # Which are no lists
+    tables:list|tuple=(), # Which are no lists
 )->dict: # Path of a text to one of `core.SPLITS`
     "The texts that are called after a split, and may be lists of its images"
     splits = {}

@@ -122,7 +122,7 @@ def value_facts(
     counts = np.array(grey.histogram())
     is_deep_image = is_deep(full_mode(raw))
     values = raw_values(raw).ravel() if is_deep_image else None # of all colours
-    n_values = len(values) if is_deep_image else counts.sum()
+    n_values = counts.sum() if values is None else len(values)
     n_outside = int(n_values*(1-BULK)/2)
     ranks = [0, n_outside, n_values-1-n_outside, n_values-1]
     if is_deep_image: by_rank = np.partition(values, ranks)[ranks]
@@ -256,9 +256,9 @@ def scan_images(
     for i,key in enumerate(keys): positions.setdefault(key, []).append(i)
     greys = np.zeros((len(paths), THUMBNAIL_SIDE, THUMBNAIL_SIDE), np.uint8)
     n_pixels = THUMBNAIL_SIDE*THUMBNAIL_SIDE
-    rows = [None]*len(paths)
+    rows:list = [None]*len(paths)
     version = closure_version('skinlesion.data.scan', 'pillow')
-    version += patient_group('key') # patients that were hashed with another key are others
+    version += str(patient_group('key')) # patients that were hashed with another key are others
     with CacheTable('scan of images', version) as cache:
         for key,value in cache.get(stamps): # the thumbnail, then the facts
             for i in positions[key]:

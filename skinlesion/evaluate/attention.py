@@ -400,7 +400,7 @@ def attention_section(
     if not shortcut:
         sentences.append('How well technical facts of the files alone tell the classes is not known here; '
                          'skinlesion audit measures it.')
-    elif own['value'] is not None and shortcut['low'] is not None:
+    elif own and own['value'] is not None and shortcut['low'] is not None:
         facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
         could_explain = ': a shortcut could explain part of it' if shortcut['low'] > 0.5 else ''
         sentences.append(f'{facts}, the model {interval_text(own)}{could_explain}.')

@@ -12,7 +12,7 @@ import sys
 from functools import cache
 from importlib.resources import files
 
-from ..domains.profile import load_domain
+from ..domains.profile import Domain, load_domain
 
 if sys.version_info >= (3, 11): import tomllib
 else: import tomli as tomllib
@@ -26,7 +26,7 @@ def all_captions()->dict: # Section -> name of a figure or table -> how to read 
 
 def captions(
     section:str, # Name of a section of the report, such as `errors`
-    domain:str='other', # A name in `domains.profile.DOMAINS`
+    domain:Domain|str='other', # A `Domain` or its name in `domains.profile.DOMAINS`
     **values, # What else stands in braces
 )->dict: # Name of a figure or table -> how to read it
     "The texts that explain the figures and tables of `section`, in the words of `domain`"

@@ -98,7 +98,7 @@ SECTION_FACTS = ('robustness', 'attention', 'errors', 'subgroups', 'operating', 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #179c536e
 def checklist(
     m:dict, # From `metrics`
-    sections:list=(), # Of the report, `Section`
+    sections:list|tuple=(), # Of the report, `Section`
     about:dict|None=None, # What is known of the run: name -> text
     audit:Audit|None=None, # Of the data that the model was trained on, from `audit`
     domain:str='other', # A name in `domains.profile.DOMAINS`

@@ -229,7 +229,7 @@ def sets_section(
     seed:int=42, # Fixes them
 )->Section:
     "Prediction sets: whether their coverage is as stated, and how large they are"
-    about = dict(name='sets', title='Prediction sets (conformal)')
+    about:dict = dict(name='sets', title='Prediction sets (conformal)')
     if not fitted:
         missing = needs_validation('thresholds of prediction sets are')
         return Section(**about, missing=missing)

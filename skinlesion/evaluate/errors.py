@@ -273,7 +273,7 @@ def cluster_table(
         rest = outcomes[outcomes.cluster != cluster]
         wrong = ~part.correct
         error = group_mean(wrong, part.group)
-        row = dict(cluster=int(cluster), errors=int(wrong.sum()), images=len(part))
+        row:dict = dict(cluster=int(cluster), errors=int(wrong.sum()), images=len(part))
         row |= dict(error_rate=error['value'], low=error['low'], high=error['high'])
         row['elsewhere'] = float((~rest.correct).mean()) if len(rest) else None
         # the value that is most unusually common among the errors of the cluster
@@ -450,7 +450,7 @@ def errors_section(
     if not can_find_label_errors: doubtful = doubtful[:0]
     clusters,cluster_parts = _cluster_parts(activations)
     how = captions('errors')
-    parts = []
+    parts:list = []
     for column in columns:
         figure = plot_error_rates(preds, column)
         alt = f'error rate by {column}, {len(outcomes)} images'

@@ -129,12 +129,12 @@ def baseline_text(
     if verdict == 'better': return ''
     label = b['label']
     differences = b['differences']
-    scores = []
+    pairs = []
     for name,entry in differences.items():
         title = METRICS[name].title
         if not title.isupper(): title = title.lower()
-        if entry['this'] is not None: scores.append(f'{title} {entry["this"]:.2f} against {entry["other"]:.2f}')
-    scores = ', '.join(scores)
+        if entry['this'] is not None: pairs.append(f'{title} {entry["this"]:.2f} against {entry["other"]:.2f}')
+    scores = ', '.join(pairs)
     if verdict == 'unknown':
         return (f'These images cannot tell whether the model is better than always answering {label} '
                 f'({scores}).')

@@ -148,7 +148,7 @@ INFLATION_FACTOR = 3 # of what the replicates lie above the value in the mean
 def interval_entry(
     value:float, # On the table; NaN if undefined
     replicates:np.ndarray, # The score of each resample, NaN where undefined
-    support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
+    support:int|np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
     value_range:tuple|None=None, # Smallest and largest value, such as (0, inf); `None` without limits
@@ -159,17 +159,17 @@ def interval_entry(
     "A score with its interval, as it stands in `metrics.json`"
     if np.isnan(value): return dict(value=None, low=None, high=None, reason=reason)
     value = float(value)
-    support = np.atleast_1d(support)
+    by_class = np.atleast_1d(support)
     replicates = replicates[~np.isnan(replicates)]
 
-    fewest = support.min()
-    groups = effective_groups(support)
+    fewest = by_class.min()
+    groups = effective_groups(by_class)
     reason = ''
     if not len(replicates): reason = 'not resampled'
     elif fewest < 2: reason = f'only one {load_domain(domain).one_group}: no interval can be computed'
     elif np.ptp(replicates) < 1e-12:
         if exact and value_range:
-            entry = clopper_pearson_entry(value, support, value_range, confidence)
+            entry = clopper_pearson_entry(value, by_class, value_range, confidence)
             if entry: return entry
         reason = 'the same in every resample: no interval'
     elif inflated and groups < MIN_GROUPS_INFLATED:

@@ -37,7 +37,7 @@ AREAS = ('auroc', 'average_precision', 'partial_auroc') # in the order in which 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #748687e2
 def in_order(
     scores:dict, # Name -> values
-    names:list, # Those that there have to be, in this order
+    names:Iterable, # Those that there have to be, in this order
 )->dict: # Name -> values
     "The scores `names`; each needs a formula, and each that is computed needs an entry in `METRICS`"
     missing = [name for name in names if name not in scores]
@@ -217,7 +217,7 @@ def score_support(
         'each class': true,
     }
 
-    result = {}
+    result:dict = {}
     for name in scorer.names:
         score = METRICS[name]
         by_class = np.min([groups_of[kind] for kind in score.rests_on], axis=0)
@@ -250,8 +250,8 @@ def undefined_reason(
     is_mean_of_two = 'each class' in needs
     if is_mean_of_two: needs = ('class',)
     elif label is None and not METRICS[name].is_macro_average:
-        needs = [kind for kind in needs if 'rest' in kind] # all classes together need two of them, not each
-    relevant = range(scorer.n_classes)
+        needs = tuple(kind for kind in needs if 'rest' in kind) # all classes together need two of them, not each
+    relevant = list(range(scorer.n_classes))
     if label is not None and not is_mean_of_two: relevant = [scorer.classes.index(label)]
     lacking = {}
     for kind in needs:
@@ -339,7 +339,7 @@ def metrics_table(
     "The scores of `m`, one a row"
     rows = []
     for name,entry in m['metrics'].items():
-        row = dict(metric=METRICS[name].title)
+        row:dict = dict(metric=METRICS[name].title)
         for key in ('value', 'low', 'high'):
             number = entry[key]
             row[key] = np.nan if number is None else round(number, 3)
@@ -518,7 +518,7 @@ def difference_entry(
     this:float, # Score of one model; NaN if undefined
     other:float, # Score of the other one
     replicates:np.ndarray, # Difference in each resample, NaN where undefined
-    support:np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
+    support:int|np.ndarray, # Numbers of groups that it rests on, one for each class that is averaged
     confidence:float=0.95, # Of the interval, 0..1
     reason:str='', # Why it is undefined, if it is
     domain:str='other', # As for `interval_entry`
@@ -616,7 +616,7 @@ def compare(
         other_scores = other_scorer.score(W, other_rankings)
         return {name: this_scores[name]-other_scores[name] for name in COMPARED}
     replicates = bootstrap_scores(differences, preds.groups, resamples, seed)
-    result = dict(n=len(preds), groups=preds.n_groups)
+    result:dict = dict(n=len(preds), groups=preds.n_groups)
     result |= difference_entries(this_scorer, other_scorer, replicates, COMPARED, confidence)
     reason = undefined_reason('auroc', this_scorer)
     result['delong'] = delong_entry(preds, other, confidence, reason)

@@ -32,7 +32,7 @@ def ood_distances(
     activations:Activations, # From `collect_activations`
     predictor:ImageModel, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
-    kinds:list|None=None, # Those of `SYNTHETIC_KINDS` to draw; those that the domain names if `None`
+    kinds:list|tuple|None=None, # Those of `SYNTHETIC_KINDS` to draw; those that the domain names if `None`
     n:int=50, # Of each
     seed:int=42, # Fixes the synthetic images
 )->pd.DataFrame: # kind, group, distance; `OWN_KIND` comes first
@@ -103,7 +103,7 @@ def ood(
     activations:Activations, # From `collect_activations`
     predictor, # The same as there
     others:dict|None=None, # More kinds of images: name -> image files
-    kinds:list|None=None, # Those of `SYNTHETIC_KINDS` to draw; those that the domain names if `None`
+    kinds:list|tuple|None=None, # Those of `SYNTHETIC_KINDS` to draw; those that the domain names if `None`
     n:int=50, # Synthetic images of each kind
     seed:int=42, # Fixes the synthetic images
 )->pd.DataFrame: # As from `ood_table`

@@ -385,13 +385,13 @@ def operating_section(
     preds = as_predictions(preds, positive)
     label = preds.focus_class
     points = (choices or {}).get('thresholds') or {}
-    about = dict(name='operating', title='Operating points')
+    about:dict = dict(name='operating', title='Operating points')
     if not points and label is None:
         return Section(**about, missing=needs_validation('thresholds are'))
     how = captions('operating', preds.domain, label=label)
     result = evaluate_thresholds(preds, dict(thresholds=points), resamples, seed)
     text = _points_text(result, points, preds.domain)
-    parts = []
+    parts:list = []
     rows = _point_rows(result, points)
     if len(rows): parts.append(Grid('Thresholds chosen on validation', rows, how['thresholds']))
     data = dict(chosen=points, points=result, net_benefit=None)

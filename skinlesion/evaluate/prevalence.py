@@ -68,9 +68,8 @@ def prevalence_section(
     for chosen_for,point in ((choices or {}).get('thresholds') or {}).items():
         threshold = point['threshold']
         if threshold is None or point['positive'] != positive: continue
-        at_threshold = predictions_at(preds, positive, threshold)
         at_threshold = predictive_values(
-            at_threshold,
+            predictions_at(preds, positive, threshold),
             PREVALENCES,
             resamples=resamples,
             seed=seed,

@@ -129,7 +129,7 @@ def fit_referral(
         if not 0 < value < 1: raise InputError(f'{name} is {value}, but must lie between 0 and 1')
     valid = as_predictions(valid)
     confidence,wrong = _confidence_and_errors(valid)
-    rule = dict(max_error=max_error, sure=certainty, images=len(valid), lesions=valid.n_groups)
+    rule:dict = dict(max_error=max_error, sure=certainty, images=len(valid), lesions=valid.n_groups)
     rule |= dict(threshold=None, refer_all=False, why='')
     min_lesions = fewest_lesions(max_error, certainty)
     if valid.n_groups < min_lesions:
@@ -269,10 +269,10 @@ def referral_section(
 )->Section:
     "Which images to refer for human review, and what that gains"
     preds = as_predictions(preds)
-    is_fitted = bool(rule) and (rule['threshold'] is not None or rule['refer_all'])
-    if is_fitted: result = evaluate_referral(preds, rule, resamples, seed)
+    fitted = rule if rule and (rule['threshold'] is not None or rule['refer_all']) else None
+    if fitted: result = evaluate_referral(preds, fitted, resamples, seed)
     else: result = without_referral(preds, resamples, seed)
-    data = dict(rule=rule if is_fitted else None, **result)
+    data = dict(rule=fitted, **result)
     how = captions('referral', preds.domain)
     curve_how = how['curve']
     if rule and rule['threshold'] is not None: curve_how += f' {how["dot"]}'
@@ -283,8 +283,8 @@ def referral_section(
         curve_how,
         f'AURC {result["aurc"]:.3f}, {len(preds)} images',
     )
-    parts = [curve]
-    if is_fitted and not rule['refer_all']:
+    parts:list = [curve]
+    if fitted and not fitted['refer_all']:
         parts.append(Grid('What is not referred, by class', _referral_rows(result), how['by_class'], folded=True))
     title = 'Selective prediction: which images to refer for human review'
-    return Section('referral', title, _referral_text(result, rule, is_fitted), parts, data)
+    return Section('referral', title, _referral_text(result, rule, fitted is not None), parts, data)

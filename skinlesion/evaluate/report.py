@@ -14,6 +14,7 @@ import os
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -122,7 +123,7 @@ class Report:
     is_domain_assumed:bool = False # Whether nobody named it
     preds:Predictions|None = None # What was evaluated
     audit:Audit|None = None # Of the data that the model was trained on
-    cases:object = None # The data set, for Table 1
+    cases:Any = None # The data set, for Table 1
 
     def __getitem__(self,
         name:str, # Such as `operating`
@@ -305,8 +306,8 @@ def evaluate_report(
 )->Report: # Not written
     "Every score of `preds`, each section, and the comparisons with other models"
     preds = as_predictions(preds, positive)
-    domain,is_assumed = _choose_domain(domain, preds, predictor)
-    if preds.domain != domain: preds = replace(preds, domain=domain)
+    domain_name,is_assumed = _choose_domain(domain, preds, predictor)
+    if preds.domain != domain_name: preds = replace(preds, domain=domain_name)
     root = images_root(preds.path, getattr(cases, 'root', ''))
     m = dict(schema=METRICS_SCHEMA, root=root) | metrics(preds, resamples=resamples, seed=seed)
     m['headline'] = headline_score(m)
@@ -315,7 +316,7 @@ def evaluate_report(
     for name,other in (compare or {}).items():
         comparisons[name] = compare_models(preds, other, None, resamples, seed)
     if choices is None and valid is not None:
-        valid = replace(as_predictions(valid), domain=domain)
+        valid = replace(as_predictions(valid), domain=domain_name)
         choices = fit_thresholds(valid, preds.focus_class)
     calibration = activations = None
     if predictor:
@@ -324,7 +325,7 @@ def evaluate_report(
         activations = collect_activations(preds, predictor, train, train_embeddings)
     sections = [*_probability_sections(preds, m, choices, calibration, activations, resamples, seed)]
     sections += _image_sections(preds, predictor, activations, audit, resamples)
-    if cases is not None: sections.append(data_section(cases, domain))
+    if cases is not None: sections.append(data_section(cases, domain_name))
     sections.append(history_section(history))
     m['sections'] = {}
     for section in sections:
@@ -334,7 +335,7 @@ def evaluate_report(
         m,
         sections,
         comparisons=comparisons,
-        domain=domain,
+        domain=domain_name,
         is_domain_assumed=is_assumed,
         preds=preds,
         audit=audit,

@@ -175,7 +175,7 @@ class Ranking:
         W:np.ndarray, # Resamples x images, weight of each image
     )->tuple: # AUROC, average precision, partial AUROC: one value per resample; NaN if a class has no weight
         "The areas under each row of the weights `W`"
-        counts = sum(weighted_counts(code, W, 3*self.steps) for code in self.code)
+        counts = np.asarray(sum(weighted_counts(code, W, 3*self.steps) for code in self.code))
         counts = counts.reshape(-1, self.steps, 3)
         positives = counts[...,0]
         tied = counts[...,1]

@@ -11,6 +11,7 @@ __all__ = ['ATTRIBUTES', 'MIN_SUBGROUP_IMAGES', 'MIN_TESTED_GROUPS', 'MAX_BOOTST
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #4420fc8d
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -469,7 +470,7 @@ def _score_name(row):
 
 def plot_subgroups(
     result:SubgroupScores, # From `subgroups`
-    names:list|None=None, # Names of scores, `TESTED_SCORES` if `None`
+    names:list|tuple|None=None, # Names of scores, `TESTED_SCORES` if `None`
 )->Figure:
     "Scores of each subgroup with their intervals, by attribute"
     names = names or TESTED_SCORES
@@ -488,7 +489,7 @@ def plot_subgroups(
     width = 2.4+2.5*len(names)
     height = 1.1+0.215*len(lines)
     fig = Figure(figsize=(width, height), layout='constrained')
-    panels = fig.subplots(1, len(names), sharey=True, squeeze=False)[0]
+    panels:Any = fig.subplots(1, len(names), sharey=True, squeeze=False)[0]
     for ax,name in zip(panels, names):
         of_score = scores.metric == name
         whole = scores[is_all & of_score].iloc[0]
@@ -684,7 +685,7 @@ def subgroups_section(
     alt = f'scores with intervals of each value of {truncated_list(attributes, 9)}'
     figure = plot_subgroups(result)
     plot = Plot('subgroups', 'Scores by subgroup', figure, ' '.join(notes), alt, wide=True)
-    parts = [plot]
+    parts:list = [plot]
     gaps = gap_table(result)
     if len(gaps): parts.append(Grid('Gaps larger than chance', gaps, how['gaps']))
     table = subgroup_table(result)

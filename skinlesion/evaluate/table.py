@@ -231,7 +231,7 @@ def predictions_table(
     check_labels(cases, classes)
     if isinstance(cases, Cases):
         table = cases.table
-        facts = dict(root=cases.root, domain=cases.domain, data_hash=cases.data_hash)
+        facts:dict = dict(root=cases.root, domain=cases.domain, data_hash=cases.data_hash)
     else:
         table = cases
         facts = dict(domain=guess_domain('', classes))

@@ -66,10 +66,10 @@ def run_model(
     desc:str='predicting', # What the progress bar says
 )->tuple: # Logits (images x classes) and embeddings (images x features), float32 arrays
     "Logits and embeddings of `images`, in full precision on the device that `model` is on"
-    if not isinstance(images, Prepared): images = Prepared(images, spec)
-    starts_of_batches = range(bs, len(images), bs)
-    positions = np.split(np.arange(len(images)), starts_of_batches)
-    squares = images.batches(positions)
+    squares_of = images if isinstance(images, Prepared) else Prepared(images, spec)
+    starts_of_batches = range(bs, len(squares_of), bs)
+    positions = np.split(np.arange(len(squares_of)), starts_of_batches)
+    squares = squares_of.batches(positions)
     batches = (torch.from_numpy(from_square(square, spec)) for square in squares)
-    logits, embeddings = run_batches(model, batches, len(images), desc)
+    logits, embeddings = run_batches(model, batches, len(squares_of), desc)
     return np.concatenate(logits), np.concatenate(embeddings)

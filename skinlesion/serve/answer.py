@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -56,8 +57,8 @@ class Answer:
     bundle_version:str = '' # Version of skinlesion that wrote the bundle
     milliseconds:float = 0. # Time for this image: its decoding, and its part of the time of its batch
     heat_map:Image.Image|None = None # RGB, the size of the image; where asked for
-    source:object = field(default=None, compare=False) # The image, as for `as_image`
-    spec:InputSpec|None = None # How the model takes it
+    source:Any = field(default=None, compare=False) # The image, as for `as_image`
+    spec:Any = None # How the model takes it
     schema = ANSWER_SCHEMA
 
     @property
@@ -226,7 +227,7 @@ def answer_card(
     answer:Answer|Failure, # `Answer` or `Failure`
 )->dict: # For the template
     "An answer in a grid: a small image, the class, and whether to refer it"
-    card = dict(name=short_name(answer.path), answer=None, image='', error='')
+    card:dict = dict(name=short_name(answer.path), answer=None, image='', error='')
     if isinstance(answer, Failure): return card | dict(error=answer.error)
     card['answer'] = answer
     try: card['image'] = data_uri(jpeg(small_image(answer, GRID_SIDE), quality=75), 'image/jpeg')

@@ -14,11 +14,12 @@ import csv
 import glob
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from ..core import (CASE_COLUMNS, InputError, Progress, check_writable_folder, need, prob_column,
                              read_ahead, remove,
@@ -28,7 +29,7 @@ from .predictor import BATCH_SIZE, Predictor, batches
 from .sources import SourceImage, local_file, source_images
 
 try: import fcntl
-except ImportError: fcntl = None # Windows
+except ImportError: fcntl = None # type: ignore[assignment] # Windows
 
 # %% ../../nbs/api/53_serve.batch.ipynb #84f6fdd0
 ANSWER_COLUMNS = dict( # after the probabilities: name to kind
@@ -104,7 +105,7 @@ def write_answers(
     "Write each of `answers` to `out` as it passes; the file is there when the last did"
     is_json = Path(out).suffix.lower() == '.jsonl'
     columns = list(column_kinds(classes))
-    how = dict(newline='', encoding='utf-8', errors='backslashreplace')
+    how:Any = dict(newline='', encoding='utf-8', errors='backslashreplace')
     with replacing(out) as tmp, open(tmp, 'w', **how) as file:
         table = csv.DictWriter(file, columns, lineterminator='\n')
         if not is_json: table.writeheader()
@@ -212,7 +213,7 @@ def write_parquet(
     pa = need('pyarrow', extra='parquet')
     parquet = need('pyarrow.parquet', extra='parquet')
     types = dict(text=pa.string(), number=pa.float64(), bool=pa.bool_())
-    from_text = dict(
+    from_text:dict[str, Callable] = dict(
         text=str,
         number=lambda text: float(text) if text else None,
         bool={'True': True, 'False': False}.get,

@@ -15,6 +15,7 @@ from functools import partial
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
@@ -197,7 +198,7 @@ _THEME = gr.themes.Default(
 
 def mount_demo(
     app:FastAPI, # Its own routes come first
-    predictor:Predictor, # Answers
+    predictor:Any, # A `Predictor`, or what has its parts
 )->FastAPI: # `app`, with the page at `/`
     "Add the demo of `predictor` to `app`; a `RuntimeError` if files that are no uploads would be read"
     check_uploads()

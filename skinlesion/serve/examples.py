@@ -11,6 +11,7 @@ __all__ = ['example_images']
 import csv, random
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 from ..domains.profile import load_domain
 from ..synth.kinds import SYNTHETIC_KINDS
@@ -53,11 +54,12 @@ def example_images(
     # synthetic images of the domain, one of each class in turn
     name = load_domain(domain).examples
     if not name: return []
-    kind = SYNTHETIC_KINDS[name]
+    synthetic = SYNTHETIC_KINDS[name]
+    draw:Any = synthetic.draw_class # a kind of a domain has one
     Path(folder).mkdir(parents=True, exist_ok=True)
     for k in range(n):
-        label = kind.classes[k % len(kind.classes)]
+        label = synthetic.classes[k % len(synthetic.classes)]
         path = Path(folder)/f'example_{k+1}.png'
-        kind.draw_class(label, 256, (42, k)).save(path)
+        draw(label, 256, (42, k)).save(path)
         examples.append((str(path), f'{label} (synthetic)'))
     return examples

@@ -10,6 +10,7 @@ __all__ = ['MAIN_SCORES', 'SCREEN_SIDE', 'WAITING_HTML', 'page_title', 'about_ht
 # %% ../../nbs/api/54_serve.html.ipynb #1d109c7c
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from ..core import NOTICE, InputError
 from ..domains.profile import load_domain
@@ -81,7 +82,7 @@ def show_answer(
     if path is None: return WAITING_HTML, None, ''
     spec = predictor.spec
     try:
-        answer = predictor.predict(path)
+        answer:Any = predictor.predict(path)
         if isinstance(answer, Failure): raise InputError(f'{path}: {answer.error}')
         image = open_image(path, spec.channels, SCREEN_SIDE, spec.value_range)
     except Refusal as e:

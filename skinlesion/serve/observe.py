@@ -76,7 +76,7 @@ _SECONDS = (.005, .01, .025, .05, .1, .25, .5, 1., 2.5, 5., 10., 30.)
 class Metrics:
     "Counters of one service"
     def __init__(self,
-        classes:list=(), # Of the model; each is counted from 0 on
+        classes:list|tuple=(), # Of the model; each is counted from 0 on
     ):
         self.registry = CollectorRegistry()
         # memory, processor time, open files, where the system tells them

@@ -27,7 +27,7 @@ from ..postprocess import (evidence, exceeded_thresholds, ood_score, ood_score_t
                                     prediction_sets, probabilities, referral_reason)
 from .answer import OOD_SCORE_THRESHOLD, Answer, Answers, Failure
 from .bundle import load_reference, open_bundle
-from .sources import as_image, image_sources, is_one_image, source_name
+from .sources import as_image, image_sources, is_one_image, local_file, source_name
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #f38cf0f3
 class PreparedImage(NamedTuple):
@@ -76,7 +76,7 @@ class Predictor:
         threads:int|None=None, # That compute one batch; as many as there are cores if `None`
         value_range:tuple|None=None, # Raw values of deep images that become black and white; as trained if `None`
     ):
-        folder = Path(as_image(str(folder)))
+        folder = Path(local_file(str(folder)))
         is_run = (folder/'run.json').is_file() and not (folder/'config.json').is_file()
         self.folder = folder/'bundle' if is_run else folder
         self.config = open_bundle(self.folder)
@@ -88,7 +88,7 @@ class Predictor:
         self.spec = InputSpec(**self.config['input'])
         if value_range is not None: self.spec = replace(self.spec, value_range=value_range)
         fitted_ood = self.config.get('ood') # absent where none was fitted
-        self.ood_score_threshold = OOD_SCORE_THRESHOLD
+        self.ood_score_threshold:float = OOD_SCORE_THRESHOLD
         if fitted_ood is not None: self.ood_score_threshold = ood_score_threshold(fitted_ood, self.reference)
         self.session = open_session(self.folder/'model.onnx', threads)
 
@@ -152,7 +152,7 @@ class Predictor:
             answer.coverage = 1 - fitted_sets['alpha']
         rule = self.config.get('refer') # absent in bundles of older versions
         answer.referral_reason = referral_reason(float(probs[number]), rule)
-        answer.has_referral_rule = bool(rule) and (rule['refer_all'] or rule['threshold'] is not None)
+        answer.has_referral_rule = bool(rule and (rule['refer_all'] or rule['threshold'] is not None))
         return answer
 
     def calibrated(self,
@@ -274,7 +274,7 @@ def save_heat_maps(
     folder.mkdir(parents=True, exist_ok=True)
     for number,answer in enumerate(answers, 1):
         name = Path(answer.path).stem or 'image'
-        if isinstance(answer, Answer): answer.heat_map.save(folder/f'{number:04}-{name}.png')
+        if isinstance(answer, Answer) and answer.heat_map is not None: answer.heat_map.save(folder/f'{number:04}-{name}.png')
         yield answer
 
 def predict(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from .problems import Refusal
 
@@ -49,7 +50,7 @@ class MicroBatches:
         self.n_unanswered = 0 # images that wait or are being predicted
         self.places = {} # kept for requests whose images still come -> since when
         self.seconds_per_image = 0.1 # a moving average, for `Retry-After`
-        self.loop = None
+        self.loop:Any = None
 
     async def start(self)->None:
         "Begin to answer, in the event loop that runs"

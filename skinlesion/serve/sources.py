@@ -20,7 +20,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO
 
 import numpy as np
 from PIL import Image
@@ -173,7 +173,7 @@ class ImageFinder:
         folder:str|Path, # Of the images, or its address in S3
     ):
         self.folder = folder
-        self.by_stem = None # listed when the first name is no path
+        self.by_stem:dict|None = None # listed when the first name is no path
 
     def __call__(self,
         name:str, # As it stands in a table
@@ -208,6 +208,7 @@ def source_images(
     ending = os.path.splitext(path)[1].lower()
     is_file = os.path.isfile(path)
     folder_in_s3 = source.rpartition('/')[0] if path != source else None # of a table that was brought here
+    listed:Iterable
     if os.path.isdir(path): listed = folder_images(path, classes, source if path != source else '')
     elif is_file and ending == '.zip': listed = zip_images(path, classes)
     elif is_file and ending in TABLES: listed = table_images(path, images or folder_in_s3)
@@ -222,7 +223,7 @@ def source_images(
 ONE_SOURCE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, SourceImage) # and binary files
 
 def listed_sources(
-    sources:object, # As for `image_sources`
+    sources:Any, # As for `image_sources`
 )->Iterable: # A list, or another iterable
     "What is in `sources`, or `sources` alone where it is one thing; an `InputError` for a table without paths"
     if isinstance(sources, ONE_SOURCE) or hasattr(sources, 'read'): return [sources]

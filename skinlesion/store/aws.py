@@ -20,9 +20,9 @@ from ..core import InputError, need
 @dataclass(frozen=True)
 class Connection:
     "How to reach AWS; what is left empty comes from the environment and `~/.aws`"
-    profile:str=None # Name of a profile in `~/.aws/config`
-    region:str=None # Such as `'eu-central-1'`; S3 falls back to `us-east-1`
-    endpoint:str=None # Address of an S3-compatible store, such as `'http://127.0.0.1:9000'`
+    profile:str|None=None # Name of a profile in `~/.aws/config`
+    region:str|None=None # Such as `'eu-central-1'`; S3 falls back to `us-east-1`
+    endpoint:str|None=None # Address of an S3-compatible store, such as `'http://127.0.0.1:9000'`
     requester_pays:bool=field( # Agree to pay for requests to a bucket whose owner does not pay for them
         default_factory=lambda: os.environ.get('SKINLESION_REQUESTER_PAYS') == '1')
 
@@ -135,7 +135,7 @@ def aws_errors(
     except Exception as e:
         library = type(e).__module__.split('.')[0]
         if library not in ('botocore', 'boto3', 's3transfer'): raise
-        cause = e
+        cause:Any = e
         # these two wrap what made a transfer fail
         if type(e).__name__ in ('S3UploadFailedError', 'RetriesExceededError'):
             cause = getattr(e, 'last_exception', None) or e.__cause__ or e.__context__ or e

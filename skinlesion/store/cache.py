@@ -32,7 +32,7 @@ def cache_dir()->Path: # It need not exist yet
 def cache_lock(
     name:str, # What is locked
     timeout:float=-1, # Seconds to wait; without limit if negative
-)->AbstractContextManager:
+)->Any: # A `filelock.FileLock`
     "A lock between processes, for `with`; `TimeoutError` if another holds it, `InputError` without a cache"
     return _lock(_entry_name(name), timeout)
 
@@ -146,13 +146,19 @@ def cached_value(
     return read(folder)
 
 # %% ../../nbs/api/03_store.cache.ipynb #77fbaf9b
+def _source_file(module):
+    "The file of `module`, which is not imported"
+    spec = find_spec(module)
+    if spec is None or spec.origin is None: raise ImportError(f'{module}: there is no such module, or it has no file')
+    return Path(spec.origin)
+
 def code_version(
     *code, # All that decides a value: functions, classes, modules, or names of modules not yet imported
 )->str: # 16 hexadecimal digits, which change with the source of any of `code`
     "Version of `code` for the key of a cached value; raises `OSError` for a function without source"
     digest = hashlib.sha256()
     for item in code:
-        if isinstance(item, str): source = Path(find_spec(item).origin).read_bytes()
+        if isinstance(item, str): source = _source_file(item).read_bytes()
         else: source = inspect.getsource(item).encode()
         digest.update(hashlib.sha256(source).digest())
     return digest.hexdigest()[:16]
@@ -164,7 +170,7 @@ def imported_modules(
 )->tuple: # Names, sorted, with `name` itself
     "The module `name` and all of its package that it imports, anywhere in it, directly or through others"
     package,*_ = name.split('.')
-    root = Path(find_spec(package).origin).parent
+    root = _source_file(package).parent
     modules = set()
     waiting = {name}
     while waiting:

@@ -173,8 +173,8 @@ class PublicSet:
     licence:str # On what terms it may be used
     cite:str # What to cite
     source:str='' # What `get` reads: the address of a list of files, or a name at Kaggle
-    get:Callable=None # `get(self, folder, partial)` fills `folder`; `partial` is for incomplete downloads
-    read:Callable=None # `read(source, answer)` returns the listed files, from the publisher's JSON answer
+    get:Callable|None=None # `get(self, folder, partial)` fills `folder`; `partial` is for incomplete downloads
+    read:Callable|None=None # `read(source, answer)` returns the listed files, from the publisher's JSON answer
     files:tuple=() # Files to take, without their suffixes; all if empty
     by_hand:str='' # What people have to do where no program may
 
@@ -344,7 +344,7 @@ def fetch(
         raise InputError(f'no public set {name!r}; known are {", ".join(PUBLIC_SETS)}')
     public_set = PUBLIC_SETS[name]
     page = public_set.page
-    if public_set.by_hand:
+    if public_set.get is None:
         raise InputError(f'{name}: cannot be fetched by a program. At {page} {public_set.by_hand}')
     out = Path(out)
     origin_file = out/_ORIGIN_FILE

@@ -9,6 +9,7 @@ __all__ = ['DIAGNOSES', 'Diagnosis', 'draw_diagnosis']
 
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #b426094e
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -141,7 +142,7 @@ def lacunae(rng, img, place, strength):
 # %% ../../nbs/api/07_synth.diagnosis.ipynb #8303c62c
 class Diagnosis(NamedTuple):
     "How the lesions of a diagnosis differ from a nevus"
-    add_feature:object # Function of `rng, img, place, strength`: `img` with its feature; `None` without one
+    add_feature:Callable|None # Function of `rng, img, place, strength`: `img` with its feature; `None` without one
     pigment:float # Proportion of the pigment that is left at full strength, 0..1
     strong_signs:float # Probability of strong ABCD signs, 0..1
 
@@ -188,7 +189,7 @@ def draw_diagnosis(
     dx:str, # A code of `DIAGNOSES`
     n:int=1, # Number of images of the lesion
     size:int=128, # Height in pixels, at least 32; the width is 4/3 of it
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->list: # RGB images
     "`n` images of one synthetic lesion with the diagnosis `dx`"
     check_size(size)

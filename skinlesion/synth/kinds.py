@@ -50,7 +50,7 @@ def tissue_of_class(label, size, rng): return draw_tissue(float(label == 'SSA'),
 # %% ../../nbs/api/09_synth.kinds.ipynb #99695b28
 def draw_scene(
     size:int=128, # Side in pixels
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->Image.Image: # RGB
     "Overlapping boxes and discs in any colours"
     rng = np.random.default_rng(rng)
@@ -68,7 +68,7 @@ def draw_scene(
 
 def draw_noise(
     size:int=128, # Side in pixels
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->Image.Image: # RGB
     "Pixels of random colours"
     rng = np.random.default_rng(rng)

@@ -53,7 +53,7 @@ def counts_with_rare(
 )->dict: # To its number of images
     "Whole numbers that add up to `n` about in the proportion of `weights`, none below four"
     total = sum(weights.values())
-    most_frequent = max(weights, key=weights.get)
+    most_frequent = max(weights, key=weights.__getitem__)
     counts = {}
     for label,weight in weights.items():
         if label == most_frequent: continue

@@ -26,7 +26,7 @@ LESION_CLASSES = ('benign', 'malignant')
 
 def sign_strengths(
     malignant:bool, # Class to sample from
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->dict: # Strength of each of `SIGNS`, 0..1
     "Sample how strongly a lesion shows each sign; the classes overlap"
     rng = np.random.default_rng(rng)
@@ -314,7 +314,7 @@ def photograph(img, camera):
 def draw_signs(
     signs:dict, # Strength of each of `SIGNS`, 0..1
     size:int=128, # Side in pixels, at least 32
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`; fixes all but the signs
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`; fixes all but the signs
 )->Image.Image: # RGB, `size` x `size`
     "A synthetic lesion that shows `signs`; all else depends on `rng` alone"
     check_size(size)
@@ -325,7 +325,7 @@ def draw_signs(
 def draw_lesion(
     malignant:bool, # Class of the lesion
     size:int=128, # Side in pixels, at least 32
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->Image.Image: # RGB, `size` x `size`
     "A synthetic lesion of the class"
     rng = np.random.default_rng(rng)

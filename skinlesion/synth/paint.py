@@ -10,7 +10,7 @@ __all__ = ['contact_sheet']
 # %% ../../nbs/api/06_synth.paint.ipynb #ef087ffa
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -145,7 +145,7 @@ class Mask:
 
 # %% ../../nbs/api/06_synth.paint.ipynb #6be193e9
 def contact_sheet(
-    rows:Iterable, # Rows of images, all of one size
+    rows:Sequence, # Rows of images, all of one size
     names:Iterable, # Name of each row
     titles:Iterable=(), # Title of each column, if any
 )->bytes: # JPEG

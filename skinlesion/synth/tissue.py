@@ -157,7 +157,7 @@ def _pixels(centre, reach, size):
 def draw_tissue(
     strength:float, # 0 for HP, 1 for SSA
     size:int=224, # Side in pixels, at least 32
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->Image.Image: # RGB, `size` x `size`
     "Synthetic stained tissue with crypts as serrated as `strength` says"
     check_size(size)

@@ -239,7 +239,7 @@ def draw_xray(
     finding:str, # One of `XRAY_FINDINGS`
     n:int=1, # Number of films of the patient
     size:int=128, # Short side in pixels, at least 32; the long one is up to a fifth more
-    rng:int|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
+    rng:int|tuple|np.random.Generator|None=None, # Seed or `numpy.random.Generator`
 )->list: # Images of mode `I;16`
     "`n` synthetic chest X-rays of one patient with `finding`"
     check_size(size)

@@ -135,7 +135,7 @@ class Preset:
     flips:bool=False # Mirror left and right
     quarter_turns:bool=False # Turn by 0 to 270 degrees; with `flips` all eight symmetries of the square
     rotate:float=0. # Largest other rotation, degrees
-    zoom:tuple=None # Smallest and largest scale
+    zoom:tuple|None=None # Smallest and largest scale
     affine_p:float=1. # Probability of rotation, and of zoom
     brightness:float=0. # As for `jitter`
     contrast:float=0. # As for `jitter`

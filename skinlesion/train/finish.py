@@ -124,7 +124,7 @@ def _comparable(folder, cases):
 def finished_runs(
     out:str|Path, # The run folder
     cases:Cases, # Of the run, with their split
-    compare:list=(), # Run folders to compare with besides those next to `out`
+    compare:list|tuple=(), # Run folders to compare with besides those next to `out`
 )->dict: # Name to `Predictions`
     "Predictions of other finished runs on the same test images; an `InputError` if one of `compare` has none"
     out = Path(out).absolute()

@@ -36,12 +36,13 @@ def fit_folds(
     "Train a network on each fold; an `InputError` in a run of several processes"
     if num_distrib():
         raise InputError('folds are trained by one process, one after another; leave out torchrun')
-    cases = fold_cases(cases, recipe.folds, recipe.seed)
+    n_folds = recipe.folds or 0
+    cases = fold_cases(cases, n_folds, recipe.seed)
     out = Path(out)
     record = check_begin(recipe, cases, out, resume)
     begin_run(recipe, cases, out, record)
     parts, histories, seconds = [], [], []
-    for k in range(recipe.folds):
+    for k in range(n_folds):
         print(f'fold {k+1} of {recipe.folds}, in {out}/fold-{k}')
         run = fit_fold(recipe, cases, k, out)
         parts.append(collect_outputs(run.learner, recipe.tta))

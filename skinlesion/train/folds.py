@@ -56,7 +56,7 @@ def fit_fold(
     cases:Cases, # From `fold_cases`
     k:int, # Which fold, from 0
     out:str|Path, # Run folder of the whole; the fold's is `fold-<k>` in it
-    cbs:list=(), # More fastai callbacks
+    cbs:list|tuple=(), # More fastai callbacks
 )->Run: # Finished
     "Begin the run of fold `k`, go on with it, or read it if it is finished"
     out = Path(out)/f'fold-{k}'

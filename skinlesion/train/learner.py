@@ -231,8 +231,8 @@ class KeepBest(Callback):
         patience:int|None=None, # Late epochs without improvement until training stops; never if `None`
     ):
         self.patience = patience
-        self.best_score = None # AUROC and negative loss of the best epoch
-        self.best_epoch = None # Its number, from 0 and over all phases
+        self.best_score:list|None = None # AUROC and negative loss of the best epoch
+        self.best_epoch:int|None = None # Its number, from 0 and over all phases
         self.weights = None # Its state dict
         self.n_epochs = 0 # Validated so far, over all phases
         self.waited = 0 # Late epochs since the best one
@@ -283,7 +283,7 @@ class WeightAverage(Callback):
         decay:float, # Weight of the average so far in each step, 0..1; less in the first steps
     ):
         self.decay = decay
-        self.average = None # A `ModelEmaV3`
+        self.average:Any = None # A `ModelEmaV3`
         self.steps = 0 # Steps averaged over
         self.trained_weights = None # State dict of the network while the average takes its place
 
@@ -306,7 +306,7 @@ class WeightAverage(Callback):
         if self.trained_weights is not None: get_model(self.model).load_state_dict(self.trained_weights)
         self.trained_weights = None
 
-    def state(self)->dict: # For `load`; `None` before the first step
+    def state(self)->dict|None: # For `load`; `None` before the first step
         "What is needed to go on after an interruption"
         if self.average is None: return None
         return dict(steps=self.steps, weights=self.average.module.state_dict())
@@ -328,7 +328,7 @@ def fit(
     plan:list|None=None, # From `phases`, instead of `epochs` and `lr`
     keep:KeepBest|None=None, # Which epoch to keep
     probe:StartFromProbe|None=None, # How to fit the probe
-    done:list=(), # Phase of each epoch that an earlier, interrupted run has done
+    done:list|tuple=(), # Phase of each epoch that an earlier, interrupted run has done
 )->KeepBest: # `keep`: the best epoch and its score
     "Train `learn`: first a linear probe if it is pretrained; in the end it has the weights of the best epoch"
     if plan is None: plan = phases(learn.pretrained, epochs, lr)

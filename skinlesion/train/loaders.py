@@ -11,7 +11,7 @@ __all__ = ['ReadTarget', 'TensorGrey', 'ReadImage', 'NormaliseBatch', 'balanced_
 # %% ../../nbs/api/33_train.loaders.ipynb #5759706e
 import os
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from io import BytesIO
@@ -103,7 +103,7 @@ class NormaliseBatch(Normalize):
 
 # %% ../../nbs/api/33_train.loaders.ipynb #fb19ddac
 def balanced_order(
-    labels:Iterable, # Label of each training image
+    labels:Collection, # Label of each training image
     rng:random.Random, # Fixes the order
 )->list: # Positions in `labels`, as many as there are labels
     "The order of an epoch in which each class comes equally often, give or take one"

@@ -9,6 +9,7 @@ __all__ = ['ModelOutputs', 'collect_outputs', 'average_outputs']
 
 # %% ../../nbs/api/52_train.outputs.ipynb #db4be729
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from ..postprocess import embedding_distance, embedding_reference, fit_ood
 @dataclass
 class ModelOutputs:
     "A trained network and its outputs for the images of its cases"
-    model:object # From `build_model`, or several as one
+    model:Any # From `build_model`, or several as one
     spec:InputSpec # Its input
     cases:Cases # With their split
     held_out:dict # `valid` and, if there are any, `test`: the cases of each part

@@ -82,7 +82,7 @@ def choose_penalty(
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     parts = list(splitter.split(x, y, groups))
     models = [_logistic(0) for _ in parts]
-    best = None, float('inf')
+    best:tuple = None, float('inf')
     for C in C_GRID:
         losses = []
         for model, (train, held_out) in zip(models, parts):

@@ -38,6 +38,8 @@ else: import tomli as tomllib
 _SPLIT_TEXT = BeforeValidator(lambda value: value.split(',') if isinstance(value, str) else value)
 ValueRange = Annotated[tuple[float, float], _SPLIT_TEXT]
 
+_TTA = ('none', *VIEWS)
+
 class DataFields(BaseModel):
     "Which images, classes and splits a run has"
     model_config = ConfigDict(extra='forbid', frozen=True)
@@ -138,7 +140,7 @@ class ScheduleFields(BaseModel):
 class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
     "One training run"
     folds:int|None = Field(None, ge=2, le=20) # Train one network on each of so many folds, and average them
-    tta:Literal[('none', *VIEWS)] = 'none' # Views of an image to average over; n views take n times as long
+    tta:Literal[_TTA] = 'none' # Views of an image to average over; n views take n times as long
     track:Literal['wandb', 'mlflow', 'none'] = 'none' # See `train.tracking`
     max_pixels:int|None = Field(None, ge=1) # Limit of the pixels of one image; see `image.max_pixels`
     log_images:bool = False # Give the tracker test images and the report, which shows images

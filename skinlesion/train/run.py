@@ -154,7 +154,7 @@ class TrainingProgress:
         total:int|None=None, # Epochs of the whole network, where that is known
     ):
         self.total = total
-        self.bar = None
+        self.bar:Progress|None = None
 
     def show_batch(self,
         done:float, # How far the training is, 0..1
@@ -349,14 +349,14 @@ class Checkpoint(Callback):
         learn.model.load_state_dict(state['model'])
         self.opt_state = state['opt']
         self.keep.load(state['keep'])
-        if state['average']: self.average.load(state['average'], learn.model)
+        if state['average'] and self.average: self.average.load(state['average'], learn.model)
         states = state['rng'] # of each process; of more processes than before, some share one
         set_rng_state(states[rank_distrib() % len(states)])
         learn.dls.train.rng.setstate(state['order'])
         self.history.rows = state['rows']
         return [row['phase'] for row in state['rows']]
 
-    def read(self)->dict: # `None` if there is nothing
+    def read(self)->dict|None: # `None` if there is nothing
         "What `save` wrote; an `InputError` if it is damaged"
         if not self.file.exists(): return None
         try: return torch.load(self.file, map_location='cpu', weights_only=True)
@@ -465,7 +465,7 @@ class Run:
     "A training run and its results"
     out:Path # Its folder
     recipe:Recipe # With its domain and augmentation
-    learner:Learner|None # With the weights of the best epoch; `None` for folds, which have one each
+    learner:Any # A `Learner` with the weights of the best epoch; `None` for folds, which have one each
     history:pd.DataFrame # A row per epoch
     tracker:Tracker # Open until the run is finished
     about:dict # As in `run.json`
@@ -564,7 +564,7 @@ def fit_run(
     cases:Cases|pd.DataFrame, # Cases with a split, or a table of them
     out:str|Path, # Run folder
     resume:bool=False, # Go on with an unfinished run in `out`
-    cbs:list=(), # More fastai callbacks
+    cbs:list|tuple=(), # More fastai callbacks
     num_workers:int=0, # See `lesion_dls`; the result does not depend on it
 )->Run:
     "Train as `recipe` says on `cases`, and keep the record in `out`"
@@ -572,7 +572,7 @@ def fit_run(
     is_main = rank_distrib() == 0
     cases = as_cases(cases)
     recipe = resolve_recipe(recipe, cases)
-    cases = replace(cases, domain=recipe.domain)
+    cases = replace(cases, domain=recipe.domain or cases.domain)
     about = check_begin(recipe, cases, out, resume) if is_main else describe_run(recipe, cases)
     learn,plan = make_learner(recipe, cases, num_workers)
     if is_main: begin_run(recipe, cases, out, about)

@@ -28,7 +28,7 @@ def phases(
     "The phases of a training run"
     defaults = SCHEDULES['pretrained' if pretrained else 'scratch']
     if minutes: epochs = NO_EPOCH_LIMIT
-    epochs = epochs or defaults['epochs']
+    epochs = epochs or int(defaults['epochs'])
     lr = lr or defaults['lr']
     if not pretrained: return [('all', epochs, lr)]
     fine_tuning = ('all', epochs, slice(lr*body_lr, lr))
@@ -45,7 +45,7 @@ def late_epochs(
 
 # %% ../../nbs/api/31_train.schedule.ipynb #8b2f08d4
 def check_patience(
-    patience:int, # Epochs without improvement until training stops; never if `None`
+    patience:int|None, # Epochs without improvement until training stops; never if `None`
     plan:list, # From `phases`
 )->None:
     "Raise `InputError` if `patience` can never end the training of `plan` before its last epoch"

@@ -9,6 +9,7 @@ __all__ = ['seed_everything', 'rng_state', 'set_rng_state']
 
 # %% ../../nbs/api/30_train.seeding.ipynb #f1385e38
 import random
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,7 +26,8 @@ def seed_everything(
 # %% ../../nbs/api/30_train.seeding.ipynb #51921d8b
 def rng_state()->dict: # With `python`, `numpy`, `torch` and `cuda`
     "State of the generators that `seed_everything` seeds, as numbers and tensors"
-    name, keys, *position = np.random.get_state()
+    numpy_state:Any = np.random.get_state()
+    name, keys, *position = numpy_state
     return dict(
         python=random.getstate(),
         numpy=[name, torch.from_numpy(keys.astype(np.int64)), *position],

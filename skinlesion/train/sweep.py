@@ -54,7 +54,7 @@ def sweep_space(
         if field in (*DATA_FIELDS, 'track', 'log_images'):
             raise InputError(f'{where}: is the same for all trials, or they could not be compared; '
                              'set it in the recipe')
-        choices = values
+        choices:Any = values
         if isinstance(values, dict): # a range: both ends are tried on the recipe
             choices = [values.get('low'), values.get('high')]
             low, high = choices
@@ -81,7 +81,7 @@ def run_trial(
     cases:Cases, # With a split; the test part is left out
     out:str|Path, # Run folder
     resume:bool=False, # Go on with the trial in `out`, if there is one
-    cbs:list=(), # More fastai callbacks
+    cbs:list|tuple=(), # More fastai callbacks
 )->float: # AUROC on validation, macro-averaged over more than two classes
     "Train `recipe` on `cases` into the run folder `out`, and evaluate it on validation"
     out = Path(out)
@@ -227,7 +227,7 @@ def _write_trials(study, out):
 
 # %% ../../nbs/api/53_train.sweep.ipynb #a0dd1497
 def sweep(
-    recipe:str|Path|None, # A TOML file, with what to try in its table `[sweep]`
+    recipe:str|Path, # A TOML file, with what to try in its table `[sweep]`
     data:str|Path|pd.DataFrame, # A folder of images or a csv table
     out:str|Path, # Folder for the trials
     n:int=20, # Trials in all

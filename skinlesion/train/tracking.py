@@ -124,7 +124,7 @@ def wandb_mode()->str: # `online`, `offline` or `disabled`
 
     # `wandb login` leaves a key for the server
     file = Path(os.environ.get('NETRC', '~/.netrc')).expanduser()
-    try: key = netrc.netrc(file).authenticators(urlparse(wandb_url()).hostname)
+    try: key = netrc.netrc(file).authenticators(urlparse(wandb_url()).hostname or '')
     except (OSError, netrc.NetrcParseError): key = None
     return 'offline' if key is None else 'online'
 
@@ -360,7 +360,7 @@ class TrackRun(Callback):
         self.out = out
         self.config = config
         self.id = uuid.uuid4().hex[:8]
-        self.tracker = None # of the fit that goes on
+        self.tracker:Any = None # of the fit that goes on
         self.n_epochs = 0 # in all fits
 
     def before_fit(self)->None:
