@@ -24,7 +24,7 @@ from .image import keep_decoded, pixel_limit
 from .models.registry import check_arch
 from .serve.predictor import Predictor
 from .synth.sets import sample
-from .train.distributed import main_process_first, process_group
+from .train.distributed import main_process_first, only_main_prints, process_group
 from .train.finish import finish_run, finished_runs
 from .train.fold_runs import fit_folds
 from .train.outputs import collect_outputs
@@ -53,13 +53,14 @@ def train(
         check_track(recipe.track)
         check_out(out, resume)
         check_outside(out, data)
-        with process_group():
-            with main_process_first(): build_network(recipe) # its weights are in the cache then
+        with only_main_prints():
+            with main_process_first('weights'): build_network(recipe) # its weights are in the cache then
             cases,audited = _audited(data, recipe, strict, allow_leaks)
             recipe = resolve_recipe(recipe, cases)
             runs = finished_runs(out, cases, compare)
-            if recipe.folds: run,outputs = fit_folds(recipe, cases, out, resume)
-            else: run,outputs = fit_run(recipe, cases, out, resume), None
+            with process_group():
+                if recipe.folds: run,outputs = fit_folds(recipe, cases, out, resume)
+                else: run,outputs = fit_run(recipe, cases, out, resume), None
         if rank_distrib(): return None
         with run.tracker.watching():
             if outputs is None: outputs = collect_outputs(run.learner, recipe.tta)
@@ -73,7 +74,7 @@ def train(
 def _audited(data, recipe, strict, allow_leaks):
     "The cases of `data` and their audit; an `InputError` if the scores would be inflated by leakage"
     fields = {name: getattr(recipe, name) for name in DATA_FIELDS}
-    with main_process_first():
+    with main_process_first('cases and audit'):
         cases = load_cases(data, strict=strict, allow_leaks=allow_leaks, **fields)
         print(cases_text(cases))
         audited = audit(cases)
