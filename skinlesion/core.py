@@ -9,7 +9,7 @@ __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'unread_format', 'prob_column', 'InputError',
            'SetupError', 'NoLabels', 'truncated_list', 'plural', 'MissingPackage', 'need', 'missing_package',
            'extra_with', 'replacing', 'check_writable_folder', 'sha256', 'check_schema', 'versions', 'cpu_quota',
-           'n_cores', 'read_ahead', 'Progress']
+           'n_cores', 'read_ahead', 'in_notebook', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -316,25 +316,31 @@ def read_ahead(
 
 
 # %% ../nbs/api/00_core.ipynb #c3059161
+def in_notebook()->bool:
+    "Whether standard output is that of a notebook, where standard error is shown as a red box"
+    return type(sys.stdout).__module__.startswith('ipykernel')
+
 class Progress:
-    "A progress bar on a terminal, a plain line every `every` seconds elsewhere"
+    "A progress bar on a terminal and in a notebook, a plain line every `every` seconds elsewhere"
     def __init__(self,
         total:int, # Steps until done
         desc:str, # What is being done
         every:float=10., # Seconds between plain lines
-        file:TextIO|None=None, # Stream to write to, standard error if `None`
+        file:TextIO|None=None, # Stream to write to; standard error if `None`, or output in a notebook
     ):
         self.total = total
         self.desc = desc
         self.every = every
-        self.file = file or sys.stderr
+        is_page = file is None and in_notebook()
+        self.file = file or (sys.stdout if is_page else sys.stderr)
         self.n = 0
         self.start = time.monotonic()
         self.last = self.start
         self.bar = None
-        if self.file.isatty():
+        if is_page or self.file.isatty():
             tqdm = need('tqdm').tqdm
-            self.bar = tqdm(total=total, desc=desc, file=self.file, leave=False, dynamic_ncols=True)
+            width = dict(ncols=100) if is_page else dict(dynamic_ncols=True)
+            self.bar = tqdm(total=total, desc=desc, file=self.file, leave=False, **width)
 
     def __enter__(self): return self
     def __exit__(self, *args): self.close()
