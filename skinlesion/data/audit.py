@@ -1011,5 +1011,6 @@ def audit_page(
         thumbnails=thumbnails,
         about=result.about,
         notes=result.notes,
+        title='Audit of the data',
         notice=NOTICE,
     )
