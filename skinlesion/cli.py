@@ -541,6 +541,7 @@ def serve(
 ):
     "Serve a model: a page for people, and an API for programs"
     _set_max_pixels(max_pixels)
+    need('skinlesion.serve.api', extra='page' if page else 'serve')
     from skinlesion.serve.api import serve
     from skinlesion.serve.limits import Limits
     limits = Limits(

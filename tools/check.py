@@ -135,7 +135,7 @@ def check_all(before, notebooks):
         yield report('notebooks are clean', check_made, 'nbdev-clean', 'nbs', Path(tmp))
     yield report('outputs hold no progress and no local path', check_outputs, notebooks)
     yield report('README.md equals nbs/index.ipynb', run, sys.executable, 'tools/readme.py', '--check')
-    yield report('the wheel holds the whole package', run, sys.executable, 'tools/wheel.py')
+    yield report('the wheel holds the whole package', run, sys.executable, 'tools/dist.py')
     yield report('layers, names and words are as promised', run, sys.executable, 'tools/structure.py')
 
 def has_chromium():

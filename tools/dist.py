@@ -1,6 +1,6 @@
 """Build what a release publishes, the source archive and from it the wheel, and check that it is whole.
 
-    python tools/wheel.py
+    python tools/dist.py
 """
 import shutil
 import subprocess
