@@ -169,6 +169,8 @@ class Report:
         for name,comparison in self.comparisons.items():
             lines.append(f'It {comparison_text(name, comparison)}.')
         if self.path: lines.append(f'  page: {self.path}')
+        present = [section.name for section in self.sections if not section.missing]
+        if present: lines.append(f'  sections: {", ".join(present)}')
         return '\n'.join([*lines, NOTICE])
     __repr__ = __str__
 
@@ -183,7 +185,12 @@ class Report:
         lines.append('')
         for name,comparison in self.comparisons.items():
             lines.append(f'It {comparison_text(name, comparison)}.\n')
-        for title,text in self.findings().items(): lines.append(f'- {title}: {text}')
+        page = self.path.as_posix() if self.path else ''
+        if page: lines.append(f'The page: [{page}](<{page}>)\n')
+        for section in self.sections:
+            if section.missing: continue
+            title = f'[{section.title}](<{page}#{section.name}>)' if page else section.title
+            lines.append(f'- {title}: {section.text}')
         return '\n'.join([*lines, '', f'*{NOTICE}*'])
 
 def _first_lines(m):
