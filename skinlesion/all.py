@@ -37,6 +37,8 @@ try: # what trains, which needs the extra `train`
     from .train.recipe import Recipe, make_recipe, shipped_recipes
     from .train.loaders import lesion_dls
     from .train.learner import fit, lesion_learner
+    from .train.tracking import TrackRun
+    from .train.run import Run
     from .train.finish import export_bundle
     from .train.sweep import sweep
     from .commands import train
@@ -53,7 +55,7 @@ __all__ = [
     'Cases', 'as_cases', 'count_cases', 'known_sets', 'read_cases', 'cases_text', 'load_cases',
     'show_cases', 'table_one', 'audit', 'shortcut_score', 'drop_duplicates', 'folds', 'groups_across_splits', 'split_cases',
     'build_model',
-    'seed_everything', 'Recipe', 'make_recipe', 'shipped_recipes', 'lesion_dls', 'fit', 'lesion_learner',
+    'seed_everything', 'Recipe', 'make_recipe', 'shipped_recipes', 'lesion_dls', 'fit', 'lesion_learner', 'TrackRun', 'Run',
     'export_bundle', 'sweep', 'evaluate', 'train',
     'Predictions', 'as_predictions', 'predictions', 'predictions_table', 'read_predictions',
     'compare', 'metrics', 'metrics_table',
