@@ -79,6 +79,10 @@ AllowLeaks = Annotated[bool, _option(
     '--allow-leaks',
 )]
 Strict = Annotated[bool, _option('Refuse data with files that are no usable images', '--strict')]
+Sections = Annotated[Optional[str], _option(
+    'Only these sections, such as calibration,table1; what is left out costs nothing',
+    metavar='NAMES',
+)]
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
 _MAX_PIXELS = 'Pixels that one image may have, against decompression bombs; SKINLESION_MAX_PIXELS sets it too'
 MaxPixels = Annotated[Optional[int], _option(_MAX_PIXELS, metavar='N', min=1)]
@@ -348,6 +352,7 @@ def evaluate(
     )] = None,
     positive: ForeignPositive = None,
     strict: Strict = False,
+    sections: Sections = None,
     pdf: Pdf = False,
     max_pixels: MaxPixels = None,
 ):
@@ -363,6 +368,7 @@ def evaluate(
         strict=strict,
         columns=columns,
         pdf=pdf,
+        sections=sections,
         positive=positive,
         images=images,
         mapping=mapping,
@@ -380,11 +386,12 @@ def report(
     )] = None,
     columns: Columns = None,
     domain: Domain = None,
+    sections: Sections = None,
     pdf: Pdf = False,
 ):
     "Evaluate the predictions of any model; thresholds are chosen on rows whose split is valid"
     from skinlesion.evaluations import report_file
-    report_file(predictions, out, positive=positive, columns=columns, pdf=pdf, domain=domain)
+    report_file(predictions, out, positive=positive, columns=columns, pdf=pdf, domain=domain, sections=sections)
 
 # %% ../nbs/api/71_cli.ipynb #417daa03
 def _two_numbers(option, text):

@@ -22,8 +22,10 @@ from .data.matching import ForeignSet, ModelClasses, read_for_model, same_names
 from .data.readers import FRAME_NAME
 from .data.scan import range_text
 from .domains.profile import load_domain
-from .evaluate.report import Report, check_report_out, fitted_choices, report
-from .evaluate.table import as_predictions, predictions_table, read_predictions
+from .evaluate.report import Report, check_report_out, report
+from .evaluate.rows import evaluated_rows
+from .evaluate.sections import fitted_choices, section_names
+from .evaluate.table import predictions_table, read_predictions
 from .serve.predictor import Predictor
 from .synth.sets import are_synthetic
 
@@ -39,12 +41,14 @@ def evaluate(
     strict:bool=False, # Refuse data with files that are no usable images
     columns:dict|str|None=None, # See `read_cases`
     pdf:bool=False, # Print the report as report.pdf too
+    sections:str|list|None=None, # Names of sections, see `section_names`; all if `None`
     positive:str|None=None, # Of more classes, the one that the decision curve is for; or labels of the set
     images:str|Path|None=None, # See `read_cases`
     mapping:dict|str|None=None, # Their labels to classes of the model, as in `label_mapping`
     target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
 )->Report:
     "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if it has no class of it"
+    section_names(sections) # an error before anything is read
     predictor = Predictor(bundle)
     check_out_of_run(out)
     foreign = ForeignSet(data, layout, columns, images, mapping, target, positive)
@@ -73,6 +77,7 @@ def evaluate(
         cases=cases,
         valid=valid,
         pdf=pdf,
+        sections=sections,
     )
     print(result)
     return result
@@ -160,48 +165,28 @@ def report_file(
     columns:dict|str|None=None, # See `read_predictions`
     pdf:bool=False, # Print the report as report.pdf too
     domain:str|None=None, # What the images show, one of `DOMAINS`; guessed from the classes if `None`
+    sections:str|list|None=None, # Names of sections, see `section_names`; all if `None`
 )->Report:
     "Evaluate the predictions in a table, and write the report; thresholds are chosen on its `valid` rows"
     check_out_of_run(out)
     name = FRAME_NAME if isinstance(predictions, pd.DataFrame) else str(predictions)
     if Path(name).resolve().is_relative_to(Path(out).resolve()):
         raise InputError(f'{name}: lies in {out}, which the report would replace; choose another --out')
+    section_names(sections) # an error before anything is read
     table = read_predictions(predictions, positive, columns, domain)
-    if not len(table): raise InputError(f'{name}: no rows below the header')
-
-    # training rows are never evaluated, and thresholds are chosen on other groups than those that are
-    usable = [split for split in ('test', '', 'valid') if (table.split == split).any()]
-    if not usable:
-        raise InputError(f'{name}: all {len(table):,} rows are training rows, '
-                         'whose scores say nothing about new images; give predictions of others')
-    preds = table.part(usable[0])
-    others = table.part('valid')
-    others = others[~others.group.isin(preds.group)]
-    valid = None if usable[0] == 'valid' or not len(others) else others
-    try: preds = as_predictions(preds)
-    except InputError as e: raise InputError(f'{name}: {e}') from None
-    facts = _rows_facts(table, preds, valid)
-    facts |= assumed_facts(table.notes)
+    rows = evaluated_rows(table, name)
+    facts = rows.facts | assumed_facts(table.notes)
     for title,text in facts.items(): print(f'{title}: {text}')
-    about = {'Predictions': name} | facts
-    title = Path(name).stem
-    result = report(preds, out, valid=valid, about=about, title=title, pdf=pdf, domain=domain)
+    result = report(
+        rows.preds,
+        out,
+        valid=rows.valid,
+        about={'Predictions': name} | facts,
+        title=Path(name).stem,
+        pdf=pdf,
+        domain=domain,
+        sections=sections,
+    )
     print(result)
     for title,reason in result.missing().items(): print(f'Not in the report: {title}. {reason}')
     return result
-
-# %% ../nbs/api/69_evaluations.ipynb #6028fb44
-def _rows_facts(table, preds, valid):
-    "What became of rows that are not evaluated, and of lesions in several parts"
-    n_rest = len(table) - len(preds)
-    if not n_rest: return {}
-    n_valid = 0 if valid is None else len(valid)
-    split = preds.split[0] or 'without a split'
-    evaluated = f'{len(preds):,} rows ({split}); thresholds are chosen on {n_valid:,} validation rows'
-    facts = {'Evaluated': f'{evaluated}; {n_rest-n_valid:,} others are left out'}
-    is_trained_on = preds.group.isin(table.part('train').group)
-    if is_trained_on.any():
-        groups = load_domain(preds.domain).groups
-        facts['Leak'] = (f'{is_trained_on.sum():,} of the rows evaluated are of {groups} that were '
-                         'trained on: their scores may be inflated')
-    return facts

@@ -373,6 +373,7 @@ def attention_section(
     shortcut:dict|None=None, # `value`, `low`, `high`: AUROC of the audit's shortcut model
     n:int=1000, # Images at most, sampled at random
     n_images:int=8, # Shown of those whose map lies most outside
+    own:dict|None=None, # AUROC of the model on these images with its interval; computed if `None`
 )->Section: # Named `attention`
     "Whether the evidence maps lie on the lesions, in words, figures and images"
     profile = load_domain(activations.preds.domain)
@@ -391,7 +392,8 @@ def attention_section(
         return Section('attention', ATTENTION_TITLE, missing=missing)
     means = attention_table(table)
     regions = outside_table(table)
-    own = metrics(activations.preds)['metrics']['auroc'] if shortcut else None
+    if not shortcut: own = None
+    elif own is None: own = metrics(activations.preds)['metrics']['auroc']
     data = dict(images=len(table), with_lesion=n_detected, groups=records(means))
     data['beside'] = records(regions.rename_axis('what').reset_index())
     data['shortcut'] = shortcut

@@ -13,7 +13,7 @@ import pandas as pd
 from ..core import plural
 from ..data.cases import Cases, table_of
 from ..data.overview import named_once, table_one
-from ..domains.profile import Domain
+from ..domains.profile import Domain, load_domain
 from .captions import captions
 from .section import Grid, Section
 
@@ -22,11 +22,14 @@ def data_section(
     cases:Cases|pd.DataFrame, # `Cases` with a split, or such a table
     domain:Domain|str='other', # A `Domain` or its name: what the images show
 )->Section:
-    "Table 1 of the whole set, by part of the split"
+    "Table 1 of the whole set by part of the split, or of the images evaluated where they are all that is known"
     table = table_of(cases)
+    if 'split' not in table: table = table.assign(split='')
     n_images = plural(len(table), 'image')
     n_test = (table.split == 'test').sum()
     table1 = table_one(table)
+    groups = f'groups ({load_domain(domain).groups})'
+    table1 = table1.rename(index=lambda name: groups if str(name).startswith('groups (') else name, level=0)
     described = []
     for name in table1.index.unique('characteristic'):
         if not name.startswith(('images', 'groups')): described.append(name)
@@ -35,6 +38,11 @@ def data_section(
         f'The set has {n_images}, of which {n_test:,} are in the test part. '
         f'Table 1 (table1.csv) gives {names} for each part, with what is missing.'
     )
+    if table.split.nunique() == 1:
+        text = (
+            f'{n_images} were evaluated; Table 1 (table1.csv) gives their {names}, with what is missing. '
+            'Those that the model was trained on are not known here.'
+        )
     how = captions('data', domain)['table_one']
     grid = Grid('Table 1', named_once(table1), how)
     rows = table1.reset_index().to_dict('records')

@@ -23,7 +23,8 @@ from ..data.fingerprints import training_fingerprints
 from ..data.load import assumed_facts
 from ..evaluate.calibration import Calibration
 from ..evaluate.operating import fit_thresholds
-from ..evaluate.report import audited_shortcut, report
+from ..evaluate.report import report
+from ..evaluate.sections import audited_shortcut
 from ..evaluate.table import Predictions, read_predictions
 from ..models.registry import is_pretrained
 from ..serve.bundle import add_to_bundle, named_texts, save_bundle
