@@ -6,10 +6,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
-           'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'unread_format', 'prob_column', 'InputError',
-           'SetupError', 'NoLabels', 'truncated_list', 'plural', 'MissingPackage', 'need', 'missing_package',
-           'extra_with', 'replacing', 'check_writable_folder', 'sha256', 'check_schema', 'versions', 'cpu_quota',
-           'n_cores', 'read_ahead', 'in_notebook', 'Progress']
+           'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'unread_format', 'prob_column',
+           'InputError', 'SetupError', 'NoLabels', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need',
+           'missing_package', 'extra_with', 'replacing', 'check_writable_folder', 'sha256', 'check_schema', 'versions',
+           'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'Progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -22,6 +22,7 @@ import re
 import shutil
 import sys
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -32,6 +33,10 @@ from typing import TextIO
 
 # %% ../nbs/api/00_core.ipynb #9da0d75d
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+
+# %% ../nbs/api/00_core.ipynb #1d1d5d60
+warnings.filterwarnings('ignore', '`torch.jit.script` is deprecated', FutureWarning)
+warnings.filterwarnings('ignore', 'IProgress not found')
 
 # %% ../nbs/api/00_core.ipynb #54867354
 SPLITS = ('train', 'valid', 'test')
@@ -150,6 +155,22 @@ def truncated_list(
     text = ', '.join(names[:n])
     if len(names) > n: text += f' and {len(names)-n} more'
     return text
+
+# %% ../nbs/api/00_core.ipynb #bdf124fa
+MAX_VALUE_WIDTH = 70 # characters of a value of a `BriefDict`
+
+class BriefDict(dict):
+    "A dictionary that shows a line for each key, and of a value that is longer only how many entries it has"
+    def __repr__(self):
+        lines = []
+        for key,value in self.items():
+            text = repr(value)
+            if len(text) > MAX_VALUE_WIDTH or '\n' in text:
+                is_sized = isinstance(value, (dict, list, tuple))
+                text = f'{type(value).__name__} of {len(value):,}' if is_sized else f'{text[:MAX_VALUE_WIDTH-3]}...'
+                if isinstance(value, dict): text += f': {truncated_list(value, 4)}'
+            lines.append(f'  {key}: {text}')
+        return '\n'.join([f'dictionary of {len(self):,}', *lines])
 
 # %% ../nbs/api/00_core.ipynb #7f4c55af
 def plural(

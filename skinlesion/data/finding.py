@@ -37,7 +37,7 @@ _TITLES = { # of kinds whose name, with spaces, does not say it
     'left_out': 'files left out',
 }
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Finding:
     "One thing that was found in a data set"
     kind:str # Such as `group_across_splits`
@@ -55,6 +55,8 @@ class Finding:
         "The kind, for people"
         return _TITLES.get(self.kind, self.kind.replace('_', ' '))
 
+    def __repr__(self): return f'{self.severity}: {self.title}: {self.summary} -> {self.action}'
+
 def one_each(
     paths:Iterable, # Files that do not belong together
 )->list: # Of lists of one path
@@ -64,13 +66,15 @@ def one_each(
 # %% ../../nbs/api/16_data.finding.ipynb #9f62ea2c
 STATUSES = ('passed', 'failed', 'not applicable')
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Check:
     "One thing that an audit searches for"
     name:str # What is searched for, such as `'exact duplicates'`
     status:str # One of `STATUSES`
     text:str # One line: what holds, what was found, or why there is nothing to check
     findings:list = field(default_factory=list) # Of `Finding`
+
+    def __repr__(self): return f'{self.status}: {self.name}: {self.text}'
 
 def check_of(
     name:str, # What is searched for

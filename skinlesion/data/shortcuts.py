@@ -96,7 +96,7 @@ def _feature_table(cases, facts, features):
 # %% ../../nbs/api/17_data.shortcuts.ipynb #dea416fb
 MAX_FITTED_IMAGES = 10_000 # of a larger set, groups are sampled up to so many images
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Shortcut:
     "How well the label can be predicted from one of `FEATURE_SETS`"
     features:str # A key of `FEATURE_SETS`
@@ -128,6 +128,8 @@ class Shortcut:
             f'a classifier reaches {about_score} and classifies {about_accuracy}; '
             f'{about_strongest}; AUROC lost where one is permuted: {truncated_list(lost, 4)}'
         )
+
+    __repr__ = __str__
 
 _UNSEEN_BY_NETWORKS = ', which no network sees, but which says that the classes come from different places'
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from fastcore.basics import patch
 
-from ..core import InputError, truncated_list
+from ..core import BriefDict, InputError, truncated_list
 from ..domains.profile import load_domain
 from skinlesion.evaluate.intervals import (
     bootstrap_p_value, bootstrap_scores, effective_groups, interval_entry,
@@ -330,7 +330,7 @@ def metrics(
         result['per_class'] = {}
         for label in scorer.classes:
             result['per_class'][label] = {name: entries[label,name] for name in BY_CLASS}
-    return result | dict(confidence=confidence, resamples=resamples, seed=seed)
+    return BriefDict(result | dict(confidence=confidence, resamples=resamples, seed=seed))
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #48529b74
 def metrics_table(
@@ -620,4 +620,4 @@ def compare(
     result |= difference_entries(this_scorer, other_scorer, replicates, COMPARED, confidence)
     reason = undefined_reason('auroc', this_scorer)
     result['delong'] = delong_entry(preds, other, confidence, reason)
-    return result | dict(confidence=confidence, resamples=resamples, seed=seed)
+    return BriefDict(result | dict(confidence=confidence, resamples=resamples, seed=seed))

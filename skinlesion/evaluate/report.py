@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from fastcore.meta import delegates
 
-from ..core import NOTICE, InputError, replacing, truncated_list
+from ..core import NOTICE, BriefDict, InputError, replacing, truncated_list
 from ..data.audit import Audit, write_audit
 from ..data.cases import Cases, write_cases
 from ..data.load import assumed_facts
@@ -241,7 +241,8 @@ def evaluate_report(
     domain_name,is_assumed = _choose_domain(domain, preds, predictor)
     if preds.domain != domain_name: preds = replace(preds, domain=domain_name)
     root = images_root(preds.path, getattr(cases, 'root', ''))
-    m = dict(schema=METRICS_SCHEMA, root=root) | metrics(preds, resamples=resamples, seed=seed)
+    m = metrics(preds, resamples=resamples, seed=seed)
+    m = BriefDict(dict(schema=METRICS_SCHEMA, root=root) | m)
     m['headline'] = headline_score(m)
     m['baseline'] = baseline_scores(preds, m)
     comparisons = {}

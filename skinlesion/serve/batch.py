@@ -230,7 +230,7 @@ def write_parquet(
 TABLE_WRITERS = {'.csv': write_csv, '.parquet': write_parquet}
 
 # %% ../../nbs/api/53_serve.batch.ipynb #7b5126f8
-@dataclass
+@dataclass(repr=False)
 class Scored:
     "What `score` did"
     out:Path # The table
@@ -243,6 +243,8 @@ class Scored:
         if self.n_failed: text += f', {self.n_failed:,} of them could not be read (see the column error)'
         if self.n_done_before: text += f'; {self.n_done_before:,} were done before'
         return text
+
+    __repr__ = __str__
 
 def score(
     bundle:str|Path, # A bundle or a run

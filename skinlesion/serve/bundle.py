@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..core import NOTICE, InputError, check_schema, need, replacing, sha256, versions
+from ..core import NOTICE, BriefDict, InputError, check_schema, need, replacing, sha256, versions
 from ..domains.profile import load_domain
 from ..image import InputSpec
 from ..postprocess import point_name
@@ -84,7 +84,7 @@ def open_bundle(
         file = folder/name
         if not file.is_file(): raise InputError(f'{folder}: the bundle has no {name}; get a whole copy')
         if sha256(file) != checksum: raise _damaged(file)
-    return upgrade_config(config)
+    return BriefDict(upgrade_config(config))
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #434ce702
 def load_reference(

@@ -167,6 +167,11 @@ class Recipe(ScheduleFields, LossFields, ModelFields, DataFields):
         "The fields that are set, as JSON and TOML can hold them"
         return self.model_dump(mode='json', exclude_none=True)
 
+    def __repr_args__(self): # pydantic asks it what to show
+        fields = type(self).model_fields
+        for name,value in super().__repr_args__():
+            if name == 'arch' or value != fields[name].get_default(call_default_factory=True): yield name, value
+
 # %% ../../nbs/api/32_train.recipe.ipynb #a9a08ef9
 def shipped_recipes()->dict: # Name to file
     "The recipes that come with the package"
