@@ -194,7 +194,7 @@ def need(
     try: return importlib.import_module(module)
     except ModuleNotFoundError as e:
         is_ours = module.startswith('skinlesion.')
-        if e.name != module.split('.')[0] and not is_ours: raise
+        if not f'{module}.'.startswith(f'{e.name}.') and not is_ours: raise
         raise MissingPackage(missing_package(e.name or module, extra), name=e.name) from None
 
 def missing_package(
