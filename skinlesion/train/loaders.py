@@ -110,8 +110,7 @@ def balanced_order(
     labels = np.asarray(labels)
     positions_by_class = []
     for label in np.unique(labels):
-        positions = np.flatnonzero(labels == label)
-        positions_by_class.append(positions.tolist())
+        positions_by_class.append(np.flatnonzero(labels == label).tolist())
     rng.shuffle(positions_by_class) # the first ones get one more, where labels cannot be divided evenly
     quota, remainder = divmod(len(labels), len(positions_by_class))
     order = []
