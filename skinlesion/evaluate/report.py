@@ -26,7 +26,7 @@ from ..data.cases import Cases, write_cases
 from ..data.load import assumed_facts
 from ..data.overview import table_one, write_table_one
 from ..domains.profile import Domain, load_domain
-from .checklist import checklist, checklist_sections
+from .checklist import checklist, checklist_sections, write_checklist
 from .activations import ImageModel
 from .concerns import ReportFacts
 from .headline import baseline_scores, baseline_text, headline_score
@@ -115,6 +115,7 @@ class Report:
     preds:Predictions|None = None # What was evaluated
     audit:Audit|None = None # Of the data that the model was trained on
     cases:Any = None # The data set, for Table 1
+    about:dict = field(default_factory=dict) # What the page says of the run: name -> text
 
     def __getitem__(self,
         name:str, # Such as `operating`
@@ -135,6 +136,10 @@ class Report:
         "What the predictions do not allow"
         missing = [section for section in self.sections if section.missing]
         return {section.title: section.missing for section in missing}
+
+    def checklist(self)->pd.DataFrame: # As from `evaluate.checklist.checklist`
+        "The items of reporting guidelines with what the run answers; `write_checklist` makes a file of them"
+        return checklist(self.metrics, self.sections, self.about, self.audit, self.domain)
 
     def facts(self,
         about:dict|None=None, # What else is known of the run: name -> text
@@ -274,6 +279,7 @@ REPORT_FILES = (
     'report.html',
     'report.pdf',
     'checklist.html',
+    'checklist.csv',
     'metrics.json',
     'predictions.csv',
     'comparison.csv',
@@ -334,7 +340,9 @@ def write_report(
             for name in ('table1.csv', 'table1.tex'): write_table_one(table, folder/name)
         (folder/'report.html').write_text(_page(result, about, title), encoding='utf8')
         # which items of reporting guidelines the report answers
-        items = checklist(result.metrics, result.sections, about, result.audit, result.domain)
+        result = replace(result, about=about)
+        items = result.checklist()
+        write_checklist(items, folder/'checklist.csv')
         guidelines = checklist_sections(items)
         page = template('checklist').render(title=f'Checklists: {title}', sections=guidelines, notice=NOTICE)
         (folder/'checklist.html').write_text(page, encoding='utf8')
