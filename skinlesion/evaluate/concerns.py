@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.concerns.html.md"""
 # %% auto #0
 __all__ = ['ReportFacts', 'Concern', 'concerns']
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #a1e27c63
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #f9f98159
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -16,6 +16,7 @@ from ..data.audit import LEAKAGE_KINDS, Audit
 from ..data.cases import Cases
 from ..data.finding import SEVERITIES
 from ..domains.profile import load_domain
+from .attention import LITTLE_MORE
 from .headline import baseline_text
 from .texts import interval_text, percent_text
 from ..postprocess import point_title
@@ -87,9 +88,9 @@ def baseline_concerns(facts:ReportFacts)->Iterator[Concern]:
     if b['verdict'] == 'unknown': title = 'Too few images to tell'
     yield Concern(_BASELINE_SEVERITIES[b['verdict']], title, baseline_text(b), 'scores')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #236e825a
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #15f66a51
 def data_concerns(facts:ReportFacts)->Iterator[Concern]:
-    "Leakage, synthetic images, and what else the audit found"
+    "Leakage, synthetic images and shortcuts"
     findings = facts.audit.findings if facts.audit else []
     leaks = [finding.summary for finding in findings if finding.kind in LEAKAGE_KINDS]
     leak = '; '.join(leaks) or facts.about.get('Leak')
@@ -100,14 +101,24 @@ def data_concerns(facts:ReportFacts)->Iterator[Concern]:
         says_nothing = load_domain(facts.domain).synthetic
         text = f'They were made by a program; a model of them {says_nothing}.'
         yield Concern('severe', 'The images are synthetic', text, 'data')
-    by_title = {}
-    for finding in findings:
-        if finding.kind not in LEAKAGE_KINDS and finding.severity != 'note':
-            by_title.setdefault(finding.title.capitalize(), finding)
-    for title,finding in by_title.items():
-        yield Concern(finding.severity, title, f'{finding.summary}.', 'audit')
+    yield from finding_concerns([finding for finding in findings if finding.kind == 'shortcut'])
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #044e73e3
+def finding_concerns(findings:list)->Iterator[Concern]:
+    "The first of each kind of the `findings` of an audit"
+    by_title:dict = {}
+    for finding in findings:
+        if finding.severity != 'note': by_title.setdefault(finding.title.capitalize(), finding)
+    for title,finding in by_title.items():
+        first_part = finding.summary.split('; ')[0]
+        yield Concern(finding.severity, title, f'{first_part}.', 'audit')
+
+def audit_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "What else the audit found"
+    findings = facts.audit.findings if facts.audit else []
+    told_before = (*LEAKAGE_KINDS, 'shortcut')
+    yield from finding_concerns([finding for finding in findings if finding.kind not in told_before])
+
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #0b9432a4
 MIN_ACCEPTABLE_SENSITIVITY = 0.8 # below which missed images are a severe concern
 MIN_GOOD_SENSITIVITY = 0.9 # below which they are a concern
 FEW_IMAGES = 30 # of a class
@@ -117,14 +128,18 @@ def score_concerns(facts:ReportFacts)->Iterator[Concern]:
     counts = {label: sum(row) for label,row in zip(facts.m['classes'], facts.m['confusion'])}
     focus = facts.focus
     if focus and counts[focus]:
+        sensitivity = facts.score('sensitivity')
         name,point = facts.threshold()
-        entry = point['sensitivity'] if point else facts.score('sensitivity')
-        how = f'the threshold for {point_title(name, facts.focus)}' if point else 'the most probable class'
-        if entry['value'] < MIN_GOOD_SENSITIVITY:
-            missed = round((1-entry['value'])*counts[focus])
-            text = (f'With {how} it detects {percent_text(entry)} of the {focus} images, '
-                    f'and misses {missed:,} of {counts[focus]:,}.')
-            severity = 'severe' if entry['value'] < MIN_ACCEPTABLE_SENSITIVITY else 'warning'
+        missed = round((1-sensitivity['value'])*counts[focus])
+        text = (f'With the most probable class it detects {percent_text(sensitivity)} of the {focus} images, '
+                f'and misses {missed:,} of {counts[focus]:,}.')
+        best = sensitivity['value']
+        if point:
+            best = max(best, point['sensitivity']['value'])
+            text += (f' With the threshold for {point_title(name, focus)} it detects {percent_text(point["sensitivity"])}, '
+                     f'and correctly rules out {percent_text(point["specificity"])} of the others.')
+        if min(best, sensitivity['value']) < MIN_GOOD_SENSITIVITY:
+            severity = 'severe' if best < MIN_ACCEPTABLE_SENSITIVITY else 'warning'
             yield Concern(severity, f'It misses {focus}', text, 'operating' if point else 'scores')
     few = {label: n for label,n in counts.items() if n < FEW_IMAGES}
     if few:
@@ -156,7 +171,7 @@ def probability_concerns(facts:ReportFacts)->Iterator[Concern]:
                 'if some show the same one, the intervals are too narrow.')
         yield Concern('note', f'No ids of {groups}', text, 'scores')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #d7b9101e
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #f2d75bbc
 NOTABLE_FALL = 0.05 # of a score, at the middle strength of a corruption
 MIN_DETECTED = 0.5 # of images of another kind
 
@@ -172,7 +187,13 @@ def image_concerns(facts:ReportFacts)->Iterator[Concern]:
         _,corruption,score,fall = max(falls)
         text = f'At the middle of five strengths the {METRICS[score].title} falls by {interval_text(fall)}.'
         yield Concern('warning', f'Sensitive to {corruption}', text, 'robustness')
-    shortcut = facts.data('attention').get('shortcut')
+    attention = facts.data('attention')
+    whole = (attention.get('groups') or [None])[0] # of all images
+    if whole and whole['area_outside'] - whole['outside'] < LITTLE_MORE:
+        text = (f'{1-whole["outside"]:.0%} of the evidence map lies on the lesion, '
+                f'which takes {1-whole["area_outside"]:.0%} of the area.')
+        yield Concern('warning', 'It may not look at the lesion', text, 'attention')
+    shortcut = attention.get('shortcut')
     if shortcut and shortcut['low'] is not None and shortcut['low'] > 0.5 and not facts.audit:
         text = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}.'
         yield Concern('warning', 'A shortcut', text, 'attention')
@@ -182,14 +203,14 @@ def image_concerns(facts:ReportFacts)->Iterator[Concern]:
         text = f'Of {worst["kind"]}, {worst["unlike"]:.0%} are recognised as out of distribution; the others get an answer like any.'
         yield Concern('warning', 'Other images get an answer', text, 'ood')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #d36b83da
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #1d12ecd8
 def concerns(
     facts:ReportFacts, # Of a report
 )->list: # Of `Concern`, the severest first; never empty
     "What to worry about, by what the sections of a report measured"
     result = []
-    for kind in (baseline_concerns, data_concerns, score_concerns, probability_concerns, image_concerns):
-        result += kind(facts)
+    kinds = (baseline_concerns, data_concerns, score_concerns, probability_concerns, image_concerns, audit_concerns)
+    for kind in kinds: result += kind(facts)
     text = 'Another clinic, another camera or other patients may give other scores; no interval here covers that.'
     result.append(Concern('note', 'One data set', text, 'scores'))
     text = 'Stored images were evaluated, not decisions of people who use it: whether it helps them was not measured.'

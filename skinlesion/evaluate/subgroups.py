@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.subgroups.html.md"""
 
 # %% auto #0
 __all__ = ['ATTRIBUTES', 'MIN_SUBGROUP_IMAGES', 'MIN_TESTED_GROUPS', 'MAX_BOOTSTRAP_IMAGES', 'TESTED_SCORES', 'MIN_NAMED_IMAGES',
-           'MIN_NAMED_EFFECT', 'subgroup_columns', 'step_down', 'SubgroupScores', 'subgroups', 'plot_subgroups',
-           'subgroup_data', 'gap_table', 'subgroup_table', 'subgroups_section']
+           'MIN_NAMED_GROUPS', 'MIN_NAMED_EFFECT', 'subgroup_columns', 'step_down', 'SubgroupScores', 'subgroups',
+           'plot_subgroups', 'subgroup_data', 'gap_table', 'subgroup_table', 'subgroups_section']
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #4420fc8d
 from dataclasses import dataclass
@@ -361,6 +361,7 @@ def _which_tested(scores_by_subgroup, names, keys):
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #0485e154
 MIN_NAMED_IMAGES = 30 # of a subgroup, for a gap to be named
+MIN_NAMED_GROUPS = 20 # lesions or patients that the score rests on, for a gap to be named: positives, of a sensitivity
 MIN_NAMED_EFFECT = 0.05 # difference from what chance gives, for a gap to be named
 
 @dataclass
@@ -386,18 +387,20 @@ class SubgroupScores:
 
     @property
     def gaps(self)->pd.DataFrame: # Rows of `table`, with their `difference` from `expected`
-        "Gaps larger than chance: those worse than expected first, of these the largest"
+        "Gaps larger than chance: those worse than expected first, of them those of `focus` or of all, then the largest"
         gaps = self.table[self.table.beyond_chance]
         difference = gaps.value-gaps.expected
-        gaps = gaps.assign(difference=difference, worse=difference < 0, size=abs(difference))
-        return gaps.sort_values(['worse', 'size'], ascending=False)
+        main = gaps['class'].isin(['', self.focus])
+        gaps = gaps.assign(difference=difference, worse=difference < 0, main=main, size=abs(difference))
+        return gaps.sort_values(['worse', 'main', 'size'], ascending=False)
 
     @property
     def named_gaps(self)->pd.DataFrame: # Rows of `gaps`
         "Gaps that are larger than chance, of enough images, and large enough to matter"
         gaps = self.gaps
         is_large = gaps['size'] >= MIN_NAMED_EFFECT - 1e-9
-        return gaps[is_large & (gaps.images >= MIN_NAMED_IMAGES)]
+        is_of_enough = (gaps.images >= MIN_NAMED_IMAGES) & (gaps.rests_on >= MIN_NAMED_GROUPS)
+        return gaps[is_large & is_of_enough]
 
     def _repr_html_(self): return self.table.to_html(notebook=True, max_rows=10, show_dimensions=True)
 
@@ -406,7 +409,8 @@ def _score_rows(scores, scores_of_all, tests):
     "Yield a row for each score of a subgroup, with its gap to that of all images; `tests` has p and expected by score"
     for key,(entry_of_all,_) in scores_of_all.items():
         entry = dict(value=None, reason=scores) # a text, where there are too few images
-        if not isinstance(scores, str): entry,_ = scores[key]
+        support = [0]
+        if not isinstance(scores, str): entry,support = scores[key]
         value = entry['value']
         value_of_all = entry_of_all['value']
         gap = None
@@ -417,6 +421,7 @@ def _score_rows(scores, scores_of_all, tests):
         row['high'] = entry.get('high')
         row['gap'] = gap
         row['p'],row['expected'] = tests.get(key, (np.nan, np.nan))
+        row['rests_on'] = int(min(support))
         row['reason'] = entry.get('reason', '')
         yield row
 
@@ -548,7 +553,7 @@ def subgroup_data(
         entries[row['metric']] = _json_entry(row)
     named = []
     for gap in result.named_gaps.to_dict('records'):
-        record = {key: gap[key] for key in ('attribute', 'subgroup', 'class', 'metric', 'images', 'groups')}
+        record = {key: gap[key] for key in ('attribute', 'subgroup', 'class', 'metric', 'images', 'groups', 'rests_on')}
         record |= {key: gap[key] for key in ('value', 'low', 'high', 'expected', 'difference', 'p')}
         named.append(record | dict(score=_score_name(gap)))
     return dict(

@@ -7,14 +7,14 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.summary.html.md"""
 # %% auto #0
 __all__ = ['comparison_text', 'summary', 'KeyQuestion', 'key_questions', 'ScoreLine', 'FirstPage', 'first_page']
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #83e1cdf0
+# %% ../../nbs/api/48_evaluate.summary.ipynb #87209712
 from dataclasses import dataclass, field
 
 import pandas as pd
 
 from ..core import NOTICE, SPLIT_TEXTS, plural, truncated_list
 from ..domains.profile import load_domain
-from .concerns import Concern, ReportFacts, concerns
+from .concerns import MAX_GOOD_ECE, Concern, ReportFacts, concerns
 from .headline import baseline_text, headline_score
 from .texts import interval_text, percent_text, threshold_text
 from ..postprocess import point_title
@@ -148,16 +148,18 @@ class KeyQuestion:
     answer:str # One to three sentences
     section:str # The `id` on the page of what says more
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #b2403bc9
+# %% ../../nbs/api/48_evaluate.summary.ipynb #e3bf2cd1
 LEFT_OUT = 'It was left out of this report.' # a section
 
 def training_answer(facts:ReportFacts)->tuple: # Answer, and the section that says more
     about = facts.about
     if 'Architecture' not in about:
         return 'That is not known: the report was made from predictions alone.', 'about'
-    names = dict(Images='images', Data='from', Architecture='network', Epochs='epochs')
-    known = [f'{title} {about[name]}' for name,title in names.items() if about.get(name)]
-    return f'{"; ".join(known)}.', 'data' if facts.data('data') else 'about'
+    text = f'{about["Architecture"]}, on {about.get("Images", "images that are not known here")}'
+    if 'Bundle' not in about and 'Data' in about: text += f' of {about["Data"]}' # with a bundle that is what was evaluated
+    if 'Epochs' in about: text += f'; epochs: {about["Epochs"]}'
+    if facts.data('data'): text += '. Table 1 says who is in the images'
+    return f'{text}.', 'data' if facts.data('data') else 'about'
 
 def quality_answer(facts:ReportFacts)->tuple:
     lead = headline_score(facts.m)
@@ -191,7 +193,23 @@ def threshold_answer(facts:ReportFacts)->tuple:
             f'and {point["flagged"]:,} of {point["n"]:,} images are positive.')
     return text, 'operating'
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #89d2f71d
+# %% ../../nbs/api/48_evaluate.summary.ipynb #4ac337b2
+def calibration_answer(facts:ReportFacts)->tuple:
+    data = facts.data('calibration')
+    if not data: return facts.text('calibration') or LEFT_OUT, 'calibration'
+    ece = data['after']['ece']
+    limit = f'{100*MAX_GOOD_ECE:g} percentage points'
+    if ece['low'] is None: text = f'That cannot be told ({ece["reason"]})'
+    elif ece['low'] > MAX_GOOD_ECE: text = f'No: they are off by more than {limit} on average'
+    elif ece['high'] <= MAX_GOOD_ECE: text = f'Yes, within {limit} on average'
+    else: text = f'These images cannot tell whether they are within {limit}'
+    text += f'; confidence and accuracy differ by {percent_text(ece, 1)}.'
+    if (data['calibration'] or {}).get('equally_common'):
+        text += (' They are those of a population in which all classes are equally common: '
+                 'of a rarer class they are too high.')
+    return text, 'calibration'
+
+# %% ../../nbs/api/48_evaluate.summary.ipynb #25e2adf2
 def misuse_answer(facts:ReportFacts)->tuple:
     profile = load_domain(facts.domain)
     text = (f'{NOTICE} It must not decide on a patient, and does not replace a clinician. '
@@ -203,16 +221,18 @@ def usage_answer(facts:ReportFacts)->tuple:
     if 'Architecture' not in facts.about:
         return 'There is no model with these predictions: whoever made them has it.', 'about'
     bundle = facts.about.get('Bundle', 'bundle') # of a run next to its report
-    return f'skinlesion predict {bundle} IMAGE, or in Python: Predictor("{bundle}").predict("IMAGE").', 'about'
+    python = f'from skinlesion.all import predict; predict("{bundle}", "IMAGE")'
+    return f'skinlesion predict {bundle} IMAGE, or in Python: {python}', 'about'
 
 def audit_answer(facts:ReportFacts)->tuple:
     if not facts.audit: return 'There is no audit in this report; skinlesion audit DATA makes one.', 'audit'
-    severe = [finding.summary for finding in facts.audit.findings if finding.severity == 'severe']
     text = f'{facts.audit.headline()}.'
-    if severe: text += f' Severe: {truncated_list(severe, 2)}.'
+    for severity in ('severe', 'warning'):
+        titles = [finding.title for finding in facts.audit.findings if finding.severity == severity]
+        if titles: text += f' {severity.capitalize()}: {truncated_list(dict.fromkeys(titles), 4)}.'
     return text, 'audit'
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #5064b569
+# %% ../../nbs/api/48_evaluate.summary.ipynb #0bde9c17
 def key_questions(
     facts:ReportFacts, # Of a report
 )->list: # Of `KeyQuestion`, ten
@@ -227,7 +247,7 @@ def key_questions(
         'How good is it, and how sure is that?': quality_answer(facts),
         f'Would it miss {focus}?': miss_answer(facts),
         'For whom is it worse?': of_section('subgroups'),
-        'Do its probabilities mean what they say?': of_section('calibration'),
+        'Do its probabilities mean what they say?': calibration_answer(facts),
         'Which threshold?': threshold_answer(facts),
         'What did the audit find?': audit_answer(facts),
         'Where does it look?': of_section('attention'),
