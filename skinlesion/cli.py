@@ -9,24 +9,29 @@ __all__ = ['app', 'main']
 
 # %% ../nbs/api/71_cli.ipynb #ef8a0e2b
 import inspect, json, os, signal, sys, threading, traceback, warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import asdict
 from functools import wraps
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, NamedTuple, Optional, TextIO
 
 import typer
 
 from . import __version__
-from .core import NOTICE, InputError, MissingPackage, missing_package, need
+from .core import NOTICE, InputError, MissingPackage, is_quiet, missing_package, need, with_progress
 from .domains.profile import DOMAINS, load_domain
 
 # %% ../nbs/api/71_cli.ipynb #3f283eae
 app = typer.Typer(
     help=f'Train, audit and serve classifiers of medical images. {NOTICE}',
-    add_completion=False,
+    context_settings=dict(help_option_names=['-h', '--help']),
     rich_markup_mode=None,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    epilog='Example: skinlesion demo. Any command takes --debug, which shows the traceback of an error.',
+    epilog=(
+        'Example: skinlesion demo. Exit codes: 0 done, 1 the work failed or a part of it, 2 the request was wrong. '
+        'Any command takes --debug, which shows the traceback of an error.'
+    ),
 )
 
 # %% ../nbs/api/71_cli.ipynb #42a862a9
@@ -55,11 +60,11 @@ _LAYOUTS = f'How the data is laid out: auto, {", ".join(_LAYOUT_NAMES)}'
 _DOMAINS = f'What the images show: {", ".join(DOMAINS)}; as the data suggests if left out'
 _TRACKERS = 'wandb (offline without a key), mlflow (a file next to RUN) or none, the default'
 _TARGET = "'binary': malignant against benign where the layout knows them, else --positive against the rest"
-_COLUMNS = 'Columns of the table, also of a public set, such as path=file,label=dx,group=patient'
+_COLUMNS = 'Columns of the table, also of a public set, such as path=file,label=dx'
 _IMAGES = 'The folder of the images that a table names, where they lie nowhere near it'
 
 Data = Annotated[str, _argument('DATA', 'A folder, a .zip, a csv table, or s3://bucket/prefix')]
-Bundle = Annotated[str, _argument('BUNDLE', 'A trained model, such as RUN/bundle')]
+Bundle = Annotated[str, _argument('BUNDLE', 'A trained model: a run, a bundle, or its address in S3')]
 Layout = Annotated[str, _option(_LAYOUTS, metavar='L')]
 RecipeLayout = Annotated[Optional[str], _option(_LAYOUTS, metavar='L')]
 Domain = Annotated[Optional[str], _option(_DOMAINS, metavar='D')]
@@ -90,6 +95,8 @@ _VALUE_RANGE = (
     'Raw values that are black and white in images of more than 8 bits, such as 0,4095; else as trained'
 )
 ValueRange = Annotated[Optional[str], _option(_VALUE_RANGE, metavar='LOW,HIGH')]
+_DEVICE = 'Where to compute: cpu, cuda, cuda:1 (the second GPU) or mps (Apple); left out, a GPU if there is one'
+Device = Annotated[Optional[str], _option(_DEVICE, metavar='D')]
 Epochs = Annotated[Optional[int], _option('Epochs of the whole network', metavar='N')]
 Track = Annotated[Optional[str], _option(_TRACKERS, metavar='T')]
 ReportFolder = Annotated[str, _option('Folder for the report', metavar='DIR')]
@@ -101,8 +108,86 @@ def _set_max_pixels(n):
     "Raise or lower the limit for all that this process decodes, in worker processes too"
     if n is not None: os.environ['SKINLESION_MAX_PIXELS'] = str(n)
 
+# %% ../nbs/api/71_cli.ipynb #74812101
+class _Answer(NamedTuple):
+    "What a command answers"
+    data:object # The document that `--json` prints
+    text:str = '' # What is printed without it
+    is_error:bool = False # Whether `text` goes to standard error
+    is_printed:bool = False # Whether `text` is among the remarks, so that only `--quiet` prints it
+    is_failure:bool = False # Whether to exit with 1
+
+    def show(self,
+        as_json:bool, # Print `data`
+        file, # Standard output, whatever remarks go to
+        indent:int|None=1, # Of the document; `None` puts it in one line
+    ):
+        "Print the answer"
+        if as_json: text = json.dumps(self.data, indent=indent, default=_json_value, allow_nan=False)
+        elif self.is_error: return print_error(self.text)
+        elif self.is_printed and not is_quiet(): return
+        else: text = self.text
+        if text: print(text, file=file, flush=True)
+
+def _json_value(value):
+    "What JSON does not know, such as a path or a time, as text"
+    return value.isoformat() if hasattr(value, 'isoformat') else str(value)
+
+@contextmanager
+def _remarks(as_json, quiet):
+    "A block whose prints are remarks"
+    before = os.environ.get('SKINLESION_QUIET', '')
+    if quiet: os.environ['SKINLESION_QUIET'] = '1'
+    try:
+        with open(os.devnull, 'w') as nowhere:
+            remarks = nowhere if is_quiet() else sys.stderr if as_json else sys.stdout
+            with redirect_stdout(remarks): yield
+    finally: os.environ['SKINLESION_QUIET'] = before
+
+# %% ../nbs/api/71_cli.ipynb #7bdcde42
+_JSON = 'Print the answer as JSON on standard output, and nothing else there'
+
+def _output_options(
+    as_json: Annotated[bool, _option(_JSON, '--json')] = False,
+    quiet: Annotated[bool, _option('Print no progress and no remarks', '--quiet', '-q')] = False,
+): pass
+
+def _with_options(command, run, options):
+    "Let typer call `run` for `command`, with the parameters of the function `options` too"
+    parameters = [p for p in inspect.signature(command).parameters.values() if p.name != 'connection']
+    for option in inspect.signature(options).parameters.values():
+        parameters.append(option.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+    run.__signature__ = inspect.Signature(parameters)
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+def _register(example, name=None, group=app):
+    "Make a command of a function"
+    def register(function):
+        group.command(name, short_help=function.__doc__, epilog=f'Example: skinlesion {example}')(function)
+        return function
+    return register
+
+def _command(example, name=None, group=app):
+    "Make a command of a function that returns an `_Answer`, `None` where another process has it, or yields several"
+    def register(function):
+        @wraps(function)
+        def run(as_json, quiet, **given):
+            stdout = sys.stdout
+            is_failure = False
+            with _remarks(as_json, quiet):
+                result = function(**given)
+                is_stream = inspect.isgenerator(result)
+                for answer in result if is_stream else [result]:
+                    if answer is None: continue
+                    answer.show(as_json, stdout, None if is_stream else 1)
+                    is_failure |= answer.is_failure
+            if is_failure: raise typer.Exit(1)
+        return _register(example, name, group)(_with_options(function, run, _output_options))
+    return register
+
 # %% ../nbs/api/71_cli.ipynb #3b3946c6
-@app.command(epilog='Example: skinlesion sample lesions --n 400')
+@_command('sample lesions --n 400')
 def sample(
     out: Annotated[str, _argument('OUT', 'Folder to make')],
     layout: Annotated[str, _option(
@@ -116,10 +201,11 @@ def sample(
     "Make a synthetic data set"
     from skinlesion.synth.sets import sample
     folder = sample(out, layout=layout, n=n, size=size, seed=seed)
-    print(f'{folder}: {n} synthetic images (made by a program, not photographs)')
+    facts = dict(out=folder, n=n, layout=layout, size=size, seed=seed)
+    return _Answer(facts, f'{folder}: {n} synthetic images (made by a program, not photographs)')
 
 # %% ../nbs/api/71_cli.ipynb #62fd081b
-@app.command(epilog='Example: skinlesion cases photos --out cases.csv')
+@_command('cases photos --out cases.csv')
 def cases(
     data: Data,
     layout: Layout = 'auto',
@@ -154,7 +240,7 @@ def cases(
     _set_max_pixels(max_pixels)
     from skinlesion.data.cases import write_cases
     from skinlesion.data.deduplicate import dropped_file, write_dropped
-    from skinlesion.data.load import cases_text, load_cases
+    from skinlesion.data.load import cases_facts, cases_text, load_cases
     from skinlesion.data.overview import check_table_one_file, has_people
     from skinlesion.data.overview import table_one, table_one_text, write_table_one
     if table_one_file: check_table_one_file(table_one_file)
@@ -172,19 +258,22 @@ def cases(
         drop=drop,
         domain=domain,
     )
-    print(cases_text(table))
-    if has_people(table): print(f'\nTable 1\n{table_one_text(table_one(table))}')
-    if table_one_file: print(f'wrote {write_table_one(table_one(table), table_one_file)}')
+    lines = [cases_text(table)]
+    if has_people(table): lines.append(f'\nTable 1\n{table_one_text(table_one(table))}')
+    written:list = []
+    if table_one_file: written.append(write_table_one(table_one(table), table_one_file))
     if out:
         write_cases(table, out)
-        print(f'wrote {out}')
-        if drop: print(f'wrote {write_dropped(table.dropped, out)}')
+        written.append(out)
+        if drop: written.append(write_dropped(table.dropped, out))
     elif drop:
-        print('nothing was written: --out names a table for what is kept, and the list of what is dropped is '
-              'written next to it')
+        lines.append('nothing was written: --out names a table for what is kept, and the list of what is '
+                     'dropped is written next to it')
+    lines += [f'wrote {file}' for file in written]
+    return _Answer(cases_facts(table) | dict(written=written), '\n'.join(lines))
 
 # %% ../nbs/api/71_cli.ipynb #b4392e4a
-@app.command(epilog='Example: skinlesion audit photos --out audited')
+@_command('audit photos --out audited')
 def audit(
     data: Data,
     layout: Layout = 'auto',
@@ -209,9 +298,10 @@ def audit(
     from skinlesion.data.unlabelled import read_images, read_to_audit
     other = read_images(against) if against else None
     result = audit(read_to_audit(data, layout, columns, images, target, positive), out, other)
-    print(result)
-    if out: print(f'wrote {out}/audit.html and {out}/audit.json')
-    if strict and result.counts()['severe']: raise typer.Exit(1)
+    text = str(result)
+    if out: text += f'\nwrote {out}/audit.html and {out}/audit.json'
+    is_failure = strict and result.counts()['severe'] > 0
+    return _Answer(result.to_dict(), text, is_failure=is_failure)
 
 # %% ../nbs/api/71_cli.ipynb #5d46467b
 def _named_values(option, form, given, empty=False):
@@ -223,8 +313,14 @@ def _named_values(option, form, given, empty=False):
         pairs[name] = value
     return pairs
 
+# %% ../nbs/api/71_cli.ipynb #5e25ea2c
+def _report_answer(result, **files):
+    "The scores of `result`, which were printed on the way"
+    scores = {name: value for name,value in result.metrics.items() if name != 'sections'}
+    return _Answer(files | scores, str(result), is_printed=True)
+
 # %% ../nbs/api/71_cli.ipynb #3a057234
-@app.command(epilog='Example: skinlesion train photos --out run --arch resnet18 --epochs 4')
+@_command('train photos --out run --arch resnet18 --epochs 4')
 def train(
     data: Data,
     out: Annotated[str, _option('Run folder to make', metavar='RUN')],
@@ -275,9 +371,14 @@ def train(
     strict: Strict = False,
     allow_leaks: AllowLeaks = False,
     max_pixels: MaxPixels = None,
+    device: Device = None,
+    dry_run: Annotated[bool, _option(
+        'Show recipe, data, time and memory of the training; train and write nothing',
+        '--dry-run',
+    )] = False,
 ):
     "Train and evaluate a model, into a run folder"
-    from skinlesion.commands import train
+    from skinlesion.train.device import on_device
     named = dict(
         layout=layout,
         target=target,
@@ -296,19 +397,19 @@ def train(
         max_pixels=max_pixels,
     )
     changes = named | _named_values('--set', 'FIELD=VALUE, such as mixup=0.4', fields)
-    train(
-        data,
-        out,
-        recipe=recipe,
-        resume=resume,
-        strict=strict,
-        compare=compare or (),
-        allow_leaks=allow_leaks,
-        **changes,
-    )
+    options = dict(recipe=recipe, resume=resume, strict=strict, allow_leaks=allow_leaks) | changes
+    with on_device(device):
+        if dry_run:
+            from skinlesion.train.plan import plan_training
+            plan = plan_training(data, out, **options)
+            return _Answer(plan.to_dict(), str(plan))
+        from skinlesion.commands import train
+        run = train(data, out, compare=compare or (), **options)
+    if run is None: return None # of several processes, the first one has it
+    return _report_answer(run.report, out=out, bundle=f'{out}/bundle', report=f'{out}/report/report.html')
 
 # %% ../nbs/api/71_cli.ipynb #76814376
-@app.command(epilog='Example: skinlesion sweep recipe.toml photos --out swept --n 20')
+@_command('sweep recipe.toml photos --out swept --n 20')
 def sweep(
     recipe: Annotated[str, _argument('RECIPE', 'A recipe (TOML), with what to try in a table [sweep]')],
     data: Data,
@@ -319,24 +420,60 @@ def sweep(
     track: Track = None,
     resume: Annotated[bool, _option('Go on with the sweep in DIR, up to N trials', '--resume')] = False,
     strict: Strict = False,
+    device: Device = None,
 ):
     "Try variants of a recipe, evaluated on validation, and find the best"
     need('skinlesion.train.sweep', extra='sweep')
+    from skinlesion.train.device import on_device
     from skinlesion.train.sweep import sweep
-    sweep(
-        recipe,
-        data,
-        out,
-        n=n,
-        resume=resume,
-        strict=strict,
-        layout=layout,
-        epochs=epochs,
-        track=track,
-    )
+    with on_device(device):
+        table = sweep(
+            recipe,
+            data,
+            out,
+            n=n,
+            resume=resume,
+            strict=strict,
+            layout=layout,
+            epochs=epochs,
+            track=track,
+        )
+    trials = json.loads(table.to_json(orient='records')) # NaN becomes null
+    best = f'{out}/best.toml'
+    return _Answer(dict(out=out, best=best, trials=trials), best)
+
+# %% ../nbs/api/71_cli.ipynb #73c7a6f8
+@_command('recipes')
+def recipes():
+    "List the recipes that come with the package, and what each is for"
+    from skinlesion.shipped import RECIPE_FACTS, describe_recipes
+    described = describe_recipes()
+    lines = []
+    for recipe in described:
+        facts = ', '.join(f'{field} {recipe[field]}' for field in RECIPE_FACTS if recipe[field] is not None)
+        lines.append(f'{recipe["name"]} ({facts})\n  {recipe["about"]}')
+    lines.append('skinlesion train DATA --recipe NAME --out RUN trains by one; --set changes a field')
+    return _Answer(described, '\n'.join(lines))
+
+@_command("models 'resnet18*'")
+def models(
+    pattern: Annotated[Optional[str], _argument('PATTERN', 'Part of a name, or a pattern with * and ?')] = None,
+):
+    "List networks to train, or their families if no PATTERN is given"
+    from skinlesion.models.catalogue import find_networks, network_families
+    if pattern:
+        networks = find_networks(pattern)
+        return _Answer([asdict(network) for network in networks], '\n'.join(map(str, networks)))
+    families = network_families()
+    lines = ['baseline, residual: our own, trained from scratch', 'networks of timm by family:']
+    for family,n in families.items():
+        if family != 'skinlesion': lines.append(f'  {family}: {n}')
+    lines.append('local-dir:FOLDER and hf-hub:NAME: other weights of such networks, from a folder or the hub')
+    lines.append('skinlesion models PATTERN lists those whose name fits, with size and where their weights are')
+    return _Answer(families, '\n'.join(lines))
 
 # %% ../nbs/api/71_cli.ipynb #b6457b2a
-@app.command(epilog='Example: skinlesion evaluate run/bundle photos --out evaluated')
+@_command('evaluate run/bundle photos --out evaluated')
 def evaluate(
     bundle: Bundle,
     data: Data,
@@ -359,7 +496,7 @@ def evaluate(
     "Evaluate a model on a data set"
     _set_max_pixels(max_pixels)
     from skinlesion.evaluations import evaluate
-    evaluate(
+    result = evaluate(
         bundle,
         data,
         out,
@@ -374,9 +511,10 @@ def evaluate(
         mapping=mapping,
         target=target,
     )
+    return _report_answer(result, out=out, report=f'{out}/report.html')
 
 # %% ../nbs/api/71_cli.ipynb #360373d9
-@app.command(epilog='Example: skinlesion report predictions.csv --out evaluated')
+@_command('report predictions.csv --out evaluated')
 def report(
     predictions: Annotated[str, _argument('PREDICTIONS.csv', 'A csv with image, label and p_CLASS columns')],
     out: ReportFolder,
@@ -391,7 +529,16 @@ def report(
 ):
     "Evaluate the predictions of any model; thresholds are chosen on rows whose split is valid"
     from skinlesion.evaluations import report_file
-    report_file(predictions, out, positive=positive, columns=columns, pdf=pdf, domain=domain, sections=sections)
+    result = report_file(
+        predictions,
+        out,
+        positive=positive,
+        columns=columns,
+        pdf=pdf,
+        domain=domain,
+        sections=sections,
+    )
+    return _report_answer(result, out=out, report=f'{out}/report.html')
 
 # %% ../nbs/api/71_cli.ipynb #417daa03
 def _two_numbers(option, text):
@@ -401,14 +548,13 @@ def _two_numbers(option, text):
     except ValueError: raise InputError(f'{option} is {text!r}; give two numbers, such as 0,4095') from None
     return low, high
 
-@app.command(epilog='Example: skinlesion predict run/bundle lesion.jpg --json')
+@_command('predict run lesion.jpg --json')
 def predict(
     bundle: Bundle,
     images: Annotated[list[str], _argument(
         'IMAGE...',
         'Images, folders, patterns, zips, csv tables; - reads a list',
     )],
-    as_json: Annotated[bool, _option('One JSON object a line', '--json')] = False,
     out: Annotated[Optional[str], _option(
         'Write the answers, as csv or JSON lines (.jsonl), instead of printing them',
         metavar='FILE',
@@ -421,7 +567,7 @@ def predict(
     value_range: ValueRange = None,
     max_pixels: MaxPixels = None,
 ):
-    "Predict images; exits with 1 if some cannot be read"
+    "Predict images; exits with 1 if some cannot be read, and answers for the others"
     _set_max_pixels(max_pixels)
     from skinlesion.serve.answer import Failure
     from skinlesion.serve.predictor import Predictor, check_images, save_heat_maps
@@ -431,24 +577,24 @@ def predict(
         check_answers_file(out)
     predictor = Predictor(bundle, value_range=_two_numbers('--value-range', value_range))
     sources:Iterable = image_sources(images)
-    if strict:
+    n_sources = 0 # not known before the end, where each is printed
+    if out or strict:
         sources = list(sources)
-        check_images(predictor, sources)
+        n_sources = len(sources)
+    if strict: check_images(predictor, sources)
     answers = predictor.stream(sources, heat_maps=bool(heat_maps))
     if heat_maps: answers = save_heat_maps(answers, heat_maps)
-    if out: answers = write_answers(answers, out, predictor.classes)
+    if out: answers = write_answers(with_progress(answers, 'predicting', n_sources), out, predictor.classes)
     n_failed = 0
     for answer in answers:
         is_failure = isinstance(answer, Failure)
         n_failed += is_failure
-        if as_json and not out: print(json.dumps(answer.to_dict()))
+        if not out: yield _Answer(answer.to_dict(), str(answer), is_error=is_failure, is_failure=is_failure)
         elif is_failure: print_error(str(answer))
-        elif not out: print(answer)
-    if out: print(f'wrote {out}')
-    if n_failed: raise typer.Exit(1)
+    if out: yield _Answer(dict(out=out, n=n_sources, n_failed=n_failed), f'wrote {out}', is_failure=n_failed > 0)
 
 # %% ../nbs/api/71_cli.ipynb #1fa33bd8
-@app.command(epilog='Example: skinlesion score run/bundle photos --out predictions.parquet')
+@_command('score run/bundle photos --out predictions.parquet')
 def score(
     bundle: Bundle,
     source: Annotated[str, _argument(
@@ -464,11 +610,10 @@ def score(
     _set_max_pixels(max_pixels)
     from skinlesion.serve.batch import score
     scored = score(bundle, source, out, images, _two_numbers('--value-range', value_range))
-    print(scored)
-    if scored.n_failed: raise typer.Exit(1)
+    return _Answer(asdict(scored), str(scored), is_failure=scored.n_failed > 0)
 
 # %% ../nbs/api/71_cli.ipynb #957d4624
-@app.command(epilog='Example: skinlesion export run/bundle --int8 --calibrate photos --out run/int8')
+@_command('export run/bundle --int8 --calibrate photos --out run/int8')
 def export(
     bundle: Bundle,
     out: Annotated[str, _option('Folder for the new bundle', metavar='DIR')],
@@ -497,7 +642,7 @@ def export(
     from skinlesion.commands import export
     from skinlesion.train.quantize import LessAccurate
     try:
-        export(
+        trial = export(
             bundle,
             data,
             out,
@@ -512,13 +657,14 @@ def export(
     except LessAccurate as e:
         print_error(str(e))
         raise typer.Exit(1) from None
-    print(f'{out}: the bundle in int8')
+    compared = {name: getattr(trial, name) for name in ('method', 'fp32', 'int8', 'difference', 'probabilities')}
+    return _Answer(dict(out=out) | compared, f'{out}: the bundle in int8')
 
 # %% ../nbs/api/71_cli.ipynb #7ef8a2a4
 _PROXY_PATH = 'Where a proxy shows the service, such as /models/skin; X-Forwarded-Prefix says it too'
 _KEYS = 'Answer only requests with a key whose hash is in the file; skinlesion key makes keys'
 
-@app.command(epilog='Example: skinlesion serve run/bundle --no-page --host 0.0.0.0 --api-keys keys.txt')
+@_register('serve run --no-page --host 0.0.0.0 --api-keys keys.txt')
 def serve(
     bundle: Bundle,
     host: Host = '127.0.0.1',
@@ -571,17 +717,18 @@ def serve(
         max_batch=max_batch,
     )
 
-@app.command(epilog='Example: skinlesion key keys.txt ward-3')
+@_command('key keys.txt ward-3')
 def key(
     file: Annotated[str, _argument('FILE', 'Names and hashes of keys; made if there is none')],
     name: Annotated[str, _argument('NAME', 'Who gets the key')],
 ):
     "Make a key for serve --api-keys, and print it; it is kept nowhere"
     from skinlesion.serve.limits import add_key
-    print(add_key(file, name))
+    key = add_key(file, name)
+    return _Answer(dict(file=file, name=name, key=key), key)
 
 # %% ../nbs/api/71_cli.ipynb #f6ed2e5d
-@app.command(epilog='Example: skinlesion demo --no-serve')
+@_command('demo --no-serve')
 def demo(
     out: Annotated[str, _option('Folder to make', metavar='DIR')] = 'skinlesion-demo',
     serve: Annotated[bool, _option('Open the demo in the browser at the end')] = True,
@@ -592,17 +739,22 @@ def demo(
     if serve: need('skinlesion.serve.demo', extra='demo') # what is absent is said now, and not after the training
     need('skinlesion.commands', extra='demo')
     from skinlesion.commands import demo
-    demo(out, serve, host=host, port=port)
+    run = demo(out, serve, host=host, port=port)
+    return _Answer(dict(out=out, run=run, bundle=run/'bundle', report=run/'report'/'report.html'))
 
 # %% ../nbs/api/71_cli.ipynb #c631ad93
-@app.command(epilog='Example: skinlesion fetch ham10000 ham')
+@_command('fetch ham10000 ham')
 def fetch(
     name: Annotated[str, _argument('NAME', 'isic-malignant-vs-benign, ham10000 or covid-xray')],
     out: Annotated[str, _argument('OUT', 'Folder to make')],
 ):
     "Get a public data set, or go on with getting it"
-    from skinlesion.store.fetch import fetch
-    fetch(name, out)
+    from skinlesion.store.fetch import PUBLIC_SETS, fetch
+    folder = fetch(name, out)
+    files = [path for path in folder.rglob('*') if path.is_file() and not path.name.startswith('.')]
+    public_set = PUBLIC_SETS[name]
+    facts = {field: getattr(public_set, field) for field in ('page', 'licence', 'cite')}
+    return _Answer(dict(name=name, out=folder, n_files=len(files)) | facts, str(folder), is_printed=True)
 
 # %% ../nbs/api/71_cli.ipynb #a7160187
 def _connection(
@@ -624,19 +776,15 @@ def _connecting(command):
     def with_connection(**given):
         connection = _connection(**{name: given.pop(name) for name in options})
         return command(**given, connection=connection)
-
-    parameters = [p for p in inspect.signature(command).parameters.values() if p.name != 'connection']
-    for option in options.values(): parameters.append(option.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-    with_connection.__signature__ = inspect.Signature(parameters)
-    with_connection.__annotations__ = {p.name: p.annotation for p in parameters}
-    return with_connection
+    return _with_options(command, with_connection, _connection)
 
 # %% ../nbs/api/71_cli.ipynb #f8c1622e
 S3Url = Annotated[str, _argument('S3URL', 's3://bucket/prefix')]
-data_app = typer.Typer(help='Data sets, runs and bundles in S3', no_args_is_help=True, rich_markup_mode=None)
+_DATA_APP = 'Data sets, runs and bundles in S3'
+data_app = typer.Typer(help=_DATA_APP, short_help=_DATA_APP, no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(data_app, name='data')
 
-@data_app.command(epilog='Example: skinlesion data push ham s3://my-bucket/ham')
+@_command('data push ham s3://my-bucket/ham', group=data_app)
 @_connecting
 def push(
     data: Annotated[str, _argument('DATA', 'Folder: a data set, a run or a bundle')],
@@ -645,10 +793,11 @@ def push(
 ):
     "Make S3URL hold what DATA holds; only what is not there travels"
     from skinlesion.store.s3 import push
-    print(push(data, url, connection))
+    result = push(data, url, connection)
+    return _Answer(asdict(result), str(result))
 
 # %% ../nbs/api/71_cli.ipynb #1ea4f871
-@data_app.command(epilog='Example: skinlesion data pull s3://my-bucket/ham ham')
+@_command('data pull s3://my-bucket/ham ham', group=data_app)
 @_connecting
 def pull(
     url: S3Url,
@@ -657,10 +806,11 @@ def pull(
 ):
     "Make OUT hold what S3URL holds; only differences travel"
     from skinlesion.store.s3 import pull
-    print(pull(url, out, connection))
+    result = pull(url, out, connection)
+    return _Answer(asdict(result), str(result))
 
 # %% ../nbs/api/71_cli.ipynb #ec631bff
-@data_app.command(epilog='Example: skinlesion data status ham s3://my-bucket/ham')
+@_command('data status ham s3://my-bucket/ham', group=data_app)
 @_connecting
 def status(
     data: Annotated[str, _argument('DATA', 'Folder')],
@@ -669,10 +819,11 @@ def status(
 ):
     "Compare DATA with what was pushed to S3URL"
     from skinlesion.store.s3 import status
-    print(status(data, url, connection))
+    result = status(data, url, connection)
+    return _Answer(asdict(result), str(result))
 
 # %% ../nbs/api/71_cli.ipynb #40b9ed1e
-@data_app.command(epilog='Example: skinlesion data prune s3://my-bucket/ham --days 30')
+@_command('data prune s3://my-bucket/ham --days 30', group=data_app)
 @_connecting
 def prune(
     url: S3Url,
@@ -682,7 +833,7 @@ def prune(
     "Remove what earlier pushes left and the last one no longer lists"
     from skinlesion.store.s3 import prune
     n_removed = prune(url, days, connection)
-    print(f'{url}: {n_removed} old objects removed')
+    return _Answer(dict(url=url, n_removed=n_removed), f'{url}: {n_removed} old objects removed')
 
 # %% ../nbs/api/71_cli.ipynb #ac483e4a
 Stack = Annotated[str, _argument('STACK', (
@@ -690,14 +841,16 @@ Stack = Annotated[str, _argument('STACK', (
     'sagemaker: the service as an endpoint; training: the role of training jobs'
 ))]
 StackName = Annotated[str, _option('Name of the bucket (data), or of the stack', '--name', '--bucket', metavar='NAME')]
+_CLOUD_APP = 'Stacks in AWS, made from CloudFormation templates'
 cloud_app = typer.Typer(
-    help='Stacks in AWS, made from CloudFormation templates',
+    help=_CLOUD_APP,
+    short_help=_CLOUD_APP,
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 app.add_typer(cloud_app, name='cloud')
 
-@cloud_app.command(epilog='Example: skinlesion cloud deploy data --bucket my-bucket --upload ham')
+@_command('cloud deploy data --bucket my-bucket --upload ham', group=cloud_app)
 @_connecting
 def deploy(
     stack: Stack,
@@ -720,20 +873,25 @@ def deploy(
     from skinlesion.cloud.stacks import deploy
     values = _named_values('--set', 'NAME=VALUE', setting, empty=True)
     tags = _named_values('--tag', 'KEY=VALUE', tag)
-    deploy(stack, name, upload, prefix, dry_run, connection, tags, **values)
+    result = deploy(stack, name, upload, prefix, dry_run, connection, tags, **values)
+    if 'upload' in result: result['upload'] = asdict(result['upload'])
+    return _Answer(result, f'stack {result["stack"]}: {result["status"]}', is_printed=True)
 
 # %% ../nbs/api/71_cli.ipynb #a55471d9
-@cloud_app.command('status', epilog='Example: skinlesion cloud status data --bucket my-bucket')
+@_command('cloud status data --bucket my-bucket', 'status', group=cloud_app)
 @_connecting
 def stack_status(stack: Stack, name: StackName, connection=None):
     "Say what there is of a stack"
     from skinlesion.cloud.stacks import stack_status
-    for fact,value in stack_status(stack, name, connection).items():
+    facts = stack_status(stack, name, connection)
+    lines = []
+    for fact,value in facts.items():
         if isinstance(value, dict): value = ', '.join(f'{key} {item}' for key,item in value.items())
-        print(f'{fact}: {value or "-"}')
+        lines.append(f'{fact}: {value or "-"}')
+    return _Answer(facts, '\n'.join(lines))
 
 # %% ../nbs/api/71_cli.ipynb #cbdfa9f1
-@cloud_app.command(epilog='Example: skinlesion cloud logs lambda --name moles --minutes 10 --follow')
+@_command('cloud logs lambda --name moles --minutes 10 --follow', group=cloud_app)
 @_connecting
 def logs(
     stack: Annotated[str, _argument('STACK', 'lambda, sagemaker or training')],
@@ -744,10 +902,10 @@ def logs(
 ):
     "Print what a function, an endpoint or training jobs have logged"
     from skinlesion.cloud.logs import log_lines
-    for line in log_lines(stack, name, minutes, follow, connection): print(line, flush=True)
+    for line in log_lines(stack, name, minutes, follow, connection): yield _Answer(dict(line=line), line)
 
 # %% ../nbs/api/71_cli.ipynb #b87e0bca
-@cloud_app.command(epilog='Example: skinlesion cloud destroy data --bucket my-bucket --force')
+@_command('cloud destroy data --bucket my-bucket --force', group=cloud_app)
 @_connecting
 def destroy(
     stack: Stack,
@@ -759,12 +917,13 @@ def destroy(
     from skinlesion.cloud.stacks import destroy
     n_deleted = destroy(stack, name, force, connection)
     contents = f', with all that it held ({n_deleted:,})' if n_deleted else ''
-    print(f'{name}: the stack {stack} is gone{contents}')
+    facts = dict(stack=stack, name=name, n_deleted=n_deleted)
+    return _Answer(facts, f'{name}: the stack {stack} is gone{contents}')
 
 # %% ../nbs/api/71_cli.ipynb #6c251d51
 _TRAIN_EXAMPLE = 'ham10000-7 s3://my-bucket/data --name ham-1 --image URI --stack moles --spot'
 
-@cloud_app.command('train', epilog=f'Example: skinlesion cloud train {_TRAIN_EXAMPLE}')
+@_command(f'cloud train {_TRAIN_EXAMPLE}', 'train', group=cloud_app)
 @_connecting
 def cloud_train(
     recipe: Annotated[str, _argument('RECIPE', 'A recipe (TOML), or the name of a shipped one')],
@@ -797,7 +956,7 @@ def cloud_train(
 ):
     "Train in SageMaker, and fetch the run folder"
     from skinlesion.cloud.jobs import train_in_cloud
-    train_in_cloud(
+    run = train_in_cloud(
         recipe,
         data,
         name,
@@ -819,7 +978,7 @@ def cloud_train(
         strict=strict,
         allow_leaks=allow_leaks,
     )
-
+    return _Answer(dict(name=name, out=run))
 
 # %% ../nbs/api/71_cli.ipynb #9915ff7a
 def print_error(
@@ -839,7 +998,9 @@ def _run(args, debug):
         if debug: traceback.print_exc()
         if isinstance(e, InputError): message, code = str(e), 2
         elif hasattr(e, 'format_message'): # typer's usage errors
-            message, code = f'{e.format_message()} (try skinlesion --help)', 2
+            context = getattr(e, 'ctx', None)
+            command = context.command_path if context else 'skinlesion'
+            message, code = f'{e.format_message()} (try {command} --help)', 2
         elif isinstance(e, MissingPackage): message, code = str(e), 1
         elif isinstance(e, ModuleNotFoundError): message, code = missing_package(e.name), 1
         elif isinstance(e, ImportError): message, code = f'{e} (--debug shows where)', 1
@@ -879,7 +1040,7 @@ def main(
         # one line for a warning, and none for what tells developers of libraries what will change
         for kind in (FutureWarning, DeprecationWarning, PendingDeprecationWarning):
             warnings.filterwarnings('ignore', category=kind)
-        warnings.showwarning = lambda message, *_: print_error(f'note: {message}')
+        warnings.showwarning = lambda message, *_: None if is_quiet() else print_error(f'note: {message}')
     sys.stdout = _PatientOutput(sys.stdout)
     if threading.current_thread() is threading.main_thread():
         # as after Ctrl+C, what is half-written is removed on the way out

@@ -22,6 +22,7 @@ from .data.matching import ForeignSet
 from .evaluations import cases_for
 from .image import keep_decoded, pixel_limit
 from .models.registry import check_arch
+from .serve.bundle import bundle_folder
 from .serve.predictor import Predictor
 from .synth.sets import sample
 from .train.distributed import main_process_first, only_main_prints, process_group
@@ -91,7 +92,7 @@ def _audited(data, recipe, strict, allow_leaks):
 
 # %% ../nbs/api/70_commands.ipynb #3ae2cb0b
 def export(
-    bundle:str|Path, # A bundle
+    bundle:str|Path, # A bundle or a run
     data:str|Path|pd.DataFrame, # Labelled images: a folder, a csv table, or a DataFrame with a row per image
     out:str|Path, # Folder for the new bundle
     layout:str='auto', # See `read_cases`
@@ -103,6 +104,7 @@ def export(
     target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
 )->Int8Trial:
     "Write `bundle` with an int8 graph to `out`, or raise a `LessAccurate` and write nothing"
+    bundle = bundle_folder(bundle)
     check_quantizable(bundle, out)
     predictor = Predictor(bundle)
     foreign = ForeignSet(data, layout, columns, images, mapping, target, positive)

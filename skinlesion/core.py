@@ -9,7 +9,7 @@ __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'unread_format', 'prob_column',
            'InputError', 'SetupError', 'NoLabels', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need',
            'missing_package', 'extra_with', 'replacing', 'check_writable_folder', 'sha256', 'check_schema', 'versions',
-           'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'Progress']
+           'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'is_quiet', 'Progress', 'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -24,7 +24,7 @@ import sys
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -341,12 +341,16 @@ def in_notebook()->bool:
     "Whether standard output is that of a notebook, where standard error is shown as a red box"
     return type(sys.stdout).__module__.startswith('ipykernel')
 
+def is_quiet()->bool:
+    "Whether the environment (`SKINLESION_QUIET`) asks for no progress"
+    return bool(os.environ.get('SKINLESION_QUIET'))
+
 class Progress:
-    "A progress bar on a terminal and in a notebook, a plain line every `every` seconds elsewhere"
+    "A progress bar on a terminal and in a notebook, a plain line every `every` seconds elsewhere; or `is_quiet`"
     def __init__(self,
         total:int, # Steps until done
         desc:str, # What is being done
-        every:float=10., # Seconds between plain lines
+        every:float=5., # Seconds between plain lines
         file:TextIO|None=None, # Stream to write to; standard error if `None`, or output in a notebook
     ):
         self.total = total
@@ -358,7 +362,8 @@ class Progress:
         self.start = time.monotonic()
         self.last = self.start
         self.bar = None
-        if is_page or self.file.isatty():
+        self.is_quiet = is_quiet()
+        if not self.is_quiet and (is_page or self.file.isatty()):
             tqdm = need('tqdm').tqdm
             width = dict(ncols=100) if is_page else dict(dynamic_ncols=True)
             self.bar = tqdm(total=total, desc=desc, file=self.file, leave=False, **width)
@@ -386,9 +391,25 @@ class Progress:
         text:str, # One line
     )->None:
         "Print the line `text` above the bar"
+        if self.is_quiet: return
         if self.bar is None: print(text, file=self.file, flush=True)
         else: self.bar.write(text, file=self.file)
 
     def close(self)->None:
         "Remove the bar"
         if self.bar is not None: self.bar.close()
+
+# %% ../nbs/api/00_core.ipynb #6026d0c5
+def with_progress(
+    items:Iterable, # To go through
+    desc:str, # What is being done
+    total:int|None=None, # How many there are, for items without a length
+    every:float=5., # See `Progress`
+    file:TextIO|None=None, # See `Progress`
+)->Iterator: # Of `items`
+    "`items` as they are, counted on a `Progress`"
+    if total is None: total = len(items) if isinstance(items, Sized) else 0
+    with Progress(total, desc, every, file) as bar:
+        for item in items:
+            yield item
+            bar.update()

@@ -33,7 +33,7 @@ from .synth.sets import are_synthetic
 MAX_TRAIN_IMAGES = 3000 # among which the report looks for those nearest to a mistake
 
 def evaluate(
-    bundle:str|Path, # A bundle
+    bundle:str|Path, # A bundle or a run
     data:str|Path|pd.DataFrame, # A folder of images, a csv table, or a DataFrame with a row per image
     out:str|Path, # Folder for the report
     layout:str='auto', # See `read_cases`

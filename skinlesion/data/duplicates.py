@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 
-from ..core import Progress, need
+from ..core import Progress, need, with_progress
 from ..store.cache import cached_value, closure_version
 from .scan import THUMBNAIL_SIDE, Scan
 
@@ -407,7 +407,7 @@ def _searchable(scan):
     textures = np.zeros(shape, np.int8)
     searchable_rows = [rows[:0]]
     end = 0
-    for block in _blocks(rows): # filled from the front, so that the set is in memory once
+    for block in with_progress(_blocks(rows), 'textures, blocks of images'): # filled from the front, so that the set is in memory once
         block_textures = texture(scan.greys[block])
         is_searchable = has_texture(block_textures)
         start = end
@@ -426,7 +426,7 @@ def _matches(first, second, min_similarity):
     no_match = pd.DataFrame(dict(i=[], j=[], similarity=[]))
     matches = [no_match.astype(dict(i=int, j=int))]
     if not len(first) or not len(second): return matches[0]
-    blocks = _blocks(second.textures)
+    blocks = with_progress(_blocks(second.textures), 'descriptors, blocks of images')
     whole = np.concatenate([circular_harmonics(block) for block in blocks])
     index = nearest_neighbours(whole)
     with Progress(len(first), 'comparing images') as bar:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from ..core import need, plural, sha256
+from ..core import need, plural, sha256, with_progress
 from .cases import Cases
 from .deduplicate import duplicate_images
 from .duplicates import duplicate_groups, has_texture, texture
@@ -27,7 +27,7 @@ def image_fingerprints(
 )->np.ndarray: # One per image, uint64
     "The first 64 bits of the SHA-256 of each file"
     result = []
-    for path in cases.path:
+    for path in with_progress(cases.path, 'hashing files'):
         checksum = cases.hashes.get(path) or sha256(path)
         first_bits = int(checksum[:16], 16) # of four bits a digit
         result.append(first_bits)
@@ -80,7 +80,7 @@ def copies_of_hashed(
     index.add(np.ascontiguousarray(hashes))
     textures = _textures(cases)
     n_candidates = min(_CANDIDATES, len(hashes))
-    for quarter_turns in range(4):
+    for quarter_turns in with_progress(range(4), 'comparing with the training images, turns'):
         turned = np.rot90(textures, quarter_turns, axes=(1, 2))
         for position in (turned, turned[:,:,::-1]):
             frequencies = _lowest_frequencies(position)
@@ -103,7 +103,8 @@ def _textures(cases):
     "The texture of each image, in little more memory than the result takes"
     scan = scan_images(cases.path)
     starts = range(0, len(scan), _TEXTURES_AT_ONCE)
-    return np.concatenate([texture(scan.greys[start:start+_TEXTURES_AT_ONCE]) for start in starts])
+    blocks = with_progress(starts, 'textures, blocks of images')
+    return np.concatenate([texture(scan.greys[start:start+_TEXTURES_AT_ONCE]) for start in blocks])
 
 
 # %% ../../nbs/api/17_data.fingerprints.ipynb #f4b97c59

@@ -23,7 +23,7 @@ import PIL
 from PIL import features
 from numpy.typing import ArrayLike
 
-from ..core import InputError, n_cores, read_ahead, sha256
+from ..core import InputError, n_cores, read_ahead, sha256, with_progress
 from .cases import Cases
 from ..image import InputSpec, square
 from ..store.cache import cache_dir, cache_limit, cached, is_cached
@@ -219,7 +219,8 @@ def content_keys(
         if path in known: return known[path]
         try: return sha256(path)
         except OSError: return os.path.abspath(path) # a missing file is reported by whoever opens it
-    return list(read_ahead(content_key, cases.path))
+    paths = with_progress(cases.path, 'hashing files')
+    return list(read_ahead(content_key, paths))
 
 def prepared(
     cases:Cases, # Or a table with `path`

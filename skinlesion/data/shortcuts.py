@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import InputError, truncated_list
+from ..core import InputError, truncated_list, with_progress
 from .cases import Cases
 from .column_names import COLUMN_SYNONYMS, matching_columns
 from .layouts import cases_of
@@ -160,14 +160,15 @@ def shortcut_score(
     y,_ = pd.factorize(table.label, sort=True)
     folder = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     splits = list(folder.split(x, y, table.group))
-    probs,permuted = _cross_validate(x, y, splits, columns_of, seed)
+    probs,permuted = _cross_validate(x, y, splits, columns_of, seed, features)
     value = _auroc(y, probs)
     low,high = _bootstrap_interval(y, probs, table.group, resamples, seed)
     importance = {feature: value - _auroc(y, p) for feature,p in permuted.items()}
     alone = {}
     for feature,columns in columns_of.items():
         own_probs = probs
-        if len(columns_of) > 1: own_probs,_ = _cross_validate(x[columns], y, splits, {}, seed)
+        desc = f'{features}, {feature} alone'
+        if len(columns_of) > 1: own_probs,_ = _cross_validate(x[columns], y, splits, {}, seed, desc)
         alone[feature] = _auroc(y, own_probs)
     is_correct = probs.argmax(1) == y
     majority = np.bincount(y).max().item()/len(y)
@@ -185,13 +186,13 @@ def shortcut_score(
     )
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #79406f7e
-def _cross_validate(x, y, splits, columns_of, seed):
+def _cross_validate(x, y, splits, columns_of, seed, desc):
     "Held-out probabilities (images x classes), and the same with each feature permuted"
     from sklearn.ensemble import HistGradientBoostingClassifier # here, for it takes seconds to import
     rng = np.random.default_rng(seed)
     probs = np.zeros((len(y), y.max()+1))
     permuted = {feature: probs.copy() for feature in columns_of}
-    for train,held_out in splits:
+    for train,held_out in with_progress(splits, f'shortcut classifier, {desc}'):
         model = HistGradientBoostingClassifier(
             max_iter=60,
             learning_rate=0.1,
@@ -228,7 +229,7 @@ def _bootstrap_interval(y, probs, group, resamples, seed):
     group_of_image,names = pd.factorize(group)
     equal = np.full(len(names), 1/len(names))
     values = []
-    for _ in range(resamples):
+    for _ in with_progress(range(resamples), 'shortcut classifier, bootstrap samples'):
         times_sampled = rng.multinomial(len(names), equal)[group_of_image]
         is_sampled = times_sampled > 0
         sampled_y = y[is_sampled]

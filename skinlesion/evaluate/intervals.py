@@ -11,6 +11,7 @@ __all__ = []
 import numpy as np
 from scipy.stats import norm, t
 
+from ..core import Progress
 from ..domains.profile import load_domain
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #5e748c35
@@ -25,15 +26,17 @@ def bootstrap_weights(
     rng = np.random.default_rng(seed)
     n_groups = groups.max()+1
     per_chunk = max(1, WEIGHTS_PER_CHUNK//len(groups))
-    for start in range(0, resamples, per_chunk):
-        n = min(per_chunk, resamples-start)
-        sampled = rng.integers(n_groups, size=(n, n_groups))
-        first_cells = n_groups*np.arange(n)
-        cells = sampled + first_cells[:,None] # one number for each resample and group
-        counts = np.bincount(cells.ravel(), minlength=n*n_groups)
-        counts = counts.astype(float)
-        by_group = counts.reshape(n, n_groups)
-        yield by_group[:,groups]
+    with Progress(resamples, 'bootstrap samples') as bar:
+        for start in range(0, resamples, per_chunk):
+            n = min(per_chunk, resamples-start)
+            sampled = rng.integers(n_groups, size=(n, n_groups))
+            first_cells = n_groups*np.arange(n)
+            cells = sampled + first_cells[:,None] # one number for each resample and group
+            counts = np.bincount(cells.ravel(), minlength=n*n_groups)
+            counts = counts.astype(float)
+            by_group = counts.reshape(n, n_groups)
+            yield by_group[:,groups]
+            bar.update(n)
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #44de0f77
 def bootstrap_scores(

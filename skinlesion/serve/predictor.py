@@ -26,8 +26,8 @@ from ..image import InputSpec, from_square, open_image, prepare, square, unknown
 from ..postprocess import (evidence, exceeded_thresholds, ood_score, ood_score_threshold, overlay,
                                     prediction_sets, probabilities, referral_reason)
 from .answer import OOD_SCORE_THRESHOLD, Answer, Answers, Failure
-from .bundle import load_reference, open_bundle
-from .sources import as_image, image_sources, is_one_image, local_file, source_name
+from .bundle import bundle_folder, load_reference, open_bundle
+from .sources import as_image, image_sources, is_one_image, source_name
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #f38cf0f3
 class PreparedImage(NamedTuple):
@@ -76,9 +76,7 @@ class Predictor:
         threads:int|None=None, # That compute one batch; as many as there are cores if `None`
         value_range:tuple|None=None, # Raw values of deep images that become black and white; as trained if `None`
     ):
-        folder = Path(local_file(str(folder)))
-        is_run = (folder/'run.json').is_file() and not (folder/'config.json').is_file()
-        self.folder = folder/'bundle' if is_run else folder
+        self.folder = bundle_folder(folder)
         self.config = open_bundle(self.folder)
         self.bundle_id = self.config['checksum'][:12]
         self.bundle_version = str((self.config.get('versions') or {}).get('skinlesion', ''))

@@ -43,7 +43,7 @@ def fit_folds(
     begin_run(recipe, cases, out, record)
     parts, histories, seconds = [], [], []
     for k in range(n_folds):
-        print(f'fold {k+1} of {recipe.folds}, in {out}/fold-{k}')
+        print(f'fold {k+1}/{n_folds}, in {out}/fold-{k}', flush=True)
         run = fit_fold(recipe, cases, k, out)
         parts.append(collect_outputs(run.learner, recipe.tta))
         histories.append(run.history.assign(fold=k))
