@@ -141,14 +141,28 @@ def card_metadata(
             metric_value=entry['value'],
         )
         results.append(result)
+    datasets = config.get('datasets') or []
+    for name in datasets: _check_dataset(hub, name)
+    arch = (config.get('recipe') or {}).get('arch') or ''
+    license = config.get('license')
     data = hub.ModelCardData(
         library_name='skinlesion',
         pipeline_tag=task,
         tags=[task, *domain.tags, 'medical', 'skinlesion', 'onnx'],
+        license=license or 'other',
+        license_name=None if license else 'not-stated',
+        datasets=datasets or None,
+        base_model=arch.removeprefix('hf-hub:') if arch.startswith('hf-hub:') else None,
         model_name=config['architecture']['name'],
         eval_results=results or None,
     )
     return data.to_yaml()
+
+def _check_dataset(hub, name):
+    "An `InputError` if `name` is no name of a data set on the Hub"
+    try: hub.utils.validate_repo_id(name)
+    except hub.errors.HFValidationError as e:
+        raise InputError(f'datasets: {name!r} is no name of a data set on the Hugging Face Hub, such as OWNER/NAME ({e})') from None
 
 # %% ../../nbs/api/50_serve.bundle.ipynb #34eeabb4
 INTENDED_USE = (
@@ -180,6 +194,7 @@ def model_card(
         scores=scores,
         findings=findings,
         is_balanced=recipe.get('imbalance', 'none') != 'none',
+        training_data=config.get('training_data'),
         notice=NOTICE,
     )
 

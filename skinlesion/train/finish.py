@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/train.finish.html.md"""
 
 # %% auto #0
 __all__ = ['fitted_facts', 'save_outputs', 'export_bundle', 'verified_predictor', 'finished_runs', 'architecture_text',
-           'treatment_facts', 'run_facts', 'calibration_facts', 'leak_facts', 'finish_run']
+           'treatment_facts', 'run_facts', 'calibration_facts', 'leak_facts', 'training_data', 'finish_run']
 
 # %% ../../nbs/api/53_train.finish.ipynb #ad8e8345
 import time
@@ -17,7 +17,7 @@ from fastai.learner import Learner
 
 from ..core import SPLITS, InputError, prob_column
 from ..data.audit import Audit
-from ..data.cases import Cases
+from ..data.cases import Cases, are_alone
 from ..store.listing import absolute_path
 from ..data.fingerprints import training_fingerprints
 from ..data.load import assumed_facts
@@ -239,6 +239,18 @@ def leak_facts(
     summaries = '; '.join(leak.summary for leak in leaks)
     return {'Leak': f'{summaries}: the scores are inflated by leakage'}
 
+# %% ../../nbs/api/53_train.finish.ipynb #f227ab2d
+def training_data(
+    cases:Cases, # With a split
+)->dict: # `layout`, `images` by split and class, `groups` (`None` where they are not known)
+    "What the model card says of the data"
+    images = {}
+    for split in SPLITS:
+        counts = cases.part(split).label.value_counts()
+        if len(counts): images[split] = {label: int(counts.get(label, 0)) for label in cases.classes}
+    groups = None if are_alone(cases) else int(cases.group.nunique())
+    return dict(layout=cases.layout, images=images, groups=groups)
+
 # %% ../../nbs/api/53_train.finish.ipynb #77d7135e
 _NO_OTHER_RUN = (
     'nothing: there is no other finished run on these images in the same folder. Train another model family '
@@ -287,8 +299,9 @@ def finish_run(
     scores = {name: value for name, value in run.report.metrics.items() if name not in ('root', 'sections')}
     lasting = {title: text for title, text in facts.items() if title in _LASTING_FACTS}
     shortcut = audited_shortcut(audited)
+    data = training_data(outputs.cases)
     texts = dict(findings=named_texts(run.report.findings()), about=named_texts(lasting))
-    add_to_bundle(bundle, metrics=scores, shortcut=shortcut, **texts)
+    add_to_bundle(bundle, metrics=scores, shortcut=shortcut, training_data=data, **texts)
     run.about['seconds']['all'] = round(time.monotonic()-began, 1)
     write_run(run.out, run.about | dict(finished=utc_now()))
     values = {f'test/{name}': entry['value'] for name, entry in run.metrics.items() if entry['value'] is not None}
