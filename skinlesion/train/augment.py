@@ -11,6 +11,7 @@ __all__ = ['STAIN_DENSITIES', 'DARKEST', 'PRESETS', 'BACKENDS', 'jitter_stain', 
 # %% ../../nbs/api/31_train.augment.ipynb #2e5cf9c2
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from fastai.torch_core import TensorImage
@@ -245,7 +246,7 @@ class TrainOnly(Transform):
 
     def encodes(self,
         x:TensorImage, # Images scaled to 0..1, batch x channels x size x size
-    )->TensorImage: # Of the same shape
+    )->Any: # Of the shape and the kind of `x`: fasttransform casts to a kind that is named here
         "Augment `x`"
         y = x.as_subclass(torch.Tensor)
         for function in self.functions: y = function(y)

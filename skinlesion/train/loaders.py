@@ -67,7 +67,7 @@ class ReadImage(Transform):
 
     def encodes(self,
         row:pd.Series, # Its name is its number
-    )->TensorImage: # Channels x size x size, 8-bit
+    )->Any: # `TensorImage` or `TensorGrey`, channels x size x size, 8-bit
         "The image of `row`"
         square = self.images[row.name].copy() # the original may be in the cache, which nothing may change
         return self.as_tensor(square)
@@ -89,13 +89,13 @@ class NormaliseBatch(Normalize):
 
     def encodes(self,
         x:TensorImage, # Batch x channels x size x size, scaled to 0..1
-    )->TensorImage: # Of the same shape
+    )->Any: # Of the same shape and kind
         "Normalise `x`"
         return normalise(x, self.spec, inplace=True)
 
     def decodes(self,
         x:TensorImage, # Normalised, batch x channels x size x size
-    )->TensorImage: # Of the same shape
+    )->Any: # Of the same shape and kind
         "Scale `x` back to 0..1"
         mean = x.new_tensor(self.spec.mean)[:, None, None]
         std = x.new_tensor(self.spec.std)[:, None, None]
