@@ -363,7 +363,7 @@ class Progress:
         self.last = self.start
         self.bar = None
         self.is_quiet = is_quiet()
-        if not self.is_quiet and (is_page or self.file.isatty()):
+        if total and not self.is_quiet and (is_page or self.file.isatty()):
             tqdm = need('tqdm').tqdm
             width = dict(ncols=100) if is_page else dict(dynamic_ncols=True)
             self.bar = tqdm(total=total, desc=desc, file=self.file, leave=False, **width)

@@ -16,7 +16,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from ..core import InputError, plural, prob_column, truncated_list
+from ..core import BriefDict, InputError, plural, prob_column, truncated_list
 from ..domains.profile import load_domain
 from ..postprocess import point_name, point_title
 from .captions import captions
@@ -150,7 +150,7 @@ def fit_thresholds(
                 if name in thresholds or name.endswith('_of_'): # classes that differ by other characters
                     name += f'_{valid.classes.index(label)}'
                 thresholds[name] = point
-    return dict(
+    return BriefDict(
         thresholds=thresholds,
         conformal=fit_sets(valid, alpha),
         refer=fit_referral(valid, max_error),

@@ -137,10 +137,9 @@ def answer_html(
     "The answer, a bar for each class, and what the answer is worth"
     ranked = sorted(answer.probabilities.items(), key=lambda pair: -pair[1])
     points = []
-    if len(ranked) == 2:
-        for name,is_positive in answer.operating.items():
-            point = dict(positive=None, threshold=None) | answer.thresholds.get(name, {})
-            points.append(point | dict(name=point_title(name), is_positive=is_positive))
+    for name,is_positive in answer.operating.items():
+        point = dict(positive=None, threshold=None) | answer.thresholds.get(name, {})
+        points.append(point | dict(name=point_title(name), is_positive=is_positive))
     return render(
         'serve/answer.html.j2',
         answer=answer,
