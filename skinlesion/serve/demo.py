@@ -217,11 +217,13 @@ def mount_demo(
     examples = example_images(predictor.folder, Path(folder.name)/'examples', domain=domain)
     page = build_demo(predictor, examples)
     styles = [files('skinlesion.serve').joinpath(name).read_text(encoding='utf-8') for name in ('answer.css', 'demo.css')]
+    paper = files('skinlesion.serve').joinpath('print.css').read_text(encoding='utf-8')
     return gr.mount_gradio_app(
         app,
         page,
         path='/',
         theme=_THEME,
+        head=f'<style>{paper}</style>',
         css='\n'.join(styles),
         footer_links=[],
         run_history=False,
