@@ -186,7 +186,7 @@ def robustness(
     probs = probabilities(logits, config['temperature'], config.get('vector'))
     probs = probs.reshape(len(conditions), len(images), len(predictor.classes))
     copies = [predictions_table(rows, p, predictor.classes, preds.positive) for p in probs]
-    scorers = [Scorer(copy) for copy in copies]
+    scorers = [Scorer(copy, pooled=False) for copy in copies]
     replicates = [scorer.bootstrap(resamples, seed) for scorer in scorers] # of the same samples of the groups
     result = []
     for copy,scorer,sampled,(name,level) in zip(copies, scorers, replicates, conditions):
