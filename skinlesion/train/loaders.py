@@ -246,7 +246,9 @@ def test_dl(self:LesionLoaders,
     if isinstance(test_items, (ImageTable, pd.DataFrame)): items = table_of(test_items).reset_index(drop=True)
     else:
         sources = [test_items] if isinstance(test_items, _ONE_IMAGE) else list(test_items)
-        items = pd.DataFrame(dict(path=pd.Series(sources, dtype=object)))
+        are_rows = all(isinstance(source, pd.Series) for source in sources) # as `items.iloc[3]` gives one
+        if are_rows: items = pd.DataFrame(sources).reset_index(drop=True)
+        else: items = pd.DataFrame(dict(path=pd.Series(sources, dtype=object)))
     if not len(items): raise InputError('no images to predict')
     images = Prepared([_image_source(source) for source in items.path], self.spec)
     transforms = [[ReadImage(images)]]
