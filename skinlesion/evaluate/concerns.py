@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.concerns.html.md"""
 # %% auto #0
 __all__ = ['ReportFacts', 'Concern', 'concerns']
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #f9f98159
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #b5f82e8f
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -17,7 +17,6 @@ from ..data.cases import Cases
 from ..data.finding import SEVERITIES
 from ..domains.profile import load_domain
 from .attention import LITTLE_MORE
-from .headline import baseline_text
 from .texts import interval_text, percent_text
 from ..postprocess import point_title
 from ..score_names import METRICS
@@ -77,7 +76,7 @@ class Concern:
     text:str # One to three sentences
     section:str # The `id` on the page of what says more
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #8895bb3a
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #32e7a3a8
 _BASELINE_SEVERITIES = {'no better': 'severe', 'ranks only': 'warning', 'unknown': 'warning'}
 
 def baseline_concerns(facts:ReportFacts)->Iterator[Concern]:
@@ -86,7 +85,10 @@ def baseline_concerns(facts:ReportFacts)->Iterator[Concern]:
     if b['verdict'] == 'better': return
     title = f'No better than always answering {b["label"]}'
     if b['verdict'] == 'unknown': title = 'Too few images to tell'
-    yield Concern(_BASELINE_SEVERITIES[b['verdict']], title, baseline_text(b), 'scores')
+    accuracy = b['differences']['accuracy']
+    text = (f'The accuracy is {accuracy["this"]:.2f}, that of this answer {accuracy["other"]:.2f}: '
+            f'a difference of {interval_text(accuracy)}.')
+    yield Concern(_BASELINE_SEVERITIES[b['verdict']], title, text, 'scores')
 
 # %% ../../nbs/api/48_evaluate.concerns.ipynb #15f66a51
 def data_concerns(facts:ReportFacts)->Iterator[Concern]:
