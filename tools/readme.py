@@ -37,7 +37,7 @@ def address(link):
     target = posixpath.normpath(posixpath.join('nbs', link[2]))
     if not (ROOT/target).exists(): raise ValueError(f"it links to {link[2]}, which does not exist")
     if target.endswith('.ipynb'): return f'{link[1]}{URLS["Documentation"]}/{nbpath2html(PurePosixPath(target).relative_to("nbs"))}'
-    if target.endswith('.png'): return f'{link[1]}{IMAGES}/main/{target}'
+    if target.endswith(('.png', '.webp')): return f'{link[1]}{IMAGES}/main/{target}'
     return f'{link[1]}{URLS["Repository"]}/blob/main/{target}'
 
 def relink(text): return outside_code(lambda part: LINK.sub(address, part), text)

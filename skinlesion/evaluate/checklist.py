@@ -178,7 +178,7 @@ def checklist_sections(
                 'or what they ask for is not known here. '
                 f'Items are in words of our own; the guideline is at {guideline["source"]}.')
         if guideline['note']: text += f' {guideline["note"]}'
-        from_run = Grid('From the run', answered.rename(columns=str.capitalize))
+        from_run = Grid('From the run', answered.rename(columns=str.capitalize), folded=False)
         for_author = Grid('For the author', left.rename(columns=str.capitalize))
         sections.append(Section(standard, guideline['title'], text, [from_run, for_author]))
     return sections
