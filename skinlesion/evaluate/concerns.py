@@ -120,7 +120,7 @@ def audit_concerns(facts:ReportFacts)->Iterator[Concern]:
     told_before = (*LEAKAGE_KINDS, 'shortcut')
     yield from finding_concerns([finding for finding in findings if finding.kind not in told_before])
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #0b9432a4
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #9169ecc9
 MIN_ACCEPTABLE_SENSITIVITY = 0.8 # below which missed images are a severe concern
 MIN_GOOD_SENSITIVITY = 0.9 # below which they are a concern
 FEW_IMAGES = 30 # of a class
@@ -138,7 +138,8 @@ def score_concerns(facts:ReportFacts)->Iterator[Concern]:
         best = sensitivity['value']
         if point:
             best = max(best, point['sensitivity']['value'])
-            text += (f' With the threshold for {point_title(name, focus)} it detects {percent_text(point["sensitivity"])}, '
+            text += (f' With the threshold for {point_title(name, focus)} '
+                     f'it detects {percent_text(point["sensitivity"])}, '
                      f'and correctly rules out {percent_text(point["specificity"])} of the others.')
         if min(best, sensitivity['value']) < MIN_GOOD_SENSITIVITY:
             severity = 'severe' if best < MIN_ACCEPTABLE_SENSITIVITY else 'warning'
@@ -149,7 +150,7 @@ def score_concerns(facts:ReportFacts)->Iterator[Concern]:
         text = f'{images}: what is said of so few images is hardly more than an anecdote.'
         yield Concern('severe' if focus in few else 'warning', 'Few images of a class', text, 'scores')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #f667d1f6
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #f502134e
 MAX_GOOD_ECE = 0.05 # above which, with the whole interval, the calibration is a concern
 
 def probability_concerns(facts:ReportFacts)->Iterator[Concern]:
@@ -160,7 +161,8 @@ def probability_concerns(facts:ReportFacts)->Iterator[Concern]:
         text = f'Confidence and accuracy differ by {percent_text(ece)} on average: do not read it as a risk.'
         yield Concern('warning', 'The probabilities are not calibrated', text, 'calibration')
     elif data and (data['calibration'] or {}).get('equally_common'):
-        text = 'They are those of a population in which all classes are equally common; those of rare classes are too high.'
+        text = ('They are those of a population in which all classes are equally common; '
+                'those of rare classes are too high.')
         yield Concern('note', 'Probabilities of another population', text, 'calibration')
     worse = [gap for gap in facts.data('subgroups').get('named', []) if gap['difference'] < 0]
     for gap in worse[:1]:
@@ -173,7 +175,7 @@ def probability_concerns(facts:ReportFacts)->Iterator[Concern]:
                 'if some show the same one, the intervals are too narrow.')
         yield Concern('note', f'No ids of {groups}', text, 'scores')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #f2d75bbc
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #79bb4746
 NOTABLE_FALL = 0.05 # of a score, at the middle strength of a corruption
 MIN_DETECTED = 0.5 # of images of another kind
 
@@ -202,10 +204,11 @@ def image_concerns(facts:ReportFacts)->Iterator[Concern]:
     undetected = [row for row in facts.data('ood').get('kinds', [])[1:] if row['unlike'] < MIN_DETECTED]
     if undetected:
         worst = min(undetected, key=lambda row: row['unlike'])
-        text = f'Of {worst["kind"]}, {worst["unlike"]:.0%} are recognised as out of distribution; the others get an answer like any.'
+        text = (f'Of {worst["kind"]}, {worst["unlike"]:.0%} are recognised as out of distribution; '
+                'the others get an answer like any.')
         yield Concern('warning', 'Other images get an answer', text, 'ood')
 
-# %% ../../nbs/api/48_evaluate.concerns.ipynb #1d12ecd8
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #44938139
 def concerns(
     facts:ReportFacts, # Of a report
 )->list: # Of `Concern`, the severest first; never empty
@@ -213,8 +216,10 @@ def concerns(
     result = []
     kinds = (baseline_concerns, data_concerns, score_concerns, probability_concerns, image_concerns, audit_concerns)
     for kind in kinds: result += kind(facts)
-    text = 'Another clinic, another camera or other patients may give other scores; no interval here covers that.'
+    text = ('Another clinic, another camera or other patients may give other scores; '
+            'no interval here covers that.')
     result.append(Concern('note', 'One data set', text, 'scores'))
-    text = 'Stored images were evaluated, not decisions of people who use it: whether it helps them was not measured.'
+    text = ('Stored images were evaluated, not decisions of people who use it: '
+            'whether it helps them was not measured.')
     result.append(Concern('note', 'Not tried in use', text, 'scores'))
     return sorted(result, key=lambda concern: SEVERITIES.index(concern.severity))

@@ -148,7 +148,7 @@ class KeyQuestion:
     answer:str # One to three sentences
     section:str # The `id` on the page of what says more
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #e3bf2cd1
+# %% ../../nbs/api/48_evaluate.summary.ipynb #b4b2f30b
 LEFT_OUT = 'It was left out of this report.' # a section
 
 def training_answer(facts:ReportFacts)->tuple: # Answer, and the section that says more
@@ -156,7 +156,8 @@ def training_answer(facts:ReportFacts)->tuple: # Answer, and the section that sa
     if 'Architecture' not in about:
         return 'That is not known: the report was made from predictions alone.', 'about'
     text = f'{about["Architecture"]}, on {about.get("Images", "images that are not known here")}'
-    if 'Bundle' not in about and 'Data' in about: text += f' of {about["Data"]}' # with a bundle that is what was evaluated
+    is_of_run = 'Bundle' not in about # else `Data` is what was evaluated
+    if is_of_run and 'Data' in about: text += f' of {about["Data"]}'
     if 'Epochs' in about: text += f'; epochs: {about["Epochs"]}'
     if facts.data('data'): text += '. Table 1 says who is in the images'
     return f'{text}.', 'data' if facts.data('data') else 'about'
@@ -170,7 +171,7 @@ def quality_answer(facts:ReportFacts)->tuple:
     text += f'{free_accuracy_text(facts.m)}. {baseline_text(facts.m["baseline"])}'
     return text.strip(), 'scores'
 
-# %% ../../nbs/api/48_evaluate.summary.ipynb #42768764
+# %% ../../nbs/api/48_evaluate.summary.ipynb #c2b64613
 def miss_answer(facts:ReportFacts)->tuple:
     focus = facts.focus
     if not focus: return 'Name the class that must not be missed with positive=CLASS or --positive CLASS.', 'scores'
@@ -180,7 +181,9 @@ def miss_answer(facts:ReportFacts)->tuple:
     text = (f'With the most probable class it detects {percent_text(sensitivity)} of {n:,} {focus} images, '
             f'and misses {round((1-sensitivity["value"])*n):,}.')
     name,point = facts.threshold()
-    if point: text += f' With the threshold for {point_title(name, facts.focus)} it detects {percent_text(point["sensitivity"])}.'
+    if point:
+        text += (f' With the threshold for {point_title(name, facts.focus)} '
+                 f'it detects {percent_text(point["sensitivity"])}.')
     return text, 'operating'
 
 def threshold_answer(facts:ReportFacts)->tuple:
