@@ -26,8 +26,8 @@ def gate(
     resamples:int=1000, # Bootstrap samples of the groups of `preds`, at least 1
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
-)->dict: # `passes`, `score`, `new` and `released` (`value`, `low`, `high`), `difference` as from `compare`, `n`, `groups`
-    "Whether `preds` surely reaches what `released` does; an `InputError` where the score or its interval is undefined"
+)->dict: # `passes`, `score`, `new` and `released` (entries of `metrics`), `difference` (as from `compare`)
+    "Whether `preds` surely reaches what `released` does; an `InputError` where that is undefined"
     preds = as_predictions(preds, positive)
     released = match_predictions(preds, as_predictions(released))
     new_metrics = metrics(preds, positive, resamples, seed, confidence)

@@ -18,6 +18,7 @@ import pandas as pd
 from fastcore.basics import patch
 
 from ..core import BriefDict, InputError, truncated_list
+from ..store.listing import common_folder
 from ..domains.profile import load_domain
 from skinlesion.evaluate.intervals import (
     bootstrap_p_value, bootstrap_scores, effective_groups, interval_entry,
@@ -491,6 +492,13 @@ def predictive_table(
     return pd.DataFrame(rows)
 
 # %% ../../nbs/api/43_evaluate.metrics.ipynb #adbf15f4
+def _positions(paths, other_paths): return pd.Index(other_paths).get_indexer(paths)
+
+def _below_root(paths):
+    "Each of `paths` from the folder that all are in"
+    root = common_folder(paths)
+    return [os.path.relpath(path, root) for path in paths]
+
 def match_predictions(
     preds:Predictions,
     other:Predictions, # Of another model, on (at least) the same images
@@ -499,9 +507,9 @@ def match_predictions(
     if set(other.classes) != set(preds.classes):
         raise InputError('The two models know different classes: '
                          f'{truncated_list(preds.classes, 8)}; and {truncated_list(other.classes, 8)}')
-    paths = [os.path.abspath(path) for path in preds.path]
-    other_paths = pd.Index([os.path.abspath(path) for path in other.path])
-    positions = other_paths.get_indexer(paths)
+    positions = _positions(preds.path.map(os.path.abspath), other.path.map(os.path.abspath))
+    # of tables that were made on two machines, where the folder of all images is another one
+    if (positions < 0).all(): positions = _positions(_below_root(preds.path), _below_root(other.path))
     absent = positions < 0
     if absent.any():
         raise InputError(f'{absent.sum():,} of {len(preds):,} images are not in the other table, first '
