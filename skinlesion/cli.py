@@ -216,6 +216,10 @@ def cases(
         'Write the cases, with their split, as csv',
         metavar='FILE',
     )] = None,
+    relative: Annotated[bool, _option(
+        'Write paths from the folder of FILE, so that it and the images can be moved together',
+        '--relative',
+    )] = False,
     seed: Annotated[int, _option('Fixes the split', metavar='K', min=0)] = 42,
     columns: Columns = None,
     images: Images = None,
@@ -263,7 +267,7 @@ def cases(
     written:list = []
     if table_one_file: written.append(write_table_one(table_one(table), table_one_file))
     if out:
-        write_cases(table, out)
+        write_cases(table, out, relative)
         written.append(out)
         if drop: written.append(write_dropped(table.dropped, out))
     elif drop:
@@ -539,6 +543,44 @@ def report(
         sections=sections,
     )
     return _report_answer(result, out=out, report=f'{out}/report.html')
+
+# %% ../nbs/api/71_cli.ipynb #f550cce9
+@_command('gate reports/test/predictions.csv models/released/predictions.csv')
+def gate(
+    new: Annotated[str, _argument('NEW.csv', 'Predictions of the new model')],
+    released: Annotated[str, _argument('RELEASED.csv', 'Predictions of the released model, of the same images')],
+    score: Annotated[Optional[str], _option(
+        'The score that decides, such as auroc; the one that fits the task if left out',
+        metavar='S',
+    )] = None,
+    positive: Positive = None,
+):
+    "Refuse a new model whose score is surely less than the released one's, with exit code 1"
+    from skinlesion.evaluate.gate import gate, gate_text
+    from skinlesion.evaluate.rows import evaluated_rows
+    from skinlesion.evaluate.table import read_predictions
+    parts = []
+    for file in (new, released):
+        rows = evaluated_rows(read_predictions(file, positive), file)
+        parts.append(rows.preds)
+    result = gate(*parts, score)
+    return _Answer(result, gate_text(result), is_failure=not result['passes'])
+
+# %% ../nbs/api/71_cli.ipynb #12465abf
+@_command('new moles --data s3://my-bucket/ham')
+def new(
+    folder: Annotated[str, _argument('DIR', 'Folder to make; its name is the name of the study')],
+    data: Annotated[Optional[str], _option(
+        'Images of the study, s3://bucket/prefix; synthetic ones until yours take their place if left out',
+        metavar='S3URL',
+    )] = None,
+    kind: Annotated[str, _option('What the images show: lesion, xray or histology', metavar='K')] = 'lesion',
+):
+    "Write a study of your own, with data, recipes, DVC stages, tests and workflows"
+    from skinlesion.study import new_study
+    study = new_study(folder, data, kind)
+    text = f'{folder}: a study that runs at once; cd {folder}, make setup, make report'
+    return _Answer(dict(out=study, kind=kind, data=data), text)
 
 # %% ../nbs/api/71_cli.ipynb #417daa03
 def _two_numbers(option, text):
