@@ -211,7 +211,7 @@ def image_concerns(facts:ReportFacts)->Iterator[Concern]:
 # %% ../../nbs/api/48_evaluate.concerns.ipynb #44938139
 def concerns(
     facts:ReportFacts, # Of a report
-)->list: # Of `Concern`, the severest first; never empty
+)->list: # Of `Concern`, the severest first; three at least
     "What to worry about, by what the sections of a report measured"
     result = []
     kinds = (baseline_concerns, data_concerns, score_concerns, probability_concerns, image_concerns, audit_concerns)
@@ -222,4 +222,6 @@ def concerns(
     text = ('Stored images were evaluated, not decisions of people who use it: '
             'whether it helps them was not measured.')
     result.append(Concern('note', 'Not tried in use', text, 'scores'))
+    text = 'Each label counts as true here; how far two readers would agree on them was not measured.'
+    result.append(Concern('note', 'Labels may be wrong', text, 'scores'))
     return sorted(result, key=lambda concern: SEVERITIES.index(concern.severity))
