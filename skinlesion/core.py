@@ -9,7 +9,8 @@ __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'unread_format', 'prob_column',
            'InputError', 'SetupError', 'NoLabels', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need',
            'missing_package', 'extra_with', 'replacing', 'check_writable_folder', 'sha256', 'check_schema', 'versions',
-           'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'is_quiet', 'Progress', 'with_progress']
+           'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'progress_stream', 'is_quiet', 'Progress',
+           'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -35,7 +36,6 @@ from typing import TextIO
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
 
 # %% ../nbs/api/00_core.ipynb #1d1d5d60
-warnings.filterwarnings('ignore', '`torch.jit.script` is deprecated', FutureWarning)
 warnings.filterwarnings('ignore', 'IProgress not found')
 
 # %% ../nbs/api/00_core.ipynb #54867354
@@ -341,6 +341,10 @@ def in_notebook()->bool:
     "Whether standard output is that of a notebook, where standard error is shown as a red box"
     return type(sys.stdout).__module__.startswith('ipykernel')
 
+def progress_stream()->TextIO: # Standard error, or output in a notebook
+    "Where to write what is no result"
+    return sys.stdout if in_notebook() else sys.stderr
+
 def is_quiet()->bool:
     "Whether the environment (`SKINLESION_QUIET`) asks for no progress"
     return bool(os.environ.get('SKINLESION_QUIET'))
@@ -357,7 +361,7 @@ class Progress:
         self.desc = desc
         self.every = every
         is_page = file is None and in_notebook()
-        self.file = file or (sys.stdout if is_page else sys.stderr)
+        self.file = file or progress_stream()
         self.n = 0
         self.start = time.monotonic()
         self.last = self.start

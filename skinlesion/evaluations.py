@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from .core import InputError
+from .core import InputError, in_notebook
 from .data.cases import skipped_text
 from .data.fingerprints import is_known, known_images, known_text, split_as_trained
 from .data.load import assumed_facts
@@ -79,7 +79,7 @@ def evaluate(
         pdf=pdf,
         sections=sections,
     )
-    print(result)
+    if not in_notebook(): print(result) # there the result shows itself
     return result
 
 # %% ../nbs/api/69_evaluations.ipynb #0682e8da

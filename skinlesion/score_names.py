@@ -12,6 +12,8 @@ __all__ = ['IMAGE_KINDS', 'METRICS', 'LOWER_IS_BETTER', 'SECOND_NAMES', 'BY_CLAS
 import math
 from dataclasses import KW_ONLY, dataclass, replace
 
+from .core import BriefDict
+
 # %% ../nbs/api/02_score_names.ipynb #b71fc33d
 IMAGE_KINDS = {
     'all': 'all images',
@@ -55,6 +57,8 @@ class Score:
         if self.is_compared and not self.meaning:
             raise ValueError(f'{self.title}: is_compared takes a score of two classes too; add its meaning')
 
+    def __repr__(self): return f'{self.title}: {self.meaning or self.multiclass_meaning}'
+
     def meaning_for(self,
         positive:str|None, # The positive class of two; `None` with more classes
     )->str:
@@ -68,7 +72,7 @@ class Score:
         "The lowest and the highest value"
         return self.multiclass_range if multiclass and self.multiclass_range else self.value_range
 
-METRICS = {} # name in `metrics.json` -> `Score`
+METRICS = BriefDict() # name in `metrics.json` -> `Score`
 
 # %% ../nbs/api/02_score_names.ipynb #c7a6bd62
 METRICS['accuracy'] = Score(

@@ -23,7 +23,7 @@ import PIL
 from PIL import features
 from numpy.typing import ArrayLike
 
-from ..core import InputError, n_cores, read_ahead, sha256, with_progress
+from ..core import InputError, n_cores, plural, read_ahead, sha256, with_progress
 from .cases import Cases
 from ..image import InputSpec, square
 from ..store.cache import cache_dir, cache_limit, cached, is_cached
@@ -86,6 +86,10 @@ class Prepared:
         self.shape = (spec.channels, spec.size, spec.size)
 
     def __len__(self): return len(self.paths)
+
+    def __repr__(self):
+        size = ' x '.join(map(str, self.shape))
+        return f'Prepared: {plural(len(self), "image")} as {size}, kept in: {self.place}'
 
     def __getitem__(self, i:int)->np.ndarray: # `channels` x `size` x `size`, not to be written to
         def make(): return square(self.paths[i], self.spec)

@@ -402,6 +402,11 @@ class SubgroupScores:
         is_of_enough = (gaps.images >= MIN_NAMED_IMAGES) & (gaps.rests_on >= MIN_NAMED_GROUPS)
         return gaps[is_large & is_of_enough]
 
+    def __repr__(self):
+        attributes = truncated_list(self.table.attribute[self.table.attribute != ALL_IMAGES[0]].unique(), 8)
+        n_gaps = len(self.named_gaps)
+        return f'SubgroupScores by {attributes or "nothing"}: {plural(n_gaps, "gap")} named of {self.comparisons} tested'
+
     def _repr_html_(self): return self.table.to_html(notebook=True, max_rows=10, show_dimensions=True)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #19547f90

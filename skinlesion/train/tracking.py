@@ -14,7 +14,6 @@ import netrc
 import os
 import queue
 import re
-import sys
 import threading
 import time
 import uuid
@@ -30,7 +29,7 @@ from urllib.parse import urlparse
 from fastai.callback.core import Callback
 from fastai.torch_core import get_model, rank_distrib
 
-from ..core import MissingPackage, missing_package, need, prob_column
+from ..core import MissingPackage, missing_package, need, prob_column, progress_stream
 from ..data.cases import ImageTable
 from ..image import open_image
 
@@ -65,7 +64,7 @@ class Tracker:
         quiet = min(5., self.limit)
         self.thread.join(quiet)
         if self.thread.is_alive() and self.limit > quiet:
-            print(f'waiting for the tracker, {self.limit:.0f} s at most', file=sys.stderr)
+            print(f'waiting for the tracker, {self.limit:.0f} s at most', file=progress_stream())
             self.thread.join(self.limit-quiet)
         if self.thread.is_alive(): self._give_up(f'not done after {self.limit:.0f} s')
 
