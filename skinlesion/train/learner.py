@@ -79,10 +79,10 @@ ADAMW = partial(OptimWrapper, opt=torch.optim.AdamW, betas=(0.9, 0.99), eps=1e-5
 
 # %% ../../nbs/api/35_train.learner.ipynb #4ed40e1f
 def has_bf16(
-    device:torch.device|None=None, # The CPU if `None`
+    device:torch.device|str|None=None, # As fastai's `dls.device`; the CPU if `None`
 )->bool: # Whether it has instructions of its own for them
     "Whether `device` multiplies numbers of 16 bits (bfloat16) faster than those of 32"
-    device_type = 'cpu' if device is None else device.type
+    device_type = torch.device(device or 'cpu').type # `dls.to('cuda')` leaves a name
     if device_type == 'cuda': return torch.cuda.is_bf16_supported(including_emulation=False)
     if device_type != 'cpu': return False
     if not hasattr(torch.cpu, 'get_capabilities'): return False # before torch 2.11
