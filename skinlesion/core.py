@@ -7,10 +7,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'unread_format', 'prob_column',
-           'InputError', 'SetupError', 'NoLabels', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need',
-           'missing_package', 'extra_with', 'replacing', 'check_writable_folder', 'sha256', 'check_schema', 'versions',
-           'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'progress_stream', 'is_quiet', 'Progress',
-           'with_progress']
+           'InputError', 'SetupError', 'NoLabels', 'warn_caller', 'truncated_list', 'BriefDict', 'plural',
+           'MissingPackage', 'need', 'missing_package', 'extra_with', 'replacing', 'check_writable_folder', 'sha256',
+           'check_schema', 'versions', 'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'progress_stream',
+           'is_quiet', 'Progress', 'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
@@ -144,6 +144,18 @@ def printable(
 )->str: # Bytes that are not valid Unicode are written as `\\udcff`
     "`name` as text that any file or terminal accepts"
     return str(name).encode('utf-8', 'backslashreplace').decode()
+
+# %% ../nbs/api/00_core.ipynb #5be0c1f4
+def warn_caller(
+    message:str, # What was assumed, and what to do
+)->None:
+    "Warn at the line outside this library that called it"
+    frame = sys._getframe(1)
+    level = 2 # of `frame`
+    while frame.f_back and frame.f_globals.get('__name__', '').startswith('skinlesion.'):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, stacklevel=level)
 
 # %% ../nbs/api/00_core.ipynb #64e2a586
 def truncated_list(

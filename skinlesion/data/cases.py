@@ -11,7 +11,6 @@ __all__ = ['ImageTable', 'Cases', 'positive_names', 'pick_positive', 'is_positiv
 # %% ../../nbs/api/10_data.cases.ipynb #4ada17ea
 import hashlib
 import os
-import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -21,7 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..core import (CASE_COLUMNS, MISSING_WORDS, SHORT_SPLIT_NAMES, SPLIT_NAMES, SPLITS, InputError, plural, replacing,
-                             truncated_list)
+                             truncated_list, warn_caller)
 from ..store.listing import absolute_path, common_folder, is_url
 from ..domains.profile import DOMAINS, guess_domain, load_domain
 
@@ -201,7 +200,7 @@ def as_cases(
     if positive is not None:
         how = ', the last in alphabetical order' if is_positive_by_alphabet(classes) else ''
         notes.append(f'the positive class is assumed to be {positive}{how}')
-    if notes: warnings.warn('; '.join(notes), stacklevel=2)
+    if notes: warn_caller('; '.join(notes))
     has_urls = table.path.map(is_url).any()
     return Cases(
         table_in_order(table),

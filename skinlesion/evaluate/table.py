@@ -10,7 +10,6 @@ __all__ = ['Predictions', 'as_predictions', 'check_labels', 'predictions_table',
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
 import os
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..core import InputError, need, plural, prob_column, truncated_list
+from ..core import InputError, need, plural, prob_column, truncated_list, warn_caller
 from ..data.cases import Cases, ImageTable, as_cases, pick_positive
 from ..data.column_names import COLUMN_SYNONYMS, matching_columns
 from ..data.columns import only_one
@@ -195,7 +194,7 @@ def as_predictions(
         if 'group' not in table and 'path' in table:
             table = table.assign(group=table.path)
             notes.append('no column `group`: images are treated as independent')
-            warnings.warn(notes[0], stacklevel=2)
+            warn_caller(notes[0])
         columns = [column for column in table if str(column).startswith('p_')]
         classes = [column.removeprefix('p_') for column in columns]
         domain = guess_domain('', classes)

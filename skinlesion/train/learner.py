@@ -31,7 +31,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
-from ..core import InputError, truncated_list
+from ..core import InputError, truncated_list, warn_caller
 from ..models.inference import plain_channels_last
 from ..models.registry import build_model, is_pretrained
 from ..postprocess import probabilities
@@ -200,9 +200,9 @@ def lesion_learner(
     if hasattr(model, 'pretrained_cfg'):
         expected = model.input_spec
         if (expected.mean, expected.std) != (dls.spec.mean, dls.spec.std):
-            warnings.warn(f'the network was pretrained with mean {expected.mean} and std {expected.std}, '
-                          f'but the loaders use {dls.spec.mean} and {dls.spec.std}: '
-                          'pass spec=InputSpec(mean=..., std=...) to lesion_dls')
+            warn_caller(f'the network was pretrained with mean {expected.mean} and std {expected.std}, '
+                        f'but the loaders use {dls.spec.mean} and {dls.spec.std}: '
+                        'pass spec=InputSpec(mean=..., std=...) to lesion_dls')
     bf16 = has_bf16(dls.device) if precision == 'auto' else precision == 'bf16'
     if metrics is None:
         metrics = [accuracy, AccumMetric(auroc, activation='no', flatten=False, to_np=True, name='auroc')]
