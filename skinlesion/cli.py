@@ -559,11 +559,9 @@ def gate(
     from skinlesion.evaluate.gate import gate, gate_text
     from skinlesion.evaluate.rows import evaluated_rows
     from skinlesion.evaluate.table import read_predictions
-    parts = []
-    for file in (new, released):
-        rows = evaluated_rows(read_predictions(file, positive), file)
-        parts.append(rows.preds)
-    result = gate(*parts, score)
+    new_rows = evaluated_rows(read_predictions(new, positive), new)
+    released_rows = evaluated_rows(read_predictions(released, positive), released)
+    result = gate(new_rows.preds, released_rows.preds, score)
     return _Answer(result, gate_text(result), is_failure=not result['passes'])
 
 # %% ../nbs/api/71_cli.ipynb #12465abf
