@@ -110,13 +110,15 @@ def _name(source):
 
 # %% ../nbs/api/01_image.ipynb #4f33016b
 def image_of_array(
-    array:np.ndarray, # Height x width [x channels], such as 8-bit values
+    array:np.ndarray, # Height x width [x channels], or 1 or 3 channels x height x width, as of torch; such as 8-bit values
 )->Image.Image:
     "`array` as a PIL image; an `InputError` if Pillow has no mode for its shape and type"
+    shape = ' x '.join(map(str, array.shape))
+    is_channels_first = array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3, 4)
+    if is_channels_first: array = np.ascontiguousarray(array.transpose(1, 2, 0))
     is_grey = array.ndim == 3 and array.shape[2] == 1
     try: return Image.fromarray(array[..., 0] if is_grey else array)
     except (TypeError, ValueError):
-        shape = ' x '.join(map(str, array.shape))
         raise InputError(
             f'image: an array of {shape} values of type {array.dtype} is no image; '
             'give 8-bit values, height x width or height x width x 3'

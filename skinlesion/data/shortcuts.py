@@ -170,14 +170,14 @@ def shortcut_score(
         desc = f'{features}, {feature} alone'
         if len(columns_of) > 1: own_probs,_ = _cross_validate(x[columns], y, splits, {}, seed, desc)
         alone[feature] = _auroc(y, own_probs)
-    is_correct = probs.argmax(1) == y
+    accuracy = float((probs.argmax(1) == y).mean())
     majority = np.bincount(y).max().item()/len(y)
     return Shortcut(
         features=features,
         value=value,
         low=low,
         high=high,
-        accuracy=float(is_correct.mean()),
+        accuracy=accuracy,
         majority=majority,
         importance=_largest_first(importance),
         alone=_largest_first(alone),

@@ -136,10 +136,11 @@ def _sets_rows(result, fitted):
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #d07f5517
 def sets_table(
     preds:Predictions|pd.DataFrame, # Predictions of test images
-    fitted:dict, # From `fit_sets`
+    fitted:dict, # From `fit_sets`, or from `fit_thresholds`, which has it in `conformal`
     **kwargs, # As for `evaluate_sets`
 )->pd.DataFrame: # One row for all images and one for each class, as text with intervals
     "Coverage and size of the prediction sets of `preds`"
+    fitted = fitted.get('conformal', fitted)
     return _sets_rows(evaluate_sets(preds, fitted, **kwargs), fitted)
 
 # %% ../../nbs/api/44_evaluate.conformal.ipynb #52709e8b

@@ -405,7 +405,7 @@ class SubgroupScores:
     def __repr__(self):
         attributes = truncated_list(self.table.attribute[self.table.attribute != ALL_IMAGES[0]].unique(), 8)
         n_gaps = len(self.named_gaps)
-        return f'SubgroupScores by {attributes or "nothing"}: {plural(n_gaps, "gap")} named of {self.comparisons} tested'
+        return f'SubgroupScores by {attributes or "no attribute"}: {plural(n_gaps, "gap")} named of {self.comparisons} tested'
 
     def _repr_html_(self): return self.table.to_html(notebook=True, max_rows=10, show_dimensions=True)
 

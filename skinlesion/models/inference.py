@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..core import Progress
+from ..core import InputError, Progress
 from ..data.prepared import Prepared
 from ..image import InputSpec, from_square
 
@@ -27,7 +27,10 @@ def run_batches(
     desc:str='predicting', # What the progress bar says
     bf16:bool=False, # Compute in bfloat16 instead of in full precision
 )->tuple: # Logits (images x classes) and embeddings (images x features): lists of a float32 array a batch
-    "Logits and embeddings of `batches`, computed on the device that `model` is on"
+    "Logits and embeddings of `batches`, on the device of `model`; an `InputError` if it has no `get_classifier`"
+    if not hasattr(model, 'get_classifier'):
+        raise InputError(f'a {type(model).__name__} has no get_classifier, as networks of build_model and timm have: train '
+                         'one by lesion_learner, or give the probabilities of learn.get_preds() to predictions_table')
     logits = []
     embeddings = []
     device = next(model.parameters()).device

@@ -41,13 +41,14 @@ class SourceImage(NamedTuple):
 
 def as_image(
     # Path, `s3://` address, bytes, binary file, PIL image, `SourceImage`,
-    # or array of height x width [x channels]
+    # or array or tensor as for `image_of_array`
     source:object,
 )->str|BinaryIO|Image.Image: # What `open_image` takes; an `InputError` for what can be no image
     "The image `source` as a path, a binary file or a PIL image"
     if isinstance(source, SourceImage): source = source.image
     if callable(source): source = source()
     if isinstance(source, (bytes, bytearray, memoryview)): return io.BytesIO(source)
+    if hasattr(source, 'numpy'): source = source.numpy() # a tensor
     if isinstance(source, np.ndarray): return image_of_array(source)
     if source == '': raise InputError('image: no name of an image')
     if isinstance(source, str): return local_file(source)
@@ -231,7 +232,8 @@ def listed_sources(
     if columns is not None:
         if 'path' in columns: return sources['path']
         raise InputError(f'the table has no column path; it has {", ".join(map(str, columns))}')
-    is_array = isinstance(sources, np.ndarray) and sources.ndim in (2, 3) # else several images, or paths
+    is_tensor = isinstance(sources, np.ndarray) or hasattr(sources, 'numpy')
+    is_array = is_tensor and sources.ndim in (2, 3) # else several images, or paths
     return sources if isinstance(sources, Iterable) and not is_array else [sources]
 
 def is_one_image(

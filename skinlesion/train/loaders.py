@@ -278,10 +278,7 @@ def _image_source(source):
         count = plural(len(source), 'image')
         raise InputError(f'one image is needed, not a list of {count}; for many: '
                          'learn.get_preds(dl=dls.test_dl(paths))')
-    if isinstance(source, Tensor):
-        source = source.numpy(force=True)
-        is_channels_first = source.ndim == 3 and len(source) in (1, 3)
-        if is_channels_first: source = source.transpose(1, 2, 0)
+    if isinstance(source, Tensor): source = source.numpy(force=True)
     return image_of_array(source) if isinstance(source, np.ndarray) else source
 
 # %% ../../nbs/api/33_train.loaders.ipynb #d5514dc8
