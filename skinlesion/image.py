@@ -110,7 +110,8 @@ def _name(source):
 
 # %% ../nbs/api/01_image.ipynb #4f33016b
 def image_of_array(
-    array:np.ndarray, # Height x width [x channels], or 1 or 3 channels x height x width, as of torch; such as 8-bit values
+    # Height x width [x channels], or 1 or 3 channels x height x width, as torch has it; such as 8-bit values
+    array:np.ndarray,
 )->Image.Image:
     "`array` as a PIL image; an `InputError` if Pillow has no mode for its shape and type"
     shape = ' x '.join(map(str, array.shape))
