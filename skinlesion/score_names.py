@@ -59,6 +59,13 @@ class Score:
 
     def __repr__(self): return f'{self.title}: {self.meaning or self.multiclass_meaning}'
 
+    @property
+    def in_text(self)->str: # Such as 'balanced accuracy', or 'AUROC'
+        "The title in the middle of a sentence"
+        first_word = self.title.split()[0]
+        if first_word.isupper() or first_word == 'Brier': return self.title
+        return self.title[0].lower() + self.title[1:]
+
     def meaning_for(self,
         positive:str|None, # The positive class of two; `None` with more classes
     )->str:

@@ -164,12 +164,8 @@ def shortcut_score(
     value = _auroc(y, probs)
     low,high = _bootstrap_interval(y, probs, table.group, resamples, seed)
     importance = {feature: value - _auroc(y, p) for feature,p in permuted.items()}
-    alone = {}
-    for feature,columns in columns_of.items():
-        own_probs = probs
-        desc = f'{features}, {feature} alone'
-        if len(columns_of) > 1: own_probs,_ = _cross_validate(x[columns], y, splits, {}, seed, desc)
-        alone[feature] = _auroc(y, own_probs)
+    alone = {feature: value for feature in columns_of}
+    if len(columns_of) > 1: alone = _aurocs_alone(x, y, splits, columns_of, seed, features)
     accuracy = float((probs.argmax(1) == y).mean())
     majority = np.bincount(y).max().item()/len(y)
     return Shortcut(
@@ -186,6 +182,14 @@ def shortcut_score(
     )
 
 # %% ../../nbs/api/17_data.shortcuts.ipynb #79406f7e
+def _aurocs_alone(x, y, splits, columns_of, seed, desc):
+    "The AUROC of a classifier that knows one feature, for each"
+    aurocs = {}
+    for feature,columns in columns_of.items():
+        probs,_ = _cross_validate(x[columns], y, splits, {}, seed, f'{desc}, {feature} alone')
+        aurocs[feature] = _auroc(y, probs)
+    return aurocs
+
 def _cross_validate(x, y, splits, columns_of, seed, desc):
     "Held-out probabilities (images x classes), and the same with each feature permuted"
     from sklearn.ensemble import HistGradientBoostingClassifier # here, for it takes seconds to import

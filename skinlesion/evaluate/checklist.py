@@ -75,6 +75,16 @@ PERFORMANCE_SCORES = (
     'specificity',
 )
 
+def _confusion_text(m):
+    "Such as 'benign: 8 as benign, 2 as malignant; malignant: ...'"
+    by_truth = []
+    for label,row in zip(m['classes'], m['confusion']):
+        predicted = []
+        for c,count in zip(m['classes'], row):
+            if count: predicted.append(f'{count:,} as {c}')
+        if predicted: by_truth.append(f'{label}: {", ".join(predicted)}')
+    return '; '.join(by_truth)
+
 def _score_facts(m, domain):
     "What was measured, from the result `m` of `metrics`"
     n = m['n']
@@ -98,11 +108,7 @@ def _score_facts(m, domain):
     facts['uncertainty'] = (f'{confidence} intervals by resampling groups {m["resamples"]:,} times '
                             f'(seed {m["seed"]}).')
     facts['performance'] = f'{"; ".join(scores)}.'
-    by_truth = []
-    for label,row in zip(m['classes'], m['confusion']):
-        predicted = ', '.join(f'{count:,} as {c}' for count,c in zip(row, m['classes']) if count)
-        if predicted: by_truth.append(f'{label}: {predicted}')
-    facts['confusion'] = f'Predicted, by the true class: {"; ".join(by_truth)}.'
+    facts['confusion'] = f'Predicted, by the true class: {_confusion_text(m)}.'
     facts['audit_trail'] = 'predictions.csv has the probabilities of each image, metrics.json all scores.'
     return facts
 
@@ -127,7 +133,9 @@ def _section_facts(sections):
     facts['limits'] = joined('subgroups', 'ood', 'attention')
     facts['fairness'] = joined('errors', 'subgroups')
     facts['poor_input'] = ''
-    if facts['ood']: facts['poor_input'] = f'A file that cannot be decoded gets the reason in place of an answer. {facts["ood"]}'
+    if facts['ood']:
+        unreadable = 'A file that cannot be decoded gets the reason in place of an answer.'
+        facts['poor_input'] = f'{unreadable} {facts["ood"]}'
     return facts
 
 def _audit_facts(audit, domain):
@@ -148,7 +156,10 @@ def checklist(
     domain:str='other', # A name in `domains.profile.DOMAINS`
 )->pd.DataFrame: # Columns standard, item, topic, answer: `LEFT_TO_AUTHOR` where the run knows none
     "Each item of the guidelines for `domain`, and what the run says to it"
-    facts = _run_facts(about or {}) | _score_facts(m, domain) | _section_facts(sections) | _audit_facts(audit, domain)
+    facts = _run_facts(about or {})
+    facts |= _score_facts(m, domain)
+    facts |= _section_facts(sections)
+    facts |= _audit_facts(audit, domain)
     facts['performance_by'] = '' # the performance again, next to that of the subgroups
     if facts['subgroups']: facts['performance_by'] = f'{facts["performance"]} {facts["subgroups"]}'
     facts['balance'] = ' '.join(filter(None, [facts['flow'], facts['imbalance']]))
@@ -157,7 +168,9 @@ def checklist(
         if guideline['domain'] not in ('', domain): continue
         for item,topic,fact in guideline['items']:
             answer = facts[fact] if fact else ''
-            rows.append(dict(standard=standard, item=item, topic=topic, answer=answer or LEFT_TO_AUTHOR))
+            row = dict(standard=standard, item=item, topic=topic)
+            row['answer'] = answer or LEFT_TO_AUTHOR
+            rows.append(row)
     return pd.DataFrame(rows)
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #f6691057
@@ -203,9 +216,9 @@ def write_checklist(
         document.add_heading(section.title, 1)
         document.add_paragraph(section.text)
         rows = table[table.standard == section.name]
-        grid = document.add_table(1, 3, style='Table Grid')
-        cells = [grid.rows[0].cells, *(grid.add_row().cells for _ in range(len(rows)))]
-        lines = [('Item', 'Topic', 'Answer'), *rows[['item', 'topic', 'answer']].itertuples(index=False)]
-        for places,texts in zip(cells, lines):
-            for place,text in zip(places, texts): place.text = text
+        items = rows[['item', 'topic', 'answer']].itertuples(index=False)
+        grid = document.add_table(0, 3, style='Table Grid')
+        for texts in [('Item', 'Topic', 'Answer'), *items]:
+            cells = grid.add_row().cells
+            for cell,text in zip(cells, texts): cell.text = text
     with replacing(file) as tmp: document.save(str(tmp))

@@ -46,6 +46,11 @@ class ReportFacts:
         return next((s.missing or s.text for s in self.sections if s.name == name), '')
 
     @property
+    def class_counts(self)->dict: # Class -> images
+        "How many images of each class were evaluated"
+        return {label: sum(row) for label,row in zip(self.m['classes'], self.m['confusion'])}
+
+    @property
     def focus(self)->str|None:
         "The class that must not be missed: the positive one, that of the thresholds, or that of the domain"
         if self.m['positive']: return self.m['positive']
@@ -117,111 +122,162 @@ def finding_concerns(findings:list)->Iterator[Concern]:
 def audit_concerns(facts:ReportFacts)->Iterator[Concern]:
     "What else the audit found"
     findings = facts.audit.findings if facts.audit else []
-    told_before = (*LEAKAGE_KINDS, 'shortcut')
-    yield from finding_concerns([finding for finding in findings if finding.kind not in told_before])
+    shown_before = (*LEAKAGE_KINDS, 'shortcut')
+    yield from finding_concerns([finding for finding in findings if finding.kind not in shown_before])
 
 # %% ../../nbs/api/48_evaluate.concerns.ipynb #9169ecc9
 MIN_ACCEPTABLE_SENSITIVITY = 0.8 # below which missed images are a severe concern
 MIN_GOOD_SENSITIVITY = 0.9 # below which they are a concern
 FEW_IMAGES = 30 # of a class
 
-def score_concerns(facts:ReportFacts)->Iterator[Concern]:
-    "Missed images, and classes of few images"
-    counts = {label: sum(row) for label,row in zip(facts.m['classes'], facts.m['confusion'])}
+def miss_text(facts:ReportFacts)->str: # One or two sentences
+    "How many images of the class `facts.focus` are detected and missed, where there are some"
     focus = facts.focus
-    if focus and counts[focus]:
-        sensitivity = facts.score('sensitivity')
-        name,point = facts.threshold()
-        missed = round((1-sensitivity['value'])*counts[focus])
-        text = (f'With the most probable class it detects {percent_text(sensitivity)} of the {focus} images, '
-                f'and misses {missed:,} of {counts[focus]:,}.')
-        best = sensitivity['value']
-        if point:
-            best = max(best, point['sensitivity']['value'])
-            text += (f' With the threshold for {point_title(name, focus)} '
-                     f'it detects {percent_text(point["sensitivity"])}, '
-                     f'and correctly rules out {percent_text(point["specificity"])} of the others.')
-        if min(best, sensitivity['value']) < MIN_GOOD_SENSITIVITY:
-            severity = 'severe' if best < MIN_ACCEPTABLE_SENSITIVITY else 'warning'
-            yield Concern(severity, f'It misses {focus}', text, 'operating' if point else 'scores')
-    few = {label: n for label,n in counts.items() if n < FEW_IMAGES}
-    if few:
-        images = ', '.join(f'{n:,} of {label}' for label,n in few.items())
-        text = f'{images}: what is said of so few images is hardly more than an anecdote.'
-        yield Concern('severe' if focus in few else 'warning', 'Few images of a class', text, 'scores')
+    n = facts.class_counts[focus]
+    sensitivity = facts.score('sensitivity')
+    n_missed = round((1-sensitivity['value'])*n)
+    text = (f'With the most probable class it detects {percent_text(sensitivity)} of {n:,} {focus} images, '
+            f'and misses {n_missed:,}.')
+    name,point = facts.threshold()
+    if not point: return text
+    return (f'{text} With the threshold for {point_title(name, focus)} '
+            f'it detects {percent_text(point["sensitivity"])}, '
+            f'and correctly rules out {percent_text(point["specificity"])} of the others.')
+
+def miss_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "Images that must not be missed, and are"
+    focus = facts.focus
+    if not focus or not facts.class_counts[focus]: return
+    sensitivity = facts.score('sensitivity')['value']
+    if sensitivity >= MIN_GOOD_SENSITIVITY: return
+    _,point = facts.threshold()
+    best = max(sensitivity, point['sensitivity']['value']) if point else sensitivity
+    severity = 'severe' if best < MIN_ACCEPTABLE_SENSITIVITY else 'warning'
+    yield Concern(severity, f'It misses {focus}', miss_text(facts), 'operating' if point else 'scores')
+
+def class_size_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "Classes of few images"
+    few = {label: n for label,n in facts.class_counts.items() if n < FEW_IMAGES}
+    if not few: return
+    images = ', '.join(f'{n:,} of {label}' for label,n in few.items())
+    text = f'{images}: what is said of so few images is hardly more than an anecdote.'
+    severity = 'severe' if facts.focus in few else 'warning'
+    yield Concern(severity, 'Few images of a class', text, 'scores')
+
 
 # %% ../../nbs/api/48_evaluate.concerns.ipynb #f502134e
 MAX_GOOD_ECE = 0.05 # above which, with the whole interval, the calibration is a concern
+OTHER_POPULATION = ('They are those of a population in which all classes are equally common; '
+                    'those of rare classes are too high.')
 
-def probability_concerns(facts:ReportFacts)->Iterator[Concern]:
-    "Probabilities that do not mean what they say, and groups for which the model is worse"
+def calibration_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "Probabilities that do not mean what they say"
     data = facts.data('calibration')
-    ece = data['after']['ece'] if data else dict(low=None)
+    if not data: return
+    ece = data['after']['ece']
     if ece['low'] is not None and ece['low'] > MAX_GOOD_ECE:
         text = f'Confidence and accuracy differ by {percent_text(ece)} on average: do not read it as a risk.'
         yield Concern('warning', 'The probabilities are not calibrated', text, 'calibration')
-    elif data and (data['calibration'] or {}).get('equally_common'):
-        text = ('They are those of a population in which all classes are equally common; '
-                'those of rare classes are too high.')
-        yield Concern('note', 'Probabilities of another population', text, 'calibration')
+    elif (data['calibration'] or {}).get('equally_common'):
+        yield Concern('note', 'Probabilities of another population', OTHER_POPULATION, 'calibration')
+
+def subgroup_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "The subgroup for which the model is worst"
     worse = [gap for gap in facts.data('subgroups').get('named', []) if gap['difference'] < 0]
-    for gap in worse[:1]:
-        text = (f'{gap["score"]} for {gap["attribute"]} {gap["subgroup"]} ({gap["images"]:,} images) is '
-                f'{interval_text(gap)}, where {gap["expected"]:.2f} would be expected.')
-        yield Concern('warning', f'Worse by {gap["attribute"]}', text, 'subgroups')
-    if facts.m['groups'] == facts.m['n'] and facts.m['n'] > 1:
-        groups = load_domain(facts.domain).groups
-        text = (f'Images are treated as independent, without ids of {groups}: '
-                'if some show the same one, the intervals are too narrow.')
-        yield Concern('note', f'No ids of {groups}', text, 'scores')
+    if not worse: return
+    gap = worse[0]
+    text = (f'{gap["score"]} for {gap["attribute"]} {gap["subgroup"]} ({gap["images"]:,} images) is '
+            f'{interval_text(gap)}, where {gap["expected"]:.2f} would be expected.')
+    yield Concern('warning', f'Worse by {gap["attribute"]}', text, 'subgroups')
+
+def group_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "Images of which nobody knows which show the same lesion or patient"
+    if facts.m['groups'] < facts.m['n'] or facts.m['n'] == 1: return
+    groups = load_domain(facts.domain).groups
+    text = (f'Images are treated as independent, without ids of {groups}: '
+            'if some show the same one, the intervals are too narrow.')
+    yield Concern('note', f'No ids of {groups}', text, 'scores')
+
 
 # %% ../../nbs/api/48_evaluate.concerns.ipynb #79bb4746
 NOTABLE_FALL = 0.05 # of a score, at the middle strength of a corruption
+MIDDLE_LEVEL = 3 # of the strengths 1 to 5
 MIN_DETECTED = 0.5 # of images of another kind
 
-def image_concerns(facts:ReportFacts)->Iterator[Concern]:
-    "Corrupted images, shortcuts, and images of other kinds"
+def robustness_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "The corruption at whose middle strength the score falls most"
     falls = []
     for row in facts.data('robustness').get('rows', []):
         score = 'balanced_accuracy' if row['auroc'] is None else 'auroc'
-        fall = {part: row[f'{score}_fall{end}'] for part,end in dict(value='', low='_low', high='_high').items()}
-        is_notable = fall['low'] is not None and fall['low'] > 0 and fall['value'] >= NOTABLE_FALL
-        if row['level'] == 3 and is_notable: falls.append((fall['value'], row['corruption'], score, fall))
-    if falls:
-        _,corruption,score,fall = max(falls)
-        text = f'At the middle of five strengths the {METRICS[score].title} falls by {interval_text(fall)}.'
-        yield Concern('warning', f'Sensitive to {corruption}', text, 'robustness')
-    attention = facts.data('attention')
-    whole = (attention.get('groups') or [None])[0] # of all images
-    if whole and whole['area_outside'] - whole['outside'] < LITTLE_MORE:
-        text = (f'{1-whole["outside"]:.0%} of the evidence map lies on the lesion, '
-                f'which takes {1-whole["area_outside"]:.0%} of the area.')
-        yield Concern('warning', 'It may not look at the lesion', text, 'attention')
-    shortcut = attention.get('shortcut')
-    if shortcut and shortcut['low'] is not None and shortcut['low'] > 0.5 and not facts.audit:
+        fall = dict(corruption=row['corruption'], score=score, value=row[f'{score}_fall'])
+        fall['low'] = row[f'{score}_fall_low']
+        fall['high'] = row[f'{score}_fall_high']
+        is_certain = fall['low'] is not None and fall['low'] > 0
+        if row['level'] == MIDDLE_LEVEL and is_certain and fall['value'] >= NOTABLE_FALL: falls.append(fall)
+    if not falls: return
+    worst = max(falls, key=lambda fall: fall['value'])
+    title = METRICS[worst['score']].in_text
+    text = f'At the middle of five strengths the {title} falls by {interval_text(worst)}.'
+    yield Concern('warning', f'Sensitive to {worst["corruption"]}', text, 'robustness')
+
+def attention_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "Evidence outside the lesion, and a shortcut where no audit says more"
+    data = facts.data('attention')
+    if not data: return
+    if data['groups']:
+        whole = data['groups'][0] # all images
+        inside = 1-whole['outside']
+        area_inside = 1-whole['area_outside']
+        if inside - area_inside < LITTLE_MORE:
+            text = (f'{inside:.0%} of the evidence map lies on the lesion, '
+                    f'which takes {area_inside:.0%} of the area.')
+            yield Concern('warning', 'It may not look at the lesion', text, 'attention')
+    shortcut = data['shortcut']
+    is_known = shortcut and shortcut['low'] is not None
+    if is_known and shortcut['low'] > 0.5 and not facts.audit:
         text = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}.'
         yield Concern('warning', 'A shortcut', text, 'attention')
-    undetected = [row for row in facts.data('ood').get('kinds', [])[1:] if row['unlike'] < MIN_DETECTED]
-    if undetected:
-        worst = min(undetected, key=lambda row: row['unlike'])
-        text = (f'Of {worst["kind"]}, {worst["unlike"]:.0%} are recognised as out of distribution; '
-                'the others get an answer like any.')
-        yield Concern('warning', 'Other images get an answer', text, 'ood')
+
+def ood_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "Images of another kind that get an answer like any"
+    others = facts.data('ood').get('kinds', [])[1:] # the first are images like those trained on
+    undetected = [row for row in others if row['unlike'] < MIN_DETECTED]
+    if not undetected: return
+    worst = min(undetected, key=lambda row: row['unlike'])
+    text = (f'Of {worst["kind"]}, {worst["unlike"]:.0%} are recognised as out of distribution; '
+            'the others get an answer like any.')
+    yield Concern('warning', 'Other images get an answer', text, 'ood')
+
 
 # %% ../../nbs/api/48_evaluate.concerns.ipynb #44938139
+CONCERNS = ( # functions of `ReportFacts`, in the order in which concerns of one severity are shown
+    baseline_concerns,
+    data_concerns,
+    miss_concerns,
+    class_size_concerns,
+    calibration_concerns,
+    subgroup_concerns,
+    group_concerns,
+    robustness_concerns,
+    attention_concerns,
+    ood_concerns,
+    audit_concerns,
+)
+UNMEASURED = { # title -> what no evaluation of stored images says
+    'One data set': 'Another clinic, another camera or other patients may give other scores; '
+                    'no interval here covers that.',
+    'Not tried in use': 'Stored images were evaluated, not decisions of people who use it: '
+                        'whether it helps them was not measured.',
+    'Labels may be wrong': 'Each label counts as true here; '
+                           'how far two readers would agree on them was not measured.',
+}
+
+# %% ../../nbs/api/48_evaluate.concerns.ipynb #7c0ce0a1
 def concerns(
     facts:ReportFacts, # Of a report
 )->list: # Of `Concern`, the severest first; three at least
     "What to worry about, by what the sections of a report measured"
-    result = []
-    kinds = (baseline_concerns, data_concerns, score_concerns, probability_concerns, image_concerns, audit_concerns)
-    for kind in kinds: result += kind(facts)
-    text = ('Another clinic, another camera or other patients may give other scores; '
-            'no interval here covers that.')
-    result.append(Concern('note', 'One data set', text, 'scores'))
-    text = ('Stored images were evaluated, not decisions of people who use it: '
-            'whether it helps them was not measured.')
-    result.append(Concern('note', 'Not tried in use', text, 'scores'))
-    text = 'Each label counts as true here; how far two readers would agree on them was not measured.'
-    result.append(Concern('note', 'Labels may be wrong', text, 'scores'))
-    return sorted(result, key=lambda concern: SEVERITIES.index(concern.severity))
+    result = [concern for kind in CONCERNS for concern in kind(facts)]
+    for title,text in UNMEASURED.items(): result.append(Concern('note', title, text, 'scores'))
+    return sorted(result, key=lambda concern: SEVERITIES.index(concern.severity)) # stable
+

@@ -28,11 +28,9 @@ def headline_score(
     "The score that fits the task of `m`, and why it does"
     positive = m['positive']
     name = 'auroc' if positive else 'balanced_accuracy'
-    title = METRICS[name].title
     entry = m['metrics'][name]
     if entry['value'] is None:
-        reason = f'The {title[0].lower()}{title[1:]} would fit better, but is undefined here: {entry["reason"]}.'
-        if positive: reason = f'The AUROC would fit better, but is undefined here: {entry["reason"]}.'
+        reason = f'The {METRICS[name].in_text} would fit better, but is undefined here: {entry["reason"]}.'
         return dict(score='accuracy', reason=reason)
     if positive:
         reason = f'It needs no threshold, and does not depend on how common {positive} is among the images.'
@@ -131,9 +129,8 @@ def baseline_text(
     differences = b['differences']
     pairs = []
     for name,entry in differences.items():
-        title = METRICS[name].title
-        if not title.isupper(): title = title.lower()
-        if entry['this'] is not None: pairs.append(f'{title} {entry["this"]:.2f} against {entry["other"]:.2f}')
+        if entry['this'] is None: continue
+        pairs.append(f'{METRICS[name].in_text} {entry["this"]:.2f} against {entry["other"]:.2f}')
     scores = ', '.join(pairs)
     if verdict == 'unknown':
         return (f'These images cannot tell whether the model is better than always answering {label} '

@@ -258,8 +258,7 @@ def _summary(scores, score):
         return (f'Scores are undefined on these {unchanged.images} images. '
                 'At the middle one of five strengths, '
                 f'at most {middle.changed.max():.0%} of the predictions change.')
-    title = METRICS[score].title
-    if score != 'auroc': title = title.lower()
+    title = METRICS[score].in_text
     is_beyond_chance = middle[f'{score}_fall_low'] > 0
     falls = middle[is_beyond_chance].sort_values(f'{score}_fall', ascending=False)
     effect = 'no corruption lowers it by more than chance, though so few images would not show a small fall'

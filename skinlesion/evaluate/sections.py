@@ -64,7 +64,14 @@ class SectionInputs:
     @property
     def calibration(self)->dict:
         "What the bundle says of its calibration"
-        return (self.predictor.config.get('calibration') if self.predictor else None) or {}
+        if self.predictor is None: return {}
+        return self.predictor.config.get('calibration') or {}
+
+    def chosen(self,
+        name:str, # Such as `conformal`
+    )->dict|None: # `None` where nothing was chosen
+        "Of `choices`"
+        return self.choices.get(name) if self.choices else None
 
     @cached_property
     def activations(self)->Activations|None: # `None` without a model
@@ -99,20 +106,28 @@ def _calibration(inputs):
     before = None # a temperature is undone without the network
     if inputs.calibration.get('vector') and not inputs.activations.unreadable:
         before = inputs.activations.uncalibrated()
-    return calibration_section(inputs.preds, inputs.calibration, **inputs.bootstrap, before=before)
+    return calibration_section(
+        inputs.preds,
+        inputs.calibration,
+        **inputs.bootstrap,
+        before=before,
+    )
 
 def _operating(inputs):
     equally_common = bool(inputs.calibration.get('equally_common'))
-    return operating_section(inputs.preds, inputs.choices, **inputs.bootstrap, equally_common=equally_common)
-
-def _chosen(inputs, name): return (inputs.choices or {}).get(name)
+    return operating_section(
+        inputs.preds,
+        inputs.choices,
+        **inputs.bootstrap,
+        equally_common=equally_common,
+    )
 
 SECTIONS['curves'] = lambda inputs: curves_section(inputs.preds, inputs.m)
 SECTIONS['prevalence'] = lambda inputs: prevalence_section(inputs.preds, inputs.choices, **inputs.bootstrap)
 SECTIONS['calibration'] = _calibration
 SECTIONS['operating'] = _operating
-SECTIONS['sets'] = lambda inputs: sets_section(inputs.preds, _chosen(inputs, 'conformal'), **inputs.bootstrap)
-SECTIONS['referral'] = lambda inputs: referral_section(inputs.preds, _chosen(inputs, 'refer'), **inputs.bootstrap)
+SECTIONS['sets'] = lambda inputs: sets_section(inputs.preds, inputs.chosen('conformal'), **inputs.bootstrap)
+SECTIONS['referral'] = lambda inputs: referral_section(inputs.preds, inputs.chosen('refer'), **inputs.bootstrap)
 SECTIONS['subgroups'] = lambda inputs: subgroups_section(
     inputs.preds,
     properties=inputs.properties,
@@ -143,11 +158,17 @@ def _with_model(name, title, section):
         return section(inputs)
     return with_model
 
-def _robustness(inputs): return robustness_section(inputs.preds, inputs.predictor, resamples=inputs.resamples)
+def _robustness(inputs):
+    return robustness_section(
+        inputs.preds,
+        inputs.predictor,
+        resamples=inputs.resamples,
+    )
 
 def _attention(inputs):
     shortcut = audited_shortcut(inputs.audit) or inputs.predictor.config.get('shortcut')
-    return attention_section(inputs.activations, shortcut, own=inputs.m['metrics']['auroc'])
+    own = inputs.m['metrics']['auroc']
+    return attention_section(inputs.activations, shortcut, own=own)
 
 def _ood(inputs): return ood_section(inputs.activations, inputs.predictor)
 
@@ -175,7 +196,8 @@ def section_names(
     unknown = [name for name in names if name not in SECTIONS]
     if unknown:
         valid = [*SECTIONS, *SECTION_SYNONYMS]
-        raise InputError(f'The report has no section {truncated_list(unknown)}; it has {truncated_list(valid, len(valid))}')
+        raise InputError(f'The report has no section {truncated_list(unknown)}; '
+                         f'it has {truncated_list(valid, len(valid))}')
     return [name for name in SECTIONS if name in names]
 
 def make_sections(

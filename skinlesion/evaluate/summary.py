@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..core import NOTICE, SPLIT_TEXTS, plural, truncated_list
 from ..domains.profile import load_domain
-from .concerns import MAX_GOOD_ECE, Concern, ReportFacts, concerns
+from .concerns import MAX_GOOD_ECE, OTHER_POPULATION, Concern, ReportFacts, concerns, miss_text
 from .headline import baseline_text, headline_score
 from .texts import interval_text, percent_text, threshold_text
 from ..postprocess import point_title
@@ -175,16 +175,9 @@ def quality_answer(facts:ReportFacts)->tuple:
 def miss_answer(facts:ReportFacts)->tuple:
     focus = facts.focus
     if not focus: return 'Name the class that must not be missed with positive=CLASS or --positive CLASS.', 'scores'
-    n = sum(facts.m['confusion'][facts.m['classes'].index(focus)])
     sensitivity = facts.score('sensitivity')
     if sensitivity['value'] is None: return f'That cannot be told: {sensitivity["reason"]}.', 'scores'
-    text = (f'With the most probable class it detects {percent_text(sensitivity)} of {n:,} {focus} images, '
-            f'and misses {round((1-sensitivity["value"])*n):,}.')
-    name,point = facts.threshold()
-    if point:
-        text += (f' With the threshold for {point_title(name, facts.focus)} '
-                 f'it detects {percent_text(point["sensitivity"])}.')
-    return text, 'operating'
+    return miss_text(facts), 'operating'
 
 def threshold_answer(facts:ReportFacts)->tuple:
     name,point = facts.threshold()
@@ -207,9 +200,7 @@ def calibration_answer(facts:ReportFacts)->tuple:
     elif ece['high'] <= MAX_GOOD_ECE: text = f'Yes, within {limit} on average'
     else: text = f'These images cannot tell whether they are within {limit}'
     text += f'; confidence and accuracy differ by {percent_text(ece, 1)}.'
-    if (data['calibration'] or {}).get('equally_common'):
-        text += (' They are those of a population in which all classes are equally common: '
-                 'of a rarer class they are too high.')
+    if (data['calibration'] or {}).get('equally_common'): text += f' {OTHER_POPULATION}'
     return text, 'calibration'
 
 # %% ../../nbs/api/48_evaluate.summary.ipynb #25e2adf2
@@ -293,6 +284,15 @@ TWO_CLASS_LINES = ('sensitivity', 'specificity', 'precision', 'balanced_accuracy
 MULTICLASS_LINES = ('macro_auroc', 'macro_f1', 'accuracy')
 SHORT_TABLE_ONE = ('images', 'groups', 'class', 'age', 'sex') # the beginnings of its characteristics
 
+def task_text(facts:ReportFacts)->str: # One sentence
+    "What is told from what, in images of what"
+    classes = facts.m['classes']
+    positive = facts.m['positive']
+    images = load_domain(facts.domain).images
+    if not positive: return f'Tells {len(classes)} classes apart in {images}: {", ".join(classes)}.'
+    negative = next(label for label in classes if label != positive)
+    return f'Tells {positive}, the positive class, from {negative} in {images}.'
+
 def score_line(m, name):
     "The score `name` of `m`, to be shown"
     score = METRICS[name]
@@ -318,29 +318,25 @@ def first_page(
 )->FirstPage:
     "What a report says first"
     m = facts.m
-    profile = load_domain(facts.domain)
+    baseline = m['baseline']
     lead = headline_score(m)
-    classes = ', '.join(m['classes'])
-    task = f'Tells {len(m["classes"])} classes apart in {profile.images}: {classes}.'
-    if m['positive']:
-        negative = next(label for label in m['classes'] if label != m['positive'])
-        task = f'Tells {m["positive"]}, the positive class, from {negative} in {profile.images}.'
     names = TWO_CLASS_LINES if m['positive'] else MULTICLASS_LINES
-    questions = key_questions(facts)
-    by_section = {question.section: question.answer for question in questions}
+    scores = [score_line(m, name) for name in names if name != lead['score']]
+    calibration,_ = calibration_answer(facts)
+    threshold,_ = threshold_answer(facts)
     return FirstPage(
-        banner=baseline_text(m['baseline']),
-        verdict=m['baseline']['verdict'],
-        baseline_label=m['baseline']['label'],
-        task=task,
+        banner=baseline_text(baseline),
+        verdict=baseline['verdict'],
+        baseline_label=baseline['label'],
+        task=task_text(facts),
         sample=sample_text(m, facts.domain),
         headline=score_line(m, lead['score']),
         headline_reason=lead['reason'],
-        scores=[score_line(m, name) for name in names if name != lead['score']],
+        scores=scores,
         text=summary(m, comparisons, facts.domain),
         table_one=short_table_one(facts),
-        calibration=by_section['calibration'],
-        threshold=by_section['operating'],
+        calibration=calibration,
+        threshold=threshold,
         concerns=concerns(facts)[:N_CONCERNS],
-        questions=questions,
+        questions=key_questions(facts),
     )
