@@ -407,7 +407,9 @@ class SubgroupScores:
         n_gaps = len(self.named_gaps)
         return f'SubgroupScores by {attributes or "no attribute"}: {plural(n_gaps, "gap")} named of {self.comparisons} tested'
 
-    def _repr_html_(self): return self.table.to_html(notebook=True, max_rows=10, show_dimensions=True)
+    def _repr_html_(self):
+        table = self.shown[['attribute', 'subgroup', 'images', 'metric', 'value', 'low', 'high', 'gap', 'p']]
+        return table.round(3).to_html(notebook=True, max_rows=20, show_dimensions=True, na_rep='')
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #19547f90
 def _score_rows(scores, scores_of_all, tests):

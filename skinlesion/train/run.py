@@ -31,7 +31,9 @@ from fastai.torch_core import get_model, rank_distrib, to_detach
 from fastcore.basics import patch
 from torch import nn
 
-from ..core import InputError, Progress, check_schema, check_writable_folder, n_cores, replacing, versions
+from skinlesion.core import (
+    InputError, Progress, check_schema, check_writable_folder, n_cores, plural, replacing, versions,
+)
 from ..data.cases import Cases, as_cases, write_cases
 from ..store.listing import images_root, relative_path
 from ..models.registry import build_model
@@ -484,12 +486,13 @@ class Run:
     def __repr__(self):
         n_epochs = self.history.epoch.max()
         best = '' if self.learner is None else f', best: {best_epoch_text(self.history)}'
-        lines = [f'{self.out}: {self.recipe.arch}, {n_epochs} epochs{best}']
+        lines = [f'{self.out}: {self.recipe.arch}, {plural(n_epochs, "epoch")}{best}']
         for name in ('balanced_accuracy', 'auroc'):
             score = self.metrics.get(name)
             if score and score['value'] is not None: lines.append(f'{METRICS[name].title} {score["value"]:.3f}')
-        fields = '.learner .history .report .metrics .bundle' if self.report else '.learner .history'
-        return f'Run({"; ".join(lines)}) with {fields}'
+        fields = ['.history'] if self.learner is None else ['.learner', '.history']
+        if self.report: fields += ['.report', '.metrics', '.bundle']
+        return f'Run({"; ".join(lines)}) with {" ".join(fields)}'
 
 # %% ../../nbs/api/37_train.run.ipynb #d234daf1
 def check_begin(
