@@ -97,9 +97,8 @@ def baseline_concerns(facts:ReportFacts)->Iterator[Concern]:
 
 # %% ../../nbs/api/48_evaluate.concerns.ipynb #15f66a51
 def data_concerns(facts:ReportFacts)->Iterator[Concern]:
-    "Leakage, synthetic images and shortcuts"
-    findings = facts.audit.findings if facts.audit else []
-    leaks = [finding.summary for finding in findings if finding.kind in LEAKAGE_KINDS]
+    "Leakage and synthetic images"
+    leaks = [finding.summary for finding in facts.audit.leaks()] if facts.audit else []
     leak = '; '.join(leaks) or facts.about.get('Leak')
     if leak:
         text = f'{leak[0].upper()}{leak[1:]}. The scores below are too high by an unknown amount.'
@@ -108,7 +107,6 @@ def data_concerns(facts:ReportFacts)->Iterator[Concern]:
         says_nothing = load_domain(facts.domain).synthetic
         text = f'They were made by a program; a model of them {says_nothing}.'
         yield Concern('severe', 'The images are synthetic', text, 'data')
-    yield from finding_concerns([finding for finding in findings if finding.kind == 'shortcut'])
 
 def finding_concerns(findings:list)->Iterator[Concern]:
     "The first of each kind of the `findings` of an audit"
@@ -118,6 +116,11 @@ def finding_concerns(findings:list)->Iterator[Concern]:
     for title,finding in by_title.items():
         first_part = finding.summary.split('; ')[0]
         yield Concern(finding.severity, title, f'{first_part}.', 'audit')
+
+def shortcut_concerns(facts:ReportFacts)->Iterator[Concern]:
+    "What tells the classes without the lesion"
+    findings = facts.audit.findings if facts.audit else []
+    yield from finding_concerns([finding for finding in findings if finding.kind == 'shortcut'])
 
 def audit_concerns(facts:ReportFacts)->Iterator[Concern]:
     "What else the audit found"
@@ -183,7 +186,10 @@ def calibration_concerns(facts:ReportFacts)->Iterator[Concern]:
 
 def subgroup_concerns(facts:ReportFacts)->Iterator[Concern]:
     "The subgroup for which the model is worst"
-    worse = [gap for gap in facts.data('subgroups').get('named', []) if gap['difference'] < 0]
+    worse = []
+    for gap in facts.data('subgroups').get('named', []):
+        is_of_people = gap['attribute'] != 'diagnosis type' # which says how hard an image was, not whose it is
+        if gap['difference'] < 0 and is_of_people: worse.append(gap)
     if not worse: return
     gap = worse[0]
     text = (f'{gap["score"]} for {gap["attribute"]} {gap["subgroup"]} ({gap["images"]:,} images) is '
@@ -254,6 +260,7 @@ CONCERNS = ( # functions of `ReportFacts`, in the order in which concerns of one
     baseline_concerns,
     data_concerns,
     miss_concerns,
+    shortcut_concerns,
     class_size_concerns,
     calibration_concerns,
     subgroup_concerns,

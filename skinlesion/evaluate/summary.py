@@ -155,9 +155,9 @@ def training_answer(facts:ReportFacts)->tuple: # Answer, and the section that sa
     about = facts.about
     if 'Architecture' not in about:
         return 'That is not known: the report was made from predictions alone.', 'about'
-    text = f'{about["Architecture"]}, on {about.get("Images", "images that are not known here")}'
     is_of_run = 'Bundle' not in about # else `Data` is what was evaluated
-    if is_of_run and 'Data' in about: text += f' of {about["Data"]}'
+    images = f'images of {about["Data"]}' if is_of_run and 'Data' in about else 'images'
+    text = f'{about["Architecture"]}; {images}: {about.get("Images", "not known here")}'
     if 'Epochs' in about: text += f'; epochs: {about["Epochs"]}'
     if facts.data('data'): text += '. Table 1 says who is in the images'
     return f'{text}.', 'data' if facts.data('data') else 'about'
@@ -199,8 +199,9 @@ def calibration_answer(facts:ReportFacts)->tuple:
     elif ece['low'] > MAX_GOOD_ECE: text = f'No: they are off by more than {limit} on average'
     elif ece['high'] <= MAX_GOOD_ECE: text = f'Yes, within {limit} on average'
     else: text = f'These images cannot tell whether they are within {limit}'
-    text += f'; confidence and accuracy differ by {percent_text(ece, 1)}.'
-    if (data['calibration'] or {}).get('equally_common'): text += f' {OTHER_POPULATION}'
+    text += f'; confidence and accuracy differ by {percent_text(ece, 1)}'
+    is_of_equal_classes = (data['calibration'] or {}).get('equally_common')
+    text += f', if each class counts the same. {OTHER_POPULATION}' if is_of_equal_classes else '.'
     return text, 'calibration'
 
 # %% ../../nbs/api/48_evaluate.summary.ipynb #25e2adf2
@@ -215,8 +216,9 @@ def usage_answer(facts:ReportFacts)->tuple:
     if 'Architecture' not in facts.about:
         return 'There is no model with these predictions: whoever made them has it.', 'about'
     bundle = facts.about.get('Bundle', 'bundle') # of a run next to its report
+    where = '' if 'Bundle' in facts.about else 'In the folder of the run: '
     python = f'from skinlesion.all import predict; predict("{bundle}", "IMAGE")'
-    return f'skinlesion predict {bundle} IMAGE, or in Python: {python}', 'about'
+    return f'{where}skinlesion predict {bundle} IMAGE, or in Python: {python}', 'about'
 
 def audit_answer(facts:ReportFacts)->tuple:
     if not facts.audit: return 'There is no audit in this report; skinlesion audit DATA makes one.', 'audit'
@@ -231,16 +233,16 @@ def key_questions(
     facts:ReportFacts, # Of a report
 )->list: # Of `KeyQuestion`, ten
     "What a reader asks first, with answers from what the report knows"
-    def of_section(name): # the first two sentences of it
+    def of_section(name, n=2): # the first sentences of it
         sentences = (facts.text(name) or LEFT_OUT).split('. ')
-        text = '. '.join(sentences[:2])
+        text = '. '.join(sentences[:n])
         return text if text.endswith('.') else f'{text}.', name
     focus = facts.focus or 'the class that matters'
     answers = {
         'What was it trained on?': training_answer(facts),
         'How good is it, and how sure is that?': quality_answer(facts),
         f'Would it miss {focus}?': miss_answer(facts),
-        'For whom is it worse?': of_section('subgroups'),
+        'For whom is it worse?': of_section('subgroups', 3),
         'Do its probabilities mean what they say?': calibration_answer(facts),
         'Which threshold?': threshold_answer(facts),
         'What did the audit find?': audit_answer(facts),
