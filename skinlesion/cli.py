@@ -9,11 +9,11 @@ __all__ = ['app', 'main']
 
 # %% ../nbs/api/71_cli.ipynb #ef8a0e2b
 import inspect, json, os, signal, sys, threading, traceback, warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from functools import wraps
-from typing import Annotated, Any, NamedTuple, Optional, TextIO
+from typing import Annotated, Any, NamedTuple, Optional
 
 import typer
 
@@ -553,9 +553,9 @@ def gate(
         'The score that decides, such as auroc; the one that fits the task if left out',
         metavar='S',
     )] = None,
-    positive: Positive = None,
+    positive: Annotated[Optional[str], _option('The class to detect, of two', metavar='CLASS')] = None,
 ):
-    "Refuse a new model whose score is surely less than the released one's, with exit code 1"
+    "Refuse a new model, with exit code 1, if the interval of its score begins below that of the released one"
     from skinlesion.evaluate.gate import gate, gate_text
     from skinlesion.evaluate.rows import evaluated_rows
     from skinlesion.evaluate.table import read_predictions

@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/study.html.md"""
 __all__ = ['STUDY_KINDS', 'StudyKind', 'study_files', 'new_study']
 
 # %% ../nbs/api/69_study.ipynb #b1f56965
-import json, re, shutil, subprocess
+import re, shutil, subprocess
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path

@@ -212,6 +212,21 @@ def not_in_readme():
         for path in sorted((ROOT/'nbs'/folder).glob('*.ipynb')):
             if f']({folder}/{path.name})' not in readme: yield f'nbs/index.ipynb: link to {folder}/{path.name}'
 
+def unused_imports(paths):
+    "Imports that the module does not use; one that is for its effect says so in a comment on its line"
+    for name, path in paths.items():
+        text = path.read_text(encoding='utf-8')
+        tree = ast.parse(text)
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        for node in ast.walk(tree): # annotations in quotation marks
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and ' ' not in node.value:
+                used.update(re.findall(r'\w+', node.value))
+        for node in ast.walk(tree):
+            if not isinstance(node, (ast.Import, ast.ImportFrom)) or '#' in text.splitlines()[node.end_lineno-1]: continue
+            for alias in node.names:
+                imported_name = (alias.asname or alias.name).split('.')[0]
+                if imported_name not in used: yield f'skinlesion/{name}: `{imported_name}` is imported and not used'
+
 MAX_CHOSEN = 70 # as many as one can know; the page nbs/tutorials/00_cheatsheet.ipynb checks that none is a name of fastai's
 
 def chosen_names():
@@ -257,7 +272,7 @@ def main():
     graph = {name: set(imported(name, path, paths.keys())) - {name} for name, path in paths.items()}
     problems = [*upward(graph), *circles(graph), *twice(paths), *constants_twice(paths), *words(), *vague_names(paths),
                 *without_colab_link(), *outside_sidebar(), *not_in_readme(), *chosen_names(),
-                *unannotated(paths)]
+                *unannotated(paths), *unused_imports(paths)]
     for problem in problems: print(problem)
     sys.exit(1 if problems else 0)
 

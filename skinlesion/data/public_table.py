@@ -8,7 +8,6 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.public_table.html.md"""
 __all__ = ['SetFacts', 'PublicTable', 'tables_of', 'is_public', 'their_columns', 'read_public', 'facts_of', 'table_names']
 
 # %% ../../nbs/api/12_data.public_table.ipynb #c0658c01
-import os
 import posixpath
 import re
 from collections.abc import Callable, Iterable

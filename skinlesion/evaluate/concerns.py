@@ -11,7 +11,6 @@ __all__ = ['ReportFacts', 'Concern', 'concerns']
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from ..core import plural
 from ..data.audit import LEAKAGE_KINDS, Audit
 from ..data.cases import Cases
 from ..data.finding import SEVERITIES

@@ -27,7 +27,7 @@ def gate(
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
 )->dict: # `passes`, `score`, `new` and `released` (entries of `metrics`), `difference` (as from `compare`)
-    "Whether `preds` surely reaches what `released` does; an `InputError` where that is undefined"
+    "Whether the worse bound of the new interval is no worse than the released one's; an `InputError` where it is undefined"
     preds = as_predictions(preds, positive)
     released = match_predictions(preds, as_predictions(released))
     new_metrics = metrics(preds, positive, resamples, seed, confidence)
@@ -38,7 +38,7 @@ def gate(
     entries = dict(new=new_metrics['metrics'][score], released=released_metrics['metrics'][score])
     for model,entry in entries.items():
         if entry['low'] is None:
-            reason = entry.get('reason', 'no resamples')
+            reason = entry.get('reason', 'no resamples').removesuffix(': no interval')
             raise InputError(f'{METRICS[score].title} of the {model} model has no interval: {reason}')
     if METRICS[score].lower_is_better: passes = entries['new']['high'] <= entries['released']['high']
     else: passes = entries['new']['low'] >= entries['released']['low']

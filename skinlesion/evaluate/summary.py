@@ -14,7 +14,7 @@ import pandas as pd
 
 from ..core import NOTICE, SPLIT_TEXTS, plural, truncated_list
 from ..domains.profile import load_domain
-from .concerns import MAX_GOOD_ECE, OTHER_POPULATION, Concern, ReportFacts, concerns, miss_text
+from .concerns import MAX_GOOD_ECE, OTHER_POPULATION, ReportFacts, concerns, miss_text
 from .headline import baseline_text, headline_score
 from .texts import interval_text, percent_text, threshold_text
 from ..postprocess import point_title

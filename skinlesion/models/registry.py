@@ -90,8 +90,8 @@ def check_arch(
     elif not location and arch not in SCRATCH_ARCHS and not timm.is_model(arch):
         names = [*SCRATCH_ARCHS, *timm.list_models()]
         similar = difflib.get_close_matches(arch, names, n=3)
-        hint = f'; did you mean {" or ".join(similar)}' if similar else ''
-        raise InputError(f'no architecture {arch!r}{hint}. '
+        hint = f'; did you mean {" or ".join(similar)}?' if similar else '.'
+        raise InputError(f'no architecture {arch!r}{hint} '
                          'Use baseline, residual, a timm name, local-dir:FOLDER or hf-hub:NAME')
 
 # %% ../../nbs/api/23_models.registry.ipynb #b365bf4e
@@ -168,6 +168,12 @@ def with_small_head(
     return model.train()
 
 # %% ../../nbs/api/23_models.registry.ipynb #71ffb5cb
+def _reason(error):
+    "What `error` says first, in one line: whole, and with what a colon announces"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    n_lines = 2 if lines[0].endswith(':') else 1
+    return ' '.join(line.strip() for line in lines[:n_lines])
+
 def size_problem(
     backbone:Backbone, # From `find_backbone`
     channels:int, # Of its images
@@ -180,9 +186,7 @@ def size_problem(
             model = timm.create_model(backbone.name, pretrained=False, **args)
             model = with_small_head(model, 2, channels, size)
             logits = model(torch.zeros(2, channels, size, size))
-    except Exception as e: # timm's networks raise what they like
-        lines = str(e).strip().splitlines() or [type(e).__name__]
-        return lines[0][:160]
+    except Exception as e: return _reason(e) # timm's networks raise what they like
     is_one = isinstance(logits, torch.Tensor) and logits.shape == (2, 2)
     return '' if is_one else 'it has several outputs in training'
 
@@ -272,12 +276,11 @@ def _timm_model(arch, num_classes, channels, pretrained, size):
         return backbone, with_small_head(model, num_classes, channels, size)
     except InputError: raise
     except Exception as e:
-        lines = str(e).strip().splitlines() or [type(e).__name__]
         no_weights = pretrained and isinstance(e, (OSError, RuntimeError))
         hint = OFFLINE_HINT if no_weights else 'Choose another architecture'
         if 'size mismatch' in str(e) and size:
             hint = f'Leave out --size, for they are of images of {backbone.size()} pixels'
-        message = f'could not be built, or its weights not be loaded ({lines[0][:160]})'
+        message = f'could not be built, or its weights not be loaded ({_reason(e)})'
         raise InputError(f'{arch}: {message}. {hint}') from e
 
 # %% ../../nbs/api/23_models.registry.ipynb #20c83861

@@ -22,7 +22,7 @@ import numpy as np
 from PIL import Image
 
 from ..core import InputError
-from ..image import InputSpec, open_image
+from ..image import open_image
 from ..postprocess import overlay, point_title
 from .sources import as_image
 from ..templates import data_uri, jpeg, render

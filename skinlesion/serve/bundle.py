@@ -78,6 +78,7 @@ def open_bundle(
     folder = Path(folder)
     config_file = folder/'config.json'
     if not config_file.is_file():
+        if not folder.is_dir(): raise InputError(f'{folder}: not a bundle, for there is no such folder')
         inner = folder/'bundle'
         hint = f'; did you mean {inner}?' if (inner/'config.json').is_file() else ''
         raise InputError(f'{folder}: not a bundle, for it has no config.json{hint}')

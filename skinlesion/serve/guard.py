@@ -20,7 +20,7 @@ from starlette.responses import JSONResponse
 
 from ..core import InputError, n_cores
 from .limits import ApiKeys, Limits, RateLimit
-from .observe import Metrics, Traces, exception_fields, request_id, request_logger
+from .observe import Metrics, Traces, exception_fields, request_id
 from .predictor import BATCH_SIZE, Predictor
 from .problems import PROBLEM_TYPE, Refusal
 from .queue import MicroBatches

@@ -219,7 +219,10 @@ def source_images(
     for image in listed:
         is_empty = False
         yield image
-    if is_empty: raise InputError(f'{source}: no images; their names end like .jpg, .png or .dcm')
+    if is_empty:
+        is_pattern = not os.path.exists(path)
+        reason = 'no file fits the pattern' if is_pattern else 'no images; their names end like .jpg, .png or .dcm'
+        raise InputError(f'{source}: {reason}')
 
 ONE_SOURCE = (str, os.PathLike, bytes, bytearray, memoryview, Image.Image, SourceImage) # and binary files
 

@@ -11,7 +11,7 @@ __all__ = ['cache_dir', 'cache_lock', 'cache_limit', 'cached', 'is_cached', 'cac
 # %% ../../nbs/api/03_store.cache.ipynb #6e5cbad8
 import ast, hashlib, inspect, json, os, re, sqlite3, threading, time, warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec

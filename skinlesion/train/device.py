@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from fastai.torch_core import default_device, defaults
+from fastai.torch_core import defaults
 
 from ..core import InputError
 

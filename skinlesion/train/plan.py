@@ -9,12 +9,14 @@ __all__ = ['N_MEASURED_STEPS', 'MAX_MEASURED_SECONDS', 'StepTimer', 'Estimate', 
 
 # %% ../../nbs/api/38_train.plan.ipynb #b36f2724
 import sys
+import textwrap
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import tomli_w
 import torch
 from fastai.callback.core import CancelFitException, Callback
 
@@ -127,6 +129,7 @@ def estimate(
     few = _some_of_each_class(cases, N_MEASURED_STEPS*recipe.bs)
     learn,_ = make_learner(recipe.model_copy(update=changes), few)
     timer = StepTimer(MAX_MEASURED_SECONDS)
+    print(f'measuring training steps, for {MAX_MEASURED_SECONDS} s at most', flush=True)
     with learn.no_logging(), learn.autocast_input.cast: learn.fit_one_cycle(2, 1e-4, cbs=timer)
 
     n_train,n_valid,n_runs = _images_of_run(recipe, cases)
@@ -168,14 +171,14 @@ class TrainingPlan:
         )
 
     def __str__(self):
-        fields = [f'  {name} = {value}' for name,value in self.recipe.to_dict().items()]
+        fields = textwrap.indent(tomli_w.dumps(self.recipe.to_dict()), '  ').rstrip()
         counts = self.cases.split.value_counts()
         parts = ', '.join(f'{counts[split]:,} {split}' for split in SPLITS if split in counts)
         return '\n'.join([
             cases_text(self.cases),
             f'split: {parts}',
             'recipe:',
-            *fields,
+            fields,
             f'weights: {WEIGHTS_TEXTS[self.weights]}',
             str(self.estimate),
             'nothing was written',
