@@ -49,7 +49,7 @@ def noise(img, strength, rng):
 def jpeg(img, strength, rng):
     "Compression, by its quality from 1 to 95"
     file = io.BytesIO()
-    img.save(file, 'JPEG', quality=strength)
+    img.copy().save(file, 'JPEG', quality=strength) # Pillow writes to the image that threads share
     return Image.open(file).convert(img.mode)
 
 def brightness(img, strength, rng):
