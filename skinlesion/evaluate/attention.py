@@ -317,7 +317,7 @@ def _figures(table, means, regions, shortcut, own):
     alt = f'proportion of the evidence map outside the lesion, {means.images[0]} images'
     parts = [Plot('attention', 'Map outside the lesion', plot_attention(table), how['outside'], alt)]
     if own:
-        scores = {'technical facts of the file alone': shortcut, 'this model': own}
+        scores = {'metadata or technical facts': shortcut, 'this model': own}
         texts = [interval_text(entry) for entry in scores.values()]
         auroc = pd.DataFrame({'score of': list(scores), 'AUROC (95% interval)': texts})
         parts.append(Grid('Shortcut and model', auroc, how['shortcut']))
@@ -400,10 +400,10 @@ def attention_section(
     data['model'] = own
     sentences = [*_map_sentences(table, means, regions)]
     if not shortcut:
-        sentences.append('How well technical facts of the files alone tell the classes is not known here; '
+        sentences.append('How well metadata or technical facts of the files tell the classes is not known here; '
                          'skinlesion audit measures it.')
     elif own and own['value'] is not None and shortcut['low'] is not None:
-        facts = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
+        facts = f'Metadata or technical facts of the files alone reach an AUROC of {interval_text(shortcut)}'
         could_explain = ': a shortcut could explain part of it' if shortcut['low'] > 0.5 else ''
         sentences.append(f'{facts}, the model {interval_text(own)}{could_explain}.')
     parts = _figures(table, means, regions, shortcut, own)

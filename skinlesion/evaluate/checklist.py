@@ -144,8 +144,12 @@ def _audit_facts(audit, domain):
     leaks = [finding.summary for finding in audit.leaks()]
     text = '; '.join(leaks) or 'the audit detected no group and no copy of an image in two splits'
     disjoint = f'By {load_domain(domain).one_group} where that is known, else by image; {text}.'
-    missing = [f'{finding.summary}: {finding.action}' for finding in audit.findings if finding.kind == 'metadata']
-    return dict(disjoint=disjoint, missing_values='; '.join(missing))
+    missing = []
+    for check in audit.checks:
+        if check.name != 'missing values': continue
+        for finding in check.findings: missing.append(f'{finding.summary}: {finding.action}')
+    missing_values = '; '.join(missing).replace('`', '') # in no other answer is a column in code
+    return dict(disjoint=disjoint, missing_values=missing_values)
 
 # %% ../../nbs/api/48_evaluate.checklist.ipynb #179c536e
 def checklist(

@@ -240,7 +240,7 @@ def attention_concerns(facts:ReportFacts)->Iterator[Concern]:
     shortcut = data['shortcut']
     is_known = shortcut and shortcut['low'] is not None
     if is_known and shortcut['low'] > 0.5 and not facts.audit:
-        text = f'Technical facts of the files alone reach an AUROC of {interval_text(shortcut)}.'
+        text = f'Metadata or technical facts of the files alone reach an AUROC of {interval_text(shortcut)}.'
         yield Concern('warning', 'A shortcut', text, 'attention')
 
 def ood_concerns(facts:ReportFacts)->Iterator[Concern]:
