@@ -172,7 +172,7 @@ def _reason(error):
     "What `error` says first, in one line: whole, and with what a colon announces"
     lines = str(error).strip().splitlines() or [type(error).__name__]
     n_lines = 2 if lines[0].endswith(':') else 1
-    return ' '.join(line.strip() for line in lines[:n_lines])
+    return ' '.join(line.strip() for line in lines[:n_lines]).rstrip('.')
 
 def size_problem(
     backbone:Backbone, # From `find_backbone`
