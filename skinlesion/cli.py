@@ -996,7 +996,7 @@ def cloud_train(
 ):
     "Train in SageMaker, and fetch the run folder"
     from skinlesion.cloud.jobs import train_in_cloud
-    run = train_in_cloud(
+    result = train_in_cloud(
         recipe,
         data,
         name,
@@ -1018,7 +1018,7 @@ def cloud_train(
         strict=strict,
         allow_leaks=allow_leaks,
     )
-    return _Answer(dict(name=name, out=run))
+    return _Answer(result if dry_run else dict(name=name, out=result))
 
 # %% ../nbs/api/71_cli.ipynb #9915ff7a
 def print_error(

@@ -233,7 +233,7 @@ def train_in_cloud(
     changes:dict|None=None, # Fields of the recipe to set
     connection:Connection|None=None, # How to reach AWS
     **options, # More of `training_request`
-)->Path|None: # The run folder, if it was fetched
+)->Path|dict|None: # The run folder, if it was fetched; of a dry run, what would be asked
     "Train in SageMaker as `commands.train` does here"
     from skinlesion.train.recipe import make_recipe # here, for it imports torch
     out = Path(out or name)
@@ -255,7 +255,7 @@ def train_in_cloud(
     if dry_run:
         print(json.dumps(request, indent=1))
         print(cost_text(request))
-        return None
+        return request
     state = 'submitted' if submit_training(request, connection) else 'was submitted before'
     print(f'{name}: {state}; the same command follows it', flush=True)
     if not wait: return None
