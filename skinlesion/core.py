@@ -363,6 +363,9 @@ def is_quiet()->bool:
 
 class Progress:
     "A progress bar on a terminal and in a notebook, a plain line every `every` seconds elsewhere; or `is_quiet`"
+    ended = float('-inf') # when the last one of this process did
+    last_line = float('-inf') # when it wrote
+
     def __init__(self,
         total:int, # Steps until done
         desc:str, # What is being done
@@ -376,7 +379,9 @@ class Progress:
         self.file = file or progress_stream()
         self.n = 0
         self.start = time.monotonic()
-        self.last = self.start
+        # one of a row of short steps goes on where the last one was silent
+        is_next = self.start - Progress.ended < 1
+        self.last = Progress.last_line if is_next else self.start
         self.bar = None
         self.is_quiet = is_quiet()
         if total and not self.is_quiet and (is_page or self.file.isatty()):
@@ -398,7 +403,7 @@ class Progress:
             self.bar.update(n)
             return
         now = time.monotonic()
-        if now-self.last < self.every: return
+        if now-self.last < self.every or self.total < 2: return
         self.last = now
         if note: note = f', {note}'
         self.write(f'{self.desc}: {self.n} of {self.total} ({now-self.start:.0f} s{note})')
@@ -413,6 +418,8 @@ class Progress:
 
     def close(self)->None:
         "Remove the bar"
+        Progress.ended = time.monotonic()
+        Progress.last_line = self.last
         if self.bar is not None: self.bar.close()
 
 # %% ../nbs/api/00_core.ipynb #6026d0c5

@@ -16,6 +16,7 @@ from ..data.cases import Cases
 from ..data.finding import SEVERITIES
 from ..domains.profile import load_domain
 from .attention import LITTLE_MORE
+from .headline import not_better
 from .texts import interval_text, percent_text
 from ..postprocess import point_title
 from ..score_names import METRICS
@@ -87,7 +88,7 @@ def baseline_concerns(facts:ReportFacts)->Iterator[Concern]:
     "A model that is no better than the most frequent class"
     b = facts.m['baseline']
     if b['verdict'] == 'better': return
-    title = f'No better than always answering {b["label"]}'
+    title = f'{not_better(b)} than always answering {b["label"]}'
     if b['verdict'] == 'unknown': title = 'Too few images to tell'
     accuracy = b['differences']['accuracy']
     text = (f'The accuracy is {accuracy["this"]:.2f}, that of this answer {accuracy["other"]:.2f}: '

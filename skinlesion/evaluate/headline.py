@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.headline.html.md"""
 
 # %% auto #0
 __all__ = ['UNEQUAL_CLASSES', 'VERDICTS', 'headline_score', 'majority_baseline', 'baseline_differences', 'baseline_verdict',
-           'baseline_scores', 'baseline_text']
+           'baseline_scores', 'not_better', 'baseline_text']
 
 # %% ../../nbs/api/44_evaluate.headline.ipynb #d63038a1
 import numpy as np
@@ -119,6 +119,13 @@ def baseline_scores(
     return dict(label=label, metrics=scores, differences=differences, verdict=baseline_verdict(differences))
 
 # %% ../../nbs/api/44_evaluate.headline.ipynb #32c0e7d3
+def not_better(
+    b:dict, # From `baseline_scores`
+)->str: # Such as `No better`
+    "How sure it is that a model is not better than the most frequent class"
+    high = b['differences']['accuracy']['high']
+    return 'Not shown to be better' if high is not None and high > 0 else 'No better'
+
 def baseline_text(
     b:dict, # From `baseline_scores`
 )->str: # One to three sentences; '' for a model that is better
@@ -138,7 +145,7 @@ def baseline_text(
     gain = interval_text(differences['accuracy'])
     accuracy = f'The difference in accuracy is {gain}'
     if verdict == 'no better':
-        return (f'No better than always answering {label}: {scores}. {accuracy}. '
+        return (f'{not_better(b)} than always answering {label}: {scores}. {accuracy}. '
                 'Nothing below should be read as a success of the model.')
     return (f'Its predictions are no better than always answering {label}: {scores}. {accuracy}. '
             'Its probabilities do rank the images; to use them takes a threshold of its own, '
