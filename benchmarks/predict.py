@@ -4,7 +4,7 @@
     python benchmarks/predict.py --data PHOTOS      # a folder of real ones
     python benchmarks/predict.py --n 32 --rounds 1 --memory 0    # a short try
 
-Every round runs each of them once, so that what else the machine does falls on all; ratios are of the medians over rounds.
+Every round runs each of them in turn, so that what else the machine does falls on all; ratios are of the medians over rounds.
 *Bare* is what cannot be avoided: Pillow that decodes and resizes a file, and ONNX Runtime on a ready batch. The limit of `score` is
 what all cores would do with nothing but these two, from the time each takes on one core. fastai resizes as we do (`squish`), and has as
 many worker processes and threads as there are cores. The memory of `score` for 1,000 and 50,000 images is measured with a small input, for it
@@ -47,6 +47,7 @@ ARCHS = ('resnet18', 'mobilenetv2_100')
 SPEC = InputSpec(size=224)
 SMALL = InputSpec(size=32)
 RESULTS = Path(__file__).parent/'results'/'predict.csv'
+CALM = 0.5 # seconds between two ways
 
 
 def seconds(function, *args):
@@ -106,10 +107,11 @@ def one_image(bundle, learn, paths, rounds):
     }
     times = {way: [] for way in ways}
     with learn.no_bar(), learn.no_logging():
-        for path in (paths*rounds)[:20*rounds]:
+        for _ in range(rounds):
             for way,function in ways.items():
-                function(path) # once, for what another way left in the caches
-                times[way].append(1000*seconds(function, path))
+                time.sleep(CALM) # threads of the way before, which wait for more work, would take a core from this one
+                function(paths[0]) # once, for what another way left in the caches
+                for path in paths[:20]: times[way].append(1000*seconds(function, path))
     return {way: statistics.median(values) for way,values in times.items()}
 
 def many_images(bundle, learn, paths, rounds):
