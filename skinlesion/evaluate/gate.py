@@ -20,14 +20,14 @@ from ..score_names import METRICS, score_title
 # %% ../../nbs/api/48_evaluate.gate.ipynb #f436364a
 def gate(
     preds:Predictions|pd.DataFrame, # Predictions of the new model
-    released:Predictions|pd.DataFrame, # Predictions of the released one on (at least) the same images, matched by `path`
+    released:Predictions|pd.DataFrame, # Of the released one, on (at least) the same images
     score:str|None=None, # One of `COMPARED`; the one that fits the task if `None`
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     resamples:int=1000, # Bootstrap samples of the groups of `preds`, at least 1
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
 )->dict: # `passes`, `score`, `new` and `released` (entries of `metrics`), `difference` (as from `compare`)
-    "Whether the worse bound of the new interval is no worse than the released one's; an `InputError` where it is undefined"
+    "Whether the worse bound of the new interval is no worse than the released one's; an `InputError` without one"
     preds = as_predictions(preds, positive)
     released = match_predictions(preds, as_predictions(released))
     new_metrics = metrics(preds, positive, resamples, seed, confidence)
@@ -40,8 +40,10 @@ def gate(
         if entry['low'] is None:
             reason = entry.get('reason', 'no resamples').removesuffix(': no interval')
             raise InputError(f'{METRICS[score].title} of the {model} model has no interval: {reason}')
-    if METRICS[score].lower_is_better: passes = entries['new']['high'] <= entries['released']['high']
-    else: passes = entries['new']['low'] >= entries['released']['low']
+    new = entries['new']
+    old = entries['released']
+    passes = new['low'] >= old['low']
+    if METRICS[score].lower_is_better: passes = new['high'] <= old['high']
     difference = compare(preds, released, new_metrics['positive'], resamples, seed, confidence)[score]
     facts = dict(n=len(preds), groups=preds.n_groups, confidence=confidence, resamples=resamples, seed=seed)
     return dict(passes=passes, score=score) | entries | dict(difference=difference) | facts
@@ -57,6 +59,7 @@ def gate_text(
     side = 'upper' if METRICS[result['score']].lower_is_better else 'lower'
     is_worse = 'no worse' if result['passes'] else 'worse'
     difference = interval_text(result['difference'], 3)
-    return (f'The new model {decision}: the {side} bound of its score is {is_worse} than that of the released one. '
-            f'{score_title(result["score"])}: {new}, released {released}; difference {difference}, paired, '
-            f'on {result["n"]:,} images.')
+    reason = f'the {side} bound of its score is {is_worse} than that of the released one'
+    title = score_title(result['score'])
+    scores = f'{title}: {new}, released {released}; difference {difference}, paired'
+    return f'The new model {decision}: {reason}. {scores}, on {result["n"]:,} images.'
