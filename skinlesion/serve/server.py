@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.server.html.md"""
 __all__ = ['IDLE_SECONDS', 'listen', 'port_of', 'address_of', 'QuietServer', 'run_server']
 
 # %% ../../nbs/api/55_serve.server.ipynb #2d922a9d
-import asyncio, errno, logging, os, signal, socket, sys, threading, time, webbrowser
+import asyncio, errno, gc, logging, os, signal, socket, sys, threading, time, webbrowser
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -71,6 +71,8 @@ class QuietServer(uvicorn.Server):
     async def startup(self, sockets=None)->None:
         "Listen, and say so"
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze() # `run_server` undoes it
         self.closing_idle = asyncio.create_task(self.close_idle())
         print(self.line, flush=True)
         # without a screen, `webbrowser` might start a browser in the terminal
@@ -166,3 +168,4 @@ def run_server(
         server = QuietServer(config, line, address if open_browser else '', drain)
         try: server.run([sock])
         except KeyboardInterrupt: pass # uvicorn ends cleanly and then raises it again
+        finally: gc.unfreeze()
