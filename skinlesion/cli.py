@@ -79,6 +79,10 @@ _FOREIGN_TARGET = "'binary': the labels in --positive, or what is malignant in t
 ForeignTarget = Annotated[Optional[str], _option(_FOREIGN_TARGET, metavar='T')]
 _FOREIGN_POSITIVE = 'The class to detect, of more than two; or labels or a finding of DATA that are positive'
 ForeignPositive = Annotated[Optional[str], _option(_FOREIGN_POSITIVE, metavar='CLASS')]
+_METADATA = 'A table that knows lesion or patient, age, sex and site of the images by their ids, such as HAM10000_metadata.csv'
+Metadata = Annotated[Optional[str], _option(_METADATA, metavar='TABLE')]
+_CLASS_KEY = 'Which number is which class, where classes are numbers: a file of numbers and names, or 0=NAME,1=NAME,...'
+ClassKey = Annotated[Optional[str], _option(_CLASS_KEY, '--classes', metavar='KEY')]
 AllowLeaks = Annotated[bool, _option(
     'Train although one lesion is in several parts of the split, and on copies of test images',
     '--allow-leaks',
@@ -492,6 +496,8 @@ def evaluate(
         metavar='SPLIT',
     )] = None,
     positive: ForeignPositive = None,
+    metadata: Metadata = None,
+    classes: ClassKey = None,
     strict: Strict = False,
     sections: Sections = None,
     pdf: Pdf = False,
@@ -514,19 +520,23 @@ def evaluate(
         images=images,
         mapping=mapping,
         target=target,
+        metadata=metadata,
+        classes=classes,
     )
     return _report_answer(result, out=out, report=f'{out}/report.html')
 
 # %% ../nbs/api/71_cli.ipynb #360373d9
 @_command('report predictions.csv --out evaluated')
 def report(
-    predictions: Annotated[str, _argument('PREDICTIONS.csv', 'A csv with image, label and p_CLASS columns')],
+    predictions: Annotated[str, _argument('PREDICTIONS.csv', 'A csv with image, label and a number for each class: p_CLASS, prob_CLASS, probability_class_0, ...')],
     out: ReportFolder,
     positive: Annotated[Optional[str], _option(
         'The class to detect, of two; of more, the one that thresholds are for',
         metavar='CLASS',
     )] = None,
     columns: Columns = None,
+    metadata: Metadata = None,
+    classes: ClassKey = None,
     domain: Domain = None,
     sections: Sections = None,
     pdf: Pdf = False,
@@ -541,6 +551,8 @@ def report(
         pdf=pdf,
         domain=domain,
         sections=sections,
+        metadata=metadata,
+        classes=classes,
     )
     return _report_answer(result, out=out, report=f'{out}/report.html')
 

@@ -19,9 +19,11 @@ from .data.cases import skipped_text
 from .data.fingerprints import is_known, known_images, known_text, split_as_trained
 from .data.load import assumed_facts
 from .data.matching import ForeignSet, ModelClasses, read_for_model, same_names
+from .data.metadata import with_metadata
 from .data.readers import FRAME_NAME
 from .data.scan import range_text
 from .domains.profile import load_domain
+from .evaluate.forms import read_class_key
 from .evaluate.report import Report, check_report_out, report
 from .evaluate.rows import evaluated_rows
 from .evaluate.sections import fitted_choices, section_names
@@ -46,13 +48,16 @@ def evaluate(
     images:str|Path|None=None, # See `read_cases`
     mapping:dict|str|None=None, # Their labels to classes of the model, as in `label_mapping`
     target:str|None=None, # `binary`: the labels in `positive` against the rest, for a model of two classes
+    metadata:str|Path|pd.DataFrame|None=None, # A table that knows lesions or patients by image, see `read_metadata`
+    classes:str|Path|dict|list|pd.DataFrame|None=None, # Names of labels that are numbers, see `read_class_key`
 )->Report:
     "Evaluate `bundle` on `data`, and write the report to `out`; an `InputError` if it has no class of it"
     section_names(sections) # an error before anything is read
     predictor = Predictor(bundle)
     check_out_of_run(out)
-    foreign = ForeignSet(data, layout, columns, images, mapping, target, positive)
-    cases,known_paths = cases_for(predictor, foreign, strict)
+    key = None if classes is None else read_class_key(classes)
+    foreign = ForeignSet(data, layout, columns, images, mapping, target, positive, key)
+    cases,known_paths = cases_for(predictor, foreign, strict, metadata)
     part = _evaluated_part(cases, split, len(known_paths))
     facts = _evaluation_facts(predictor, bundle, cases, part, known_paths)
     if 'Leak' in facts: print(f'Leak: {facts["Leak"]}')
@@ -91,10 +96,11 @@ def check_out_of_run(out)->None:
 
 
 # %% ../nbs/api/69_evaluations.ipynb #076fe01c
-def cases_for(predictor, foreign, strict):
+def cases_for(predictor, foreign, strict, metadata=None):
     "The cases of `foreign` as the bundle was trained on them, and the paths of known ones; prints notes"
     model = ModelClasses(predictor.classes, predictor.positive, predictor.config.get('recipe'))
     cases = read_for_model(foreign, model, strict, predictor.config.get('domain'))
+    if metadata is not None: cases = with_metadata(cases, metadata)
     if cases.skipped: print(f'left out: {skipped_text(cases.skipped)}')
     for note in cases.notes: print(f'note: {note}')
     # images of the training are in the split that they had there
@@ -166,6 +172,8 @@ def report_file(
     pdf:bool=False, # Print the report as report.pdf too
     domain:str|None=None, # What the images show, one of `DOMAINS`; guessed from the classes if `None`
     sections:str|list|None=None, # Names of sections, see `section_names`; all if `None`
+    metadata:str|Path|pd.DataFrame|None=None, # See `read_predictions`
+    classes:str|Path|dict|list|pd.DataFrame|None=None, # See `read_predictions`
 )->Report:
     "Evaluate the predictions in a table, and write the report; thresholds are chosen on its `valid` rows"
     check_out_of_run(out)
@@ -173,7 +181,7 @@ def report_file(
     if Path(name).resolve().is_relative_to(Path(out).resolve()):
         raise InputError(f'{name}: lies in {out}, which the report would replace; choose another --out')
     section_names(sections) # an error before anything is read
-    table = read_predictions(predictions, positive, columns, domain)
+    table = read_predictions(predictions, positive, columns, domain, metadata, classes)
     rows = evaluated_rows(table, name)
     facts = rows.facts | assumed_facts(table.notes)
     for title,text in facts.items(): print(f'{title}: {text}')

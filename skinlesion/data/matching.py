@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.matching.html.md"""
 
 # %% auto #0
 __all__ = ['class_key', 'same_names', 'label_mapping', 'mapped_labels', 'against_the_rest', 'ModelClasses', 'class_of_labels',
-           'with_classes', 'ForeignSet', 'read_for_model']
+           'with_classes', 'named_by_key', 'ForeignSet', 'read_for_model']
 
 # %% ../../nbs/api/14_data.matching.ipynb #24a418e1
 import os
@@ -20,7 +20,7 @@ from typing import Any
 import pandas as pd
 
 from ..core import InputError, plural, truncated_list
-from .cases import Cases, data_hash, pick_positive
+from .cases import Cases, data_hash, pick_positive, relabel
 from .labels import plain_label
 from .layouts import LAYOUTS, read_cases, read_layout
 
@@ -200,6 +200,21 @@ def with_classes(
     return replace(known, data_hash=data_hash(known))
 
 # %% ../../nbs/api/14_data.matching.ipynb #feb06cc8
+def named_by_key(
+    cases:Cases, # Whose labels are numbers of classes
+    key:dict, # Number to name, as text
+)->Cases: # With the number in `dx`
+    "`cases` with the names of their classes; an `InputError` for a label that the key does not have"
+    unknown = [label for label in cases.classes if label not in key and label.isdecimal()]
+    if unknown:
+        raise InputError(f'{cases.root}: the key of the classes has no name for the labels {truncated_list(unknown)}; '
+                         f'it has {truncated_list(key, 12)}')
+    names = {label: key.get(label, label) for label in cases.classes}
+    named = [f'{number} as {name}' for number,name in names.items() if number != name]
+    if not named: return cases
+    notes = [*cases.notes, f'labels that are numbers of classes, named by the key: {truncated_list(named, 12)}']
+    return replace(relabel(cases, names), notes=notes)
+
 @dataclass(frozen=True)
 class ForeignSet:
     "A set to evaluate a model on, and what its user says of it"
@@ -210,6 +225,7 @@ class ForeignSet:
     mapping:dict|str|None = None # See `label_mapping`
     target:str|None = None # See `class_of_labels`
     positive:str|None = None # Labels or a finding that count as positive; or a class of the model
+    key:dict|None = None # Number to name of a class, as text, where the labels of the set are numbers
 
     def read(self,
         finding:str|None, # See `read_labels`
@@ -239,6 +255,7 @@ def read_for_model(
         domain=domain,
         min_classes=1, # sensitivity or specificity alone
     )
+    if foreign.key: cases = named_by_key(cases, foreign.key)
     mapping = label_mapping(foreign.mapping)
     target = foreign.target
     positive_labels = chosen

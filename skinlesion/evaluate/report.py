@@ -359,6 +359,8 @@ def report(
     title:str='Evaluation report', # See `write_report`
     pdf:bool=False, # See `write_report`
     columns:dict|str|None=None, # Of a table, see `read_predictions`
+    metadata:str|Path|pd.DataFrame|None=None, # Of a table, see `read_predictions`
+    classes:str|Path|dict|list|pd.DataFrame|None=None, # Of a table, see `read_predictions`
     **kwargs, # As for `evaluate_report`
 )->Report:
     "Evaluate `preds`, and write figures, tables and one self-contained `report.html` to `out`"
@@ -366,7 +368,7 @@ def report(
     if pdf: find_browser()
     section_names(kwargs.get('sections')) # an error before anything is computed
     if not isinstance(preds, Predictions):
-        table = read_predictions(preds, positive, columns, kwargs.get('domain'))
+        table = read_predictions(preds, positive, columns, kwargs.get('domain'), metadata, classes)
         rows = evaluated_rows(table)
         preds = rows.preds
         about = rows.facts | assumed_facts(table.notes) | (about or {})
