@@ -16,7 +16,7 @@ from .data.shortcuts import shortcut_score
 from .data.deduplicate import drop_duplicates
 from .data.split import folds, groups_across_splits, split_cases
 from .evaluate.table import Predictions, as_predictions, predictions, predictions_table, read_predictions
-from .evaluate.metrics import compare, metrics, metrics_table
+from .evaluate.metrics import metrics, metrics_table, paired_differences
 from .evaluate.calibration import plot_reliability
 from .evaluate.conformal import sets_table
 from .evaluate.figures import plot_confusion, plot_roc
@@ -58,7 +58,7 @@ __all__ = [
     'seed_everything', 'Recipe', 'make_recipe', 'shipped_recipes', 'lesion_dls', 'fit', 'lesion_learner', 'TrackRun', 'Run',
     'export_bundle', 'sweep', 'evaluate', 'train',
     'Predictions', 'as_predictions', 'predictions', 'predictions_table', 'read_predictions',
-    'compare', 'metrics', 'metrics_table',
+    'metrics', 'metrics_table', 'paired_differences',
     'plot_reliability', 'sets_table', 'plot_confusion', 'plot_roc',
     'fit_thresholds', 'operating_table', 'plot_decision_curve', 'plot_risk_coverage', 'subgroups', 'errors_section',
     'Report', 'report',

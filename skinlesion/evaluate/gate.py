@@ -12,7 +12,7 @@ import pandas as pd
 
 from ..core import InputError
 from .headline import headline_score
-from .metrics import COMPARED, compare, match_predictions, metrics
+from .metrics import COMPARED, match_predictions, metrics, paired_differences
 from .table import Predictions, as_predictions
 from .texts import interval_text
 from ..score_names import METRICS, score_title
@@ -26,7 +26,7 @@ def gate(
     resamples:int=1000, # Bootstrap samples of the groups of `preds`, at least 1
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
-)->dict: # `passes`, `score`, `new` and `released` (entries of `metrics`), `difference` (as from `compare`)
+)->dict: # `passes`, `score`, `new` and `released` (entries of `metrics`), `difference` (as from `paired_differences`)
     "Whether the worse bound of the new interval is no worse than the released one's; an `InputError` without one"
     preds = as_predictions(preds, positive)
     released = match_predictions(preds, as_predictions(released))
@@ -44,7 +44,7 @@ def gate(
     old = entries['released']
     passes = new['low'] >= old['low']
     if METRICS[score].lower_is_better: passes = new['high'] <= old['high']
-    difference = compare(preds, released, new_metrics['positive'], resamples, seed, confidence)[score]
+    difference = paired_differences(preds, released, new_metrics['positive'], resamples, seed, confidence)[score]
     facts = dict(n=len(preds), groups=preds.n_groups, confidence=confidence, resamples=resamples, seed=seed)
     return dict(passes=passes, score=score) | entries | dict(difference=difference) | facts
 

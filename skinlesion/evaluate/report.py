@@ -31,7 +31,7 @@ from .activations import ImageModel
 from .concerns import ReportFacts
 from .headline import baseline_scores, baseline_text, headline_score
 from .metrics import metrics
-from .metrics import compare as compare_models
+from .metrics import paired_differences as compare_models
 from .operating import fit_thresholds
 from .pdf import find_browser, print_pdf
 from .rows import evaluated_rows
@@ -109,7 +109,7 @@ class Report:
     metrics:dict # As in `metrics.json`
     sections:list # Of `Section`, in the order of the page
     path:Path|None = None # `report.html`, if written
-    comparisons:dict = field(default_factory=dict) # Name of another model -> from `compare`
+    comparisons:dict = field(default_factory=dict) # Name of another model -> from `paired_differences`
     domain:str = 'other' # A name in `domains.profile.DOMAINS`
     is_domain_assumed:bool = False # Whether nobody named it
     preds:Predictions|None = None # What was evaluated

@@ -130,7 +130,7 @@ def comparison_text(
 # %% ../../nbs/api/48_evaluate.summary.ipynb #d81450ce
 def summary(
     m:dict, # From `metrics`
-    comparisons:dict|None=None, # Name of another model -> from `compare`
+    comparisons:dict|None=None, # Name of another model -> from `paired_differences`
     domain:str='other', # A name in `domains.profile.DOMAINS`
 )->str: # One paragraph
     "What the scores `m` say, in plain words"
@@ -316,7 +316,7 @@ def short_table_one(facts:ReportFacts)->pd.DataFrame:
 # %% ../../nbs/api/48_evaluate.summary.ipynb #1ae716f6
 def first_page(
     facts:ReportFacts, # Of a report
-    comparisons:dict|None=None, # Name of another model -> from `compare`
+    comparisons:dict|None=None, # Name of another model -> from `paired_differences`
 )->FirstPage:
     "What a report says first"
     m = facts.m

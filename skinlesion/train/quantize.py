@@ -25,7 +25,7 @@ from ..data.fingerprints import image_fingerprints
 from ..data.prepared import Prepared
 from ..data.split import split_cases
 from ..domains.profile import load_domain
-from ..evaluate.metrics import compare, metrics
+from ..evaluate.metrics import metrics, paired_differences
 from ..evaluate.table import Predictions, predictions_table
 from ..evaluate.texts import interval_text
 from ..image import InputSpec, from_square
@@ -407,7 +407,7 @@ def choose(self:Quantizer,
         self.write_graph(file, method)
         logits, _ = self.run(file, self.choice)
         after = self.predictions(self.choice, logits, self.config)
-        difference = compare(after, self.choice_before)['auroc']
+        difference = paired_differences(after, self.choice_before)['auroc']
         tried.append(dict(method=method, difference=difference))
         part = self.choice.split.iloc[0]
         print(f'{method}: AUROC differs by {interval_text(difference, 4)} on the {part} images')
@@ -431,7 +431,7 @@ def confirm(self:Quantizer,
         method=method,
         fp32=self.fp32,
         int8=metrics(after)['metrics']['auroc'],
-        difference=compare(after, self.before)['auroc'],
+        difference=paired_differences(after, self.before)['auroc'],
         probabilities=probability_differences(self.before.probs, after.probs),
         facts=facts,
         reference=reference,
