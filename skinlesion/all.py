@@ -25,6 +25,7 @@ from .evaluate.referral import plot_risk_coverage
 from .evaluate.subgroups import subgroups
 from .evaluate.errors import errors_section
 from .evaluate.report import Report, report
+from .evaluate.compare import ModelComparison, compare
 from .serve.bundle import open_bundle
 from .serve.answer import Answer, Answers
 from .serve.predictor import Predictor, predict
@@ -61,7 +62,7 @@ __all__ = [
     'metrics', 'metrics_table', 'paired_differences',
     'plot_reliability', 'sets_table', 'plot_confusion', 'plot_roc',
     'fit_thresholds', 'operating_table', 'plot_decision_curve', 'plot_risk_coverage', 'subgroups', 'errors_section',
-    'Report', 'report',
+    'Report', 'report', 'ModelComparison', 'compare',
     'open_bundle', 'Answer', 'Answers', 'Predictor', 'predict', 'score',
 ]
 

@@ -556,6 +556,49 @@ def report(
     )
     return _report_answer(result, out=out, report=f'{out}/report.html')
 
+# %% ../nbs/api/71_cli.ipynb #08e1555f
+@_command('compare a.csv b.csv runs/three --metadata HAM10000_metadata.csv --classes classes.csv --out compared')
+def compare(
+    sources: Annotated[list[str], _argument(
+        'A.csv B.csv ... | RUN ...',
+        'Predictions of the same images by two models or more, or run folders; a key of the classes among them is recognised',
+    )],
+    out: Annotated[str, _option('Folder for the comparison', metavar='DIR')],
+    metadata: Metadata = None,
+    classes: ClassKey = None,
+    positive: Annotated[Optional[str], _option(
+        'The class to detect, of two; of more, the one that curves are for',
+        metavar='CLASS',
+    )] = None,
+    score: Annotated[Optional[str], _option(
+        'What ranks the models, such as auroc; the score that fits the task if left out',
+        metavar='S',
+    )] = None,
+    columns: Columns = None,
+    domain: Domain = None,
+    resamples: Annotated[Optional[int], _option(
+        'Bootstrap samples; as many as the number of pairs needs if left out',
+        metavar='N',
+        min=0,
+    )] = None,
+):
+    "Compare several models on the same images: scores, paired differences with corrected p-values, ranking, agreement, curves"
+    from skinlesion.evaluate.compare import compare
+    result = compare(
+        *sources,
+        out=out,
+        metadata=metadata,
+        classes=classes,
+        positive=positive,
+        score=score,
+        columns=columns,
+        domain=domain,
+        resamples=resamples,
+    )
+    notes = '\n'.join(f'note: {note}' for note in result.data['notes'])
+    facts = {name: value for name,value in result.data.items() if name != 'sections'}
+    return _Answer(dict(out=out, page=f'{out}/index.html') | facts, f'{notes}\n{result}'.strip())
+
 # %% ../nbs/api/71_cli.ipynb #f550cce9
 @_command('gate reports/test/predictions.csv models/released/predictions.csv')
 def gate(

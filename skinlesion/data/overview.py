@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.overview.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_CLASS_ROWS', 'CaseGrid', 'show_cases', 'case_card', 'table_one', 'has_people', 'named_once', 'table_one_text',
-           'write_table_one', 'check_table_one_file']
+           'write_table_one', 'check_table_one_file', 'latex_text']
 
 # %% ../../nbs/api/17_data.overview.ipynb #a35fb514
 import os
@@ -226,12 +226,18 @@ _LATEX_SPECIAL |= {
     '>': r'\textgreater{}',
 }
 
+def latex_text(
+    text:str, # Such as the name of a file
+)->str: # As LaTeX prints it
+    "`text` with what LaTeX would take for commands written out"
+    return ''.join(_LATEX_SPECIAL.get(character, character) for character in text)
+
 def _latex(table):
     "A tabular with a line per row; the characteristic stands where it changes"
     rows = named_once(table)
     lines = []
     for cells in [['', '', *table.columns], *rows.to_numpy()]:
-        texts = [cell.translate(str.maketrans(_LATEX_SPECIAL)) for cell in cells]
+        texts = [latex_text(cell) for cell in cells]
         line = ' & '.join(texts)
         lines.append(line + r' \\')
     header,*lines = lines

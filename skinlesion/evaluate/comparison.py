@@ -9,14 +9,13 @@ __all__ = ['RESAMPLES_PER_PAIR', 'MIN_RESAMPLES', 'MAX_RESAMPLES', 'JoinedModels
            'enough_resamples', 'ModelScores', 'score_models', 'score_differences', 'with_holm', 'delong_of_mean',
            'delong_tests']
 
-# %% ../../nbs/api/48_evaluate.comparison.ipynb #13971329
+# %% ../../nbs/api/48_evaluate.comparison.ipynb #564f6524
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
-import pandas as pd
 from scipy.stats import norm
 
 from ..core import InputError, plural, truncated_list
@@ -28,10 +27,10 @@ from .intervals import bootstrap_scores
 from .metrics import BOOTSTRAP_CURVE_STEPS, Scorer, difference_entries, score_entries
 from .ranking import holm
 from .scores import delong, placements
-from .table import Predictions, predictions_table
+from .table import predictions_table
 from ..score_names import SECOND_NAMES
 
-# %% ../../nbs/api/48_evaluate.comparison.ipynb #4f21c918
+# %% ../../nbs/api/48_evaluate.comparison.ipynb #d3e9071f
 @dataclass
 class JoinedModels:
     "Several models on the same images in the same order"
@@ -96,7 +95,7 @@ def _like(preds, name, reference, reference_name):
     joined.domain = reference.domain
     return joined
 
-# %% ../../nbs/api/48_evaluate.comparison.ipynb #04688483
+# %% ../../nbs/api/48_evaluate.comparison.ipynb #2c198963
 RESAMPLES_PER_PAIR = 200 # so that the smallest corrected p-value is 0.01
 MIN_RESAMPLES = 1000
 MAX_RESAMPLES = 10_000
@@ -144,7 +143,7 @@ def score_models(
     entries = {name: score_entries(scorer, replicates[name], confidence) for name,scorer in scorers.items()}
     return ModelScores(scorers, entries, replicates)
 
-# %% ../../nbs/api/48_evaluate.comparison.ipynb #6113fc41
+# %% ../../nbs/api/48_evaluate.comparison.ipynb #cf464b90
 def score_differences(
     scores:ModelScores, # From `score_models`
     confidence:float=0.95, # Of the intervals, 0..1
@@ -174,7 +173,7 @@ def with_holm(
             result.append(row | dict(p_holm=None if np.isnan(p) else float(p)))
     return result
 
-# %% ../../nbs/api/48_evaluate.comparison.ipynb #45ea2f4c
+# %% ../../nbs/api/48_evaluate.comparison.ipynb #d96f2ee4
 def delong_of_mean(
     y:np.ndarray, # Images, class numbers
     probs:np.ndarray, # Images x classes

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.model_agreement.html.
 # %% auto #0
 __all__ = ['MAX_MISSED_SHOWN', 'pair_agreement', 'missed_by_all', 'plot_kappa', 'agreement_section']
 
-# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #a5680237
+# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #d5b3658a
 from itertools import combinations
 
 import numpy as np
@@ -20,12 +20,11 @@ from .captions import captions
 from .plots import axes, labels, literal
 from .scores import agreement
 from .section import Card, Gallery, Grid, Plot, Section
-from .table import Predictions
 from ..templates import thumbnail
 
 import pandas as pd
 
-# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #fcc6654e
+# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #b55bc27f
 def pair_agreement(
     models:dict, # Name -> `Predictions` of the same images in the same order
 )->list: # For each pair: `model`, `other`, `agreement` and `both_wrong` (proportions of images), `kappa`
@@ -41,7 +40,7 @@ def pair_agreement(
         rows.append(row | dict(kappa=None if np.isnan(kappa) else kappa, both_wrong=float(is_wrong.mean())))
     return rows
 
-# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #6a2762d7
+# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #a0080927
 def missed_by_all(
     models:dict, # Name -> `Predictions` of the same images in the same order
 )->dict: # `images` (rows: path, label, group, predicted by model), `groups` (names), `expected`, `by_class`, `n_correct`
@@ -73,7 +72,7 @@ def missed_by_all(
         n_correct=np.bincount(n_correct, minlength=len(models)+1).tolist(),
     )
 
-# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #bfe9a614
+# %% ../../nbs/api/47_evaluate.model_agreement.ipynb #b36f7784
 def plot_kappa(
     names:list, # Of the models
     pairs:list, # From `pair_agreement`

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.ranking.html.md"""
 # %% auto #0
 __all__ = ['holm', 'undistinguished_sets', 'mean_ranks', 'plot_ranking']
 
-# %% ../../nbs/api/44_evaluate.ranking.ipynb #be8b30ac
+# %% ../../nbs/api/44_evaluate.ranking.ipynb #7acb9c96
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,7 +16,7 @@ from scipy.stats import rankdata
 
 from .plots import COLOURS, GREY, literal
 
-# %% ../../nbs/api/44_evaluate.ranking.ipynb #d6fe7253
+# %% ../../nbs/api/44_evaluate.ranking.ipynb #321cc62f
 def holm(
     p:Iterable, # p-values of tests, 0..1; NaN or `None` for a test that could not be made
 )->np.ndarray: # As many: below 0.05 where a test holds with all others; NaN where there is no test
@@ -29,7 +29,7 @@ def holm(
     result[order] = np.minimum(1, np.maximum.accumulate(factors*given[order]))
     return result
 
-# %% ../../nbs/api/44_evaluate.ranking.ipynb #0d7d75e1
+# %% ../../nbs/api/44_evaluate.ranking.ipynb #f9dfbbdc
 def undistinguished_sets(
     differs:np.ndarray, # Models x models, bool: shown to differ; symmetric
 )->list: # Of sorted lists of model numbers, two or more each, in the order of their first
@@ -46,7 +46,7 @@ def undistinguished_sets(
     extend([], set(range(len(differs))), set())
     return sorted(sets)
 
-# %% ../../nbs/api/44_evaluate.ranking.ipynb #32e3da36
+# %% ../../nbs/api/44_evaluate.ranking.ipynb #236971db
 def mean_ranks(
     values:np.ndarray, # Models x resamples: a score of each; NaN where undefined
     lower_is_better:bool=False, # As of errors and losses
@@ -66,7 +66,7 @@ def mean_ranks(
         result.append(dict(mean=float(of_model.mean()), low=float(low), high=float(high), first=float(first.mean())))
     return result
 
-# %% ../../nbs/api/44_evaluate.ranking.ipynb #37e3cb1a
+# %% ../../nbs/api/44_evaluate.ranking.ipynb #131a8e75
 def plot_ranking(
     names:list, # Of the models
     ranks:list, # Mean rank of each, from 1
@@ -78,11 +78,11 @@ def plot_ranking(
     order = np.argsort(ranks, kind='stable')
     n_left = -(-n//2)
     bars = 0.22*len(sets)
-    height = 1.3 + 0.27*n_left + bars
+    height = 0.3 + 1.15 + 0.27*(n_left-1) + bars
     fig = Figure(figsize=(8.2, height), layout='constrained')
     ax = fig.subplots()
     ax.set_axis_off()
-    ax.set(xlim=(1-0.62*(n-1)-0.3, n+0.62*(n-1)+0.3), ylim=(-0.95-bars-0.27*n_left, 0.55))
+    ax.set(xlim=(1-0.62*(n-1)-0.3, n+0.62*(n-1)+0.3), ylim=(-0.6-bars-0.27*(n_left-1), 0.55))
     ax.plot([1, n], [0, 0], color='#333333', lw=1.2)
     for rank in range(1, n+1):
         ax.plot([rank, rank], [0, 0.08], color='#333333', lw=1)
