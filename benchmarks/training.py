@@ -2,7 +2,7 @@
 
     python benchmarks/training.py              # ResNet-18 and MobileNetV2 at 224 pixels, synthetic images
     python benchmarks/training.py --data FOLDER --rounds 9
-    python benchmarks/training.py --more       # also with bfloat16, frozen statistics, torch.compile
+    python benchmarks/training.py --more       # also with deterministic algorithms, bfloat16, frozen statistics, torch.compile
 
 All train the same network on the same images in memory, in batches that are augmented alike. They take turns, a
 few steps each, so that a machine that is busy for a while is busy for all; the first step of a turn does not count. A
@@ -36,6 +36,7 @@ from skinlesion.train.augment import augmentations
 from skinlesion.train.learner import FreezeNorm, KeepBest, lesion_learner
 from skinlesion.train.loaders import NormaliseBatch
 from skinlesion.train.run import HistoryLogger
+from skinlesion.train.seeding import deterministic_algorithms
 from skinlesion.train.tracking import start_tracker
 
 
@@ -87,6 +88,12 @@ def our_turn(dls, model, out, *cbs, precision='auto'):
     history = HistoryLogger(out, start_tracker('none', out, {}, {}))
     return learner_turn(learn, history, KeepBest(), *cbs)
 
+def deterministic_turn(turn):
+    def deterministic():
+        with deterministic_algorithms(): return turn()
+
+    return deterministic
+
 def fastai_turn(dls, model):
     "The same for a stock learner"
     return learner_turn(Learner(dls, model, CrossEntropyLossFlat(), metrics=accuracy))
@@ -125,6 +132,7 @@ def contenders(dls, arch, out, more):
     }
     if more:
         turns['ours, full precision'] = our_turn(dls, model(), out, precision='full')
+        turns['ours, deterministic'] = deterministic_turn(turns['ours'])
         turns['ours, frozen statistics'] = our_turn(dls, model(), out, FreezeNorm())
         turns['bare, channels last, bfloat16'] = bare_turn(dls, model(), channels_last=True, bfloat16=True)
         turns['bare, channels last, compiled'] = bare_turn(dls, model(), channels_last=True, compiled=True)

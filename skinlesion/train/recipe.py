@@ -123,6 +123,7 @@ class ScheduleFields(BaseModel):
     freeze_norm:bool = True # Keep the statistics of batch normalisation of a pretrained body
     ema:float = Field(0., ge=0, lt=1) # Decay of an average of the weights, which is then kept; 0 for none
     precision:Literal['auto', 'full', 'bf16'] = 'auto' # `auto` is bfloat16 where the processor has it
+    deterministic:bool = False # The same weights on a GPU too, more slowly; see `train.seeding`
     wd:float = Field(0.01, ge=0, lt=1) # Weight decay
     bs:int = Field(16, ge=2, le=4096) # Images in a training batch; few, since on small data steps count
     cache:Literal[CACHE_PLACES] = 'auto' # Where to keep prepared images; see `data.prepared`

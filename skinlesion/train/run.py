@@ -44,7 +44,7 @@ from .loaders import lesion_dls
 from .probe import StartFromProbe
 from .recipe import Recipe, make_recipe, resolve_recipe, write_recipe
 from .schedule import phases
-from .seeding import rng_state, seed_everything, set_rng_state
+from .seeding import deterministic_algorithms, rng_state, seed_everything, set_rng_state
 from .tracking import Tracker, start_tracker
 
 # %% ../../nbs/api/37_train.run.ipynb #9aee1b6a
@@ -548,7 +548,7 @@ def _train_and_record(learn, plan, out, tracker, recipe, cbs):
     average = WeightAverage(recipe.ema) if recipe.ema else None
     checkpoint = Checkpoint(out/'checkpoints'/'last.pt', history_logger, keep, average)
     callbacks = [history_logger, checkpoint]
-    with distributed_training(learn), learn.no_logging():
+    with deterministic_algorithms(recipe.deterministic), distributed_training(learn), learn.no_logging():
         done = checkpoint.load(learn)
         for row in history_logger.rows: tracker.call('log', row)
         if average: callbacks.append(average)
