@@ -12,8 +12,6 @@ depends on the number of images only by what is kept of each.
 """
 import argparse
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from itertools import islice
@@ -31,7 +29,7 @@ from fastai.vision.core import imagenet_stats
 from fastai.vision.data import ImageDataLoaders
 from PIL import Image
 
-from common import machine, write_csv
+from common import machine, run_alone, write_csv
 from skinlesion.core import n_cores
 from skinlesion.image import InputSpec, prepare
 from skinlesion.models.inference import run_model
@@ -132,28 +130,13 @@ def many_images(bundle, learn, paths, rounds):
             rates['limit'].append(n_cores()/(decoding + running))
     return {way: statistics.median(values) for way,values in rates.items()}
 
-# A process that is started by a large one counts its memory as its own, so a small one starts it
-STARTER = """import os, subprocess, sys, time
-began = time.perf_counter()
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-print(time.perf_counter() - began, usage.ru_maxrss, status)"""
-
-def run_alone(*command):
-    "Seconds and megabytes at most of a process"
-    command = [sys.executable, '-c', STARTER, sys.executable, *map(str, command)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    wall,size,status = map(float, printed.split())
-    if status: raise RuntimeError(f'failed: {" ".join(command[4:])}')
-    return wall, size*(1 if sys.platform == 'darwin' else 1024)/1e6
-
 def memory(bundle, paths, n):
     "Megabytes that `score` takes at most for `n` images, and how many of them it scores per second"
     with tempfile.TemporaryDirectory() as tmp:
         table = Path(tmp)/'table.csv'
         lines = [f'{paths[k % len(paths)]},{k}' for k in range(n)]
         table.write_text('\n'.join(['path,number', *lines]))
-        wall,size = run_alone('-m', 'skinlesion.cli', 'score', bundle, table, '--out', Path(tmp)/'out.csv')
+        wall,_,size = run_alone('-m', 'skinlesion.cli', 'score', bundle, table, '--out', Path(tmp)/'out.csv')
         return size, n/wall
 
 def memory_rows(arch, n, folder, add):
@@ -200,8 +183,8 @@ def main():
             add(arch, 'many images: score / fastai', many['score']/many['fastai learn.get_preds'], 'x')
             add(arch, 'many images: score / limit', many['score']/many['limit'], 'x')
             alone = [run_alone('-m', 'skinlesion.cli', 'predict', bundle, paths[0]) for _ in range(opts.rounds)]
-            add(arch, 'skinlesion predict, cold', statistics.median(wall for wall,_ in alone), 's')
-            add(arch, 'skinlesion predict, memory', max(size for _,size in alone), 'MB')
+            add(arch, 'skinlesion predict, cold', statistics.median(wall for wall,_,_ in alone), 's')
+            add(arch, 'skinlesion predict, memory', max(size for _,_,size in alone), 'MB')
         if opts.memory: memory_rows(ARCHS[-1], opts.memory, Path(tmp), add)
     write_csv(opts.out, rows)
 
