@@ -1,15 +1,16 @@
 """How the work grows with the number of images: core-seconds and memory of each step, each in a process of its own.
 
-    python benchmarks/scale.py                        # 500 to 4,000 synthetic images; about half an hour
+    python benchmarks/scale.py                        # synthetic images; about half an hour
     python benchmarks/scale.py --data PHOTOS          # subsets of a folder of real ones
     python benchmarks/scale.py --sizes 100 200        # a short try
 
-The sets of each size are the first images of one, as a table that names them. Core-seconds are the time that all cores spent for
+The sets of each size are the first images of one, as a table that names them; the largest of `cases` have links to images too. Core-seconds are the time that all cores spent for
 the command, as the operating system counts it, so that other work on the machine hardly matters: on n cores a step takes at least an nth of them. The report
 is that of a table of predictions alone, without the sections that look at images.
 """
 import argparse
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -54,45 +55,54 @@ def write_predictions(n, file):
     for label,values in zip(CLASSES, (1-p, p)): table[prob_column(label)] = values
     table.to_csv(file, index=False)
 
-def measure(n, paths, folder, add):
-    "Each step with the first `n` of `paths`"
-    table = folder/'images.csv'
-    predictions = folder/'predictions.csv'
-    write_table(paths[:n], table)
-    write_predictions(n, predictions)
+# How many times as many images as `--sizes` says each step gets: the cheap ones show their growth only with many
+FACTORS = {'cases': 64, 'audit': 3, 'start and 1 epoch': 1, 'start and 2 epochs': 1, 'score': 1, 'report': 64}
+
+def command_of(step, n, paths, folder):
+    "The arguments of Python for `step` with `n` images, where `paths` has so many, and with links to them where it has fewer"
     cli = ('-m', 'skinlesion.cli')
-    steps = {
-        'cases': (*cli, 'cases', table, '--out', folder/'cases.csv'),
-        'audit': (*cli, 'audit', table, '--out', folder/'audit'),
-        'start and 1 epoch': ('-c', TRAIN, table, 1, folder/'one'),
-        'start and 2 epochs': ('-c', TRAIN, table, 2, folder/'two'),
-        'score': (*cli, 'score', folder.parent/'bundle', table, '--out', folder/'scores.csv'),
-        'report': (*cli, 'report', predictions, '--out', folder/'report'),
-    }
-    os.environ['SKINLESION_CACHE'] = str(folder/'cache') # an audit that was made before costs nothing
-    for step,command in steps.items(): add(step, n, *run_alone(*command)[1:])
+    table = folder/'images.csv'
+    if step == 'report':
+        write_predictions(n, table)
+        return *cli, 'report', table, '--out', folder/'report'
+    links = []
+    for k in range(len(paths), n):
+        links.append(folder/f'{k:07}.jpg')
+        links[-1].hardlink_to(paths[k % len(paths)])
+    write_table([*paths, *links][:n], table)
+    if step in ('cases', 'audit'): return *cli, step, table, '--out', folder/step
+    if step == 'score': return *cli, 'score', folder.parent/'bundle', table, '--out', folder/'scores.csv'
+    return '-c', TRAIN, table, step.split()[2], folder/'run'
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--data', help='a folder of images; synthetic ones if left out')
-    parser.add_argument('--sizes', nargs='*', type=int, default=[500, 1000, 2000, 4000], help='numbers of images')
+    parser.add_argument('--sizes', nargs='*', type=int, default=[250, 500, 1000], help='numbers of images; some steps get more')
+    parser.add_argument('--steps', nargs='*', choices=list(FACTORS), default=list(FACTORS), help='only these; the others stay as they are in the csv')
     parser.add_argument('--out', default=RESULTS, help='csv to write')
     opts = parser.parse_args()
     rows = []
-    def add(step, n, seconds, size):
-        rows.append(dict(machine=machine(), images=n, step=step, core_seconds=f'{seconds:.4g}', memory_mb=f'{size:.4g}'))
-        print(f'{step:20} {n:8,} images {seconds:9.4g} core-seconds {size:7.4g} MB', flush=True)
-
+    if Path(opts.out).exists():
+        before = pd.read_csv(opts.out, dtype=str).to_dict('records')
+        rows = [row for row in before if row['step'] not in opts.steps]
     with tempfile.TemporaryDirectory() as tmp:
         tmp = Path(tmp)
-        n = max(opts.sizes)
-        paths = image_paths(opts.data, n, tmp/'synthetic')
-        if len(paths) < n: raise SystemExit(f'{opts.data}: {len(paths)} images, but --sizes asks for {n}')
+        sizes = sorted(opts.sizes)
+        n = FACTORS['audit']*sizes[-1]
+        photos = image_paths(opts.data, n, tmp/'synthetic')
+        if len(photos) < n: raise SystemExit(f'{opts.data}: {len(photos)} images, but --sizes needs {n}')
+        paths = [Path(shutil.copy(photo, tmp)) for photo in photos] # links to them need the same file system
         make_bundle('resnet18', paths, tmp/'bundle')
-        for size in sorted(opts.sizes):
-            folder = tmp/str(size)
-            folder.mkdir()
-            measure(size, paths, folder, add)
+        for step in opts.steps:
+            for size in sizes:
+                images = FACTORS[step]*size
+                folder = tmp/f'{step} {size}'
+                folder.mkdir()
+                os.environ['SKINLESION_CACHE'] = str(folder/'cache') # an audit that was made before costs nothing
+                _,seconds,memory = run_alone(*command_of(step, images, paths, folder))
+                row = dict(machine=machine(), images=images, step=step, core_seconds=f'{seconds:.4g}', memory_mb=f'{memory:.4g}')
+                rows.append(row)
+                print(f'{step:20} {images:8,} images {seconds:9.4g} core-seconds {memory:7.4g} MB', flush=True)
     write_csv(opts.out, rows)
 
 
