@@ -380,6 +380,15 @@ def train(
     allow_leaks: AllowLeaks = False,
     max_pixels: MaxPixels = None,
     device: Device = None,
+    stream: Annotated[bool, _option(
+        'Leave the images of an s3:// DATA there; they come when they are needed, and half of the free disk keeps some',
+        '--stream',
+    )] = False,
+    stream_gb: Annotated[Optional[float], _option(
+        'As --stream, and keep at most so many gigabytes here',
+        '--stream-gb',
+        metavar='GB',
+    )] = None,
     dry_run: Annotated[bool, _option(
         'Show recipe, data, time and memory of the training; train and write nothing',
         '--dry-run',
@@ -403,6 +412,7 @@ def train(
         folds=folds,
         tta=tta,
         max_pixels=max_pixels,
+        stream=(stream or None) if stream_gb is None else stream_gb,
     )
     changes = named | _named_values('--set', 'FIELD=VALUE, such as mixup=0.4', fields)
     options = dict(recipe=recipe, resume=resume, strict=strict, allow_leaks=allow_leaks) | changes

@@ -6,16 +6,18 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
-           'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'unread_format', 'prob_column',
-           'InputError', 'SetupError', 'NoLabels', 'warn_caller', 'truncated_list', 'BriefDict', 'plural',
-           'MissingPackage', 'need', 'missing_package', 'extra_with', 'replacing', 'check_writable_folder', 'sha256',
-           'check_schema', 'versions', 'cpu_quota', 'n_cores', 'read_ahead', 'in_notebook', 'progress_stream',
-           'is_quiet', 'Progress', 'with_progress']
+           'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'remote_finders', 'DELIVERY_ERRORS',
+           'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'DamagedFile', 'warn_caller',
+           'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need', 'missing_package', 'extra_with',
+           'replacing', 'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory', 'sha256',
+           'check_schema', 'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook',
+           'progress_stream', 'is_quiet', 'Progress', 'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import glob
 import hashlib
 import importlib
+import io
 import math
 import os
 import platform
@@ -30,7 +32,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import TextIO
+from typing import Any, Protocol, TextIO
 
 # %% ../nbs/api/00_core.ipynb #9da0d75d
 os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
@@ -137,6 +139,9 @@ class SetupError(InputError):
 
 class NoLabels(InputError):
     "A source of images with fewer than two known classes; it may serve where no labels are needed"
+
+class DamagedFile(InputError):
+    "The content of a file is not what its manifest lists"
 
 # %% ../nbs/api/00_core.ipynb #931a77ea
 def printable(
@@ -280,11 +285,54 @@ def check_writable_folder(
     if not os.access(nearest, os.W_OK):
         raise InputError(f'{folder}: no permission to write in {nearest}; choose another folder')
 
+# %% ../nbs/api/00_core.ipynb #ef4128ad
+class RemoteFiles(Protocol):
+    "Files whose content is elsewhere; an empty file of this computer stands for each"
+    def content(self, path:str)->bytes:
+        "The content of the file for which `path` stands; a `DamagedFile` or a `ConnectionError` if it cannot be had"
+    def sha256(self, path:str)->str:
+        "SHA-256 of that content, which is not brought for it"
+    def size(self, path:str)->int:
+        "Its bytes, likewise"
+    def expect(self, path:str)->None:
+        "Begin to bring the content"
+
+remote_finders:list[Callable[[str], RemoteFiles|None]] = [] # path to who brings its content, or `None`
+DELIVERY_ERRORS = (DamagedFile, ConnectionError) # of a content, which say nothing of the image
+
+def remote_files(
+    path:Any, # A path, or anything else, whose content is here
+)->RemoteFiles|None:
+    "Who brings the content of the file `path`; `None` for a file of this computer"
+    if not isinstance(path, (str, os.PathLike)): return None
+    for find in remote_finders:
+        files = find(os.fspath(path))
+        if files is not None: return files
+    return None
+
+class NamedBytes(io.BytesIO):
+    "A file in memory, called `name` in messages"
+    def __init__(self,
+        content:bytes, # Of the file
+        name:str|Path, # Its path
+    ):
+        super().__init__(content)
+        self.name = str(name)
+
+def in_memory(
+    source:Any, # A path, a binary file, or anything else
+)->Any: # A `NamedBytes` for a path whose content is elsewhere; else `source`
+    "`source`, with its content if that is elsewhere"
+    files = remote_files(source)
+    return source if files is None else NamedBytes(files.content(os.fspath(source)), source)
+
 # %% ../nbs/api/00_core.ipynb #1266ec8a
 def sha256(
     path:str|Path, # File to read
 )->str: # 64 hexadecimal digits
     "SHA-256 of the content of `path`"
+    files = remote_files(path)
+    if files is not None: return files.sha256(os.fspath(path))
     digest = hashlib.sha256()
     with open(path, 'rb') as f:
         while chunk := f.read(1<<20): digest.update(chunk)
@@ -330,6 +378,31 @@ def n_cores()->int: # At least 1
     if hasattr(os, 'sched_getaffinity'): n = len(os.sched_getaffinity(0)) # not on macOS and Windows
     return min(n, math.ceil(cpu_quota() or n))
 
+# %% ../nbs/api/00_core.ipynb #04a5a4d3
+_AHEAD = 64 # files
+_AHEAD_BYTES = 64 << 20
+
+def arriving(
+    items:Iterable, # What needs files; taken from ahead of use only where contents are elsewhere
+    paths_of:Callable=lambda item: [item], # Item to the paths of the files that it needs
+)->Iterator: # Of `items`
+    "Yield `items` in their order, while the contents that the next ones need are brought"
+    waiting:deque = deque() # an item, and the bytes of each of its files
+    for item in items:
+        sizes = []
+        for path in paths_of(item) if remote_finders else ():
+            files = remote_files(path)
+            if files is None: continue
+            files.expect(os.fspath(path))
+            sizes.append(files.size(os.fspath(path)))
+        waiting.append((item, sizes))
+        while waiting and (not sizes or _is_enough(waiting)): yield waiting.popleft()[0]
+    for item,_ in waiting: yield item
+
+def _is_enough(waiting):
+    all_sizes = [size for _,sizes in waiting for size in sizes]
+    return len(all_sizes) > _AHEAD or sum(all_sizes) > _AHEAD_BYTES
+
 # %% ../nbs/api/00_core.ipynb #4159162c
 def read_ahead(
     function:Callable, # Of one item
@@ -342,7 +415,7 @@ def read_ahead(
     ahead = ahead or 4*threads
     pending = deque() # of futures
     with ThreadPoolExecutor(threads) as pool:
-        for item in items:
+        for item in arriving(items):
             pending.append(pool.submit(function, item))
             if len(pending) > ahead: yield pending.popleft().result()
         while pending: yield pending.popleft().result()

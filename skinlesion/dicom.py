@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageCms
 
-from .core import MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, missing_package, need
+from .core import MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, in_memory, missing_package, need
 
 # %% ../nbs/api/02_dicom.ipynb #ee3d274c
 DICOM_SUFFIXES = ('.dcm', '.dicom')
@@ -33,6 +33,8 @@ def is_dicom(
     "Whether `source` is a DICOM file, by its content or its ending; False where it cannot be read"
     if isinstance(source, (str, Path)):
         if not os.path.isfile(source): return False
+        source = in_memory(source)
+    if isinstance(source, (str, Path)):
         try:
             with open(source, 'rb') as file: head = file.read(132)
         except OSError: return False
@@ -109,6 +111,7 @@ def _read_dataset(source, name, header_only=False):
     if find_spec('pydicom') is None:
         raise SetupError(f'{name}: a DICOM file; {missing_package("pydicom", "dicom")}')
     import pydicom
+    source = in_memory(source)
     is_path = isinstance(source, (str, Path))
     try:
         if is_path: file = open(source, 'rb')

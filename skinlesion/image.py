@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from .core import IMAGE_SUFFIXES, InputError, SetupError, need, unread_format
+from .core import IMAGE_SUFFIXES, InputError, SetupError, in_memory, need, unread_format
 
 # %% ../nbs/api/01_image.ipynb #c4c046fb
 RESIZE_MODES = ('squash', 'crop', 'pad')
@@ -96,6 +96,7 @@ def open_image(
 )->Image.Image: # Upright 8-bit image, mode `L` or `RGB`
     "Decode `source`, turn it upright and reduce it to 8-bit; an `InputError` names an unusable file"
     _check_value_range(value_range)
+    source = in_memory(source)
     def decode():
         img = raw_image(source, side)
         return to_8bit(img, channels, value_range, _name(source))
@@ -131,6 +132,7 @@ def raw_image(
     side:int|None=None, # As for `open_image`
 )->Image.Image: # Upright, with the mode and the values of the file
     "Decode `source` and turn it upright; an `InputError` names an unusable file"
+    source = in_memory(source)
     name = _name(source)
     if isinstance(source, Image.Image): img = source.copy()
     else: img = _decode(source, name, side)
@@ -188,6 +190,7 @@ def has_deep_header(
     source:str|Path|BinaryIO|Image.Image, # Path or binary file object
 )->bool: # False for what cannot be read
     "Whether the header of `source` says that its pixels have more than 8 bits"
+    source = in_memory(source)
     try:
         if _first_bytes(source).startswith(_JPEG_START): return False # the header of a photograph takes a while
         with open_header(source) as img: return is_deep(full_mode(img))
@@ -273,6 +276,7 @@ def open_header(
     source:str|Path|BinaryIO|Image.Image, # Path or binary file object
 )->Image.Image: # Not decoded yet; its size, mode and tags are known
     "Open `source`; raises what Pillow raises, and a `SetupError` where a package of an extra is missing"
+    source = in_memory(source)
     try: return Image.open(source)
     except Image.DecompressionBombError: # which the decoders themselves do not raise
         start = _first_bytes(source)

@@ -17,7 +17,7 @@ from itertools import product
 
 import numpy as np
 
-from ..core import InputError
+from ..core import DELIVERY_ERRORS, InputError
 from ..image import open_image
 from ..store.listing import is_image
 
@@ -33,6 +33,7 @@ def is_like_mask(
 @lru_cache(10_000)
 def _is_like_mask(path, *stamp):
     try: img = open_image(path)
+    except DELIVERY_ERRORS: raise
     except (InputError, OSError): return False
     n_colours = len(img.getcolors(4) or [])
     if n_colours == 1: return None

@@ -14,7 +14,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from ..core import IMAGE_SUFFIXES, MISSING_WORDS, InputError, plural, read_ahead
+from ..core import DELIVERY_ERRORS, IMAGE_SUFFIXES, MISSING_WORDS, InputError, plural, read_ahead
 from .cases import Cases
 from .missing_ids import first_has_far_more
 from .column_names import COLUMN_SYNONYMS, find_column
@@ -28,6 +28,7 @@ def _read_header(path):
     may_be_dicom = not path.lower().endswith(_OTHER_SUFFIXES) and os.path.isfile(path)
     if not may_be_dicom: return {}
     try: return dicom_facts(path)
+    except DELIVERY_ERRORS: raise
     except InputError: return {}
 
 # %% ../../nbs/api/12_data.headers.ipynb #ce1a351b

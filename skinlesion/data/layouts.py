@@ -40,6 +40,7 @@ from .skin_sets import SKIN_SETS
 from ..domains.profile import guess_domain, load_domain
 from ..dicom import is_dicom
 from ..store.s3 import local_copy
+from ..store.stream import stream as stream_folder
 
 # %% ../../nbs/api/13_data.layouts.ipynb #563daf5c
 @dataclass(frozen=True)
@@ -179,14 +180,16 @@ def known_sets()->pd.DataFrame: # A row per layout of a public set, indexed by i
 def source_files(
     data:str|Path, # A folder, a .zip, a csv table or s3://bucket/prefix
     whole:bool=True, # Of the table of a public set, all files of its folder
+    stream:bool|float=False, # See `read_cases`
 )->dict: # Path below the source, with `/` between folders, to path; as from `list_files`
     "All files of a source; of a csv table of our own form, the table alone"
     path = str(data)
     folder,_,name = path.rpartition('/')
     is_table = name.lower().endswith(TABLE_SUFFIXES)
+    bring = partial(stream_folder, gigabytes=stream) if stream and path.startswith('s3://') else local_copy
     if path.startswith('s3://') and is_table: # with its images
-        path = f'{local_copy(folder)}/{name}'
-    else: path = str(local_copy(path))
+        path = f'{bring(folder)}/{name}'
+    else: path = str(bring(path))
     if not os.path.exists(path): raise InputError(f'{data}: no such file or folder')
     if path.lower().endswith('.zip') and os.path.isfile(path): path = unpacked(path)
     if os.path.isdir(path):
@@ -224,6 +227,7 @@ def read_layout(
     columns:dict|str|None=None, # For csv tables: see `read_csv`
     images:str|Path|None=None, # For csv tables: see `locate_images`
     finding:str|None=None, # For csv tables: see `read_labels`
+    stream:bool|float=False, # See `read_cases`
 )->tuple: # Name of the layout, and the `ReadResult` of its reader
     "Find the layout of `data` and read its rows, without opening an image"
     if layout not in ('auto', *LAYOUTS):
@@ -236,7 +240,7 @@ def read_layout(
             f'the layout {layout} has no table whose columns could be named; '
             'leave out --columns, or --layout to read any csv table'
         )
-    files = source_files(data, whole=layout != 'csv')
+    files = source_files(data, whole=layout != 'csv', stream=stream)
     if layout == 'auto' and columns: return _read_with_columns(files, columns, images, finding)
     is_table = len(files) == 1 and str(data).lower().endswith(TABLE_SUFFIXES)
     if layout == 'auto' and is_table and public_layout(files) is None: layout = 'csv'
@@ -296,6 +300,7 @@ def read_cases(
     images:str|Path|None=None, # For csv tables: the folder of the images, where they lie nowhere near
     value_range:tuple|None=None, # Raw values that become black and white; if `None`, found with `check`
     min_classes:int=2, # An `InputError` if there are fewer
+    stream:bool|float=False, # Leave images that are in S3 there, and keep so many GB of them; `True`: see `stream_limit`
 )->Cases: # With a `split` only where the source fixes one
     "Cases from `data`"
     if domain is not None: load_domain(domain) # says which there are
@@ -305,7 +310,7 @@ def read_cases(
         if len(data.classes) >= min_classes and not any(asked): return replace(data, notes=[*data.notes])
         if target is None and mapping is None: positive = positive or data.positive
         domain = domain or data.domain
-    name,result = read_layout(data, layout, columns, images, finding=positive)
+    name,result = read_layout(data, layout, columns, images, finding=positive, stream=stream)
     if isinstance(data, Cases): data = data.root or FRAME_NAME
     if isinstance(data, pd.DataFrame): data = FRAME_NAME
     cases = _as_read(data, name, result)

@@ -37,6 +37,7 @@ def load_cases(
     images:str|None=None, # See `read_cases`
     value_range:tuple|None=None, # See `read_cases`
     allow_leaks:bool=False, # See `split_cases`
+    stream:bool|float=False, # See `read_cases`
 )->Cases: # With a split
     "Read and split `data`, with copies of one image on one side or dropped"
     cases = read_cases(
@@ -51,6 +52,7 @@ def load_cases(
         domain,
         images=images,
         value_range=value_range,
+        stream=stream,
     )
     if is_positive_by_alphabet(cases.classes, positive):
         note = (

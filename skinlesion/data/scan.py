@@ -12,7 +12,6 @@ __all__ = ['MAX_IMAGE_BYTES', 'BULK', 'THUMBNAIL_SIDE', 'BORDER_WIDTH', 'CORNER_
 
 # %% ../../nbs/api/11_data.scan.ipynb #04bb45ea
 import hashlib
-import io
 import json
 import os
 import re
@@ -26,7 +25,8 @@ from PIL import Image
 
 from .cases import Cases
 from ..dicom import PATIENT_FACTS, dicom_facts, is_dicom, patient_group
-from ..core import InputError, Progress, plural, printable, read_ahead
+from ..core import (DELIVERY_ERRORS, InputError, NamedBytes, Progress, plural, printable, read_ahead,
+                             remote_files)
 from ..image import (SetupError, full_mode, has_deep_header, is_deep, open_header, raw_image, raw_values,
                               to_8bit)
 from ..store.cache import CacheTable, closure_version, file_stamp
@@ -45,9 +45,11 @@ def read_image_file(
         elif os.path.exists(path): problem = 'no file'
         else: problem = 'no such file'
         raise InputError(problem)
-    if os.path.getsize(path) > MAX_IMAGE_BYTES:
+    files = remote_files(path)
+    size = os.path.getsize(path) if files is None else files.size(os.fspath(path))
+    if size > MAX_IMAGE_BYTES:
         raise InputError(f'more than {MAX_IMAGE_BYTES>>20} MB')
-    with open(path, 'rb') as f: content = f.read()
+    content = Path(path).read_bytes() if files is None else files.content(os.fspath(path))
     if not content: raise InputError('empty file')
     return content
 
@@ -188,7 +190,7 @@ def _brightest(x): return np.maximum(np.maximum(x[..., 0], x[..., 1]), x[..., 2]
 def scan_file(
     path:str|Path, # An image file, or what should be one
 )->dict: # Name of a fact to its value; an image without a `reason` has `grey`, its thumbnail (uint8)
-    "What the file `path` tells, read and decoded once; never raises"
+    "What the file `path` tells, read and decoded once; raises only `DELIVERY_ERRORS`"
     stem,extension = os.path.splitext(os.path.basename(path))
     facts = dict(
         reason='',
@@ -198,7 +200,7 @@ def scan_file(
     )
     try:
         content = read_image_file(path)
-        file = _NamedBytes(content, path)
+        file = NamedBytes(content, path)
         raw = raw_image(file, side=2*THUMBNAIL_SIDE) # decodes, or says why not
         img = to_8bit(raw, value_range=own_range(raw), name=str(path))
         file.seek(0)
@@ -211,6 +213,7 @@ def scan_file(
         facts['bytes'] = len(content)
         facts['sha256'] = hashlib.sha256(content).hexdigest()
         return facts | header | values | colours | dict(grey=np.asarray(thumbnail))
+    except DELIVERY_ERRORS: raise # nothing is known of the image
     except SetupError as e:
         facts['is_final'] = False # with an extra or a higher limit it may be readable
         reason = str(e).removeprefix(f'{path}: ')
@@ -219,12 +222,6 @@ def scan_file(
     except Exception as e: # decoders raise whatever they like on a broken file
         reason = f'cannot be read ({type(e).__name__}: {e})'
     return facts | dict(reason=reason)
-
-class _NamedBytes(io.BytesIO):
-    "A file in memory, called `name` in messages"
-    def __init__(self, content, name):
-        super().__init__(content)
-        self.name = str(name)
 
 # %% ../../nbs/api/11_data.scan.ipynb #bff64a22
 _FACT_NAMES = (
