@@ -95,6 +95,10 @@ Sections = Annotated[Optional[str], _option(
 Pdf = Annotated[bool, _option('Print the report as report.pdf too; needs Chromium or Chrome', '--pdf')]
 _MAX_PIXELS = 'Pixels that one image may have, against decompression bombs; SKINLESION_MAX_PIXELS sets it too'
 MaxPixels = Annotated[Optional[int], _option(_MAX_PIXELS, metavar='N', min=1)]
+_STREAM = 'Leave the images of an s3:// DATA there: they come when they are needed, and half of the free disk keeps some'
+Stream = Annotated[bool, _option(_STREAM, '--stream')]
+_STREAM_GB = 'As --stream, and keep no more than so many gigabytes here'
+StreamGB = Annotated[Optional[float], _option(_STREAM_GB, '--stream-gb', metavar='GB')]
 _VALUE_RANGE = (
     'Raw values that are black and white in images of more than 8 bits, such as 0,4095; else as trained'
 )
@@ -243,6 +247,8 @@ def cases(
         metavar='FILE',
     )] = None,
     max_pixels: MaxPixels = None,
+    stream: Stream = False,
+    stream_gb: StreamGB = None,
 ):
     "Count the images of a data set by class and split"
     _set_max_pixels(max_pixels)
@@ -265,6 +271,7 @@ def cases(
         check=check,
         drop=drop,
         domain=domain,
+        stream=stream if stream_gb is None else stream_gb,
     )
     lines = [cases_text(table)]
     if has_people(table): lines.append(f'\nTable 1\n{table_one_text(table_one(table))}')
@@ -299,13 +306,16 @@ def audit(
     )] = None,
     strict: Annotated[bool, _option('Exit with 1 if a finding is severe', '--strict')] = False,
     max_pixels: MaxPixels = None,
+    stream: Stream = False,
+    stream_gb: StreamGB = None,
 ):
     "Find leakage, shortcuts and corrupt files"
     _set_max_pixels(max_pixels)
     from skinlesion.data.audit import audit
     from skinlesion.data.unlabelled import read_images, read_to_audit
     other = read_images(against) if against else None
-    result = audit(read_to_audit(data, layout, columns, images, target, positive), out, other)
+    streaming = stream if stream_gb is None else stream_gb
+    result = audit(read_to_audit(data, layout, columns, images, target, positive, streaming), out, other)
     text = str(result)
     if out: text += f'\nwrote {out}/audit.html and {out}/audit.json'
     is_failure = strict and result.counts()['severe'] > 0
@@ -380,15 +390,8 @@ def train(
     allow_leaks: AllowLeaks = False,
     max_pixels: MaxPixels = None,
     device: Device = None,
-    stream: Annotated[bool, _option(
-        'Leave the images of an s3:// DATA there; they come when they are needed, and half of the free disk keeps some',
-        '--stream',
-    )] = False,
-    stream_gb: Annotated[Optional[float], _option(
-        'As --stream, and keep at most so many gigabytes here',
-        '--stream-gb',
-        metavar='GB',
-    )] = None,
+    stream: Stream = False,
+    stream_gb: StreamGB = None,
     dry_run: Annotated[bool, _option(
         'Show recipe, data, time and memory of the training; train and write nothing',
         '--dry-run',

@@ -415,7 +415,7 @@ def read_ahead(
     ahead = ahead or 4*threads
     pending = deque() # of futures
     with ThreadPoolExecutor(threads) as pool:
-        for item in arriving(items):
+        for item in items:
             pending.append(pool.submit(function, item))
             if len(pending) > ahead: yield pending.popleft().result()
         while pending: yield pending.popleft().result()

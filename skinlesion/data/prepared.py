@@ -279,8 +279,8 @@ def prepared(
     elif not isinstance(streamed, StreamedFolder) or cache in ('memory', 'none') or cache == 'auto' and fits_memory(nbytes):
         place = pick_place(nbytes, cache)
     else:
-        place = 'disk'
         n_arrays = min(n_arrays, n_streamed(streamed, shape))
+        place = 'disk' if n_arrays else 'none'
         nbytes = ChecksummedArrays.nbytes(n_arrays, shape)
         if n_arrays < len(keys): entry = f'{entry} {n_arrays}'
     if isinstance(streamed, StreamedFolder) and place == 'disk': streamed.reserve(entry, nbytes)

@@ -25,8 +25,8 @@ from PIL import Image
 
 from .cases import Cases
 from ..dicom import PATIENT_FACTS, dicom_facts, is_dicom, patient_group
-from ..core import (DELIVERY_ERRORS, InputError, NamedBytes, Progress, plural, printable, read_ahead,
-                             remote_files)
+from ..core import (DELIVERY_ERRORS, InputError, NamedBytes, Progress, arriving, plural, printable,
+                             read_ahead, remote_files)
 from ..image import (SetupError, full_mode, has_deep_header, is_deep, open_header, raw_image, raw_values,
                               to_8bit)
 from ..store.cache import CacheTable, closure_version, file_stamp
@@ -49,7 +49,9 @@ def read_image_file(
     size = os.path.getsize(path) if files is None else files.size(os.fspath(path))
     if size > MAX_IMAGE_BYTES:
         raise InputError(f'more than {MAX_IMAGE_BYTES>>20} MB')
-    content = Path(path).read_bytes() if files is None else files.content(os.fspath(path))
+    if files is not None: content = files.content(os.fspath(path))
+    else:
+        with open(path, 'rb') as f: content = f.read()
     if not content: raise InputError('empty file')
     return content
 
@@ -264,7 +266,7 @@ def scan_images(
         new = [i for i,row in enumerate(rows) if row is None]
         new_paths = [paths[i] for i in new]
         with Progress(len(new), 'scanning images') as bar:
-            for i,facts in zip(new, read_ahead(scan_file, new_paths)):
+            for i,facts in zip(new, read_ahead(scan_file, arriving(new_paths))):
                 greys[i] = facts.pop('grey', 0)
                 rows[i] = [facts.get(name) for name in _FACT_NAMES]
                 key = keys[i]
@@ -323,7 +325,7 @@ def find_value_range(
 )->tuple|None: # As of `set_value_range`
     "The range of a set that was not scanned: only images whose header says that they are deep are decoded"
     paths = list(map(str, paths))
-    is_deep_file = read_ahead(has_deep_header, paths)
+    is_deep_file = read_ahead(has_deep_header, arriving(paths))
     deep_paths = [path for path,deep in zip(paths, is_deep_file) if deep]
     return set_value_range(scan_images(deep_paths).table)
 

@@ -26,6 +26,7 @@ def read_images(
     data:str|Path|pd.DataFrame, # A folder, a .zip, a csv table, s3://bucket/prefix, or a DataFrame with a row per image
     columns:dict|str|None=None, # For csv tables: see `read_csv`
     images:str|Path|None=None, # For csv tables: see `locate_images`
+    stream:bool|float=False, # See `read_cases`
 )->Cases: # Without classes; each `label` is ''
     "The images of `data`, whatever they show; none is opened"
     columns = column_names(columns)
@@ -34,7 +35,7 @@ def read_images(
         result = _named_images(label_frame(data, columns), name, {}, columns, images)
     else:
         name = str(data)
-        files = source_files(data, whole=False)
+        files = source_files(data, whole=False, stream=stream)
         if name.lower().endswith(TABLE_SUFFIXES):
             file, = files.values()
             result = _named_images(read_label_table(file, columns), file, files, columns, images)
@@ -62,13 +63,23 @@ def read_to_audit(
     images:str|Path|None=None, # See `read_cases`
     target:str|None=None, # See `read_cases`
     positive:str|None=None, # See `read_cases`
+    stream:bool|float=False, # See `read_cases`
 )->Cases: # Without classes where there are no labels, or only one
     "`read_cases` without opening an image, or `read_images` where there are no labels to read"
     try:
-        return read_cases(data, layout, positive, target, columns=columns, check=False, images=images)
+        return read_cases(
+            data,
+            layout,
+            positive,
+            target,
+            columns=columns,
+            check=False,
+            images=images,
+            stream=stream,
+        )
     except NoLabels:
         if layout not in ('auto', 'csv') or target or positive: raise
-    cases = read_images(data, columns, images)
+    cases = read_images(data, columns, images, stream)
     cases.notes.append(
         'there are no labels of two classes, so that shortcuts, sizes of classes '
         'and conflicts of labels are not checked'

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..core import InputError, Progress, plural, prob_column, read_ahead, truncated_list
+from ..core import InputError, Progress, arriving, plural, prob_column, read_ahead, truncated_list
 from .section import Card, Gallery, Section, template
 from .table import Predictions, as_predictions
 from ..image import InputSpec, from_square, square
@@ -57,7 +57,7 @@ def classify_images(
         except InputError: return None
 
     sources = list(sources)
-    squares = read_ahead(read_or_none, sources, ahead=bs)
+    squares = read_ahead(read_or_none, arriving(sources), ahead=bs)
     with Progress(len(sources), desc) as bar:
         for start in range(0, len(sources), bs):
             batch = list(islice(squares, bs))

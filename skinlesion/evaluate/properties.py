@@ -16,7 +16,7 @@ import pandas as pd
 from PIL import Image
 from skimage.color import rgb2lab
 
-from ..core import InputError, Progress, read_ahead
+from ..core import InputError, Progress, arriving, read_ahead
 from ..image import open_image
 
 # %% ../../nbs/api/46_evaluate.properties.ipynb #c8916564
@@ -133,7 +133,7 @@ def measure_images(
     paths = list(paths)
     rows = []
     with Progress(len(paths), 'measuring images') as bar:
-        for properties in read_ahead(measure_file, paths):
+        for properties in read_ahead(measure_file, arriving(paths)):
             rows.append(properties)
             bar.update()
     table = pd.DataFrame(rows, columns=list(UNKNOWN_PROPERTIES))

@@ -21,7 +21,7 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-from ..core import InputError, Progress, n_cores, read_ahead
+from ..core import InputError, Progress, arriving, n_cores, read_ahead
 from ..image import InputSpec, from_square, open_image, prepare, square, unknown_range_note
 from ..postprocess import (evidence, exceeded_thresholds, ood_score, ood_score_threshold, overlay,
                                     prediction_sets, probabilities, referral_reason)
@@ -217,7 +217,7 @@ class Predictor:
         heat_maps:bool=False, # Draw the heat map of each
     )->Iterator: # Of `Answer` or `Failure`, in the order of `sources`
         "Answers as they are made; an image that cannot be read is a `Failure` among them"
-        for batch in batches(read_ahead(self.prepare, sources, ahead=2*bs), bs):
+        for batch in batches(read_ahead(self.prepare, arriving(sources), ahead=2*bs), bs):
             yield from self.answer_prepared(batch, heat_maps)
 
     def answers(self,
@@ -246,7 +246,7 @@ class Predictor:
         paths = list(paths)
         if not paths: raise InputError('no images to predict')
         results = []
-        decoded = read_ahead(lambda path: prepare(path, self.spec), paths, ahead=2*bs)
+        decoded = read_ahead(lambda path: prepare(path, self.spec), arriving(paths), ahead=2*bs)
         with Progress(len(paths), 'predicting') as bar:
             for images in batches(decoded, bs):
                 logits,*_ = self.run(np.stack(images))
@@ -260,7 +260,7 @@ def check_images(
     sources:Iterable, # Images, each as for `as_image`
 )->None:
     "An `InputError` that names the first of `sources` that is no usable image"
-    for item in read_ahead(predictor.prepare, sources):
+    for item in read_ahead(predictor.prepare, arriving(sources)):
         if item.error: raise InputError(f'{source_name(item.source) or "image"}: {item.error}')
 
 def save_heat_maps(
