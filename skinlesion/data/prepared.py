@@ -237,7 +237,7 @@ def n_streamed(
     shape:tuple, # Of a square
 )->int: # At least 0
     "How many squares of streamed images are kept on the disk"
-    room = _SQUARES_PROPORTION*streamed.limits['bytes']
+    room = _SQUARES_PROPORTION*min(streamed.limits['bytes'], free_disk())
     return int(room//ChecksummedArrays.nbytes(1, shape))
 
 # %% ../../nbs/api/17_data.prepared.ipynb #011d4f15

@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/store.stream.html.md"""
 # %% auto #0
 __all__ = ['BoundedFolder', 'read_object', 'StreamedFolder', 'stream_limit', 'stream']
 
-# %% ../../nbs/api/06_store.stream.ipynb #9401a142
+# %% ../../nbs/api/06_store.stream.ipynb #1e02c043
 import hashlib, json, os, re, threading, time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -19,11 +19,11 @@ from pathlib import Path
 from ..core import DamagedFile, InputError, need, plural, remote_finders, replacing
 from .archive import size_text
 from .aws import Connection, aws_errors
-from .cache import cache_dir, cache_limit, cached, free_disk
+from .cache import cache_limit, cached, free_disk
 from .listing import is_image
 from .s3 import Store, StoredFile, download_files, find_dataset
 
-# %% ../../nbs/api/06_store.stream.ipynb #58593348
+# %% ../../nbs/api/06_store.stream.ipynb #826c70a3
 class BoundedFolder:
     "Files named by their SHA-256, of at most `limit` bytes in all; processes may share it"
     def __init__(self,
@@ -72,8 +72,12 @@ class BoundedFolder:
                 return
             self.write_total(total + len(content))
             partial_file = self.folder/f'.{digest}.part'
-            partial_file.write_bytes(content)
-            os.replace(partial_file, file)
+            try:
+                partial_file.write_bytes(content)
+                os.replace(partial_file, file)
+            except OSError: # the disk is full
+                partial_file.unlink(missing_ok=True)
+                self.is_full = True
 
     def make_room(self)->None:
         "Remove what exceeds the limit, whenever it was used, and count anew"
@@ -228,7 +232,7 @@ class StreamedFolder:
 
 def _name_in_folder(path): return _IN_STREAMED.fullmatch(path)[2].replace(os.sep, '/')
 
-# %% ../../nbs/api/06_store.stream.ipynb #073078c8
+# %% ../../nbs/api/06_store.stream.ipynb #65311552
 _folders:dict[str, StreamedFolder] = {} # by their paths
 _folders_lock = threading.Lock()
 
@@ -236,7 +240,7 @@ def streamed_files(
     path:str, # A file
 )->StreamedFolder|None: # `None` for a file that is really here
     "The folder that brings the content of `path`"
-    match = _IN_STREAMED.fullmatch(path)
+    match = _IN_STREAMED.fullmatch(path) if '-streamed-' in path else None
     if match is None: return None
     root = match[1]
     with _folders_lock:
@@ -256,17 +260,14 @@ def _begin_process():
 
 if hasattr(os, 'register_at_fork'): os.register_at_fork(after_in_child=_begin_process)
 
-# %% ../../nbs/api/06_store.stream.ipynb #9d18ea09
+# %% ../../nbs/api/06_store.stream.ipynb #311b4db5
 def stream_limit(
     gigabytes:bool|float=True, # What may be kept; `True`: half of what is free
 )->int: # Bytes
-    "How many bytes may be kept; an `InputError` if the disk has not so many"
-    free = free_disk()
-    if gigabytes is True: return int(min(free/2, cache_limit()))
-    limit = int(gigabytes*1e9)
-    if 0 < limit <= free: return limit
-    raise InputError(f'to keep {gigabytes:g} GB of streamed images was asked for, and {size_text(free)} are free '
-                     f'in {cache_dir()}: name a number of gigabytes between, or set SKINLESION_CACHE to another disk')
+    "How many bytes may be kept; an `InputError` if that is no number of gigabytes"
+    if gigabytes is True: return int(min(free_disk()/2, cache_limit()))
+    if gigabytes > 0: return int(gigabytes*1e9)
+    raise InputError(f'{gigabytes:g} GB of streamed images cannot be kept; give a number above 0, such as 5')
 
 def stream(
     source:str|Path, # `s3://bucket/prefix` of a folder that was pushed, or of one in it
@@ -277,7 +278,8 @@ def stream(
     limit = stream_limit(gigabytes)
     connection = connection or Connection()
     with aws_errors(f'reading {source}'):
-        dataset = find_dataset(Store(source, connection))
+        store = Store(source, connection)
+        dataset = find_dataset(store)
         if dataset.is_single_file: raise InputError(f'{source}: is one file; what can be streamed is a folder')
         images = [file for file in dataset.files if is_image(file.path)]
         others = [file for file in dataset.files if not is_image(file.path)]
@@ -297,7 +299,7 @@ def stream(
             objects = dict(url=dataset.store.url(), files=[file._asdict() for file in images])
             (folder/_OBJECTS).write_text(json.dumps(objects), encoding='utf-8')
 
-        root = cached(f'{dataset.checksum} {source} streamed', make)
+        root = cached(f'{dataset.checksum} {store.url()} streamed', make)
     limits = dict(bytes=limit - size_of_others, began=time.time(), reserved={}, connection=asdict(connection))
     with replacing(root/_LIMITS) as part: part.write_text(json.dumps(limits), encoding='utf-8')
     folder = StreamedFolder(root)
