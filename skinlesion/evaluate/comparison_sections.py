@@ -9,7 +9,7 @@ __all__ = ['SIGNIFICANT', 'MIN_BIN_IMAGES', 'MAX_SUBGROUP_RESAMPLES', 'best_firs
            'score_table', 'class_scores', 'plot_scores', 'scores_section', 'ranking_data', 'ranking_text',
            'ranking_section', 'plot_differences', 'difference_table', 'p_text', 'differences_section', 'model_lines',
            'plot_reliabilities', 'calibration_overlay', 'plot_decisions', 'plot_rocs', 'decision_overlay',
-           'subgroup_scores', 'plot_model_subgroups', 'subgroups_overlay']
+           'subgroup_scores', 'subgroup_entries', 'plot_model_subgroups', 'subgroups_overlay']
 
 # %% ../../nbs/api/48_evaluate.comparison_sections.ipynb #1b86bacd
 from collections.abc import Iterable
@@ -450,14 +450,18 @@ def subgroup_scores(
             parts = {name: preds.take(members) for name,preds in compared.models.items()}
             groups = next(iter(parts.values())).groups
             about = dict(attribute=attribute, subgroup=str(subgroup), images=len(members), groups=len(np.unique(groups)))
-            for model,entries in _subgroup_entries(parts, compared, resamples).items():
+            for model,entries in subgroup_entries(parts, compared, resamples).items():
                 for (label,score),entry in entries.items():
                     numbers = {part: entry[part] for part in ('value', 'low', 'high')}
                     rows.append(about | {'model': model, 'score': score, 'class': label} | numbers)
     return rows, left_out
 
-def _subgroup_entries(parts, compared, resamples):
-    "Of each model, (class, score) -> entry"
+def subgroup_entries(
+    parts:dict, # Name of a model -> its `Predictions` of the images of a subgroup
+    compared:Compared,
+    resamples:int, # Bootstrap samples of the groups
+)->dict: # Name of a model -> (class or '', score) -> entry
+    "Accuracy of each model, and sensitivity and AUROC of the class in question"
     scorers = {name: Scorer(preds, pooled=False) for name,preds in parts.items()}
     first = next(iter(parts.values()))
     focus = compared.focus

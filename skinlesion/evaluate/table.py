@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.table.html.md"""
 
 # %% auto #0
 __all__ = ['PRED_WORDS', 'ONE_PROBABILITY', 'Predictions', 'as_predictions', 'check_labels', 'predictions_table', 'predictions',
-           'Outputs', 'split_outputs', 'named_classes', 'joined_metadata', 'FormOfTable', 'read_source', 'read_form',
-           'read_predictions']
+           'Outputs', 'split_outputs', 'named_classes', 'class_of_one', 'joined_metadata', 'FormOfTable', 'read_source',
+           'with_outputs', 'read_form', 'read_predictions']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
@@ -353,7 +353,7 @@ def named_classes(
     if list(probs) and list(probs)[0] in ONE_PROBABILITY and labels.nunique() == 2:
         notes = []
         for label in labels.unique(): name_of_label[label] = (key or {}).get(class_number(label), label)
-        name = _class_of_one(sorted(name_of_label.values()), positive, f'{file}: the column {list(probs)[0]}')
+        name = class_of_one(sorted(name_of_label.values()), positive, f'{file}: the column {list(probs)[0]}')
         columns = [prob_column(name)]
         notes.append(f'the column {list(probs)[0]} is assumed to hold the probability of {name}')
     else:
@@ -363,15 +363,19 @@ def named_classes(
     if repeated: raise InputError(f'{file}: two columns for the class {repeated[0].removeprefix("p_")}; leave one')
     return probs.set_axis(columns, axis=1), labels.map(lambda label: name_of_label.get(label, label)), notes
 
-def _class_of_one(classes, positive, what):
-    "Of two classes the one that a single probability is of"
+def class_of_one(
+    classes:list, # Two names, sorted
+    positive:str|None, # As for `read_predictions`
+    what:str, # The column, for messages
+)->str:
+    "Of two classes the one that a single probability is of; an `InputError` if that is not plain"
     if positive is not None:
         name = same_names([positive], classes).get(positive)
         if name is not None: return name
     if [class_number(label) for label in classes] == ['0', '1']: return classes[1]
     if is_positive_by_alphabet(classes):
         raise InputError(f'{what} is the probability of which class, {classes[0]} or {classes[1]}? Name it: --positive CLASS')
-    return pick_positive(classes)
+    return str(pick_positive(classes))
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #868b81b4
 def joined_metadata(
@@ -432,6 +436,32 @@ def read_source(
     need('pyarrow', extra='parquet')
     return label_frame(pd.read_parquet(source), names)
 
+def with_outputs(
+    rows:pd.DataFrame, # From `read_roles`
+    outputs:Outputs, # Of the same rows
+    free:list, # Columns of `rows` that may be called after classes
+    key:dict|None, # From `read_class_key`
+    positive:str|None, # As for `read_predictions`
+    file:str, # For messages
+)->tuple: # `rows` with `p_<class>` and perhaps `pred`, and notes
+    "`rows` with what the model wrote, and with the names of the classes as labels"
+    probs = outputs.probs
+    notes = []
+    if not len(probs.columns):
+        bare = bare_class_columns(rows[free], rows.label.unique(), key)
+        probs = rows[bare]
+        rows = rows.drop(columns=bare)
+        if bare: notes.append(f'the probabilities are taken from the columns {truncated_list(bare, 8)}')
+    if len(probs.columns) and 'finding' not in rows:
+        probs,labels,class_notes = named_classes(probs, rows.label, key, positive, file)
+        rows = rows.assign(label=labels)
+        notes += class_notes
+    else: probs = probs.add_prefix('p_')
+    if outputs.pred is not None:
+        pred = outputs.pred.map(lambda value: (key or {}).get(class_number(value), value))
+        probs = probs.assign(pred=pred.astype(str))
+    return rows.drop(columns=list(probs), errors='ignore').join(probs), notes
+
 def read_form(
     source:str|Path|pd.DataFrame, # See `read_predictions`
     columns:dict|str|None=None, # See `read_predictions`
@@ -453,7 +483,9 @@ def read_form(
             'write the class of each into the column label'
         )
     named = {ours.removeprefix('p_'): theirs for ours,theirs in probs_from.items()}
-    probs,pred,table,kind,form_notes = split_outputs(table, names, named, file)
+    outputs = split_outputs(table, names, named, file)
+    table = outputs.rest
+    form_notes = outputs.notes
 
     path_from = names.get('path')
     path_note = ''
@@ -471,25 +503,16 @@ def read_form(
     joined_notes:list = []
     if metadata is not None:
         table,names,joined_notes,rows = joined_metadata(table, file, names, path_from, metadata)
-        probs = probs.iloc[rows].reset_index(drop=True)
-        pred = None if pred is None else pred.iloc[rows].reset_index(drop=True)
+        probs = outputs.probs.iloc[rows].reset_index(drop=True)
+        pred = None if outputs.pred is None else outputs.pred.iloc[rows].reset_index(drop=True)
+        outputs = outputs._replace(probs=probs, pred=pred)
     rows,role_notes = read_roles(table, file, names, path_from, finding)
     rows = rows.rename(columns=dict(image='path'))
 
-    if not len(probs.columns):
-        bare = bare_class_columns(rows[[column for column in free if column in rows]], rows.label.unique(), key)
-        probs = rows[bare]
-        rows = rows.drop(columns=bare)
-        if bare: form_notes.append(f'the probabilities are taken from the columns {truncated_list(bare, 8)}')
-    if len(probs.columns) and 'finding' not in rows:
-        probs,labels,class_notes = named_classes(probs, rows.label, key, finding, file)
-        rows = rows.assign(label=labels)
-        form_notes += class_notes
-    else: probs = probs.add_prefix('p_')
-    if pred is not None:
-        probs = probs.assign(pred=pred.map(lambda value: (key or {}).get(class_number(value), value)).astype(str))
-    notes = [*filter(None, [path_note]), *form_notes, *joined_notes, *role_notes, *scored_notes]
-    return FormOfTable(rows.drop(columns=list(probs), errors='ignore').join(probs), notes, kind)
+    free = [column for column in free if column in rows]
+    rows,class_notes = with_outputs(rows, outputs, free, key, finding, file)
+    notes = [*filter(None, [path_note]), *form_notes, *class_notes, *joined_notes, *role_notes, *scored_notes]
+    return FormOfTable(rows, notes, outputs.kind)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #716dd730
 _FINDING_WORDS = ('positive', 'negative', 'uncertain', 'not mentioned') # labels from `one_finding`
