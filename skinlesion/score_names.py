@@ -279,6 +279,16 @@ def _second_name(name, title, multiclass_meaning):
     )
 
 METRICS['macro_f1'] = _second_name('f1', 'Macro F1', 'mean F1 over the classes')
+METRICS['weighted_f1'] = Score(
+    'Weighted F1',
+    '',
+    multiclass_meaning='mean F1 over the classes, each weighted by its images',
+    rests_on=('all',),
+    needs=(),
+    by_class=False,
+    is_macro_average=False,
+    value_range=(0, 1),
+)
 METRICS['macro_auroc'] = _second_name('auroc', 'Macro AUROC', 'each class against the rest, mean')
 METRICS['micro_auroc'] = Score(
     'Micro AUROC',

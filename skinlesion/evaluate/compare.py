@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from ..core import NOTICE, BriefDict, InputError, plural, replacing, truncated_list
@@ -141,14 +142,16 @@ class ModelComparison:
         return by_name[name]
 
     def score_table(self)->pd.DataFrame:
-        "Every score of every model: model, class ('' for all together), score, value, low, high"
+        "Every score of every model: model, class ('' for all together), score, value, low, high, mean over the samples"
         rows = []
         for model,scores in self.data['scores'].items():
             entries:list = [('', scores), *self.data['per_class'].get(model, {}).items()]
             for label,by_score in entries:
                 for score,entry in by_score.items():
                     numbers = {part: entry[part] for part in ('value', 'low', 'high')}
-                    rows.append({'model': model, 'class': label, 'score': score} | numbers)
+                    sampled = self.compared.scores.replicates[model].get((label, score) if label else score, np.array([]))
+                    mean = np.nanmean(sampled) if np.isfinite(sampled).any() else None
+                    rows.append({'model': model, 'class': label, 'score': score} | numbers | dict(bootstrap_mean=mean))
         return pd.DataFrame(rows)
 
     def difference_table(self)->pd.DataFrame:

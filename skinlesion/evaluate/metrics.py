@@ -139,6 +139,9 @@ def score(self:Scorer,
     scores['ece'] = abs(gaps).sum(1)/total
     if self.multiclass:
         scores['brier'] = by_class['brier'].sum(1)
+        images_by_class = confusion.sum(2)
+        weighted_f1 = np.nan_to_num(class_scores['f1'])*images_by_class # a class without images has no F1, and no weight
+        scores['weighted_f1'] = weighted_f1.sum(1)/total
         if self.pooled: scores |= dict(zip(POOLED_AREAS, areas[-1]))
         # micro averages among them: one label and one prediction an image, so they count what is correct
         for name in SECOND_NAMES: scores[name] = scores[METRICS[name].second_name_of]

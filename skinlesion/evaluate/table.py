@@ -335,6 +335,9 @@ def split_outputs(
     alone = matching_columns(free, ONE_PROBABILITY)
     if not columns and len(alone) == 1:
         name = alone[0].lower()
+        if pred is not None and as_numbers(rest[alone[0]]).min() >= 0.5:
+            raise InputError(f'{file}: the column {alone[0]} may hold the probability of the predicted class, for it is never below 0.5; '
+                             f'if it is that of one class: --columns p_CLASS={alone[0]}')
         probs = rest[alone].set_axis([name], axis=1)
         rest = rest.drop(columns=alone)
         if name in ('logit', 'sigmoid'): kind = name
