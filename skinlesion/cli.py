@@ -711,13 +711,25 @@ def score(
     )],
     out: Annotated[str, _option('The table to write, .csv or .parquet', metavar='FILE')],
     images: Images = None,
+    engine: Annotated[str, _option('What shares the work: local (this computer) or ray', metavar='E')] = 'local',
+    address: Annotated[Optional[str], _option(
+        'A Ray cluster: HOST:PORT, ray://HOST:PORT or auto; one on this computer if left out',
+        metavar='ADDRESS',
+    )] = None,
     value_range: ValueRange = None,
     max_pixels: MaxPixels = None,
 ):
     "Predict a data set of any size into a table; again, it goes on where it was interrupted"
     _set_max_pixels(max_pixels)
-    from skinlesion.serve.batch import score
-    scored = score(bundle, source, out, images, _two_numbers('--value-range', value_range))
+    if engine not in ('local', 'ray'): raise InputError(f'--engine {engine}: the engines are local and ray')
+    if address and engine != 'ray': raise InputError(f'--address {address} is of a Ray cluster; add --engine ray')
+    values = _two_numbers('--value-range', value_range)
+    if engine == 'ray':
+        from skinlesion.serve.cluster import score_on_ray
+        scored = score_on_ray(bundle, source, out, images, values, address)
+    else:
+        from skinlesion.serve.batch import score
+        scored = score(bundle, source, out, images, values)
     return _Answer(asdict(scored), str(scored), is_failure=scored.n_failed > 0)
 
 # %% ../nbs/api/71_cli.ipynb #957d4624

@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.batch.html.md"""
 
 # %% auto #0
 __all__ = ['ANSWER_COLUMNS', 'ANSWER_FILES', 'PART_IMAGES', 'ROW_GROUP', 'TABLE_WRITERS', 'column_kinds', 'answer_row',
-           'write_rows', 'check_answers_file', 'write_answers', 'Journal', 'working_alone', 'write_csv',
-           'write_parquet', 'Scored', 'score']
+           'write_rows', 'check_answers_file', 'write_answers', 'begin_job', 'Journal', 'working_alone', 'write_csv',
+           'write_parquet', 'Scored', 'Scoring', 'score_batch', 'score']
 
 # %% ../../nbs/api/53_serve.batch.ipynb #aacdfdb9
 import csv
@@ -17,6 +17,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,26 @@ def write_answers(
 # %% ../../nbs/api/53_serve.batch.ipynb #25697c46
 PART_IMAGES = 256 # rows of a part; a multiple of the images in a batch
 
+def begin_job(
+    folder:str|Path, # Of parts; made if there is none
+    job:dict, # What is scored and how, with an `engine` if it is not `score`
+)->None:
+    "Note `job` in `folder`; an `InputError` if what was begun there is another one"
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder/'job.json'
+    text = json.dumps(job, indent=1)
+    if not file.is_file():
+        with replacing(file) as tmp: tmp.write_text(text, encoding='utf-8')
+        return
+    before = file.read_text(encoding='utf-8')
+    if before == text: return
+    engine = json.loads(before).get('engine', 'local')
+    is_other_engine = engine != job.get('engine', 'local')
+    difference = f'by --engine {engine}' if is_other_engine else 'with another bundle, source or options'
+    remedy = f'go on with --engine {engine}, remove' if is_other_engine else 'remove'
+    raise InputError(f'{folder}: was begun {difference}; {remedy} it, or choose another --out')
+
 class Journal:
     "The rows that are done, in parts next to the table `out`"
     def __init__(self,
@@ -126,14 +147,7 @@ class Journal:
     ):
         self.folder = Path(f'{out}.parts')
         self.columns = columns
-        self.folder.mkdir(parents=True, exist_ok=True)
-        file = self.folder/'job.json'
-        text = json.dumps(job, indent=1)
-        if file.is_file() and file.read_text(encoding='utf-8') != text:
-            message = f'{self.folder}: was begun with another bundle, source or options'
-            raise InputError(f'{message}; remove it, or choose another --out')
-        if not file.is_file():
-            with replacing(file) as tmp: tmp.write_text(text, encoding='utf-8')
+        begin_job(self.folder, job)
         self.n_parts = 0
         while self.part(self.n_parts).is_file(): self.n_parts += 1
 
@@ -199,17 +213,19 @@ def working_alone(
 ROW_GROUP = 16384 # rows of a Parquet file that are held at once
 
 def write_csv(
-    journal:Journal, # With all rows
+    rows:Iterable, # Of dicts, column to text
+    columns:dict, # From `column_kinds`
     out:str|Path, # File to write
 )->None:
-    "The rows of `journal` as a csv table"
-    write_rows(out, journal.rows(), journal.columns)
+    "The table of `rows` as csv"
+    write_rows(out, rows, columns)
 
 def write_parquet(
-    journal:Journal, # With all rows
+    rows:Iterable, # Of dicts, column to text
+    columns:dict, # From `column_kinds`
     out:str|Path, # File to write
 )->None:
-    "The rows of `journal` as a Parquet table; an `ImportError` without pyarrow"
+    "The table of `rows` as Parquet; an `ImportError` without pyarrow"
     pa = need('pyarrow', extra='parquet')
     parquet = need('pyarrow.parquet', extra='parquet')
     types = dict(text=pa.string(), number=pa.float64(), bool=pa.bool_())
@@ -218,12 +234,12 @@ def write_parquet(
         number=lambda text: float(text) if text else None,
         bool={'True': True, 'False': False}.get,
     )
-    schema = pa.schema([(name, types[kind]) for name,kind in journal.columns.items()])
+    schema = pa.schema([(name, types[kind]) for name,kind in columns.items()])
     with parquet.ParquetWriter(out, schema) as writer:
-        for rows in batches(journal.rows(), ROW_GROUP):
+        for group in batches(rows, ROW_GROUP):
             arrays = []
-            for name,kind in journal.columns.items():
-                values = [from_text[kind](row[name]) for row in rows]
+            for name,kind in columns.items():
+                values = [from_text[kind](row[name]) for row in group]
                 arrays.append(pa.array(values, types[kind]))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
 
@@ -246,6 +262,54 @@ class Scored:
 
     __repr__ = __str__
 
+class Scoring:
+    "What is scored, how, and into which table; an `InputError` where that cannot be done"
+    def __init__(self,
+        bundle:str|Path, # As for `score`, like the others
+        source:str|Path, # What to score
+        out:str|Path, # The table
+        images:str|Path|None=None, # The folder of the images that a table names
+        value_range:tuple|None=None, # See `Predictor`
+    ):
+        self.out = Path(out)
+        self.folder = Path(f'{out}.parts')
+        self.source = source
+        self.images = images
+        write_table = TABLE_WRITERS.get(self.out.suffix.lower())
+        if write_table is None: raise InputError(f'{out}: the table ends in {" or ".join(TABLE_WRITERS)}')
+        if write_table is write_parquet: need('pyarrow', extra='parquet')
+        self.write_table = write_table
+        check_writable_folder(self.out.parent)
+        is_there = os.path.exists(local_file(str(source))) or glob.has_magic(str(source))
+        if not is_there: raise InputError(f'{source}: no such file or folder')
+        self.predictor = Predictor(bundle, threads=1, value_range=value_range)
+        self.columns = column_kinds(self.predictor.classes)
+        self.job = dict(
+            bundle=self.predictor.config['checksum'],
+            source=str(source),
+            images=images and str(images),
+            value_range=value_range,
+        )
+
+    def list_images(self)->Iterator: # Of `SourceImage`
+        "The images of the source, in its order"
+        return source_images(self.source, self.predictor.classes, self.images)
+
+    def finish(self,
+        rows:Iterable, # Of dicts, column to text
+    )->None:
+        "Write the table of `rows`, which is there when it is whole, and remove the parts"
+        with replacing(self.out) as tmp: self.write_table(rows, self.columns, tmp)
+        remove(self.folder)
+
+def score_batch(
+    predictor:Predictor, # From the bundle
+    batch:list, # Of `SourceImage`
+)->list: # Of rows, see `answer_row`
+    "The rows of the images that the network takes at once"
+    answers = predictor.answer_sources(batch)
+    return [answer_row(answer, image) for answer,image in zip(answers, batch)]
+
 def score(
     bundle:str|Path, # A bundle or a run
     source:str|Path, # A folder, a zip, a csv table, an image, a pattern, or the address of one in S3
@@ -255,39 +319,18 @@ def score(
     threads:int|None=None, # Batches at a time; as many as there are cores if `None`
 )->Scored:
     "Predictions for all images of `source`; an interrupted run is gone on with"
-    out = Path(out)
-    write_table = TABLE_WRITERS.get(out.suffix.lower())
-    if write_table is None: raise InputError(f'{out}: the table ends in {" or ".join(TABLE_WRITERS)}')
-    if write_table is write_parquet: need('pyarrow', extra='parquet')
-    check_writable_folder(out.parent)
-    is_there = os.path.exists(local_file(str(source))) or glob.has_magic(str(source))
-    if not is_there: raise InputError(f'{source}: no such file or folder')
-    predictor = Predictor(bundle, threads=1, value_range=value_range)
-    columns = column_kinds(predictor.classes)
-
-    def list_images(): return source_images(source, predictor.classes, images)
-
-    def score_batch(batch):
-        answers = predictor.answer_sources(batch)
-        return [answer_row(answer, image) for answer,image in zip(answers, batch)]
-
-    total = sum(1 for _ in list_images())
-    job = dict(
-        bundle=predictor.config['checksum'],
-        source=str(source),
-        images=images and str(images),
-        value_range=value_range,
-    )
-    with working_alone(f'{out}.parts'), Progress(total, 'scoring') as bar:
-        journal = Journal(out, job, columns)
-        remaining = list_images()
+    scoring = Scoring(bundle, source, out, images, value_range)
+    total = sum(1 for _ in scoring.list_images())
+    with working_alone(scoring.folder), Progress(total, 'scoring') as bar:
+        journal = Journal(out, scoring.job, scoring.columns)
+        remaining = scoring.list_images()
         n_done,n_failed = journal.skip_done(remaining)
         bar.update(n_done)
-        scored = read_ahead(score_batch, batches(remaining, BATCH_SIZE), threads=threads)
+        score_next = partial(score_batch, scoring.predictor)
+        scored = read_ahead(score_next, batches(remaining, BATCH_SIZE), threads=threads)
         for rows in batches(chain.from_iterable(scored), PART_IMAGES):
             journal.append(rows)
             n_failed += sum('error' in row for row in rows)
             bar.update(len(rows))
-        with replacing(out) as tmp: write_table(journal, tmp)
-        remove(journal.folder)
-    return Scored(out, total, n_failed, n_done)
+        scoring.finish(journal.rows())
+    return Scored(scoring.out, total, n_failed, n_done)
