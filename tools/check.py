@@ -31,7 +31,7 @@ NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromi
 # other libraries when it is imported, as fastai does, is left to the notebooks
 PRELOADED = ['execnb.shell', 'matplotlib.pyplot', 'nbdev.test', 'onnxruntime', 'pandas', 'scipy.stats', 'sklearn.metrics',
              'timm', 'torchvision']
-EXTRA_FLAGS = {'dicom': 'pydicom'} # cells with the flag run where the module of the extra is installed
+EXTRA_FLAGS = {'dicom': 'pydicom', 'ray': 'ray'} # cells with the flag run where the module of the extra is installed
 SLOW_CELL_S = 3600 # after which a cell is stopped where slow ones run, on a busy machine too
 
 
