@@ -34,17 +34,20 @@ from .batch import (PART_IMAGES, Scored, Scoring, begin_job, column_kinds, score
 from .bundle import BUNDLE_FILES
 from .predictor import BATCH_SIZE, Predictor, batches
 from .sources import SourceImage
-from ..store.listing import is_url
+from ..store.listing import absolute_path, is_url
 
 # %% ../../nbs/api/54_serve.cluster.ipynb #07fd16ba
 def image_facts(
     image:SourceImage, # Of a folder, a pattern or a table
 )->list: # Path, where it is read, label, group and split
-    "What another computer needs to know of `image`; an `InputError` for one in a zip"
-    facts = [image.label, image.group, image.split]
-    if is_url(image.path): return [image.path, image.path, *facts]
-    if isinstance(image.image, (str, os.PathLike)): return [image.path, os.path.abspath(image.image), *facts]
-    raise InputError(f'{image.path}: is in a zip, which --engine ray cannot read; unpack it first')
+    "What another computer needs to know of `image`; an `InputError` for one in a zip or a folder in S3"
+    if not isinstance(image.image, (str, os.PathLike)):
+        raise InputError(f'{image.path}: is in a zip, which --engine ray cannot read; unpack it first')
+    location = absolute_path(str(image.image))
+    if is_url(image.path) and not is_url(location): # what was brought here is not on the nodes
+        remedy = 'pull it to a folder that all nodes share, or name its images in a table'
+        raise InputError(f'{image.path}: is in a folder in S3, which --engine ray cannot read; {remedy}')
+    return [image.path, location, image.label, image.group, image.split]
 
 def write_manifest(
     images:Iterable, # Of `SourceImage`, all of the source
