@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.table.html.md"""
 
 # %% auto #0
 __all__ = ['PRED_WORDS', 'ONE_PROBABILITY', 'Predictions', 'as_predictions', 'check_labels', 'predictions_table', 'predictions',
-           'Outputs', 'split_outputs', 'named_classes', 'class_of_one', 'joined_metadata', 'FormOfTable', 'read_source',
-           'with_outputs', 'read_form', 'read_predictions']
+           'Outputs', 'split_outputs', 'named_classes', 'class_of_one', 'joined_metadata', 'path_column', 'FormOfTable',
+           'read_source', 'with_outputs', 'read_form', 'path_from_folder', 'read_predictions']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
@@ -421,6 +421,19 @@ def _name_of(source):
     "What a table is called in messages"
     return FRAME_NAME if isinstance(source, pd.DataFrame) else str(source)
 
+# %% ../../nbs/api/42_evaluate.table.ipynb #b13b3687
+def path_column(
+    table:pd.DataFrame, # As it was read
+    names:dict, # From `column_names`
+    file:str, # What the table is called, for messages
+)->tuple: # The name of the column, and a note of what was assumed, or ''
+    "The column of `table` with the images; an `InputError` if there is none, or more than one"
+    if 'path' in names: return str(names['path']), ''
+    candidates = matching_columns(table, COLUMN_SYNONYMS['path'])
+    column,note = only_one(file, 'path', candidates, table)
+    if column is None: check_named(file, table, dict(path='path')) # says what there is
+    return str(column), note
+
 # %% ../../nbs/api/42_evaluate.table.ipynb #ea010bfa
 class FormOfTable(NamedTuple):
     "A table of predictions, in our own form"
@@ -490,13 +503,7 @@ def read_form(
     table = outputs.rest
     form_notes = outputs.notes
 
-    path_from = names.get('path')
-    path_note = ''
-    if path_from is None:
-        candidates = matching_columns(table, COLUMN_SYNONYMS['path'])
-        path_from,path_note = only_one(file, 'path', candidates, table)
-    if path_from is None: check_named(file, table, dict(path='path')) # says what there is
-    path_from = str(path_from)
+    path_from,path_note = path_column(table, names, file)
     free = [column for column in table if column not in (path_from, *names.values())]
     if 'label' not in names and not matching_columns(table, COLUMN_SYNONYMS['label']):
         hot = one_hot_labels(table[free], file)
@@ -568,6 +575,17 @@ def _numbers(table, classes, file):
                              'if that is no class, rename its column')
     return probs
 
+# %% ../../nbs/api/42_evaluate.table.ipynb #0cc40c22
+def path_from_folder(
+    path:str, # As the table has it, or an address
+    folder:str, # Of the table; '' if it is in memory
+)->str:
+    "`path` without detours, in `folder` if the image lies there and nowhere else"
+    if '://' not in path: path = os.path.normpath(path) # ./a.jpg is a.jpg
+    next_to_table = os.path.join(folder, path)
+    if not os.path.isfile(path) and os.path.isfile(next_to_table): return next_to_table
+    return path
+
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
     source:str|Path|pd.DataFrame, # A csv with image, label and `p_<class>`, in whose folder relative paths are
@@ -594,14 +612,8 @@ def read_predictions(
         raise InputError(f'{file}: no column p_<class> for each of two or more classes; '
                          f'it has {truncated_list(table.columns, 8)}; name them: --columns p_CLASS=NAME,...')
     is_alone = (table.group == '') | (table.group == table.path)
-    # as they are, or from the folder of the table where the image lies there
     folder = '' if isinstance(source, pd.DataFrame) else os.path.dirname(source)
-    paths = []
-    for path in table.path:
-        if '://' not in path: path = os.path.normpath(path) # ./a.jpg is a.jpg
-        next_to_file = os.path.join(folder, path)
-        if not os.path.isfile(path) and os.path.isfile(next_to_file): path = next_to_file
-        paths.append(path)
+    paths = [path_from_folder(path, folder) for path in table.path]
     class_of = same_names(table.label.unique(), class_list) # in the spelling of the columns
     group = table.group.mask(is_alone, paths)
     label = table.label.replace(class_of)
