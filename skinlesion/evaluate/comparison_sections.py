@@ -219,10 +219,13 @@ def ranking_text(
     alike = [other for other in others if not compared.is_shown(best, other)]
     tests = 'in one test' if n_pairs == 1 else f'after correction for all {n_pairs} pairs'
     title = METRICS[compared.headline].in_text
-    if not alike: return f'{best} is shown to have a better {title} than {"the other" if len(others) == 1 else "all others"} ({tests}).'
+    if not alike:
+        worse = 'the other' if len(others) == 1 else 'all others'
+        return f'{best} is shown to have a better {title} than {worse} ({tests}).'
     text = f'{best} has the best {title}, but is not shown to be better than {truncated_list(alike, 20)} ({tests})'
     if len(alike) == len(others): return f'{text}: these images cannot tell them apart.'
-    return f'{text}; it is shown to be better than {truncated_list([name for name in others if name not in alike], 20)}.'
+    beaten = [name for name in others if name not in alike]
+    return f'{text}; it is shown to be better than {truncated_list(beaten, 20)}.'
 
 def ranking_section(
     compared:Compared,
@@ -237,12 +240,18 @@ def ranking_section(
         numbers = [ranks[name]['mean'] for name in data['order']]
         sets = [[data['order'].index(name) for name in members] for members in data['undistinguished']]
         figure = plot_ranking(data['order'], numbers, sets, title)
-        parts.append(Plot('ranking', f'Ranking by {METRICS[compared.headline].in_text}', figure, how['ranking'], 'mean ranks of the models', wide=True, folded=False))
+        heading = f'Ranking by {METRICS[compared.headline].in_text}'
+        alt = 'mean ranks of the models'
+        parts.append(Plot('ranking', heading, figure, how['ranking'], alt, wide=True, folded=False))
         rows = []
         for name in data['order']:
             rank = ranks[name]
-            row = {'Model': name, title: interval_text(compared.scores.entries[name][compared.headline], 3)}
-            rows.append(row | {'Mean rank': f'{rank["mean"]:.1f} ({rank["low"]:g} to {rank["high"]:g})', 'Best in': f'{rank["first"]:.0%} of samples'})
+            rows.append({
+                'Model': name,
+                title: interval_text(compared.scores.entries[name][compared.headline], 3),
+                'Mean rank': f'{rank["mean"]:.1f} ({rank["low"]:g} to {rank["high"]:g})',
+                'Best in': f'{rank["first"]:.0%} of samples',
+            })
         parts.append(Grid('Ranks', pd.DataFrame(rows), how['rank_table'], folded=False))
     return Section('ranking', 'Ranking', ranking_text(compared), parts, data)
 
@@ -304,11 +313,16 @@ def differences_section(
     tested = [row for row in of_headline if row['p_holm'] is not None]
     n_shown = sum(row['p_holm'] < SIGNIFICANT for row in tested)
     title = METRICS[compared.headline].in_text
-    text = (f'Of {plural(len(of_headline), "pair")} of models, {n_shown} {"differs" if n_shown == 1 else "differ"} in {title} by more than chance, '
+    pairs = plural(len(of_headline), 'pair')
+    differ = 'differs' if n_shown == 1 else 'differ'
+    text = (f'Of {pairs} of models, {n_shown} {differ} in {title} by more than chance, '
             'with p corrected for the number of pairs.')
     if not tested: text = 'No difference was tested, as nothing was resampled.'
     figure = plot_differences(compared)
-    parts:list = [Plot('differences', 'Differences', figure, how['matrix'], 'difference of each pair of models', wide=len(compared.models) > 3, folded=False)]
+    is_wide = len(compared.models) > 3
+    alt = 'difference of each pair of models'
+    plot = Plot('differences', 'Differences', figure, how['matrix'], alt, wide=is_wide, folded=False)
+    parts:list = [plot]
     parts.append(Grid(f'Differences in {title}', difference_table(of_headline), how['differences'], folded=True))
     shown = [name for name in COMPARED if name in compared.scores.names]
     rows = [row for row in compared.differences if row['score'] in shown]
@@ -323,7 +337,9 @@ def model_lines(
 )->dict: # Name -> colour and dashes
     "A line for each model, the same in all figures"
     styles = {}
-    for k,name in enumerate(names): styles[name] = dict(color=COLOURS[k % len(COLOURS)], ls='-' if k < len(COLOURS) else '--')
+    for k,name in enumerate(names):
+        dashes = '-' if k < len(COLOURS) else '--'
+        styles[name] = dict(color=COLOURS[k % len(COLOURS)], ls=dashes)
     return styles
 
 def _legend_below(ax, n):
@@ -408,28 +424,34 @@ def decision_overlay(
     "Which model has the most net benefit for the class in question, and its ROC curves"
     name,title = 'decision', 'Decision curves'
     if compared.focus is None:
-        missing = f'Curves are of one class against the others: name one of {truncated_list(compared.first.classes, 12)} with positive= or --positive.'
+        classes = truncated_list(compared.first.classes, 12)
+        missing = f'Curves are of one class against the others: name one of {classes} with positive= or --positive.'
         return Section(name, title, missing=missing)
     n_focus = int((compared.first.label == compared.focus).sum())
     if not 0 < n_focus < len(compared.first):
         return Section(name, title, missing=f'Curves take images of {compared.focus} and of others.')
     curves = {model: net_benefit(preds, compared.focus, resamples=0) for model,preds in compared.models.items()}
-    thresholds = next(iter(curves.values())).threshold.to_numpy()
+    any_curve = next(iter(curves.values())) # thresholds, and acting on all, are the same for each
+    thresholds = any_curve.threshold.to_numpy()
     benefits = pd.DataFrame({model: curve.model for model,curve in curves.items()})
     best = benefits.idxmax(axis=1)
-    helps = benefits.max(axis=1) > np.maximum(next(iter(curves.values()))['all'], 0) + 1e-9
+    helps = benefits.max(axis=1) > np.maximum(any_curve['all'], 0) + 1e-9
     counts = best[helps].value_counts()
-    text = f'For {compared.focus} ({n_focus:,} of {len(compared.first):,} images), no model has more net benefit than acting on all or on none.'
+    focus = f'For {compared.focus} ({n_focus:,} of {len(compared.first):,} images)'
+    text = f'{focus}, no model has more net benefit than acting on all or on none.'
     if len(counts):
         most = ', '.join(f'{model} at {count}' for model,count in counts.items())
-        text = (f'For {compared.focus} ({n_focus:,} of {len(compared.first):,} images), the highest net benefit of {len(thresholds)} thresholds '
+        text = (f'{focus}, the highest net benefit of {len(thresholds)} thresholds '
                 f'from {thresholds[0]:g} to {thresholds[-1]:g} is that of {most}.')
     how = compared.how()
-    parts:list = [Plot('decision_curves', f'Decision curves for {compared.focus}', plot_decisions(compared, curves), how['decision'], 'net benefit of each model', folded=False)]
-    parts.append(Plot('roc_curves', f'ROC curves for {compared.focus}', plot_rocs(compared), how['roc'], 'ROC curve of each model', folded=False))
+    decisions = plot_decisions(compared, curves)
+    heading = f'Decision curves for {compared.focus}'
+    parts:list = [Plot('decision_curves', heading, decisions, how['decision'], 'net benefit of each model', folded=False)]
+    heading = f'ROC curves for {compared.focus}'
+    parts.append(Plot('roc_curves', heading, plot_rocs(compared), how['roc'], 'ROC curve of each model', folded=False))
     data:dict = dict(positive=compared.focus, threshold=[round(float(t), 6) for t in thresholds])
     data['net_benefit'] = {model: [round(float(value), 6) for value in benefits[model]] for model in benefits}
-    data['all'] = [round(float(value), 6) for value in next(iter(curves.values()))['all']]
+    data['all'] = [round(float(value), 6) for value in any_curve['all']]
     return Section(name, title, text, parts, data)
 
 # %% ../../nbs/api/48_evaluate.comparison_sections.ipynb #570d72de

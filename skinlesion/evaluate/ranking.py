@@ -38,7 +38,8 @@ def undistinguished_sets(
     sets = []
 
     def extend(members, candidates, excluded):
-        if not candidates and not excluded and len(members) > 1: sets.append(sorted(int(k) for k in members))
+        is_largest = not candidates and not excluded
+        if is_largest and len(members) > 1: sets.append(sorted(int(k) for k in members))
         for k in sorted(candidates):
             extend([*members, k], candidates & alike[k], excluded & alike[k])
             candidates = candidates - {k}
@@ -63,7 +64,12 @@ def mean_ranks(
     result = []
     for of_model,first in zip(ranks, is_first):
         low,high = np.quantile(of_model, [tail, 1-tail])
-        result.append(dict(mean=float(of_model.mean()), low=float(low), high=float(high), first=float(first.mean())))
+        result.append(dict(
+            mean=float(of_model.mean()),
+            low=float(low),
+            high=float(high),
+            first=float(first.mean()),
+        ))
     return result
 
 # %% ../../nbs/api/44_evaluate.ranking.ipynb #131a8e75
@@ -99,6 +105,7 @@ def plot_ranking(
         y = -0.45 - bars - 0.27*row
         end = 1-0.08*(n-1) if is_left else n+0.08*(n-1)
         ax.plot([ranks[m], ranks[m], end], [0, y, y], color=GREY, lw=0.9, zorder=0)
-        text = f'{names[m]}  {ranks[m]:.1f}' if is_left else f'{ranks[m]:.1f}  {names[m]}'
-        ax.text(end, y, f'{text} ' if is_left else f' {text}', ha='right' if is_left else 'left', va='center', fontsize=9.5)
+        text = f'{names[m]}  {ranks[m]:.1f} ' if is_left else f' {ranks[m]:.1f}  {names[m]}'
+        side = 'right' if is_left else 'left'
+        ax.text(end, y, text, ha=side, va='center', fontsize=9.5)
     return literal(fig)
