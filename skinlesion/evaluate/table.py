@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.table.html.md"""
 
 # %% auto #0
 __all__ = ['PRED_WORDS', 'ONE_PROBABILITY', 'Predictions', 'as_predictions', 'check_labels', 'predictions_table', 'predictions',
-           'Outputs', 'split_outputs', 'named_classes', 'class_of_one', 'joined_metadata', 'path_column', 'FormOfTable',
-           'read_source', 'with_outputs', 'read_form', 'path_from_folder', 'read_predictions']
+           'Outputs', 'split_outputs', 'named_classes', 'class_of_one', 'joined_metadata', 'predictions_path_column',
+           'FormOfTable', 'read_source', 'with_outputs', 'read_form', 'path_from_folder', 'read_predictions']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
@@ -422,7 +422,7 @@ def _name_of(source):
     return FRAME_NAME if isinstance(source, pd.DataFrame) else str(source)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #b13b3687
-def path_column(
+def predictions_path_column(
     table:pd.DataFrame, # As it was read
     names:dict, # From `column_names`
     file:str, # What the table is called, for messages
@@ -503,7 +503,7 @@ def read_form(
     table = outputs.rest
     form_notes = outputs.notes
 
-    path_from,path_note = path_column(table, names, file)
+    path_from,path_note = predictions_path_column(table, names, file)
     free = [column for column in table if column not in (path_from, *names.values())]
     if 'label' not in names and not matching_columns(table, COLUMN_SYNONYMS['label']):
         hot = one_hot_labels(table[free], file)
