@@ -20,7 +20,7 @@ from .data.fingerprints import is_known, known_images, known_text, split_as_trai
 from .data.load import assumed_facts
 from .data.matching import ForeignSet, ModelClasses, read_for_model, same_names
 from .data.metadata import with_metadata
-from .data.readers import FRAME_NAME
+from .data.readers import table_name
 from .data.scan import range_text
 from .domains.profile import load_domain
 from .evaluate.forms import read_class_key
@@ -177,7 +177,7 @@ def report_file(
 )->Report:
     "Evaluate the predictions in a table, and write the report; thresholds are chosen on its `valid` rows"
     check_out_of_run(out)
-    name = FRAME_NAME if isinstance(predictions, pd.DataFrame) else str(predictions)
+    name = table_name(predictions)
     if Path(name).resolve().is_relative_to(Path(out).resolve()):
         raise InputError(f'{name}: lies in {out}, which the report would replace; choose another --out')
     section_names(sections) # an error before anything is read

@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/score_names.html.md"""
 
 # %% auto #0
 __all__ = ['IMAGE_KINDS', 'METRICS', 'LOWER_IS_BETTER', 'SECOND_NAMES', 'BY_CLASS', 'COMPARED', 'SHOWN_BY_CLASS', 'Score',
-           'score_title']
+           'score_title', 'class_score_title']
 
 # %% ../nbs/api/02_score_names.ipynb #97a3fbf1
 import math
@@ -328,3 +328,11 @@ def score_title(
     score = METRICS[name]
     if not score.lower_is_better: return score.title
     return f'{score.title}, lower is better'
+
+def class_score_title(
+    name:str, # A key of `METRICS`
+    label:str, # A class; '' for the score of all together
+)->str: # Such as `AUROC for mel`
+    "The title of a score, with its class if it is that of one"
+    title = METRICS[name].title
+    return f'{title} for {label}' if label else title

@@ -6,12 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 
 # %% auto #0
 __all__ = ['FRAME_NAME', 'MAX_NEARBY', 'FACT_COLUMNS', 'ReadResult', 'read_folder', 'published_notes', 'is_kaggle',
-           'drop_repeated_rows', 'refuse_rows', 'path_in_table', 'locate_images', 'join_images', 'column_names',
-           'path_column', 'check_named', 'NoColumn', 'override_columns', 'override_notes', 'named_roles', 'Labels',
-           'LabelColumns', 'label_columns', 'read_labels', 'TableRows', 'read_roles', 'rows_of_table', 'rows_of_frame',
-           'label_frame', 'table_splits', 'label_tables', 'is_csv', 'read_label_table', 'read_csv', 'Facts',
-           'join_facts', 'join_neighbours', 'other_facts', 'facts_of_table', 'split_lists', 'facts_of_lists',
-           'read_class_folders']
+           'drop_repeated_rows', 'table_name', 'refuse_rows', 'path_in_table', 'locate_images', 'join_images',
+           'column_names', 'path_column', 'check_named', 'NoColumn', 'override_columns', 'override_notes',
+           'named_roles', 'Labels', 'LabelColumns', 'label_columns', 'read_labels', 'TableRows', 'read_roles',
+           'rows_of_table', 'rows_of_frame', 'label_frame', 'table_splits', 'label_tables', 'is_csv',
+           'read_label_table', 'read_csv', 'Facts', 'join_facts', 'join_neighbours', 'other_facts', 'facts_of_table',
+           'split_lists', 'facts_of_lists', 'read_class_folders']
 
 # %% ../../nbs/api/12_data.readers.ipynb #f7be6ebe
 import os
@@ -110,6 +110,12 @@ def drop_repeated_rows(
 
 # %% ../../nbs/api/12_data.readers.ipynb #fcb40953
 FRAME_NAME = 'the table' # what a table in memory is called in messages
+
+def table_name(
+    source:str|Path|pd.DataFrame, # A file, or a table in memory
+)->str:
+    "What a table is called in messages"
+    return FRAME_NAME if isinstance(source, pd.DataFrame) else str(source)
 
 def refuse_rows(
     file:str|Path, # The table, for messages

@@ -312,25 +312,14 @@ def grouped_variance(
     between = 2*n_groups/(n_groups-1)*products.sum()
     return max(0., within + between)
 
-# %% ../../nbs/api/40_evaluate.scores.ipynb #351439fb
-def delong(
-    y:np.ndarray, # Images, bool
-    score:np.ndarray, # Images
-    other:np.ndarray|None=None, # Images, scores of another model; the AUROC of `score` alone if `None`
-    groups:np.ndarray|None=None, # Images, group numbers; each image its own if `None`
-    confidence:float=0.95, # Of the interval
-)->dict: # `value`, `se`, `low`, `high`, `p` (of no difference, or of 0.5); NaN with one group of a class
-    "AUROC, or its difference from that of `other`, by the formulas of DeLong with groups after Obuchowski"
-    if groups is None: groups = np.arange(len(y))
-    place = placements(y, score)
-    null_value = 0.5
-    if other is not None:
-        place = place - placements(y, other)
-        null_value = 0
-    has_both = y.any() and not y.all()
-    value = place[y].mean() if has_both else np.nan
-    variance = grouped_variance(y, place-value, groups)
-    se = np.sqrt(variance)
+# %% ../../nbs/api/40_evaluate.scores.ipynb #b7c4e57c
+def wald_test(
+    value:float, # An estimate
+    se:float, # Its standard error; NaN or 0 where there is none
+    null_value:float=0, # What it is tested against
+    confidence:float=0.95, # Of the interval, 0..1
+)->dict: # `value`, `se`, `low`, `high`, `p` (two-sided, 0..1); NaN without a standard error
+    "Test and interval of an estimate with a normal distribution"
     distance = abs(value-null_value)
     if distance == 0: p = 1.
     elif se > 0: p = 2*norm.sf(distance/se)
@@ -345,3 +334,23 @@ def delong(
         p=p,
     )
     return {name: float(number) for name,number in result.items()}
+
+# %% ../../nbs/api/40_evaluate.scores.ipynb #351439fb
+def delong(
+    y:np.ndarray, # Images, bool
+    score:np.ndarray, # Images
+    other:np.ndarray|None=None, # Images, scores of another model; the AUROC of `score` alone if `None`
+    groups:np.ndarray|None=None, # Images, group numbers; each image its own if `None`
+    confidence:float=0.95, # Of the interval, 0..1
+)->dict: # As from `wald_test`: of no difference, or of 0.5; NaN with one group of a class
+    "AUROC, or its difference from that of `other`, by the formulas of DeLong with groups after Obuchowski"
+    if groups is None: groups = np.arange(len(y))
+    place = placements(y, score)
+    null_value = 0.5
+    if other is not None:
+        place = place - placements(y, other)
+        null_value = 0
+    has_both = y.any() and not y.all()
+    value = place[y].mean() if has_both else np.nan
+    variance = grouped_variance(y, place-value, groups)
+    return wald_test(value, np.sqrt(variance), null_value, confidence)
