@@ -15,7 +15,9 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from ..core import InputError, truncated_list
 from .captions import captions
-from .plots import COLOURS, GREY, axes, labels, legend, legend_name, literal, unit_square
+from skinlesion.evaluate.plots import (
+    COLOURS, GREY, axes, draw_cells, labels, legend, legend_name, line_style, literal, unit_square,
+)
 from .scores import Ranking
 from .section import Plot, Section
 from .table import Predictions, as_predictions
@@ -44,12 +46,6 @@ def _thinned(x, y, n=MAX_CURVE_POINTS):
     return x[positions], y[positions]
 
 # %% ../../nbs/api/44_evaluate.figures.ipynb #4fd5a0fb
-def _line_style(i):
-    "Colour and dashes of line number `i`: there are more classes than colours"
-    colour = COLOURS[i % len(COLOURS)]
-    dashes = '-' if i < len(COLOURS) else '--'
-    return dict(color=colour, ls=dashes)
-
 def _area_text(y, p, area):
     "An area as text; `area` is its place in what `Ranking` gives: 0 AUROC, 1 average precision"
     unit_weights = np.ones((1, len(y)))
@@ -71,7 +67,7 @@ def plot_roc(
     fig,ax = axes()
     ax.plot([0, 1], [0, 1], color=GREY, lw=1, ls=':')
     for i,(label,y,p,predicted) in enumerate(_classes_to_draw(preds)):
-        style = _line_style(i)
+        style = line_style(i)
         n_pos = y.sum()
         has_curve = 0 < n_pos < len(y)
         text = f'{legend_name(label)}: AUROC {_area_text(y, p, 0)} ({n_pos} of {len(y)})'
@@ -101,7 +97,7 @@ def plot_precision_recall(
     preds = as_predictions(preds, positive)
     fig,ax = axes()
     for i,(label,y,p,predicted) in enumerate(_classes_to_draw(preds)):
-        style = _line_style(i)
+        style = line_style(i)
         n_pos = y.sum()
         has_curve = 0 < n_pos < len(y)
         text = f'{legend_name(label)}: average precision {_area_text(y, p, 1)} ({n_pos} of {len(y)})'
@@ -140,25 +136,13 @@ def plot_confusion(
     font_size = 12 if few else 8.5
     side = max(4.4, 0.72*n+1.6) # inches
     fig,ax = axes(side+0.4, side)
-    ax.pcolormesh(proportions, cmap='Blues', vmin=0, vmax=1, edgecolors='white')
-    for i,j in np.ndindex(n, n):
-        colour = 'white' if proportions[i,j] > 0.55 else '#222222'
-        text = f'{counts[i,j]}\n{proportions[i,j]:.0%}'
-        ax.text(
-            j+0.5,
-            i+0.5,
-            text,
-            ha='center',
-            va='center',
-            color=colour,
-            fontsize=font_size,
-        )
+    texts = {cell: f'{counts[cell]}\n{proportions[cell]:.0%}' for cell in np.ndindex(n, n)}
+    draw_cells(ax, proportions, texts, proportions > 0.55, font_size, cmap='Blues', vmin=0, vmax=1)
     ticks = np.arange(n)+0.5
     row_names = [f'{label}\n({count})' for label,count in zip(preds.classes, row_sums)]
     ax.set_xticks(ticks, preds.classes, rotation=0 if few else 45)
     ax.set_yticks(ticks, row_names)
     ax.set(aspect='equal', ylim=(n, 0))
-    ax.grid(False)
     labels(ax, f'Confusion, {len(preds)} images', 'predicted', 'true')
     return literal(fig)
 

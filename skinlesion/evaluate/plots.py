@@ -81,7 +81,29 @@ def label_rows(ax, names, sizes)->None:
     ax.set_xlim(-0.02, 1.02)
     ax.set_ylim(-0.6, len(ticks)-0.4)
 
+# %% ../../nbs/api/41_evaluate.plots.ipynb #659a26e0
+def draw_cells(ax, shades, texts, is_dark, size, **style)->None:
+    "Shaded cells; `texts` by row and column, in `size` points, and white where a cell `is_dark`"
+    ax.pcolormesh(shades, edgecolors='white', **style)
+    for (row,column),text in sorted(texts.items()): # in the order of reading
+        colour = 'white' if is_dark[row, column] else '#222222'
+        ax.text(column+0.5, row+0.5, text, ha='center', va='center', color=colour, fontsize=size)
+    ax.grid(False)
+
+def label_pairs(ax, names)->None:
+    "Names at both sides of a square of cells, from the top left"
+    ticks = np.arange(len(names))+0.5
+    ax.set_xticks(ticks, names, rotation=40, ha='right')
+    ax.set_yticks(ticks, names)
+    ax.invert_yaxis()
+
 # %% ../../nbs/api/41_evaluate.plots.ipynb #526cfa34
+def line_style(number)->dict:
+    "Colour and dashes of the line `number`, from 0: there may be more lines than colours"
+    colour = COLOURS[number % len(COLOURS)]
+    dashes = '-' if number < len(COLOURS) else '--'
+    return dict(color=colour, ls=dashes)
+
 def legend(ax, loc='best'):
     "Inside the axes while it is short, else below, where it hides nothing"
     n = len(ax.get_legend_handles_labels()[0])

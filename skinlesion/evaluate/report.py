@@ -36,7 +36,7 @@ from .metrics import paired_differences as compare_models
 from .operating import fit_thresholds
 from .pdf import find_browser, print_pdf
 from .rows import evaluated_rows
-from .section import Section, template, with_relative_paths
+from .section import Section, find_section, template, with_relative_paths, write_figures
 from .sections import SectionInputs, fitted_choices, make_sections, section_names
 from .summary import comparison_text, first_page, sample_text
 from .table import Predictions, as_predictions, read_predictions
@@ -121,12 +121,8 @@ class Report:
     def __getitem__(self,
         name:str, # Such as `operating`
     )->Section:
-        "The section `name`"
-        by_name = {section.name: section for section in self.sections}
-        if name not in by_name:
-            present = truncated_list(by_name, len(by_name))
-            raise InputError(f'The report has no section {name!r}; it has {present}')
-        return by_name[name]
+        "The section `name`; an `InputError` if there is none"
+        return find_section(self.sections, name, 'report')
 
     def findings(self)->dict: # Title -> text
         "What each section says"
@@ -162,7 +158,8 @@ class Report:
         value_width = max(len(text) for text in shown.values() if len(text) < 40)
         lines.append(f'  {"":<{width}} {"this model":<{value_width}} always {m["baseline"]["label"]}')
         for name,text in shown.items():
-            lines.append(f'  {METRICS[name].title:<{width}} {text:<{value_width}} {_free_text(m, name)}'.rstrip())
+            line = f'  {METRICS[name].title:<{width}} {text:<{value_width}} {_free_text(m, name)}'
+            lines.append(line.rstrip())
         for name,comparison in self.comparisons.items():
             lines.append(f'It {comparison_text(name, comparison)}.')
         if self.path: lines.append(f'  page: {self.path}')
@@ -227,16 +224,16 @@ METRICS_SCHEMA = 2 # of `metrics.json`; the first had no `schema`, whole paths, 
 def evaluate_report(
     preds:Predictions|pd.DataFrame, # Predictions; every row is evaluated, so pass the test split alone
     positive:str|None=None, # Positive class, that of `preds` if `None`; of more than two for thresholds
-    valid:Predictions|pd.DataFrame|None=None, # Predictions of validation images by the same model, to choose thresholds on
+    valid:Predictions|pd.DataFrame|None=None, # Of validation images by the same model, for thresholds
     choices:dict|None=None, # From `fit_thresholds`, instead of `valid`; those of the bundle without both
-    predictor:ImageModel|None=None, # A `Predictor`, the one that made `preds`, to run it on their images again
+    predictor:ImageModel|None=None, # The `Predictor` that made `preds`, to run it on their images again
     train:pd.DataFrame|None=None, # Its training images (`path`, `label`), to show those nearest to an error
     train_embeddings:np.ndarray|None=None, # Of `train`, where they are known already
     history:pd.DataFrame|None=None, # One row per epoch: epoch, phase, train_loss, valid_loss, auroc, ...
     compare:dict|None=None, # Name of another model -> its predictions on the same images
     audit:Audit|None=None, # Of the data that the model was trained on
     cases:Cases|pd.DataFrame|None=None, # The data set, with its split, for Table 1
-    domain:Domain|str|None=None, # What the images show: a `Domain` or its name; that of the bundle or of `preds` if `None`
+    domain:Domain|str|None=None, # What the images show, perhaps by name; as the bundle or `preds` if `None`
     resamples:int=1000, # Bootstrap resamples of the groups
     seed:int=42, # Of the bootstrap
     sections:str|list|None=None, # Names in `SECTIONS`, as a list or in a text with commas; all if `None`
@@ -258,12 +255,22 @@ def evaluate_report(
         valid = replace(as_predictions(valid), domain=domain_name)
         choices = fit_thresholds(valid, preds.focus_class)
     if predictor and choices is None: choices = fitted_choices(predictor)
-    inputs = SectionInputs(preds, m, choices, predictor, train, train_embeddings, history, audit, cases, resamples, seed)
+    inputs = SectionInputs(
+        preds,
+        m,
+        choices,
+        predictor,
+        train,
+        train_embeddings,
+        history,
+        audit,
+        cases,
+        resamples,
+        seed,
+    )
     made = make_sections(inputs, sections)
     m['sections'] = {}
-    for section in made:
-        data = dict(missing=section.missing) if section.missing else section.data
-        m['sections'][section.name] = with_relative_paths(data, root)
+    for section in made: m['sections'][section.name] = with_relative_paths(section.record, root)
     return Report(
         m,
         made,
@@ -340,10 +347,7 @@ def write_report(
                 index=False,
                 float_format='%.9g',
             )
-        (folder/'figures').mkdir()
-        for section in result.sections:
-            for plot in section.plots():
-                (folder/'figures'/f'{plot.name}.svg').write_text(plot.svg, encoding='utf8')
+        write_figures(result.sections, folder/'figures')
         if result.audit: write_audit(result.audit, folder)
         if 'data' in result.metrics['sections']:
             table = table_one(result.preds if result.cases is None else result.cases)
@@ -362,7 +366,7 @@ def write_report(
 # %% ../../nbs/api/49_evaluate.report.ipynb #eadef822
 @delegates(evaluate_report)
 def report(
-    preds:Predictions|pd.DataFrame|str|Path, # Predictions, each of which is evaluated; or a table, see `evaluated_rows`
+    preds:Predictions|pd.DataFrame|str|Path, # Predictions, all evaluated; or a table, see `evaluated_rows`
     out:str|Path|None=None, # Folder to write; nothing is written if `None`
     positive:str|None=None, # See `evaluate_report`
     about:dict|None=None, # See `write_report`

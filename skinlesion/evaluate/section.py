@@ -9,15 +9,17 @@ __all__ = ['LONG_TABLE', 'WIDE_TABLE', 'TALL_FIGURE', 'Plot', 'Grid', 'Card', 'G
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #83e30f6e
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import ClassVar
 
 import pandas as pd
 from matplotlib.figure import Figure
 from PIL import Image
 
-from ..core import plural
+from ..core import InputError, plural, truncated_list
 from .plots import svg
 from ..store.listing import relative_path
 from ..templates import data_uri, environment, jpeg
@@ -128,8 +130,36 @@ class Section:
         "The parts that are tables"
         return [part for part in self.parts if isinstance(part, Grid)]
 
+    @property
+    def record(self)->dict:
+        "What JSON files hold of it: what was measured, or what is missing"
+        return dict(missing=self.missing) if self.missing else self.data
+
     def __repr__(self): return f'Section({self.name}: {self.title})'
     def _repr_html_(self): return template('section').render(s=self)
+
+# %% ../../nbs/api/41_evaluate.section.ipynb #1093fb61
+def find_section(
+    sections:Iterable, # Of `Section`
+    name:str, # Of one of them
+    what:str, # Whose they are, for the message, such as `report`
+)->Section:
+    "The section `name`; an `InputError` if there is none"
+    by_name = {section.name: section for section in sections}
+    if name in by_name: return by_name[name]
+    present = truncated_list(by_name, len(by_name))
+    raise InputError(f'The {what} has no section {name!r}; it has {present}')
+
+def write_figures(
+    sections:Iterable, # Of `Section`
+    folder:Path, # To make
+)->None:
+    "Write the figures of `sections` to `folder` as SVG"
+    folder.mkdir()
+    for section in sections:
+        for plot in section.plots():
+            file = folder/f'{plot.name}.svg'
+            file.write_text(plot.svg, encoding='utf8')
 
 # %% ../../nbs/api/41_evaluate.section.ipynb #46163e75
 def needs_validation(

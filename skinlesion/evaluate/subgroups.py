@@ -7,7 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.subgroups.html.md"""
 # %% auto #0
 __all__ = ['ATTRIBUTES', 'MIN_SUBGROUP_IMAGES', 'MIN_TESTED_GROUPS', 'MAX_BOOTSTRAP_IMAGES', 'TESTED_SCORES', 'MIN_NAMED_IMAGES',
            'MIN_NAMED_GROUPS', 'MIN_NAMED_EFFECT', 'subgroup_columns', 'step_down', 'SubgroupScores', 'subgroups',
-           'plot_subgroups', 'subgroup_data', 'gap_table', 'subgroup_table', 'subgroups_section']
+           'subgroup_lines', 'label_subgroups', 'plot_subgroups', 'subgroup_data', 'gap_table', 'subgroup_table',
+           'subgroups_section']
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #4420fc8d
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ from .scores import ClassAurocs, SubsetWeights, confusion_scores
 from .section import Grid, Plot, Section
 from .table import Predictions, as_predictions
 from .texts import interval_text
-from ..score_names import METRICS
+from ..score_names import class_score_title
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #900199c4
 MAX_SUBGROUPS = 12 # of a column; rarer values are one
@@ -474,11 +475,33 @@ def subgroups(
         focus = preds.positive or load_domain(preds.domain).positive_among(preds.classes)
     return SubgroupScores(table, preds.positive_class, left_out, permutations, resamples, seed, focus)
 
+# %% ../../nbs/api/47_evaluate.subgroups.ipynb #4e3a1525
+def subgroup_lines(
+    table:pd.DataFrame, # Rows with `attribute`, `subgroup` and `images`
+)->dict: # (attribute, subgroup) -> its text; (attribute, '') is the heading of an attribute
+    "The lines of a figure of subgroups, each with its number of images"
+    lines = {}
+    of_subgroup = table.drop_duplicates(['attribute', 'subgroup'])
+    for attribute,rows in of_subgroup.groupby('attribute', sort=False):
+        lines[attribute, ''] = attribute.capitalize()
+        for subgroup,n in zip(rows.subgroup, rows.images):
+            lines[attribute, subgroup] = f'{subgroup} ({n:,})'
+    return lines
+
+def label_subgroups(
+    ax:Any, # `matplotlib.axes.Axes`
+    lines:dict, # From `subgroup_lines`
+)->None:
+    "Write `lines` to the left of `ax`, from the top, headings in bold"
+    ax.set_yticks(range(len(lines)), list(lines.values()))
+    for tick,(_,subgroup) in zip(ax.get_yticklabels(), lines):
+        tick.set_fontweight('normal' if subgroup else 'bold')
+    ax.set_ylim(len(lines)-0.4, -0.6)
+
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #c90b29f3
 def _score_name(row):
     "Title of the score, and its class if it is that of one"
-    title = METRICS[row['metric']].title
-    return f'{title} for {row["class"]}' if row['class'] else title
+    return class_score_title(row['metric'], row['class'])
 
 def plot_subgroups(
     result:SubgroupScores, # From `subgroups`
@@ -488,16 +511,7 @@ def plot_subgroups(
     names = names or TESTED_SCORES
     scores = result.shown
     is_all = scores.attribute == ALL_IMAGES[0]
-    lines = [] # attribute and subgroup of each line, '' for the heading of an attribute
-    texts = []
-    of_subgroup = scores[~is_all].drop_duplicates(['attribute', 'subgroup'])
-    for attribute,rows in of_subgroup.groupby('attribute', sort=False):
-        lines.append((attribute, ''))
-        texts.append(attribute.capitalize())
-        for subgroup,n in zip(rows.subgroup, rows.images):
-            lines.append((attribute, subgroup))
-            texts.append(f'{subgroup} ({n})')
-
+    lines = subgroup_lines(scores[~is_all])
     width = 2.4+2.5*len(names)
     height = 1.1+0.215*len(lines)
     fig = Figure(figsize=(width, height), layout='constrained')
@@ -506,19 +520,16 @@ def plot_subgroups(
         of_score = scores.metric == name
         whole = scores[is_all & of_score].iloc[0]
         of_subgroups = scores[~is_all & of_score]
-        _plot_scores(ax, of_subgroups, whole, lines)
+        _plot_scores(ax, of_subgroups, whole, list(lines))
         title = _score_name(whole)
         x_label = f'{title}, all images: {whole.value:.2f}'
         labels(ax, title, x_label, '')
-    panels[0].set_yticks(range(len(lines)), texts)
-    for tick,(_,subgroup) in zip(panels[0].get_yticklabels(), lines):
-        tick.set_fontweight('normal' if subgroup else 'bold')
-    panels[0].set_ylim(len(lines)-0.4, -0.6)
+    label_subgroups(panels[0], lines)
     return literal(fig)
 
 # %% ../../nbs/api/47_evaluate.subgroups.ipynb #5114b852
 def _plot_scores(ax, table, whole, lines):
-    "One score: `table` has the rows of its subgroups, `whole` is the row of all images"
+    "One score: `table` has the rows of its subgroups, `whole` is the row of all images; `lines` is a list"
     quiet(ax)
     keys = zip(table.attribute, table.subgroup)
     y = np.array([lines.index(key) for key in keys])
