@@ -26,8 +26,10 @@ from ..data.column_names import COLUMN_SYNONYMS, matching_columns
 from ..data.columns import only_one
 from ..data.matching import same_names
 from ..data.metadata import read_metadata
-from ..data.readers import FRAME_NAME, check_named, column_names, label_columns, label_frame
-from ..data.readers import read_label_table, read_labels, read_roles
+from skinlesion.data.readers import (
+    check_named, column_names, label_columns, label_frame, read_label_table, read_labels, read_roles,
+    table_name,
+)
 from ..domains.profile import guess_domain, load_domain
 from skinlesion.evaluate.forms import (
     as_numbers, as_one_probability, as_probabilities, bare_class_columns, class_number, names_of_classes,
@@ -192,7 +194,7 @@ def _pred_note(table, preds):
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #70ff51a7
 def as_predictions(
-    preds:Predictions|pd.DataFrame, # `Predictions`, or a DataFrame with `path`, `label`, `group` and `p_<class>` columns
+    preds:Predictions|pd.DataFrame, # `Predictions`, or a DataFrame with `path`, `label`, `group`, `p_<class>`
     positive:str|None=None, # The positive class of two, or the one in question; as in `preds` if `None`
 )->Predictions:
     "`preds` as checked `Predictions` of at least one image; `notes` say what was assumed"
@@ -294,17 +296,18 @@ def answered_rows(
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #fa04aa88
 PRED_WORDS = (
-    'pred', 'predicted_label', 'predicted_class', 'pred_label', 'pred_class', 'predicted', 'prediction', 'y_pred',
-    'prediction_label', 'predicted_diagnosis',
+    'pred', 'predicted_label', 'predicted_class', 'pred_label', 'pred_class', 'predicted', 'prediction',
+    'y_pred', 'prediction_label', 'predicted_diagnosis',
 )
 ONE_PROBABILITY = ( # of a column that says of which class it is by being the only one
-    'prob', 'probability', 'proba', 'p', 'score', 'y_prob', 'y_proba', 'y_score', 'pred_prob', 'predicted_probability',
-    'p_positive', 'prob_positive', 'probability_positive', 'positive_probability', 'logit', 'sigmoid',
+    'prob', 'probability', 'proba', 'p', 'score', 'y_prob', 'y_proba', 'y_score', 'pred_prob',
+    'predicted_probability', 'p_positive', 'prob_positive', 'probability_positive',
+    'positive_probability', 'logit', 'sigmoid',
 )
 
 class Outputs(NamedTuple):
     "What a table has from a model, apart from what it says of the images"
-    probs:pd.DataFrame # A column for each class, called as the table calls the class; empty where none is recognised
+    probs:pd.DataFrame # A column for each class, called as the table calls it; empty where none is recognised
     pred:pd.Series|None # The predicted class, where it has one
     rest:pd.DataFrame # All other columns
     kind:str # What the numbers are called after, a key of `PROBABILITY_WORDS`
@@ -329,15 +332,18 @@ def split_outputs(
     free = [column for column in rest if column not in roles.values()]
     pred = None
     for column in matching_columns(free, PRED_WORDS)[:1]:
-        if column != 'pred' and rest[column].nunique() > max(2, len(columns)): continue # numbers of another kind
+        is_of_another_kind = rest[column].nunique() > max(2, len(columns)) # such as numbers
+        if column != 'pred' and is_of_another_kind: continue
         pred = rest[column]
         rest = rest.drop(columns=column)
     alone = matching_columns(free, ONE_PROBABILITY)
     if not columns and len(alone) == 1:
         name = alone[0].lower()
         if pred is not None and as_numbers(rest[alone[0]]).min() >= 0.5:
-            raise InputError(f'{file}: the column {alone[0]} may hold the probability of the predicted class, for it is never below 0.5; '
-                             f'if it is that of one class: --columns p_CLASS={alone[0]}')
+            raise InputError(
+                f'{file}: the column {alone[0]} may hold the probability of the predicted class, '
+                f'for it is never below 0.5; if it is that of one class: --columns p_CLASS={alone[0]}'
+            )
         probs = rest[alone].set_axis([name], axis=1)
         rest = rest.drop(columns=alone)
         if name in ('logit', 'sigmoid'): kind = name
@@ -363,7 +369,9 @@ def named_classes(
         name_of_column,name_of_label,notes = names_of_classes(probs, labels.unique(), key, file)
         columns = [prob_column(name_of_column[str(column)]) for column in probs]
     repeated = [column for column in columns if columns.count(column) > 1]
-    if repeated: raise InputError(f'{file}: two columns for the class {repeated[0].removeprefix("p_")}; leave one')
+    if repeated:
+        label = repeated[0].removeprefix('p_')
+        raise InputError(f'{file}: two columns for the class {label}; leave one')
     return probs.set_axis(columns, axis=1), labels.map(lambda label: name_of_label.get(label, label)), notes
 
 def class_of_one(
@@ -377,7 +385,10 @@ def class_of_one(
         if name is not None: return name
     if [class_number(label) for label in classes] == ['0', '1']: return classes[1]
     if is_positive_by_alphabet(classes):
-        raise InputError(f'{what} is the probability of which class, {classes[0]} or {classes[1]}? Name it: --positive CLASS')
+        raise InputError(
+            f'{what} is the probability of which class, {classes[0]} or {classes[1]}? '
+            'Name it: --positive CLASS'
+        )
     return str(pick_positive(classes))
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #868b81b4
@@ -390,7 +401,7 @@ def joined_metadata(
 )->tuple: # The table with more columns, `names` with the column of the label, notes, and which rows are left
     "`table` with the columns that metadata have for its images, and with their labels if it has none"
     rows,has_row,notes = read_metadata(metadata, table[path_from])
-    name = os.path.basename(_name_of(metadata))
+    name = os.path.basename(table_name(metadata))
     free = [column for column in table if column not in (path_from, *names.values())]
     ours = label_columns(table[free], file)
     label_from = names.get('label') or ours.column
@@ -407,19 +418,19 @@ def joined_metadata(
         notes.append(f'the label is taken from {truncated_list(labels.columns, 8)} of {name}')
         label_from = 'label'
     elif label_from is not None and theirs.column:
-        pairs = pd.DataFrame(dict(own=table[label_from].to_numpy(), theirs=rows[theirs.column].to_numpy()))[has_row]
+        pairs = pd.DataFrame(dict(own=table[label_from].to_numpy(), theirs=rows[theirs.column].to_numpy()))
+        pairs = pairs[has_row]
         usual = pairs.groupby('own').theirs.agg(lambda values: values.mode().iloc[0])
         n_differ = int((pairs.own.map(usual) != pairs.theirs).sum())
-        if n_differ: notes.append(f'{n_differ:,} of the labels are not those of the column {theirs.column} of {name}; the table\'s own are used')
-        else: notes.append(f'the labels agree with the column {theirs.column} of {name}')
-    own = set(table)
-    new = [column for column in rows if column not in own and column not in theirs.columns and column != 'split']
-    table = table.assign(**{column: rows[column].to_numpy() for column in new})
+        note = f'the labels agree with the column {theirs.column} of {name}'
+        if n_differ:
+            note = (f'{n_differ:,} of the labels are not those of the column {theirs.column} of {name}; '
+                    "the table's own are used")
+        notes.append(note)
+    not_joined = {*table, *theirs.columns, 'split'}
+    columns = {column: rows[column].to_numpy() for column in rows if column not in not_joined}
+    table = table.assign(**columns)
     return table, names | (dict(label=label_from) if label_from is not None else {}), notes, left
-
-def _name_of(source):
-    "What a table is called in messages"
-    return FRAME_NAME if isinstance(source, pd.DataFrame) else str(source)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #b13b3687
 def predictions_path_column(
@@ -437,7 +448,7 @@ def predictions_path_column(
 # %% ../../nbs/api/42_evaluate.table.ipynb #ea010bfa
 class FormOfTable(NamedTuple):
     "A table of predictions, in our own form"
-    table:pd.DataFrame # `path`, `label`, `group` (or ''), `split`, `p_<class>`, perhaps `pred`, and what else it has
+    table:pd.DataFrame # `path`, `label`, `group` (or ''), `split`, `p_<class>`, perhaps `pred`, and all else
     notes:list # Of str: what was assumed
     kind:str # What its numbers are called after, a key of `PROBABILITY_WORDS`
 
@@ -490,7 +501,7 @@ def read_form(
     probs_from = {ours: theirs for ours,theirs in names.items() if ours.startswith('p_')}
     names = {ours: theirs for ours,theirs in names.items() if ours not in probs_from}
     table = read_source(source, names)
-    file = _name_of(source)
+    file = table_name(source)
     check_named(file, table, names | probs_from)
     table,scored_notes = answered_rows(table)
     if scored_notes and not len(table):
@@ -588,15 +599,15 @@ def path_from_folder(
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #62a33491
 def read_predictions(
-    source:str|Path|pd.DataFrame, # A csv with image, label and `p_<class>`, in whose folder relative paths are
+    source:str|Path|pd.DataFrame, # A csv with image, label and `p_<class>`; relative paths are in its folder
     positive:str|None=None, # The positive class, see `pick_positive`; or a finding, where images have several
-    columns:dict|str|None=None, # Names in the table of our columns, such as `'path=image,label=dx,group=patient'`
+    columns:dict|str|None=None, # Names in it of our columns, such as `'path=image,label=dx,group=patient'`
     domain:str|None=None, # A name in `domains.profile.DOMAINS`; guessed from the classes if `None`
-    metadata:str|Path|pd.DataFrame|None=None, # A table that knows lesions or patients, age, sex, ... by image, see `read_metadata`
+    metadata:str|Path|pd.DataFrame|None=None, # Lesions or patients, age, ... by image, see `read_metadata`
     classes:str|Path|dict|list|pd.DataFrame|None=None, # Which number is which class, see `read_class_key`
 )->Predictions: # `notes` say what was assumed
     "Predictions from a table"
-    file = _name_of(source)
+    file = table_name(source)
     key = None if classes is None else read_class_key(classes)
     table,notes,kind = read_form(source, columns, positive, metadata, key)
     table,positive,finding_notes = _against_the_rest(table, positive, file)
