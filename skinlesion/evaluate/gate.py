@@ -26,40 +26,44 @@ def gate(
     resamples:int=1000, # Bootstrap samples of the groups of `preds`, at least 1
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
-)->dict: # `passes`, `score`, `new` and `released` (entries of `metrics`), `difference` (as from `paired_differences`)
-    "Whether the worse bound of the new interval is no worse than the released one's; an `InputError` without one"
+)->dict: # `passes`, `score`, entries `new` and `released`, `difference` as of `paired_differences`
+    "Whether the worse bound of the new interval is no worse than the released one's; an `InputError` without"
     preds = as_predictions(preds, positive)
     released = match_predictions(preds, as_predictions(released))
     new_metrics = metrics(preds, positive, resamples, seed, confidence)
     score = score or headline_score(new_metrics)['score']
     if score not in COMPARED:
         raise InputError(f'models are not compared by {score!r}; there are {", ".join(COMPARED)}')
-    released_metrics = metrics(released, new_metrics['positive'], resamples, seed, confidence)
-    entries = dict(new=new_metrics['metrics'][score], released=released_metrics['metrics'][score])
-    for model,entry in entries.items():
+    settings = new_metrics['positive'], resamples, seed, confidence
+    new = new_metrics['metrics'][score]
+    old = metrics(released, *settings)['metrics'][score]
+    title = METRICS[score].title
+    for model,entry in dict(new=new, released=old).items():
         if entry['low'] is None:
-            reason = entry.get('reason', 'no resamples').removesuffix(': no interval')
-            raise InputError(f'{METRICS[score].title} of the {model} model has no interval: {reason}')
-    new = entries['new']
-    old = entries['released']
+            reason = entry.get('reason', 'no resamples')
+            reason = reason.removesuffix(': no interval')
+            raise InputError(f'{title} of the {model} model has no interval: {reason}')
     passes = new['low'] >= old['low']
     if METRICS[score].lower_is_better: passes = new['high'] <= old['high']
-    difference = paired_differences(preds, released, new_metrics['positive'], resamples, seed, confidence)[score]
-    facts = dict(n=len(preds), groups=preds.n_groups, confidence=confidence, resamples=resamples, seed=seed)
-    return dict(passes=passes, score=score) | entries | dict(difference=difference) | facts
+    result = dict(passes=passes, score=score, new=new, released=old)
+    result['difference'] = paired_differences(preds, released, *settings)[score]
+    result |= dict(n=len(preds), groups=preds.n_groups)
+    result |= dict(confidence=confidence, resamples=resamples, seed=seed)
+    return result
 
 # %% ../../nbs/api/48_evaluate.gate.ipynb #fcecb549
 def gate_text(
     result:dict, # From `gate`
 )->str: # One sentence for the decision, one for the difference
     "What the gate decided, and by which numbers"
-    decision = 'passes' if result['passes'] else 'is refused'
+    passes = result['passes']
+    score = result['score']
+    side = 'upper' if METRICS[score].lower_is_better else 'lower'
+    is_worse = 'no worse' if passes else 'worse'
+    reason = f'the {side} bound of its score is {is_worse} than that of the released one'
     new = interval_text(result['new'], 3)
     released = interval_text(result['released'], 3)
-    side = 'upper' if METRICS[result['score']].lower_is_better else 'lower'
-    is_worse = 'no worse' if result['passes'] else 'worse'
     difference = interval_text(result['difference'], 3)
-    reason = f'the {side} bound of its score is {is_worse} than that of the released one'
-    title = score_title(result['score'])
-    scores = f'{title}: {new}, released {released}; difference {difference}, paired'
+    scores = f'{score_title(score)}: {new}, released {released}; difference {difference}, paired'
+    decision = 'passes' if passes else 'is refused'
     return f'The new model {decision}: {reason}. {scores}, on {result["n"]:,} images.'

@@ -174,7 +174,8 @@ def quality_answer(facts:ReportFacts)->tuple:
 # %% ../../nbs/api/48_evaluate.summary.ipynb #c2b64613
 def miss_answer(facts:ReportFacts)->tuple:
     focus = facts.focus
-    if not focus: return 'Name the class that must not be missed with positive=CLASS or --positive CLASS.', 'scores'
+    if not focus:
+        return 'Name the class that must not be missed with positive=CLASS or --positive CLASS.', 'scores'
     sensitivity = facts.score('sensitivity')
     if sensitivity['value'] is None: return f'That cannot be told: {sensitivity["reason"]}.', 'scores'
     return miss_text(facts), 'operating'
@@ -182,10 +183,12 @@ def miss_answer(facts:ReportFacts)->tuple:
 def threshold_answer(facts:ReportFacts)->tuple:
     name,point = facts.threshold()
     if not point: return facts.text('operating') or LEFT_OUT, 'operating'
-    text = (f'{threshold_text(point["threshold"])} of the probability of {point["positive"]}, '
-            f'chosen on validation for {point_title(name, facts.focus)}. '
-            f'Here it gives a sensitivity of {interval_text(point["sensitivity"])}, '
-            f'a specificity of {interval_text(point["specificity"])}, '
+    threshold = threshold_text(point['threshold'])
+    purpose = point_title(name, facts.focus)
+    sensitivity = interval_text(point['sensitivity'])
+    specificity = interval_text(point['specificity'])
+    text = (f'{threshold} of the probability of {point["positive"]}, chosen on validation for {purpose}. '
+            f'Here it gives a sensitivity of {sensitivity}, a specificity of {specificity}, '
             f'and {point["flagged"]:,} of {point["n"]:,} images are positive.')
     return text, 'operating'
 
@@ -244,6 +247,8 @@ def key_questions(
         f'Would it miss {focus}?': miss_answer(facts),
         'For whom is it worse?': of_section('subgroups', 3),
         'Do its probabilities mean what they say?': calibration_answer(facts),
+    }
+    answers |= {
         'Which threshold?': threshold_answer(facts),
         'What did the audit find?': audit_answer(facts),
         'Where does it look?': of_section('attention'),
@@ -308,7 +313,9 @@ def short_table_one(facts:ReportFacts)->pd.DataFrame:
     m = facts.m
     part = SPLIT_TEXTS.get(m['split']) or 'evaluated'
     rows = [('images', '', f'{m["n"]:,}')]
-    if m['groups'] < m['n']: rows.append((f'groups ({load_domain(facts.domain).groups})', '', f'{m["groups"]:,}'))
+    if m['groups'] < m['n']:
+        units = load_domain(facts.domain).groups
+        rows.append((f'groups ({units})', '', f'{m["groups"]:,}'))
     for label,counts in zip(m['classes'], m['confusion']):
         rows.append(('class', label, f'{sum(counts):,} ({sum(counts)/m["n"]:.1%})'))
     return pd.DataFrame(rows, columns=['characteristic', 'value', part])
@@ -322,23 +329,30 @@ def first_page(
     m = facts.m
     baseline = m['baseline']
     lead = headline_score(m)
+    headline = score_line(m, lead['score'])
     names = TWO_CLASS_LINES if m['positive'] else MULTICLASS_LINES
     scores = [score_line(m, name) for name in names if name != lead['score']]
+    text = summary(m, comparisons, facts.domain)
+    banner = baseline_text(baseline)
+    task = task_text(facts)
+    sample = sample_text(m, facts.domain)
+    table_one = short_table_one(facts)
     calibration,_ = calibration_answer(facts)
     threshold,_ = threshold_answer(facts)
+    main_concerns = concerns(facts)[:N_CONCERNS]
     return FirstPage(
-        banner=baseline_text(baseline),
+        banner=banner,
         verdict=baseline['verdict'],
         baseline_label=baseline['label'],
-        task=task_text(facts),
-        sample=sample_text(m, facts.domain),
-        headline=score_line(m, lead['score']),
+        task=task,
+        sample=sample,
+        headline=headline,
         headline_reason=lead['reason'],
         scores=scores,
-        text=summary(m, comparisons, facts.domain),
-        table_one=short_table_one(facts),
+        text=text,
+        table_one=table_one,
         calibration=calibration,
         threshold=threshold,
-        concerns=concerns(facts)[:N_CONCERNS],
+        concerns=main_concerns,
         questions=key_questions(facts),
     )
