@@ -19,32 +19,39 @@ from .plots import COLOURS, GREY, literal
 # %% ../../nbs/api/44_evaluate.ranking.ipynb #321cc62f
 def holm(
     p:Iterable, # p-values of tests, 0..1; NaN or `None` for a test that could not be made
-)->np.ndarray: # As many: below 0.05 where a test holds with all others; NaN where there is no test
+)->np.ndarray: # As many, 0..1: below 0.05 where a test holds with all others; NaN where there is no test
     "p-values corrected for the number of tests (Holm 1979)"
-    given = np.array([np.nan if value is None else value for value in p], float)
+    given = np.array(list(p), float) # `None` becomes NaN
     result = np.full(len(given), np.nan)
     tested = np.flatnonzero(~np.isnan(given))
-    order = tested[np.argsort(given[tested], kind='stable')]
+    p_tested = given[tested]
+    order = np.argsort(p_tested, kind='stable')
     factors = np.arange(len(order), 0, -1)
-    result[order] = np.minimum(1, np.maximum.accumulate(factors*given[order]))
+    increasing = np.maximum.accumulate(factors*p_tested[order])
+    result[tested[order]] = np.minimum(1, increasing)
     return result
 
 # %% ../../nbs/api/44_evaluate.ranking.ipynb #f9dfbbdc
 def undistinguished_sets(
     differs:np.ndarray, # Models x models, bool: shown to differ; symmetric
-)->list: # Of sorted lists of model numbers, two or more each, in the order of their first
+)->list: # Of sorted lists of model numbers from 0, two or more each, in the order of their first
     "The largest sets of models of which no two are shown to differ (Bron and Kerbosch 1973)"
-    alike = [set(np.flatnonzero(~row)) - {k} for k,row in enumerate(differs)]
+    alike = []
+    for k,row in enumerate(differs):
+        others = np.flatnonzero(~row).tolist()
+        alike.append(set(others) - {k})
     sets = []
 
     def extend(members, candidates, excluded):
         is_largest = not candidates and not excluded
-        if is_largest and len(members) > 1: sets.append(sorted(int(k) for k in members))
+        if is_largest and len(members) > 1: sets.append(sorted(members))
         for k in sorted(candidates):
-            extend([*members, k], candidates & alike[k], excluded & alike[k])
+            own = alike[k]
+            extend([*members, k], candidates & own, excluded & own)
             candidates = candidates - {k}
             excluded = excluded | {k}
-    extend([], set(range(len(differs))), set())
+    models = set(range(len(differs)))
+    extend([], models, set())
     return sorted(sets)
 
 # %% ../../nbs/api/44_evaluate.ranking.ipynb #236971db
@@ -52,60 +59,92 @@ def mean_ranks(
     values:np.ndarray, # Models x resamples: a score of each; NaN where undefined
     lower_is_better:bool=False, # As of errors and losses
     confidence:float=0.95, # Of the ranges, 0..1
-)->list: # Of each model: `mean`, `low`, `high` (1 is best; ties share), `first` (proportion of resamples in which it is best)
-    "The rank of each model over the bootstrap samples"
+)->list: # Of each model: `mean`, `low`, `high` (1 is best; ties share), `first` (0..1, how often best)
+    "The rank of each model over the bootstrap samples; all `None` if the scores are undefined in each sample"
     values = np.atleast_2d(values)
-    values = values[:, ~np.isnan(values).any(0)]
-    if not values.shape[1]: return [dict(mean=None, low=None, high=None, first=None) for _ in values]
+    is_defined = ~np.isnan(values).any(0)
+    if not is_defined.any():
+        return [dict(mean=None, low=None, high=None, first=None) for _ in values]
+    values = values[:, is_defined]
     ranks = rankdata(values if lower_is_better else -values, axis=0)
-    n_best = (ranks == ranks.min(0)).sum(0)
-    is_first = (ranks == ranks.min(0))/n_best
+    is_best = ranks == ranks.min(0)
+    first = is_best/is_best.sum(0) # those that share the first place share its 1
     tail = (1-confidence)/2
     result = []
-    for of_model,first in zip(ranks, is_first):
-        low,high = np.quantile(of_model, [tail, 1-tail])
+    for ranks_of_model,first_of_model in zip(ranks, first):
+        low,high = np.quantile(ranks_of_model, [tail, 1-tail])
         result.append(dict(
-            mean=float(of_model.mean()),
+            mean=float(ranks_of_model.mean()),
             low=float(low),
             high=float(high),
-            first=float(first.mean()),
+            first=float(first_of_model.mean()),
         ))
     return result
+
+# %% ../../nbs/api/44_evaluate.ranking.ipynb #c3ae92b9
+RANK_BAR = 0.22 # height of a bar, in inches, which are the unit of the axis too
+RANK_LINE = 0.27 # and of the name of a model
+
+def draw_rank_axis(ax, n)->None:
+    "A line of the ranks 1 to `n`, with their numbers above it"
+    style = dict(color='#333333')
+    ax.plot([1, n], [0, 0], lw=1.2, **style)
+    for rank in range(1, n+1):
+        ax.plot([rank, rank], [0, 0.08], lw=1, **style)
+        ax.text(rank, 0.14, str(rank), ha='center', va='bottom', fontsize=9)
+
+def draw_rank_bars(ax, ranks, sets)->None:
+    "A bar below the line for each of `sets`, with a dot for each of its models"
+    bar = dict(color=COLOURS[1], lw=3.2, alpha=0.75, solid_capstyle='round')
+    dot = dict(color=COLOURS[1], ms=5, mec='white', mew=0.8)
+    for k,members in enumerate(sets):
+        y = -0.2 - RANK_BAR*k
+        positions = [ranks[model] for model in members]
+        ends = [min(positions), max(positions)]
+        ax.plot(ends, [y, y], **bar)
+        ax.plot(positions, [y]*len(positions), 'o', **dot)
+
+def draw_rank_names(ax, names, ranks, top)->None:
+    "A line from the rank of each model to its name; the upper names stand at the height `top`"
+    n = len(names)
+    n_left = -(-n//2)
+    margin = 0.08*(n-1)
+    order = np.argsort(ranks, kind='stable')
+    for place,model in enumerate(order):
+        rank = ranks[model]
+        if place < n_left:
+            side = 'right' # of the text, which ends at the line
+            end = 1-margin
+            y = top - RANK_LINE*place
+            text = f'{names[model]}  {rank:.1f} '
+        else:
+            side = 'left'
+            end = n+margin
+            y = top - RANK_LINE*(n-1-place)
+            text = f' {rank:.1f}  {names[model]}'
+        ax.plot([rank, rank, end], [0, y, y], color=GREY, lw=0.9, zorder=0)
+        ax.text(end, y, text, ha=side, va='center', fontsize=9.5)
 
 # %% ../../nbs/api/44_evaluate.ranking.ipynb #131a8e75
 def plot_ranking(
     names:list, # Of the models
     ranks:list, # Mean rank of each, from 1
-    sets:list, # Of lists of model numbers, from `undistinguished_sets`
+    sets:list, # Of lists of model numbers from 0, from `undistinguished_sets`
     title:str='', # Such as the score
 )->Figure:
     "Models at their mean ranks, with a bar for each set that is not shown to differ"
     n = len(names)
-    order = np.argsort(ranks, kind='stable')
     n_left = -(-n//2)
-    bars = 0.22*len(sets)
-    height = 0.3 + 1.15 + 0.27*(n_left-1) + bars
-    fig = Figure(figsize=(8.2, height), layout='constrained')
+    bars = RANK_BAR*len(sets)
+    names_height = RANK_LINE*(n_left-1)
+    margin = 0.62*(n-1) + 0.3 # for the names at both sides
+    fig = Figure(figsize=(8.2, 0.3+1.15+names_height+bars), layout='constrained')
     ax = fig.subplots()
     ax.set_axis_off()
-    ax.set(xlim=(1-0.62*(n-1)-0.3, n+0.62*(n-1)+0.3), ylim=(-0.6-bars-0.27*(n_left-1), 0.55))
-    ax.plot([1, n], [0, 0], color='#333333', lw=1.2)
-    for rank in range(1, n+1):
-        ax.plot([rank, rank], [0, 0.08], color='#333333', lw=1)
-        ax.text(rank, 0.14, str(rank), ha='center', va='bottom', fontsize=9)
+    ax.set_xlim(1-margin, n+margin)
+    ax.set_ylim(-0.6-bars-names_height, 0.55)
+    draw_rank_axis(ax, n)
     ax.text(1, 0.42, f'{title}: mean rank' if title else 'mean rank', ha='left', fontsize=9.5)
-    for k,members in enumerate(sets):
-        y = -0.2 - 0.22*k
-        at = [ranks[m] for m in members]
-        ax.plot([min(at), max(at)], [y, y], color=COLOURS[1], lw=3.2, alpha=0.75, solid_capstyle='round')
-        ax.plot(at, [y]*len(at), 'o', ms=5, color=COLOURS[1], mec='white', mew=0.8)
-    for place,m in enumerate(order):
-        is_left = place < n_left
-        row = place if is_left else n-1-place
-        y = -0.45 - bars - 0.27*row
-        end = 1-0.08*(n-1) if is_left else n+0.08*(n-1)
-        ax.plot([ranks[m], ranks[m], end], [0, y, y], color=GREY, lw=0.9, zorder=0)
-        text = f'{names[m]}  {ranks[m]:.1f} ' if is_left else f' {ranks[m]:.1f}  {names[m]}'
-        side = 'right' if is_left else 'left'
-        ax.text(end, y, text, ha=side, va='center', fontsize=9.5)
+    draw_rank_bars(ax, ranks, sets)
+    draw_rank_names(ax, names, ranks, -0.45-bars)
     return literal(fig)
