@@ -25,7 +25,7 @@ from ..data.matching import same_names
 from .intervals import bootstrap_scores
 from .metrics import BOOTSTRAP_CURVE_STEPS, Scorer, difference_entries, score_entries
 from .ranking import holm
-from .scores import delong, placements, wald_test
+from .scores import delong, placements, wald_test, without_nan
 from .table import Predictions, predictions_table
 from ..score_names import SECOND_NAMES
 
@@ -122,8 +122,9 @@ def with_reference(
     differs = labels != reference.label.to_numpy()
     if differs.any():
         first = truncated_list(preds.path[differs], 2)
+        n_differ = differs.sum()
         raise InputError(
-            f'{differs.sum():,} of {len(preds):,} images have another label in {name} '
+            f'{n_differ:,} of {len(preds):,} images have another label in {name} '
             f'than in {reference_name}, first {first}: give both the same labels'
         )
     order = [preds.classes.index(their_name[label]) for label in reference.classes]
@@ -239,7 +240,8 @@ def delong_of_mean(
     for k in range(n_classes):
         of_class = y == k
         n_of_class = of_class.sum()
-        place = placements(of_class, probs[:, k]) - placements(of_class, other[:, k])
+        this_place = placements(of_class, probs[:, k])
+        place = this_place - placements(of_class, other[:, k])
         difference = place[of_class].mean() if n_of_class else np.nan
         value += difference/n_classes
         n_on_side = np.where(of_class, n_of_class, len(y)-n_of_class)
@@ -247,7 +249,9 @@ def delong_of_mean(
     by_group = np.bincount(groups, influence)
     n_groups = len(np.unique(groups))
     se = np.nan
-    if n_groups > 1: se = np.sqrt(n_groups/(n_groups-1)*(by_group**2).sum())
+    if n_groups > 1:
+        variance = n_groups/(n_groups-1)*(by_group**2).sum()
+        se = np.sqrt(variance)
     return wald_test(value, se, confidence=confidence)
 
 def delong_tests(
@@ -268,9 +272,8 @@ def delong_tests(
             else:
                 k = first.classes.index(label)
                 test = delong(first.y == k, preds.probs[:, k], other.probs[:, k], first.groups, confidence)
-            row = {'class': label, 'model': name, 'other': other_name}
-            for part in ('value', 'low', 'high', 'p'):
-                row[part] = None if np.isnan(test[part]) else test[part]
+            row = {'class': label, 'model': name, 'other': other_name} | without_nan(test)
+            row.pop('se')
             rows.append(row)
         families.append(rows)
     return with_holm(families)

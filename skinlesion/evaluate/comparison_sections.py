@@ -9,8 +9,9 @@ __all__ = ['SIGNIFICANT', 'TABLE_SCORES', 'MIN_BIN_IMAGES', 'MAX_SUBGROUP_RESAMP
            'shown_scores', 'best_models', 'score_table', 'class_scores', 'plot_scores', 'scores_section',
            'ranking_data', 'ranking_text', 'rank_table', 'ranking_section', 'plot_differences', 'difference_table',
            'p_text', 'differences_text', 'differences_section', 'plot_reliabilities', 'calibration_overlay',
-           'plot_decisions', 'plot_rocs', 'best_benefit_text', 'decision_overlay', 'subgroup_scores',
-           'subgroup_entries', 'plot_model_subgroups', 'model_subgroup_table', 'subgroup_text', 'subgroups_overlay']
+           'plot_decisions', 'plot_rocs', 'best_benefit_text', 'without_curves', 'curve_plots', 'decision_overlay',
+           'subgroup_scores', 'subgroup_entries', 'plot_model_subgroups', 'model_subgroup_table', 'subgroup_text',
+           'subgroups_overlay']
 
 # %% ../../nbs/api/48_evaluate.comparison_sections.ipynb #1b86bacd
 from collections.abc import Iterable
@@ -544,31 +545,28 @@ def best_benefit_text(
     thresholds = f'{len(benefits)} thresholds from {low:g} to {high:g}'
     return f'the highest net benefit of {thresholds} is that of {most}'
 
-def decision_overlay(
+def without_curves(
     compared:Compared,
-)->Section:
-    "Which model has the most net benefit for the class in question, and its ROC curves"
-    section = Section('decision', 'Decision curves')
+)->str: # '' where there are curves
+    "Why there are no curves of one class against the others"
     focus = compared.focus
     if focus is None:
         classes = truncated_list(compared.first.classes, 12)
         options = f'name one of {classes} with positive= or --positive'
-        section.missing = f'Curves are of one class against the others: {options}.'
-        return section
-    n = len(compared.first)
-    n_focus = int((compared.first.label == focus).sum())
-    if n_focus in (0, n):
-        section.missing = f'Curves take images of {focus} and of others.'
-        return section
-    curves = {model: net_benefit(preds, focus, resamples=0) for model,preds in compared.models.items()}
-    by_threshold = {model: curve.set_index('threshold') for model,curve in curves.items()}
-    benefits = pd.DataFrame({model: curve.model for model,curve in by_threshold.items()})
-    on_all = next(iter(by_threshold.values()))['all'] # the same for each model
-    section.text = f'For {focus} ({n_focus:,} of {n:,} images), {best_benefit_text(benefits, on_all)}.'
+        return f'Curves are of one class against the others: {options}.'
+    is_focus = compared.first.label == focus
+    if is_focus.all() or not is_focus.any(): return f'Curves take images of {focus} and of others.'
+    return ''
+
+def curve_plots(
+    compared:Compared,
+    curves:dict, # Name of a model -> from `net_benefit`
+)->list: # Of `Plot`
+    "Decision curves and ROC curves of all models"
     how = compared.how()
     decisions = Plot(
         'decision_curves',
-        f'Decision curves for {focus}',
+        f'Decision curves for {compared.focus}',
         plot_decisions(compared, curves),
         how['decision'],
         'net benefit of each model',
@@ -576,21 +574,36 @@ def decision_overlay(
     )
     rocs = Plot(
         'roc_curves',
-        f'ROC curves for {focus}',
+        f'ROC curves for {compared.focus}',
         plot_rocs(compared),
         how['roc'],
         'ROC curve of each model',
         folded=False,
     )
-    section.parts += [decisions, rocs]
+    return [decisions, rocs]
+
+def decision_overlay(
+    compared:Compared,
+)->Section:
+    "Which model has the most net benefit for the class in question, and its ROC curves"
+    missing = without_curves(compared)
+    if missing: return Section('decision', 'Decision curves', missing=missing)
+    focus = compared.focus
+    n = len(compared.first)
+    n_focus = int((compared.first.label == focus).sum())
+    curves = {model: net_benefit(preds, focus, resamples=0) for model,preds in compared.models.items()}
+    by_threshold = {model: curve.set_index('threshold') for model,curve in curves.items()}
+    benefits = pd.DataFrame({model: curve.model for model,curve in by_threshold.items()})
+    on_all = next(iter(by_threshold.values()))['all'] # the same for each model
+    text = f'For {focus} ({n_focus:,} of {n:,} images), {best_benefit_text(benefits, on_all)}.'
     rounded = benefits.round(6)
-    section.data = dict(
+    data = dict(
         positive=focus,
         threshold=np.round(benefits.index, 6).tolist(),
         net_benefit={model: rounded[model].tolist() for model in rounded},
         all=on_all.round(6).tolist(),
     )
-    return section
+    return Section('decision', 'Decision curves', text, curve_plots(compared, curves), data)
 
 # %% ../../nbs/api/48_evaluate.comparison_sections.ipynb #570d72de
 MAX_SUBGROUP_RESAMPLES = 500

@@ -15,6 +15,7 @@ import pandas as pd
 from ..core import prob_column
 from .intervals import bootstrap_scores
 from .metrics import Scorer, difference_entry
+from .scores import without_nan
 from .table import Predictions, as_predictions
 from .texts import interval_text
 from ..score_names import METRICS
@@ -113,7 +114,7 @@ def baseline_scores(
     "The scores of always answering the most frequent class, and whether `preds` are better"
     preds = as_predictions(preds, m['positive'])
     values = Scorer(majority_baseline(preds)).observed()
-    scores = {name: None if np.isnan(values[name]) else values[name] for name in m['metrics']}
+    scores = without_nan({name: values[name] for name in m['metrics']})
     differences = baseline_differences(preds, m)
     label = preds.classes[np.bincount(preds.y).argmax()]
     return dict(label=label, metrics=scores, differences=differences, verdict=baseline_verdict(differences))

@@ -25,7 +25,7 @@ from skinlesion.evaluate.intervals import (
 )
 from skinlesion.evaluate.scores import (
     ECE_BINS, JackknifeWeights, Ranking, SubsetWeights, agreement, brier_terms, confusion_scores, delong,
-    ece_bins, log_loss_terms, ratio, weighted_counts,
+    ece_bins, log_loss_terms, ratio, weighted_counts, without_nan,
 )
 from .table import Predictions, as_predictions
 from .texts import interval_text
@@ -603,7 +603,7 @@ def delong_entry(
         confidence,
     )
     if np.isnan(test['value']): return undefined | dict(reason=reason)
-    entry = {name: None if np.isnan(number) else number for name,number in test.items()}
+    entry = without_nan(test)
     if entry['se'] is None:
         group = load_domain(preds.domain).one_group
         return entry | dict(reason=f'a class has only one {group}: no interval can be computed')

@@ -256,17 +256,7 @@ def evaluate_report(
         choices = fit_thresholds(valid, preds.focus_class)
     if predictor and choices is None: choices = fitted_choices(predictor)
     inputs = SectionInputs(
-        preds,
-        m,
-        choices,
-        predictor,
-        train,
-        train_embeddings,
-        history,
-        audit,
-        cases,
-        resamples,
-        seed,
+        preds, m, choices, predictor, train, train_embeddings, history, audit, cases, resamples, seed,
     )
     made = make_sections(inputs, sections)
     m['sections'] = {}

@@ -335,6 +335,13 @@ def wald_test(
     )
     return {name: float(number) for name,number in result.items()}
 
+# %% ../../nbs/api/40_evaluate.scores.ipynb #1a06ab01
+def without_nan(
+    numbers:dict, # Name -> number
+)->dict: # Name -> number, or `None`
+    "`None` in place of each NaN"
+    return {name: None if np.isnan(number) else number for name,number in numbers.items()}
+
 # %% ../../nbs/api/40_evaluate.scores.ipynb #351439fb
 def delong(
     y:np.ndarray, # Images, bool

@@ -26,7 +26,7 @@ from .captions import captions
 from .metrics import Scorer, score_entries, score_support
 from .plots import COLOURS, GREY, labels, literal, quiet
 from .properties import TONES
-from .scores import ClassAurocs, SubsetWeights, confusion_scores
+from .scores import ClassAurocs, SubsetWeights, confusion_scores, without_nan
 from .section import Grid, Plot, Section
 from .table import Predictions, as_predictions
 from .texts import interval_text
@@ -587,10 +587,8 @@ def subgroup_data(
 
 def _json_entry(row):
     "A score of a subgroup, `None` for what is missing"
-    entry = {}
-    for name in ('value', 'low', 'high', 'gap', 'expected', 'p'):
-        number = row[name]
-        entry[name] = None if np.isnan(number) else number
+    names = ('value', 'low', 'high', 'gap', 'expected', 'p')
+    entry = without_nan({name: row[name] for name in names})
     is_tested = entry['p'] is not None
     entry['beyond_chance'] = row['beyond_chance'] if is_tested else None
     if row['reason']: entry['reason'] = row['reason']

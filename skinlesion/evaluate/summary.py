@@ -340,6 +340,7 @@ def first_page(
     calibration,_ = calibration_answer(facts)
     threshold,_ = threshold_answer(facts)
     main_concerns = concerns(facts)[:N_CONCERNS]
+    questions = key_questions(facts)
     return FirstPage(
         banner=banner,
         verdict=baseline['verdict'],
@@ -354,5 +355,5 @@ def first_page(
         calibration=calibration,
         threshold=threshold,
         concerns=main_concerns,
-        questions=key_questions(facts),
+        questions=questions,
     )
