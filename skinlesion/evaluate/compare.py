@@ -253,7 +253,7 @@ def compare_tables(
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
 )->ModelComparison: # Not written
-    "Scores, differences and sections of several models on the images that all have predicted"
+    "Scores, differences and sections of models on the images that all have; errors as of `join_models`"
     joined = join_models(tables)
     models = joined.models
     first = next(iter(models.values()))
@@ -435,7 +435,7 @@ def compare(
     seed:int=42, # Of the bootstrap
     title:str='Comparison of models', # Of the page
 )->ModelComparison:
-    "Compare models on the same images: all scores, paired differences, ranking, agreement, curves, subgroups"
+    "Compare models on the same images, on one page; an `InputError` for sources that cannot be compared"
     if out is not None: check_comparison_out(out, sources)
     read = read_models(sources, metadata, classes, positive, columns, domain)
     result = compare_tables(read.tables, read.sources, read.notes, score, resamples, seed)

@@ -233,7 +233,7 @@ def delong_of_mean(
     groups:np.ndarray, # Images, numbers of their groups from 0
     confidence:float=0.95, # Of the interval, 0..1
 )->dict: # `value`, `se`, `low`, `high`, `p`; NaN where a class has no image
-    "The difference of two mean AUROCs of one class against the rest, from DeLong's components, by group"
+    "Difference of two mean AUROCs, each class against the rest (DeLong 1988; by group as Obuchowski 1997)"
     n_classes = probs.shape[1]
     value = 0.
     influence = np.zeros(len(y)) # of each image on the mean

@@ -28,7 +28,7 @@ from ..templates import thumbnail
 def pair_agreement(
     models:dict, # Name -> `Predictions` of the same images in the same order
 )->list: # For each pair: `model`, `other`, `agreement`, `kappa`, `both_wrong`; proportions of images, 0..1
-    "How often two models predict the same class, beyond chance too (Cohen's kappa)"
+    "How often two models predict the same class, and that beyond chance (kappa, Cohen 1960; -1 to 1)"
     rows = []
     for (name,preds),(other_name,other) in combinations(models.items(), 2):
         n_classes = len(preds.classes)
