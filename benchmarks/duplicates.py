@@ -88,15 +88,15 @@ def save(img, path):
     img.save(path, quality=90)
     return path
 
-def plant(files, out):
+def plant(files, out, copies=COPIES):
     "Three of four images get one copy of the next kind; (file of the original, copy, kind)"
     rng = np.random.default_rng(0)
-    kinds = list(COPIES)
+    kinds = list(copies)
     planted = []
     for i, file in enumerate(files):
         if i%4 == 0: continue
         kind = kinds[i%len(kinds)]
-        copy = COPIES[kind](Image.open(file).convert('RGB'), rng)
+        copy = copies[kind](Image.open(file).convert('RGB'), rng)
         planted.append((file, save(copy, out/f'{kind}_{i}.jpg'), kind))
     return planted
 
@@ -129,11 +129,16 @@ def choose_threshold(pairs, planted, n):
         print(f'  {t:.2f}: {recalls_text}, precision {precision:.4f}')
     return threshold
 
-def quality(data):
-    "Choose a threshold on one half of HAM10000, and print recall and precision on the other"
+def one_of_each_lesion(data):
+    "Files of one image of each lesion of HAM10000, in random order"
     table = pd.read_csv(Path(data)/'HAM10000_metadata.csv')
     table = table.drop_duplicates('lesion_id').sample(frac=1, random_state=0)
-    files = [Path(data)/'images'/f'{name}.jpg' for name in table.image_id]
+    file_of = {file.stem: file for file in Path(data).rglob('*.jpg')}
+    return [file_of[name] for name in table.image_id]
+
+def quality(data):
+    "Choose a threshold on one half of HAM10000, and print recall and precision on the other"
+    files = one_of_each_lesion(data)
     first, second = files[::2], files[1::2]
     with tempfile.TemporaryDirectory() as tmp:
         planted = plant(first, Path(tmp))

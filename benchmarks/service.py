@@ -36,11 +36,12 @@ RESULTS = Path(__file__).parent/'results'/'service.csv'
 BOUNDARY = 'benchmark'
 
 
-def form_request(content):
+def form_request(content, path='/v1/predict', field='image'):
     "The bytes of a request with one image"
-    part = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="image"\r\n\r\n'.encode()
+    disposition = f'Content-Disposition: form-data; name="{field}"; filename="image.jpg"\r\nContent-Type: image/jpeg'
+    part = f'--{BOUNDARY}\r\n{disposition}\r\n\r\n'.encode()
     body = part + content + f'\r\n--{BOUNDARY}--\r\n'.encode()
-    head = f'POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n'
+    head = f'POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n'
     return head.encode() + f'Content-Length: {len(body)}\r\n\r\n'.encode() + body
 
 
@@ -86,9 +87,9 @@ class Clients:
             if status == 503: await asyncio.sleep(random.uniform(1, 2)) # Retry-After is 1 or more
         if connection: connection[1].close()
 
-def run_clients(port, n, seconds, paths):
-    "Ask with `n` clients, and print what happened as JSON"
-    requests = [form_request(path.read_bytes()) for path in paths]
+def run_clients(port, n, seconds, paths, target=()):
+    "Ask with `n` clients, and print what happened as JSON; `target` is the path and the field, if not ours"
+    requests = [form_request(path.read_bytes(), *target) for path in paths]
     clients = Clients(port, requests)
     async def ask_all():
         end = time.monotonic()+seconds
@@ -109,6 +110,8 @@ def run_clients(port, n, seconds, paths):
 
 class Server:
     "`skinlesion serve` in a process of its own"
+    target = () # path and field of the form, if not those of `form_request`
+
     def __init__(self, bundle):
         self.log_file = tempfile.TemporaryFile('w+')
         command = [sys.executable, '-m', 'skinlesion.cli', 'serve', str(bundle), '--no-page']
@@ -139,6 +142,7 @@ class Server:
     def start_clients(self, n, seconds, paths):
         "Clients in a process of their own, which lists what they saw when it ends"
         command = [sys.executable, __file__, '--clients', str(self.port), str(n), str(seconds), *map(str, paths)]
+        if self.target: command += ['--target', *self.target]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 def finished(clients):
@@ -254,13 +258,14 @@ def options():
     parser.add_argument('--ends', type=int, default=10, help='how often SIGTERM is sent')
     parser.add_argument('--out', default=RESULTS, help='csv to write')
     parser.add_argument('--clients', nargs='+', help=argparse.SUPPRESS)
+    parser.add_argument('--target', nargs=2, default=(), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 def main():
     opts = options()
     if opts.clients:
         port,n,seconds,*paths = opts.clients
-        return run_clients(int(port), int(n), float(seconds), list(map(Path, paths)))
+        return run_clients(int(port), int(n), float(seconds), list(map(Path, paths)), opts.target)
     from predict import image_paths, make_bundle # here, for they import torch
     rows = []
     def add(measure, value, unit):
