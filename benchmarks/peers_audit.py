@@ -5,12 +5,12 @@
 
 Three of four images get one copy, of the kinds of `duplicates.py` and of five more that change colours. Each tool gets the
 folder with all of them, runs with the defaults of its documentation, and answers with sets of files. A copy is detected if it is in
-one set with its original; precision is the share of original and copy among all pairs of files that are in one set. Pairs that were not planted are
-printed: the set may hold copies of its own. fastdup answers twice: with its connected components, which its guide to duplicates removes, and with all pairs
+one set with its original; precision is the share of original and copy among all pairs of files that are in one set. The first pairs of images that were not planted
+are printed: the set may hold copies of its own. fastdup answers twice: with its connected components, which its guide to duplicates removes, and with all pairs
 that it lists as similar.
 
 Peers are installed into a virtual environment each. Times are those of a process from its start to its end, medians over the rounds; the search is what it
-takes after the imports. CleanVision and our search look for duplicates alone, fastdup computes all it knows.
+takes after the imports; memory is that of the largest process. CleanVision and our search look for duplicates alone, fastdup computes all it knows.
 """
 import argparse
 import json
@@ -32,7 +32,7 @@ from common import NotRun, command_line, environments, last_line, machine, peer_
 from duplicates import COPIES, one_of_each_lesion, plant
 from skinlesion.synth.sets import sample
 
-RESULTS = Path(__file__).parent/'results'/'peers_audit.csv'
+RESULTS = Path(__file__).parent/'results'
 SCRIPTS = Path(__file__).parent/'peers'
 PEERS = dict(cleanvision=['cleanvision'], fastdup=['fastdup'])
 TIMEOUT = 900 # seconds of one tool
@@ -70,7 +70,7 @@ def make_folder(data, n, tmp):
     folder.mkdir()
     plant(files, folder, COPIES | COLOURS)
     for number,file in enumerate(files): shutil.copy(file, folder/f'original_{number}.jpg')
-    return folder
+    return folder, files
 
 def kind_and_number(name):
     "`mirrored` and `17` of `mirrored_17.jpg`"
@@ -82,7 +82,7 @@ def pairs_in(groups):
     return {pair for group in groups for pair in combinations(sorted(group), 2)}
 
 def evaluate(groups, planted, add):
-    "Recall of each kind, precision, and the pairs that were not planted"
+    "Recall of each kind and precision; the pairs of originals that were not planted, by their numbers"
     pairs = pairs_in(groups)
     is_same = {pair: kind_and_number(pair[0])[1] == kind_and_number(pair[1])[1] for pair in pairs}
     detected = Counter()
@@ -92,7 +92,9 @@ def evaluate(groups, planted, add):
     for kind,count in planted.items(): add(f'recall: {kind}', detected[kind]/count, n=count)
     n_true = sum(is_same.values())
     add('precision', n_true/len(pairs) if pairs else float('nan'), n=len(pairs))
-    return sorted(pair for pair,same in is_same.items() if not same)
+    others = {tuple(sorted(kind_and_number(name)[1] for name in pair)) for pair,same in is_same.items() if not same}
+    add('images paired and not planted', len(others), 'pairs')
+    return sorted(others)
 
 def run_tool(python, script, folder):
     "What one tool answers, and seconds, core-seconds and megabytes of its process"
@@ -111,7 +113,7 @@ def available_tools(names, envs, add):
         except NotRun as e: add(name, '', 'not run', float('nan'), note=str(e))
     return tools
 
-def measure(folder, tools, rounds, add):
+def measure(folder, files, tools, rounds, add):
     "All tools in turns; a tool that fails is left out from then on"
     names = sorted(path.name for path in folder.iterdir())
     planted = Counter(kind_and_number(name)[0] for name in names)
@@ -127,7 +129,7 @@ def measure(folder, tools, rounds, add):
             else: measured[name].append((*values, answers[name]['seconds']))
     for name,(_,version) in tools.items():
         def add_one(what, value, unit='', n=len(names), title=name): add(title, version, what, value, unit, n)
-        report(name, evaluate(answers[name]['groups'], planted, add_one))
+        report(name, evaluate(answers[name]['groups'], planted, add_one), files)
         wall,core,megabytes,search = (statistics.median(values) for values in zip(*measured[name]))
         add_one('process', wall, 's')
         add_one('search', search, 's')
@@ -135,11 +137,12 @@ def measure(folder, tools, rounds, add):
         add_one('memory', megabytes, 'MB')
         for more,groups in answers[name].get('others', {}).items():
             title = f'{name}, {more}'
-            report(title, evaluate(groups, planted, partial(add_one, title=title)))
+            report(title, evaluate(groups, planted, partial(add_one, title=title)), files)
 
-def report(title, pairs):
+def report(title, pairs, files):
     "Print pairs that were not planted"
-    print(f'{title}: {len(pairs)} pairs not planted', *map(' '.join, pairs[:20]), sep='\n  ', flush=True)
+    names = [f'{Path(files[a]).stem} {Path(files[b]).stem}' for a,b in pairs[:20]]
+    print(f'{title}: {len(pairs)} pairs of images that were not planted', *names, sep='\n  ', flush=True)
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -148,7 +151,7 @@ def options():
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--peers', nargs='*', default=list(PEERS), choices=list(PEERS))
     parser.add_argument('--envs', help='folder of the environments, to use again; temporary ones if left out')
-    parser.add_argument('--out', default=RESULTS, help='csv to write')
+    parser.add_argument('--out', help='csv to write; peers_audit.csv in results/, of synthetic images peers_audit_synthetic.csv')
     return parser.parse_args()
 
 def main():
@@ -161,11 +164,11 @@ def main():
         print(f'{tool:24} {what:24} {value:9.4g} {unit} {note}', flush=True)
 
     with tempfile.TemporaryDirectory() as tmp, environments(opts.envs) as envs:
-        folder = make_folder(opts.data, opts.n, Path(tmp))
+        folder,files = make_folder(opts.data, opts.n, Path(tmp))
         print(f'{machine()}; {len(list(folder.iterdir()))} files, {opts.rounds} rounds')
         tools = available_tools(opts.peers, envs, add)
-        measure(folder, tools, opts.rounds, add)
-    write_csv(opts.out, rows)
+        measure(folder, files, tools, opts.rounds, add)
+    write_csv(opts.out or RESULTS/('peers_audit.csv' if opts.data else 'peers_audit_synthetic.csv'), rows)
 
 
 if __name__ == '__main__': main()
