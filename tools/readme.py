@@ -24,6 +24,7 @@ SOURCE, README = ROOT/'nbs/index.ipynb', ROOT/'README.md'
 URLS = tomllib.loads((ROOT/'pyproject.toml').read_text(encoding='utf-8'))['project']['urls']
 IMAGES = URLS['Repository'].replace('https://github.com/', 'https://raw.githubusercontent.com/')
 NOTE = '<!-- Made from nbs/index.ipynb by `make readme`: edit the notebook -->\n\n'
+WRITTEN = re.compile(r'\[([^\]]+)\]\(<[^>]*>\)') # links of outputs to what a cell wrote, which is not in the repository
 LINK = re.compile(r'(\]\(|\b(?:src|href)=")(?![a-z]+:|[/#])([^)"#\s]+)')
 
 
@@ -60,7 +61,7 @@ def as_text(output):
     "`output` in the one form that GitHub shows well"
     if output['output_type'] == 'stream': return {**output, 'text': strip_ansi(''.join(output['text']))}
     data = {mime: ''.join(text) for mime, text in output.get('data', {}).items() if mime.startswith('text/')}
-    if 'text/markdown' in data: shown = {'text/markdown': relink(data['text/markdown'])}
+    if 'text/markdown' in data: shown = {'text/markdown': relink(WRITTEN.sub(r'\1', data['text/markdown']))}
     elif 'text/plain' in data: shown = {'text/plain': strip_ansi(data['text/plain'])}
     else: raise ValueError(f"a cell's output has no text, but is {output['output_type']}")
     return {**output, 'data': shown}
