@@ -6,8 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.table.html.md"""
 
 # %% auto #0
 __all__ = ['PRED_WORDS', 'ONE_PROBABILITY', 'Predictions', 'as_predictions', 'check_labels', 'predictions_table', 'predictions',
-           'Outputs', 'split_outputs', 'named_classes', 'class_of_one', 'joined_metadata', 'predictions_path_column',
-           'FormOfTable', 'read_source', 'with_outputs', 'read_form', 'path_from_folder', 'read_predictions']
+           'Outputs', 'split_outputs', 'named_classes', 'class_of_one', 'LabelAgreement', 'named_labels',
+           'label_agreement', 'JoinedTable', 'joined_metadata', 'predictions_path_column', 'FormOfTable', 'read_source',
+           'with_outputs', 'read_form', 'path_from_folder', 'read_predictions']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
@@ -32,8 +33,8 @@ from skinlesion.data.readers import (
 )
 from ..domains.profile import guess_domain, load_domain
 from skinlesion.evaluate.forms import (
-    as_numbers, as_one_probability, as_probabilities, bare_class_columns, class_number, names_of_classes,
-    one_hot_labels, probability_columns, read_class_key,
+    as_numbers, as_one_probability, as_probabilities, bare_class_columns, class_number, class_numbers,
+    names_of_classes, one_hot_labels, probability_columns, read_class_key,
 )
 from ..postprocess import probabilities
 
@@ -392,19 +393,79 @@ def class_of_one(
     return str(pick_positive(classes))
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #868b81b4
+class LabelAgreement(NamedTuple):
+    "How the labels of a table go with those that metadata have for the same images"
+    note:str # What was found
+    key:dict|None # Number to name of a class as the metadata have it, where the labels are numbers
+
+def named_labels(
+    labels:pd.Series, # Numbers or names of classes
+    key:dict|None, # From `read_class_key`
+)->pd.Series: # Of str
+    "Labels with the names of the key in place of numbers"
+    names = {}
+    for label in labels.unique(): names[label] = (key or {}).get(class_number(label), str(label))
+    return labels.map(names)
+
+def label_agreement(
+    own:pd.Series, # Labels in the table
+    theirs:pd.Series, # Labels of the same images in the metadata, str
+    key:dict|None, # From `read_class_key`
+    column:str, # Of the metadata, with its table, for messages
+    file:str, # The table, for messages
+)->LabelAgreement:
+    "Whether two labels of each image are of one class; an `InputError` if the key says another than the metadata"
+    named = named_labels(own, key)
+    theirs = named_labels(theirs, key)
+    usual = theirs.groupby(named).agg(lambda values: values.mode().iloc[0])
+    name_of = same_names(usual.index, theirs.unique())
+    usual_of = {label: name for label,name in usual.items() if name_of.get(label, name) != name}
+    if key and usual_of and usual.is_unique:
+        label,name = next(iter(usual_of.items()))
+        number = own[named == label].iloc[0]
+        raise InputError(
+            f'{file}: the key of the classes calls {number} {label}, and the {column} says {name} '
+            f'of most of these images: is it the key of other numbers?'
+        )
+    if not name_of:
+        n_differ = int((named.map(usual) != theirs).sum())
+        pairs = truncated_list([f'{label} is {name} there' for label,name in usual.items()], 12)
+        if n_differ: note = f'the labels are called otherwise in the {column}, and divide the images otherwise'
+        else: note = f'the labels divide the images as the {column} does: {pairs}'
+        is_key = not key and not n_differ and usual.is_unique
+        numbers = class_numbers(usual.index) if is_key else {}
+        return LabelAgreement(note, {number: usual[label] for label,number in numbers.items()} or None)
+    expected = named.map(name_of)
+    is_other = theirs.isin(list(name_of.values())) # of a class that the table has too
+    differs = (expected != theirs).where(expected.notna(), is_other)
+    n_differ = int(differs.sum())
+    note = f'the labels agree with the {column}'
+    if n_differ: note = f"{n_differ:,} of the labels are not those of the {column}; the table's own are used"
+    return LabelAgreement(note, None)
+
+class JoinedTable(NamedTuple):
+    "A table of predictions with what metadata say of its images"
+    table:pd.DataFrame # With more columns
+    names:dict # As from `column_names`, with the column of the label
+    notes:list # Of str
+    rows:np.ndarray # Which rows are left
+    key:dict|None # Number to name of a class, where a label of the metadata says it
+
 def joined_metadata(
     table:pd.DataFrame, # As read
     file:str, # Where it comes from, for messages
     names:dict, # From `column_names`
     path_from:str, # The column that names the images
     metadata:str|Path|pd.DataFrame, # See `read_metadata`
-)->tuple: # The table with more columns, `names` with the column of the label, notes, and which rows are left
+    key:dict|None=None, # From `read_class_key`
+)->JoinedTable:
     "`table` with the columns that metadata have for its images, and with their labels if it has none"
     rows,has_row,notes = read_metadata(metadata, table[path_from])
     name = os.path.basename(table_name(metadata))
     free = [column for column in table if column not in (path_from, *names.values())]
     ours = label_columns(table[free], file)
     label_from = names.get('label') or ours.column
+    their_key = None
     theirs = label_columns(rows[has_row], name)
     left = np.arange(len(table))
     if label_from is None and not ours.columns:
@@ -418,19 +479,17 @@ def joined_metadata(
         notes.append(f'the label is taken from {truncated_list(labels.columns, 8)} of {name}')
         label_from = 'label'
     elif label_from is not None and theirs.column:
-        pairs = pd.DataFrame(dict(own=table[label_from].to_numpy(), theirs=rows[theirs.column].to_numpy()))
-        pairs = pairs[has_row]
-        usual = pairs.groupby('own').theirs.agg(lambda values: values.mode().iloc[0])
-        n_differ = int((pairs.own.map(usual) != pairs.theirs).sum())
-        note = f'the labels agree with the column {theirs.column} of {name}'
-        if n_differ:
-            note = (f'{n_differ:,} of the labels are not those of the column {theirs.column} of {name}; '
-                    "the table's own are used")
-        notes.append(note)
+        their_labels = rows[theirs.column].fillna('').astype(str).to_numpy()
+        pairs = pd.DataFrame(dict(own=table[label_from].to_numpy(), theirs=their_labels))
+        pairs = pairs[pairs.theirs != '']
+        agreement = label_agreement(pairs.own, pairs.theirs, key, f'column {theirs.column} of {name}', file)
+        their_key = agreement.key
+        notes.append(agreement.note)
     not_joined = {*table, *theirs.columns, 'split'}
     columns = {column: rows[column].to_numpy() for column in rows if column not in not_joined}
     table = table.assign(**columns)
-    return table, names | (dict(label=label_from) if label_from is not None else {}), notes, left
+    if label_from is not None: names = names | dict(label=label_from)
+    return JoinedTable(table, names, notes, left, their_key)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #b13b3687
 def predictions_path_column(
@@ -523,7 +582,16 @@ def read_form(
             form_notes.append(hot.note)
     joined_notes:list = []
     if metadata is not None:
-        table,names,joined_notes,rows = joined_metadata(table, file, names, path_from, metadata)
+        joined = joined_metadata(table, file, names, path_from, metadata, key)
+        table,names,joined_notes,rows,their_key = joined
+        if their_key:
+            of_columns = {*class_numbers(outputs.probs).values()}
+            if class_number(finding) is None and of_columns <= {*their_key}:
+                key = their_key
+                joined_notes.append('no key of the classes is given, so that these names are used')
+            else:
+                pairs = ','.join(f'{number}={label}' for number,label in their_key.items())
+                joined_notes.append(f'these names of the classes go with --classes {pairs}')
         probs = outputs.probs.iloc[rows].reset_index(drop=True)
         pred = None if outputs.pred is None else outputs.pred.iloc[rows].reset_index(drop=True)
         outputs = outputs._replace(probs=probs, pred=pred)
