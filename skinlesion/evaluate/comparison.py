@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.comparison.html.md"""
 # %% auto #0
 __all__ = ['RESAMPLES_PER_PAIR', 'MIN_RESAMPLES', 'MAX_RESAMPLES', 'JoinedModels', 'image_names', 'shared_images',
            'reference_model', 'join_models', 'with_reference', 'enough_resamples', 'ModelScores', 'score_models',
-           'score_differences', 'with_holm', 'delong_of_mean', 'delong_tests']
+           'lowest_p_values', 'score_differences', 'with_holm', 'delong_of_mean', 'delong_tests']
 
 # %% ../../nbs/api/48_evaluate.comparison.ipynb #564f6524
 import os
@@ -22,8 +22,10 @@ from ..data.cases import are_alone
 from ..data.columns import same_partition
 from ..data.image_index import image_key
 from ..data.matching import same_names
-from .intervals import bootstrap_scores
-from .metrics import BOOTSTRAP_CURVE_STEPS, Scorer, difference_entries, score_entries
+from .intervals import bootstrap_scores, effective_groups, lowest_p_value
+from skinlesion.evaluate.metrics import (
+    BOOTSTRAP_CURVE_STEPS, Scorer, difference_entries, score_entries, score_support,
+)
 from .ranking import holm
 from .scores import delong, placements, wald_test, without_nan
 from .table import Predictions, predictions_table
@@ -135,7 +137,7 @@ def with_reference(
     return joined
 
 # %% ../../nbs/api/48_evaluate.comparison.ipynb #2c198963
-RESAMPLES_PER_PAIR = 200 # so that the smallest corrected p-value is 0.01
+RESAMPLES_PER_PAIR = 200 # 5 of them lie beyond 0 where a p-value is 0.05 after correction for all pairs
 MIN_RESAMPLES = 1000
 MAX_RESAMPLES = 10_000
 
@@ -190,10 +192,23 @@ def score_models(
     return ModelScores(scorers, entries, replicates)
 
 # %% ../../nbs/api/48_evaluate.comparison.ipynb #cf464b90
+def lowest_p_values(
+    scorer:Scorer, # Of one of two models
+    replicates:dict, # Score -> difference in each resample, NaN where undefined
+)->dict: # Score -> 0..1
+    "The lowest p-value that a difference could have: few groups or few resamples limit it"
+    support = score_support(scorer)
+    result = {}
+    for name,values in replicates.items():
+        groups = effective_groups(np.atleast_1d(support[name]))
+        n_defined = np.isfinite(values).sum()
+        result[name] = lowest_p_value(n_defined, max(2, groups))
+    return result
+
 def score_differences(
     scores:ModelScores, # From `score_models`
     confidence:float=0.95, # Of the intervals, 0..1
-)->list: # Rows: `score`, `model`, `other`, `value`, `low`, `high`, `p`, `p_holm`, `this`, `that`
+)->list: # Rows: `score`, `model`, `other`, `value`, `low`, `high`, `p`, `p_holm`, `lowest_p`, `this`, ...
     "The paired difference of each score for each pair of models, with p corrected over the pairs of a score"
     by_score:dict = {name: [] for name in scores.names}
     for model,other in combinations(scores.scorers, 2):
@@ -202,11 +217,13 @@ def score_differences(
         replicates = {name: these[name]-those[name] for name in scores.names if name in these}
         scorer = scores.scorers[model]
         other_scorer = scores.scorers[other]
+        lowest = lowest_p_values(scorer, replicates)
         entries = difference_entries(scorer, other_scorer, replicates, scores.names, confidence)
         for name,entry in entries.items():
             row = dict(score=name, model=model, other=other)
             for part in ('value', 'low', 'high', 'p'): row[part] = entry.get(part)
             row['p_holm'] = None
+            row['lowest_p'] = None if row['p'] is None else lowest[name]
             row['this'] = entry['this']
             row['that'] = entry['other']
             if entry.get('reason'): row['reason'] = entry['reason']

@@ -192,6 +192,42 @@ def interval_entry(
     return dict(value=value, low=float(low), high=float(high))
 
 # %% ../../nbs/api/40_evaluate.intervals.ipynb #54a4a165
+MIN_BEYOND = 10 # replicates beyond 0 that make a count; with fewer the tail is estimated
+MIN_REPLICATES = 100 # to estimate a tail from
+SMALLEST_P_VALUE = 1e-6 # of an estimated tail, which says no more
+
+def tail_quantile(
+    replicates:np.ndarray, # Differences in each resample, `MIN_REPLICATES` or more
+)->float: # Of a normal distribution
+    "How far 0 lies in the tail of the replicates, estimated from those that are next to it"
+    towards_zero = replicates*np.sign(replicates.mean())
+    middle = towards_zero.mean()
+    nearest = np.partition(towards_zero, MIN_BEYOND-1)[MIN_BEYOND-1]
+    expected = norm.ppf(MIN_BEYOND/(len(replicates)+1))
+    spread_of_tail = (nearest-middle)/expected
+    spread = max(replicates.std(), spread_of_tail)
+    return -middle/spread
+
+# %% ../../nbs/api/40_evaluate.intervals.ipynb #dc0bb836
+def widened_p_value(
+    quantile:float, # Of a normal distribution
+    groups:float, # 2 or more
+)->float: # Two-sided, 0..1
+    "Probability of a quantile as far from 0, made as much larger for few groups as an interval is made wider"
+    narrowing = np.sqrt((groups-1)/groups)
+    return 2*t.cdf(-abs(quantile)*narrowing, groups-1)
+
+def lowest_p_value(
+    resamples:int, # How many replicates a difference has, 1 or more
+    groups:float, # How many groups they rest on, 2 or more
+)->float: # 0..1
+    "The lowest p-value that `bootstrap_p_value` can give"
+    lowest = max(SMALLEST_P_VALUE, 2**(1-groups))
+    if resamples >= MIN_REPLICATES: return float(lowest)
+    proportion = 1/(resamples+1)
+    counted = widened_p_value(norm.ppf(proportion), groups)
+    return float(max(lowest, counted))
+
 def bootstrap_p_value(
     replicates:np.ndarray, # Differences in each resample
     groups:float, # How many groups they rest on, 2 or more
@@ -201,9 +237,11 @@ def bootstrap_p_value(
     n_below = (replicates <= 0).sum()
     n_above = (replicates >= 0).sum()
     beyond = min(n_below, n_above)
-    proportion = (1+beyond)/(len(replicates)+1)
-    one_sided = min(0.5, proportion)
-    narrowing = np.sqrt((groups-1)/groups) # what widens the interval, the other way round
-    quantile = norm.ppf(one_sided)*narrowing
-    p_value = 2*t.cdf(quantile, groups-1)
-    return float(p_value)
+    is_counted = beyond >= MIN_BEYOND or len(replicates) < MIN_REPLICATES
+    if is_counted:
+        proportion = (1+beyond)/(len(replicates)+1)
+        quantile = norm.ppf(min(0.5, proportion))
+    else: quantile = tail_quantile(replicates)
+    p_value = widened_p_value(quantile, groups)
+    lowest = lowest_p_value(len(replicates), groups)
+    return float(max(p_value, lowest))
