@@ -6,10 +6,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.forms.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_KEY_BYTES', 'PROBABILITY_WORDS', 'MAX_ROUNDING', 'class_number', 'number_and_name', 'read_class_key', 'key_pairs',
-           'is_class_key', 'ProbabilityColumns', 'classes_in_name', 'as_numbers', 'number_families',
-           'probability_columns', 'bare_class_columns', 'OneHotLabels', 'one_hot_labels', 'ClassNames', 'class_numbers',
-           'names_from_key', 'without_class_word', 'names_of_classes', 'are_percent', 'softmax_of', 'ends_text',
-           'as_probabilities', 'as_one_probability']
+           'is_class_key', 'ProbabilityColumns', 'classes_in_name', 'as_numbers', 'number_families', 'OneOfTwo',
+           'one_of_two', 'are_fractions', 'probability_columns', 'bare_class_columns', 'OneHotLabels', 'one_hot_labels',
+           'ClassNames', 'class_numbers', 'names_from_key', 'without_class_word', 'names_of_classes', 'are_percent',
+           'softmax_of', 'ends_text', 'as_probabilities', 'as_one_probability']
 
 # %% ../../nbs/api/41_evaluate.forms.ipynb #82a41a7f
 import json
@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from ..core import InputError, plural, truncated_list
+from ..data.cases import positive_names
 from ..data.column_names import COLUMN_SYNONYMS, matching_columns, plain_name
 from ..data.files import read_table
 from ..data.labels import as_findings, label_of_columns
@@ -150,8 +151,9 @@ def as_numbers(
 
 def number_families(
     table:pd.DataFrame, # As read
+    min_columns:int=2, # Of a family
 )->dict: # Key of `PROBABILITY_WORDS` -> list of families: what its columns call their class -> the column
-    "Two or more columns of numbers that are called after one word and a class each"
+    "Columns of numbers that are called after one word and a class each"
     by_word:dict = {} # (kind, word, where the class stands) -> name of the class -> column
     for column in table:
         for kind,words in PROBABILITY_WORDS.items():
@@ -165,11 +167,51 @@ def number_families(
         columns = {}
         for label,column in by_word[key].items():
             if column not in taken and as_numbers(table[column]).notna().any(): columns[label] = column
-        if len(columns) < 2: continue
+        if len(columns) < min_columns: continue
         kind = key[0]
         families.setdefault(kind, []).append(columns)
         taken.update(columns.values())
     return families
+
+class OneOfTwo(NamedTuple):
+    "A column with the probability of one of two classes"
+    kind:str # A key of `PROBABILITY_WORDS`
+    column:str
+    name:str # The label that it is of
+
+def one_of_two(
+    table:pd.DataFrame, # As read, without columns that have a role
+    labels:list, # Two names of classes
+    file:str|Path, # The table, for messages
+)->OneOfTwo|None: # `None` where no column is called after one of them; an `InputError` where several are
+    "The column of numbers that is called after a word such as `prob` and one of two classes"
+    is_zero_or_one = sorted(map(class_number, labels), key=str) == ['0', '1']
+    families = number_families(table, min_columns=1)
+    for kind in PROBABILITY_WORDS:
+        candidates = {}
+        for family in families.get(kind, []):
+            for called,column in family.items():
+                name = same_names([called], labels).get(called)
+                if name is None and is_zero_or_one and called.lower() in positive_names():
+                    name = next(label for label in labels if class_number(label) == '1')
+                if name is not None: candidates[column] = name
+        if len(candidates) > 1:
+            named = truncated_list(candidates, 8)
+            column,name = next(iter(candidates.items()))
+            raise InputError(
+                f'{file}: the probability could be that of any of the columns {named}; '
+                f'name it: --columns p_{name}={column}'
+            )
+        for column,name in candidates.items(): return OneOfTwo(kind, column, name)
+    return None
+
+def are_fractions(
+    column:pd.Series, # As read
+)->bool:
+    "Whether a column holds numbers from 0 to 1, and not 0 and 1 alone"
+    numbers = as_numbers(column)
+    is_between = numbers.between(0, 1).all() # False with a missing number
+    return bool(is_between and (numbers % 1 != 0).any())
 
 def probability_columns(
     table:pd.DataFrame, # As read, without columns `p_<class>`
