@@ -6,10 +6,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.forms.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_KEY_BYTES', 'PROBABILITY_WORDS', 'MAX_ROUNDING', 'class_number', 'number_and_name', 'read_class_key', 'key_pairs',
-           'is_class_key', 'ProbabilityColumns', 'classes_in_name', 'as_numbers', 'number_families', 'OneOfTwo',
-           'one_of_two', 'are_fractions', 'probability_columns', 'bare_class_columns', 'OneHotLabels', 'one_hot_labels',
-           'ClassNames', 'class_numbers', 'names_from_key', 'without_class_word', 'names_of_classes', 'are_percent',
-           'softmax_of', 'ends_text', 'as_probabilities', 'as_one_probability']
+           'is_class_key', 'ProbabilityColumns', 'classes_in_name', 'as_numbers', 'number_families', 'own_columns',
+           'OneOfTwo', 'one_of_two', 'are_fractions', 'probability_columns', 'bare_class_columns', 'OneHotLabels',
+           'one_hot_labels', 'ClassNames', 'class_numbers', 'names_from_key', 'without_class_word', 'names_of_classes',
+           'are_percent', 'softmax_of', 'ends_text', 'as_probabilities', 'as_one_probability']
 
 # %% ../../nbs/api/41_evaluate.forms.ipynb #82a41a7f
 import json
@@ -112,11 +112,13 @@ PROBABILITY_WORDS = { # what numbers are -> words before or after the name of a 
     'sigmoid': ('sigmoid', 'sigmoids'),
     'logit': ('logit', 'logits', 'log_odds', 'raw', 'raw_output', 'log_prob', 'logprob'),
 }
+MAX_ROUNDING = 0.005 # of a probability with two decimals, or of whole percent; each class adds it to the sum
 _ONLY_BEFORE = ( # `risk_score` is no class
     'p', 'pr', 'pred', 'prediction', 'predicted', 'y_pred', 'output', 'outputs', 'raw', 'score', 'scores',
 )
 _NO_NAMES = ( # after such words
-    'label', 'labels', 'class', 'name', 'id', 'idx', 'index', 'value', 'max', 'top1', 'std', 'entropy',
+    'label', 'labels', 'class', 'name', 'id', 'idx', 'index', 'value', 'values', 'note', 'notes', 'comment',
+    'comments', 'max', 'top1', 'std', 'entropy',
 )
 
 class ProbabilityColumns(NamedTuple):
@@ -172,6 +174,26 @@ def number_families(
         families.setdefault(kind, []).append(columns)
         taken.update(columns.values())
     return families
+
+def own_columns(
+    table:pd.DataFrame, # As read
+)->tuple: # Class -> its column `p_<class>`; and columns that begin so, and hold texts, or numbers of no class
+    "The columns `p_<class>` of our own form, unless words such as `prob_` name the classes"
+    own = {}
+    others = []
+    for column in table:
+        if not str(column).startswith('p_'): continue
+        values = table[column]
+        are_texts = values.map(lambda value: isinstance(value, str) and value != '')
+        if are_texts.any() and as_numbers(values).isna().all(): others.append(column)
+        else: own[column.removeprefix('p_')] = column
+    numbers = table[list(own.values())].apply(as_numbers)
+    no_class = [column for name,column in own.items() if plain_name(name) in _NO_NAMES]
+    classes = numbers.drop(columns=no_class)
+    rest = table.drop(columns=[*own.values(), *others])
+    if len(classes.columns) < 2 and number_families(rest): no_class = [*own.values()]
+    elif len(classes.columns) > 1 and (abs(classes.sum(axis=1)-1) > MAX_ROUNDING*len(own)).any(): no_class = []
+    return {name: column for name,column in own.items() if column not in no_class}, [*others, *no_class]
 
 class OneOfTwo(NamedTuple):
     "A column with the probability of one of two classes"
@@ -382,8 +404,6 @@ def names_of_classes(
     return ClassNames(name_of_column, name_of_label, notes)
 
 # %% ../../nbs/api/41_evaluate.forms.ipynb #19a26c1f
-MAX_ROUNDING = 0.005 # of a probability with two decimals, or of whole percent; each class adds it to the sum
-
 def are_percent(
     values:np.ndarray, # Images x classes, finite
     rounding:float, # By which a sum of probabilities may miss 1
