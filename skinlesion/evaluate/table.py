@@ -279,7 +279,7 @@ def _with_complement(table):
     others = set(table.label.astype(str)) - {columns[0].removeprefix('p_')}
     if len(others) != 1: return table, ''
     name = others.pop()
-    complement = 1 - pd.to_numeric(table[columns[0]], errors='coerce')
+    complement = 1 - as_numbers(table[columns[0]])
     return table.assign(**{prob_column(name): complement}), name
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #bec1d9f7
@@ -425,7 +425,7 @@ def label_agreement(
     column:str, # Of the metadata, with its table, for messages
     file:str, # The table, for messages
 )->LabelAgreement:
-    "Whether two labels of each image are of one class; an `InputError` if the key says another than the metadata"
+    "Whether two labels of each image are of one class; an `InputError` if the key is that of others"
     named = named_labels(own, key)
     theirs = named_labels(theirs, key)
     usual = theirs.groupby(named).agg(lambda values: values.mode().iloc[0])
@@ -441,8 +441,8 @@ def label_agreement(
     if not name_of:
         n_differ = int((named.map(usual) != theirs).sum())
         pairs = truncated_list([f'{label} is {name} there' for label,name in usual.items()], 12)
-        if n_differ: note = f'the labels are called otherwise in the {column}, and divide the images otherwise'
-        else: note = f'the labels divide the images as the {column} does: {pairs}'
+        note = f'the labels divide the images as the {column} does: {pairs}'
+        if n_differ: note = f'the labels are called and divided otherwise in the {column}'
         is_key = not key and not n_differ and usual.is_unique
         numbers = class_numbers(usual.index) if is_key else {}
         return LabelAgreement(note, {number: usual[label] for label,number in numbers.items()} or None)
@@ -647,7 +647,7 @@ def _against_the_rest(table, finding, file):
     rest = f'no {name}'
     known = table[table.label.isin(['positive', 'negative'])]
     n_unknown = len(table) - len(known)
-    probs = pd.to_numeric(known[prob_column(name)], errors='coerce')
+    probs = as_numbers(known[prob_column(name)])
     known = known.drop(columns=[*map(prob_column, classes), 'finding'])
     labels = known.label.map(dict(positive=name, negative=rest))
     columns = {prob_column(rest): 1-probs, prob_column(name): probs}
