@@ -6,9 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.model_agreement.html.
 
 # %% auto #0
 __all__ = ['MAX_MISSED_SHOWN', 'pair_agreement', 'wrong_predictions', 'missed_by_class', 'expected_missed', 'missed_by_all',
-           'plot_kappa', 'agreement_text', 'missed_cards', 'missed_table', 'agreement_section']
+           'group_words', 'plot_kappa', 'agreement_text', 'missed_cards', 'missed_table', 'missed_groups_table',
+           'missed_rows', 'agreement_section']
 
 # %% ../../nbs/api/47_evaluate.model_agreement.ipynb #d5b3658a
+import os
+from collections.abc import Iterable
 from itertools import combinations
 
 import numpy as np
@@ -17,11 +20,12 @@ from matplotlib.figure import Figure
 
 from ..core import plural, truncated_list
 from ..data.cases import are_alone
-from ..domains.profile import load_domain
+from ..domains.profile import GROUPS, load_domain
 from .captions import captions
 from .plots import axes, draw_cells, label_pairs, labels, literal
 from .scores import agreement
 from .section import Card, Gallery, Grid, Plot, Section
+from .table import Predictions
 from ..templates import thumbnail
 
 # %% ../../nbs/api/47_evaluate.model_agreement.ipynb #b55bc27f
@@ -108,6 +112,19 @@ def missed_by_all(
     )
 
 # %% ../../nbs/api/47_evaluate.model_agreement.ipynb #b36f7784
+def group_words(
+    preds:Predictions,
+)->tuple: # Such as ('lesion', 'lesions'); where no column says which, as the domain calls them
+    "What a group of images is called, and several of them, by the column that the groups are from"
+    known = preds.table[preds.group != preds.path]
+    for noun in GROUPS:
+        for column in known:
+            if noun not in str(column).lower(): continue
+            is_group = known[column].astype(str) == known.group
+            if len(known) and is_group.all(): return noun, f'{noun}s'
+    domain = load_domain(preds.domain)
+    return domain.one_group, domain.groups
+
 def plot_kappa(
     names:list, # Of the models
     pairs:list, # From `pair_agreement`
@@ -116,12 +133,12 @@ def plot_kappa(
     kappa = np.zeros((len(names), len(names)))
     texts = {}
     for pair in pairs:
-        if pair['kappa'] is None: continue
         i = names.index(pair['model'])
         j = names.index(pair['other'])
+        is_defined = pair['kappa'] is not None
         for cell in (i, j), (j, i):
-            kappa[cell] = pair['kappa']
-            texts[cell] = f'{pair["kappa"]:.2f}'
+            if is_defined: kappa[cell] = pair['kappa']
+            texts[cell] = f'{pair["kappa"]:.2f}' if is_defined else 'n/a'
     side = max(3.6, 0.62*len(names)+1.8) # inches
     fig,ax = axes(side+0.6, side)
     draw_cells(ax, kappa, texts, kappa > 0.55, 9, cmap='Blues', vmin=0, vmax=1)
@@ -143,14 +160,18 @@ def agreement_text(
     images = f'{plural(n_missed, "image")} of {n:,} ({n_missed/n:.1%})'
     text = f'{images} are classified wrongly by all {len(models)} models'
     if not are_alone(first):
-        group = load_domain(first.domain).group
-        groups = plural(len(missed['groups']), group)
-        text += f', among them every image of {groups}'
+        one,many = group_words(first)
+        n_groups = len(missed['groups'])
+        text += f', among them every image of {n_groups:,} {one if n_groups == 1 else many}'
     text += f'; if errors were independent given the class, {missed["expected"]:.1f} would be expected.'
     kappa = {}
     for pair in pairs:
         names = f'{pair["model"]} and {pair["other"]}'
         if pair['kappa'] is not None: kappa[names] = pair['kappa']
+    n_undefined = len(pairs)-len(kappa)
+    if n_undefined:
+        pairs_text = plural(n_undefined, 'pair')
+        text += f' Kappa is undefined for {pairs_text}, which always predict one class.'
     if not kappa: return text
     most = max(kappa, key=kappa.__getitem__)
     least = min(kappa, key=kappa.__getitem__)
@@ -169,19 +190,53 @@ def missed_cards(
         if small is None: continue
         predicted = truncated_list(sorted(set(image['predicted'].values())), 3)
         lines = [path.rsplit('/', 1)[-1], f'{image["label"]}, predicted as {predicted}']
+        if image['group'] != path: lines.append(image['group'])
         cards.append(Card(small, lines, path))
     return cards
 
 def missed_table(
     images:list, # Those of `missed_by_all`
-)->pd.DataFrame: # `image`, `label` and `predicted`, text
+    noun:str='group', # What several images are of, such as 'lesion'
+)->pd.DataFrame: # `image`, `label`, the group where one is known, and `predicted`, text
     "Images that all models miss, with how many models predict which class"
+    has_groups = any(image['group'] != image['path'] for image in images)
     rows = []
     for image in images:
         counts = pd.Series(image['predicted']).value_counts()
-        predicted = ', '.join(f'{label} ({count})' for label,count in counts.items())
-        rows.append(dict(image=image['path'], label=image['label'], predicted=predicted))
+        row = dict(image=image['path'], label=image['label'])
+        if has_groups: row[noun] = '' if image['group'] == image['path'] else image['group']
+        row['predicted'] = ', '.join(f'{label} ({count})' for label,count in counts.items())
+        rows.append(row)
     return pd.DataFrame(rows)
+
+def missed_groups_table(
+    missed:dict, # From `missed_by_all`
+    noun:str='group', # What several images are of, such as 'lesion'
+)->pd.DataFrame: # `noun`, `label`, `images`, `predicted`, text
+    "Groups of which all models miss every image, with the names of these images"
+    rows = []
+    for group in missed['groups']:
+        images = [image for image in missed['images'] if image['group'] == group]
+        labels = sorted({image['label'] for image in images})
+        predicted = {name for image in images for name in image['predicted'].values()}
+        names = [os.path.basename(image['path']) for image in images]
+        texts = dict(label=', '.join(labels), images=', '.join(names), predicted=', '.join(sorted(predicted)))
+        rows.append({noun: group} | texts)
+    return pd.DataFrame(rows)
+
+def missed_rows(
+    missed:dict, # From `missed_by_all`
+    names:Iterable, # Of the models
+)->pd.DataFrame: # `image`, `label`, `group`, `whole_group_missed` (bool), `pred_<model>`
+    "Images that all models miss, for other programs"
+    names = list(names)
+    whole = set(missed['groups'])
+    rows = []
+    for image in missed['images']:
+        predicted = [image['predicted'][name] for name in names]
+        rows.append([image['path'], image['label'], image['group'], image['group'] in whole, *predicted])
+    columns = ['image', 'label', 'group', 'whole_group_missed', *(f'pred_{name}' for name in names)]
+    return pd.DataFrame(rows, columns=columns)
 
 def agreement_section(
     models:dict, # Name -> `Predictions` of the same images in the same order
@@ -196,11 +251,17 @@ def agreement_section(
     by_class = pd.DataFrame(missed['by_class'])
     parts:list = [Plot('kappa', 'Agreement', figure, how['kappa'], 'kappa of each pair of models')]
     parts.append(Grid('Missed by all, by class', by_class, how['by_class'], folded=False))
-    images = missed['images']
+    whole = set(missed['groups'])
+    images = sorted(missed['images'], key=lambda image: image['group'] not in whole)
     cards = missed_cards(images) if is_readable else []
     if cards: parts.append(Gallery('Images that all models miss', cards, how['missed']))
+    one,many = group_words(first)
+    if missed['groups'] and not are_alone(first):
+        table = missed_groups_table(missed, one)
+        title = f'{many.capitalize()} that all models miss'
+        parts.append(Grid(title, table, how['missed_groups'], folded=True))
     if images:
-        table = missed_table(images)
+        table = missed_table(images, one)
         parts.append(Grid('All images that all models miss', table, how['missed'], folded=True))
     parts.append(Grid('Agreement of each pair', pd.DataFrame(pairs), how['pairs'], folded=True))
     text = agreement_text(models, pairs, missed)
