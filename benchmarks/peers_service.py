@@ -10,7 +10,7 @@ process, as is their default, and with one per core.
 
 Before anything is measured, all have to give the same probabilities for the same image. *Start* is the time from starting the command until the first answer.
 Processor and memory are those of the service and all of its processes together; memory that processes share is counted once (where the
-system tells: PSS in Linux). After the 256 clients one more client asks, to see whether the service still answers.
+system tells: PSS in Linux). How many cores other work took at the same time is measured too, for throughput and latency depend on it. After the 256 clients one more client asks, to see whether the service still answers.
 """
 import argparse
 import json
@@ -135,16 +135,25 @@ def one_round(server, paths, seconds):
     "Measures of one service, 32 clients and then 256"
     measures = {'start': server.seconds}
     finished(server.start_clients(32, 2, paths)) # what is slow the first time, and what batches are fitted to
-    cpu = server.cpu()
+    busy_before,cpu_before = busy(), server.cpu()
     result = finished(server.start_clients(32, seconds, paths))
+    busy_after,cpu_after = busy(), server.cpu()
+    cpu = cpu_after - cpu_before
     measures |= load_measures('32 clients', result)
-    measures['32 clients: processor'] = 1000*(server.cpu() - cpu)/len(result['exchanges'])
+    measures['32 clients: processor'] = 1000*cpu/len(result['exchanges'])
+    measures['32 clients: cores of the service'] = cpu/result['seconds']
+    measures['32 clients: cores of other work'] = max(0, busy_after-busy_before-cpu-result['cpu'])/result['seconds']
     measures['32 clients: memory'] = server.memory()
     result = finished(server.start_clients(256, seconds, paths))
     measures |= load_measures('256 clients', result)
     measures['256 clients: memory'] = server.memory()
     measures['256 clients: answers after it'] = int(server.ask_once(paths[0])[0] == 200)
     return measures
+
+def busy():
+    "Core-seconds that the machine has worked since it started"
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, 'iowait', 0) - getattr(times, 'guest', 0) # a guest's are among those of users
 
 def load_measures(title, result):
     taken = milliseconds(result, 200)
