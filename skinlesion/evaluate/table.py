@@ -88,13 +88,13 @@ def check_rows(
     _refuse_predictions(table, ~finite, 'have a probability that is missing or infinite')
 
     outside = (probs < 0) | (probs > 1)
-    problem = 'have a probability outside 0..1 (divide percent by 100; logits need a softmax)'
+    problem = 'have a probability outside 0..1 (divide percent by 100; call columns of logits logit_CLASS)'
     _refuse_predictions(table, outside.any(1), problem)
 
     tolerance = SUM_TOLERANCE*len(classes)/2
     wrong_sum = abs(probs.sum(1)-1) > tolerance + 1e-9 # what the sum itself rounds
     problem = (f'have probabilities that do not sum to 1 (within {tolerance:g}; '
-               'of one sigmoid for each class, divide each row by its sum)')
+               'of one sigmoid for each class, call the columns sigmoid_CLASS)')
     _refuse_predictions(table, wrong_sum, problem)
 
     is_class = table.label.astype(str).isin(classes)
