@@ -622,6 +622,10 @@ def gate(
         metavar='S',
     )] = None,
     positive: Annotated[Optional[str], _option('The class to detect, of two', metavar='CLASS')] = None,
+    margin: Annotated[Optional[float], _option(
+        'Pass if the paired difference shows the score to be worse by no more than this, such as 0.02',
+        metavar='M',
+    )] = None,
 ):
     "Refuse a new model, with exit code 1, if the interval of its score begins below that of the released one"
     from skinlesion.evaluate.gate import gate, gate_text
@@ -629,7 +633,7 @@ def gate(
     from skinlesion.evaluate.table import read_predictions
     new_rows = evaluated_rows(read_predictions(new, positive), new)
     released_rows = evaluated_rows(read_predictions(released, positive), released)
-    result = gate(new_rows.preds, released_rows.preds, score)
+    result = gate(new_rows.preds, released_rows.preds, score, margin=margin)
     return _Answer(result, gate_text(result), is_failure=not result['passes'])
 
 # %% ../nbs/api/71_cli.ipynb #12465abf

@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from . import __version__
-from .core import InputError, need, replacing
+from .core import InputError, check_writable_folder, need, replacing
 
 # %% ../nbs/api/69_study.ipynb #3d85f766
 @dataclass(frozen=True)
@@ -25,17 +25,20 @@ class StudyKind:
     layout:str # Of the synthetic images to begin with
     augment:str # As in `Recipe`
     imbalance:str # As in `Recipe`
+    gate_score:str # Decides about a release: one with an interval on the test part of the synthetic images
     positive:str='' # The positive class of two, or the class of most interest
     channels:int=3 # Of the images
 
 STUDY_KINDS = {
-    'lesion': StudyKind('skin lesions', 'skin', 'ham10000', 'dermoscopy', 'logit_adjusted'),
-    'xray': StudyKind('chest X-rays', 'xray', 'xray', 'xray', 'none', 'covid', 1),
-    'histology': StudyKind('stained tissue', 'histology', 'mhist', 'histology', 'none', 'SSA'),
+    'lesion': StudyKind('skin lesions', 'skin', 'ham10000', 'dermoscopy', 'logit_adjusted', 'brier'),
+    'xray': StudyKind('chest X-rays', 'xray', 'xray', 'xray', 'none', 'balanced_accuracy', 'covid', 1),
+    'histology': StudyKind('stained tissue', 'histology', 'mhist', 'histology', 'none', 'auroc', 'SSA'),
 }
 
 # %% ../nbs/api/69_study.ipynb #399f0fbb
 _NAME = r'[A-Za-z0-9][A-Za-z0-9_.-]*'
+# no word of it means anything to a shell or to YAML; buckets as S3 allows them
+_S3_URL = 's3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_./=+-]*)?'
 _KEPT_FOLDERS = ('data/interim', 'data/processed', 'models', 'reports/figures') # which git would not keep empty
 
 def _template_files(folder, parts=()):
@@ -61,8 +64,9 @@ def study_files(
         raise InputError(f'{name!r} is no name of a study; begin with a letter or digit, and go on with those or - _ .')
     if kind not in STUDY_KINDS: raise InputError(f'kind: no {kind!r}; there are {", ".join(STUDY_KINDS)}')
     study_kind = STUDY_KINDS[kind]
-    if data and not re.fullmatch('s3://[^/ ]+(/[^ ]*)?', data):
-        raise InputError(f'{data}: give s3://BUCKET/PREFIX, or leave it out and put images into data/raw afterwards')
+    if data and not re.fullmatch(_S3_URL, data):
+        raise InputError(f'{data}: give s3://BUCKET/PREFIX (letters, digits and . _ = + - /), '
+                         'or leave it out and put images into data/raw afterwards')
     jinja2 = need('jinja2')
     env = jinja2.Environment(
         variable_start_string='<<',
@@ -75,13 +79,15 @@ def study_files(
     )
     command = f'skinlesion data pull {data} data/raw'
     if not data: command = f'skinlesion sample data/raw --layout {study_kind.layout} --n {n} --size 96'
+    dvc_url = (data or '').rstrip('/')
+    if dvc_url: dvc_url += '-dvc' if '/' in dvc_url.removeprefix('s3://') else '/dvc'
     values = dict(
         name=name,
         kind=study_kind,
         images=study_kind.images,
         data=data or '',
         data_command=command,
-        dvc_url=f'{data.rstrip("/")}-dvc' if data else '',
+        dvc_url=dvc_url,
         epochs=epochs,
         version=__version__,
     )
@@ -96,18 +102,23 @@ def new_study(
     kind:str='lesion', # As for `study_files`
     **options:int, # More of `study_files`
 )->Path: # `folder`
-    "Write a study; an `InputError` if `folder` holds anything"
+    "Write a study; an `InputError` if `folder` holds anything or cannot be written"
+    check_writable_folder(folder)
+    given_name = folder
     folder = Path(folder).absolute()
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f'{folder.name}: is there already, and not empty; choose another folder')
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f'{given_name}: is there already, and not empty; choose another folder')
     texts = study_files(folder.name, data, kind, **options)
-    with replacing(folder) as temporary:
-        for path,text in texts.items():
-            file = temporary/path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding='utf-8')
-        if not shutil.which('git'): print('git is not installed; run `git init` in the folder before DVC')
-        elif not _is_in_repository(folder.parent): subprocess.run(['git', 'init', '--quiet', temporary], check=True)
+    try:
+        with replacing(folder) as temporary:
+            for path,text in texts.items():
+                file = temporary/path
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_text(text, encoding='utf-8')
+            if not shutil.which('git'): print('git is not installed; run `git init` in the folder before DVC')
+            elif not _is_in_repository(folder.parent): subprocess.run(['git', 'init', '--quiet', temporary], check=True)
+    except OSError as e:
+        raise InputError(f'{given_name}: cannot be written ({e.strerror}); choose another folder') from None
     return folder
 
 def _is_in_repository(folder:Path)->bool:

@@ -8,6 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.gate.html.md"""
 __all__ = ['gate', 'gate_text']
 
 # %% ../../nbs/api/48_evaluate.gate.ipynb #1d55a0e8
+import numpy as np
 import pandas as pd
 
 from ..core import InputError
@@ -20,33 +21,46 @@ from ..score_names import METRICS, score_title
 # %% ../../nbs/api/48_evaluate.gate.ipynb #f436364a
 def gate(
     preds:Predictions|pd.DataFrame, # Predictions of the new model
-    released:Predictions|pd.DataFrame, # Of the released one, on (at least) the same images
+    released:Predictions|pd.DataFrame, # Of the released one, on the same images
     score:str|None=None, # One of `COMPARED`; the one that fits the task if `None`
     positive:str|None=None, # Positive class of two, that of `preds` if `None`
     resamples:int=1000, # Bootstrap samples of the groups of `preds`, at least 1
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
-)->dict: # `passes`, `score`, entries `new` and `released`, `difference` as of `paired_differences`
-    "Whether the worse bound of the new interval is no worse than the released one's; an `InputError` without"
+    margin:float|None=None, # Of the score, above 0: by how much the new model may be worse; `None` compares bounds
+)->dict: # `passes`, `score`, `margin`, entries `new` and `released`, `difference` as of `paired_differences`
+    "Whether the new model may take the place of `released`; an `InputError` if that cannot be decided"
     preds = as_predictions(preds, positive)
-    released = match_predictions(preds, as_predictions(released))
+    released = as_predictions(released)
+    n_released = len(released)
+    released = match_predictions(preds, released)
+    if len(released) < n_released:
+        raise InputError(f'{n_released-len(released):,} of the {n_released:,} images of the released model were not '
+                         'predicted by the new one: a choice among them decides nothing; predict all of them')
+    if margin is not None and not 0 < margin < np.inf:
+        raise InputError(f'margin is {margin}, but must be above 0, such as 0.02')
     new_metrics = metrics(preds, positive, resamples, seed, confidence)
     score = score or headline_score(new_metrics)['score']
+    names = {METRICS[name].title.lower(): name for name in COMPARED} # by the titles of `gate_text`
+    score = names.get(score.lower(), score.lower())
     if score not in COMPARED:
         raise InputError(f'models are not compared by {score!r}; there are {", ".join(COMPARED)}')
     settings = new_metrics['positive'], resamples, seed, confidence
     new = new_metrics['metrics'][score]
     old = metrics(released, *settings)['metrics'][score]
+    difference = paired_differences(preds, released, *settings)[score]
     title = METRICS[score].title
-    for model,entry in dict(new=new, released=old).items():
+    for model,entry in {'new model': new, 'released model': old, 'difference': difference}.items():
         if entry['low'] is None:
             reason = entry.get('reason', 'no resamples')
             reason = reason.removesuffix(': no interval')
-            raise InputError(f'{title} of the {model} model has no interval: {reason}')
+            raise InputError(f'{title} of the {model} has no interval: {reason}')
     passes = new['low'] >= old['low']
     if METRICS[score].lower_is_better: passes = new['high'] <= old['high']
-    result = dict(passes=passes, score=score, new=new, released=old)
-    result['difference'] = paired_differences(preds, released, *settings)[score]
+    if margin is not None:
+        passes = difference['low'] >= -margin
+        if METRICS[score].lower_is_better: passes = difference['high'] <= margin
+    result = dict(passes=passes, score=score, margin=margin, new=new, released=old, difference=difference)
     result |= dict(n=len(preds), groups=preds.n_groups)
     result |= dict(confidence=confidence, resamples=resamples, seed=seed)
     return result
@@ -61,6 +75,9 @@ def gate_text(
     side = 'upper' if METRICS[score].lower_is_better else 'lower'
     is_worse = 'no worse' if passes else 'worse'
     reason = f'the {side} bound of its score is {is_worse} than that of the released one'
+    if result['margin'] is not None:
+        is_shown = 'is shown' if passes else 'is not shown'
+        reason = f'its score {is_shown} to be worse by no more than {result["margin"]:g}'
     new = interval_text(result['new'], 3)
     released = interval_text(result['released'], 3)
     difference = interval_text(result['difference'], 3)

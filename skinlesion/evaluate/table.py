@@ -540,6 +540,7 @@ def read_source(
 )->pd.DataFrame:
     "The table in a csv or Parquet file, or in memory, as it is"
     if isinstance(source, pd.DataFrame): return label_frame(source, names)
+    if Path(source).is_dir(): raise InputError(f'{source}: is a folder; name the table in it')
     if not Path(source).is_file(): raise InputError(f'{source}: no such file')
     if not str(source).endswith('.parquet'): return read_label_table(source, names)
     need('pyarrow', extra='parquet')
