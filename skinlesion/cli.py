@@ -252,6 +252,7 @@ def cases(
 ):
     "Count the images of a data set by class and split"
     _set_max_pixels(max_pixels)
+    from skinlesion.store.stream import streaming
     from skinlesion.data.cases import write_cases
     from skinlesion.data.deduplicate import dropped_file, write_dropped
     from skinlesion.data.load import cases_facts, cases_text, load_cases
@@ -271,7 +272,7 @@ def cases(
         check=check,
         drop=drop,
         domain=domain,
-        stream=stream if stream_gb is None else stream_gb,
+        stream=streaming(stream, stream_gb),
     )
     lines = [cases_text(table)]
     if has_people(table): lines.append(f'\nTable 1\n{table_one_text(table_one(table))}')
@@ -313,9 +314,10 @@ def audit(
     _set_max_pixels(max_pixels)
     from skinlesion.data.audit import audit
     from skinlesion.data.unlabelled import read_images, read_to_audit
+    from skinlesion.store.stream import streaming
     other = read_images(against) if against else None
-    streaming = stream if stream_gb is None else stream_gb
-    result = audit(read_to_audit(data, layout, columns, images, target, positive, streaming), out, other)
+    how = streaming(stream, stream_gb)
+    result = audit(read_to_audit(data, layout, columns, images, target, positive, how), out, other)
     text = str(result)
     if out: text += f'\nwrote {out}/audit.html and {out}/audit.json'
     is_failure = strict and result.counts()['severe'] > 0
@@ -398,6 +400,7 @@ def train(
     )] = False,
 ):
     "Train and evaluate a model, into a run folder"
+    from skinlesion.store.stream import streaming
     from skinlesion.train.device import on_device
     named = dict(
         layout=layout,
@@ -415,7 +418,7 @@ def train(
         folds=folds,
         tta=tta,
         max_pixels=max_pixels,
-        stream=(stream or None) if stream_gb is None else stream_gb,
+        stream=streaming(stream, stream_gb) or None,
     )
     changes = named | _named_values('--set', 'FIELD=VALUE, such as mixup=0.4', fields)
     options = dict(recipe=recipe, resume=resume, strict=strict, allow_leaks=allow_leaks) | changes
@@ -711,7 +714,7 @@ def score(
     bundle: Bundle,
     source: Annotated[str, _argument(
         'SOURCE',
-        'A folder, a .zip, a csv table, or s3://bucket/prefix; no labels needed',
+        'A folder, a .zip, a csv table, or s3://bucket/prefix; no labels needed; with --engine ray no zip, and in S3 a table',
     )],
     out: Annotated[str, _option('The table to write, .csv or .parquet', metavar='FILE')],
     images: Images = None,

@@ -353,7 +353,7 @@ def counting(
 
 def score_on_ray(
     bundle:str|Path, # A bundle or a run
-    source:str|Path, # As for `score`, but no zip, and in S3 only a table; on a cluster, where all nodes find it
+    source:str|Path, # As for `score`, but no zip, and in S3 a table; on a cluster, where all nodes find it
     out:str|Path, # The table to write, `.csv` or `.parquet`, there too
     images:str|Path|None=None, # The folder of the images that a table names, if it is not that of the table
     value_range:tuple|None=None, # See `Predictor`

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from fastai.torch_core import defaults
+from fastai.torch_core import defaults, num_distrib
 
 from ..core import InputError
 
@@ -38,13 +38,16 @@ def check_device(
 def on_device(
     name:str|None=None, # As in `DEVICES`; what fastai chooses if `None`
 )->Iterator:
-    "A block in which models and loaders are made for the device `name`"
+    "A block in which models and loaders are made for the device `name`; an `InputError` if it cannot be"
     if name is None:
         yield
         return
     check_device(name)
     before = defaults.use_cuda
     kind,_,number = name.partition(':')
+    if number and num_distrib() > 1:
+        message = f'--device {name}: the {num_distrib()} processes of this run need a GPU each'
+        raise InputError(f'{message}; use cuda (CUDA_VISIBLE_DEVICES={number},... says which)')
     if number: torch.cuda.set_device(int(number))
     defaults.use_cuda = kind != 'cpu'
     try: yield

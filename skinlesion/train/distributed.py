@@ -23,7 +23,7 @@ from fastai.callback.core import Callback
 from fastai.data.core import TfmdDL
 from fastai.distributed import DistributedDL # importing it gives Learner its distrib_ctx
 from fastai.learner import Learner
-from fastai.torch_core import num_distrib, rank_distrib, to_detach
+from fastai.torch_core import default_device, num_distrib, rank_distrib, to_detach
 from torch import distributed
 
 from ..core import InputError, plural
@@ -75,7 +75,7 @@ def process_group()->Iterator[None]:
     if store is not None: # machines may have read the data at different speeds
         if store.add('ready', 1) == num_distrib(): store.set('all are ready', 'yes')
         store.wait(['all are ready'], DATA_TIMEOUT)
-    PartialState(cpu=not torch.cuda.is_available(), timeout=GROUP_TIMEOUT)
+    PartialState(cpu=default_device().type != 'cuda', timeout=GROUP_TIMEOUT) # as `on_device` says
     try: yield
     except RuntimeError as e:
         # What went wrong in the other process it reports itself, if it still could
