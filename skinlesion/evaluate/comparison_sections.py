@@ -883,7 +883,8 @@ def subgroups_overlay(
         wide=True,
     )
     heading = f'{METRICS[score].title}{ending} by subgroup'
-    grid = Grid(heading, model_subgroup_table(compared, of_score), folded=True)
+    table = model_subgroup_table(compared, of_score)
+    grid = Grid(heading, table, folded=True, names=compared.names)
     section.parts += [plot, grid]
     resamples = min(compared.resamples, MAX_SUBGROUP_RESAMPLES)
     section.data = dict(rows=rows, left_out=left_out, resamples=resamples)

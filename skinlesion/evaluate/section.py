@@ -60,6 +60,7 @@ class Grid:
     table:pd.DataFrame # As it is to be shown: text, or numbers that are rounded; the index is not shown
     how:str='' # A sentence or two on how to read it
     folded:bool|None=None # Whether it is shown on demand; if it is long where `None`
+    names:Iterable=() # Columns that are called after something, such as a model, and shown as it is written
 
     def __post_init__(self):
         if self.folded is None: self.folded = len(self.table) > LONG_TABLE
