@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.compare.html.md"""
 
 # %% auto #0
 __all__ = ['COMPARE_SCHEMA', 'COMPARE_FILES', 'LATEX_SCORES', 'predictions_file', 'distinct_names', 'ReadModels', 'named_sources',
-           'joint_notes', 'read_models', 'ModelComparison', 'ranking_score', 'class_entries', 'compare_tables',
-           'comparison_sections', 'comparison_data', 'sample_of', 'latex_cell', 'latex_interval', 'latex_caption',
-           'latex_table', 'overview_table', 'check_comparison_out', 'write_comparison', 'compare']
+           'joint_notes', 'facts_of_images', 'read_models', 'ModelComparison', 'ranking_score', 'class_entries',
+           'compare_tables', 'comparison_sections', 'comparison_data', 'sample_of', 'latex_cell', 'latex_interval',
+           'latex_caption', 'latex_table', 'overview_table', 'check_comparison_out', 'write_comparison', 'compare']
 
 # %% ../../nbs/api/49_evaluate.compare.ipynb #e4871ad7
 import json
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import NOTICE, BriefDict, InputError, plural, replacing, truncated_list
+from ..core import NOTICE, BriefDict, InputError, NoLabels, plural, prob_column, replacing, truncated_list
 from ..data.cases import are_alone
 from ..data.overview import latex_text
 from ..domains.profile import load_domain
@@ -52,17 +52,19 @@ def predictions_file(
     if not path.is_dir(): raise InputError(f'{path}: no such file or run')
     for file in (path/'report'/'predictions.csv', path/'predictions.csv'):
         if file.is_file(): return file
-    raise InputError(
-        f'{path}: no predictions.csv in it, nor in its folder report; '
-        'name a table, a finished run or a report'
-    )
+    hint = 'name a table, a finished run or a report'
+    above = path.absolute().parent
+    if (above/'report'/'predictions.csv').is_file(): hint = f'name its run, {path.parent}'
+    raise InputError(f'{path}: no predictions.csv in it, nor in its folder report; {hint}')
 
 def distinct_names(
     paths:Iterable, # Of tables or folders
 )->list: # Of str
     "What to call each: its stem, with folders before it where two have the same"
-    parts = [] # of each path, without the ending of a file
-    for path in map(os.path.abspath, paths):
+    paths = [os.path.abspath(path) for path in paths]
+    distinct = list(dict.fromkeys(paths)) # a file may be named twice
+    parts = [] # of each, without the ending of a file
+    for path in distinct:
         own = Path(path) if os.path.isdir(path) else Path(path).with_suffix('')
         parts.append(own.parts)
     names = [path_parts[-1] for path_parts in parts]
@@ -71,9 +73,11 @@ def distinct_names(
         repeated = {name for name in names if names.count(name) > 1}
         for k,path_parts in enumerate(parts):
             if names[k] in repeated: names[k] = '/'.join(path_parts[-n_folders-1:]).strip('/')
+    name_of = dict(zip(distinct, names))
     result = []
-    for k,name in enumerate(names):
-        n_before = names[:k].count(name) # of the same file, named twice
+    for k,path in enumerate(paths):
+        n_before = paths[:k].count(path)
+        name = name_of[path]
         result.append(f'{name} ({n_before+1})' if n_before else name)
     return result
 
@@ -118,6 +122,15 @@ def joint_notes(
         result.append(note if is_on_all else f'{truncated_list(names, 4)}: {note}')
     return result
 
+def facts_of_images(
+    preds:Predictions, # With labels
+)->pd.DataFrame: # `image`, `label`, and what else is known of each image
+    "A table of metadata for other predictions of the same images"
+    outputs = ['pred', *map(prob_column, preds.classes)]
+    if are_alone(preds.table): outputs.append('group')
+    facts = preds.table.drop(columns=outputs, errors='ignore')
+    return facts.rename(columns=dict(path='image'))
+
 def read_models(
     sources:Iterable, # Tables, runs, `Predictions`, DataFrames, dictionaries of such; a key of the classes
     metadata:str|Path|pd.DataFrame|None=None, # See `read_predictions`
@@ -134,20 +147,32 @@ def read_models(
         if read_class_key(key) != read_class_key(classes):
             raise InputError(f'{key}: another key of the classes than {classes}; give one')
         notes.append(f'{key}: the key of the classes, and no table of predictions')
-    tables:dict = {}
+    read = {} # name -> `Predictions`
     places = {}
-    notes_by_name = {}
+    without_labels = {} # name -> the error
     for name,source in by_name.items():
         is_file = isinstance(source, (str, Path))
         places[name] = str(source) if is_file else 'a table in memory'
-        if is_file: source = predictions_file(source)
+        if is_file: source = by_name[name] = predictions_file(source)
         if isinstance(source, Report): source = source.preds
-        if isinstance(source, Predictions): preds = as_predictions(source, positive)
-        else: preds = read_predictions(source, positive, columns, domain, metadata, classes)
-        rows = evaluated_rows(preds, name)
+        if isinstance(source, Predictions): read[name] = as_predictions(source, positive)
+        else:
+            try: read[name] = read_predictions(source, positive, columns, domain, metadata, classes)
+            except NoLabels as error: without_labels[name] = error
+    if without_labels and not read: raise next(iter(without_labels.values()))
+    for name in without_labels:
+        donor = next(iter(read))
+        facts = facts_of_images(read[donor])
+        read[name] = read_predictions(by_name[name], positive, columns, domain, facts, classes)
+        notes.append(f'{name} has no labels: those of {donor} are used')
+
+    tables:dict = {}
+    notes_by_name = {}
+    for name in by_name:
+        rows = evaluated_rows(read[name], name)
         tables[name] = rows.preds
         facts = [f'{title}: {text}' for title,text in rows.facts.items()]
-        notes_by_name[name] = [*preds.notes, *facts]
+        notes_by_name[name] = [*read[name].notes, *facts]
     notes += joint_notes(notes_by_name)
     return ReadModels(tables, places, notes)
 

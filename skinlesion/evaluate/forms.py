@@ -95,7 +95,7 @@ def key_pairs(
         is_json = text.lower().endswith('.json')
         if not os.path.isfile(text):
             if text.lower().endswith(('.json', *TABLE_SUFFIXES)) or not re.search('[,=]', text):
-                raise InputError(f'{text}: no such file; a key of the classes is a file, or 0=NAME,1=NAME,...')
+                raise InputError(f'{text}: no such file; a key is a file, or text such as 0=mel,1=nv')
             parts = text.split(',')
             if '=' in text: return [tuple(part.split('=')) for part in parts]
             return list(enumerate(parts))
@@ -114,7 +114,7 @@ def pairs_in_file(
     first = first_line(file)
     if re.search(r'[,;\t|]', first): return pairs_in_table(read_table(file, lambda names: names), file)
     try: text = Path(file).read_text(encoding='utf-8-sig')
-    except UnicodeDecodeError: raise InputError(f'{file}: no key of the classes: it is no text in UTF-8') from None
+    except UnicodeDecodeError: raise InputError(f'{file}: no key: it is no text in UTF-8') from None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and plain_name(lines[0]) in _KEY_TITLES: lines = lines[1:]
     numbered = [re.fullmatch(r'(\d+)[ =:]+(.+)', line) for line in lines]
@@ -128,7 +128,7 @@ def pairs_in_table(
     "The pairs of a number and a name in a table; an `InputError` if it says what is in images"
     names_images = matching_columns(table.columns[:2], _IMAGE_COLUMNS)
     if names_images:
-        raise InputError(f'{what}: the column {names_images[0]} names images, and a key has the names of classes')
+        raise InputError(f'{what}: the column {names_images[0]} names images, and a key names classes')
     has_numbers = table[table.columns[2:]].apply(as_numbers).notna().any(axis=None)
     pairs = table if has_numbers else table[table.columns[:2]]
     titles = tuple(pairs.columns)
@@ -144,7 +144,7 @@ def is_class_key(
     "Whether `source` is a small file of numbers and names of classes, and no table of predictions"
     if not isinstance(source, (str, Path)) or not os.path.isfile(source): return False
     if os.path.getsize(source) > MAX_KEY_BYTES: return False
-    if not re.search('[,;\t|=:{[]', first_line(source)): return False # lines without numbers may list anything
+    if not re.search('[,;\t|=:{[]', first_line(source)): return False # a list of anything
     try: read_class_key(source)
     except (InputError, ValueError): return False
     return True

@@ -8,8 +8,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.table.html.md"""
 __all__ = ['PRED_WORDS', 'PERHAPS_PROBABILITY', 'ONE_PROBABILITY', 'Predictions', 'as_predictions', 'check_labels',
            'predictions_table', 'predictions', 'Outputs', 'split_outputs', 'named_classes', 'class_of_one',
            'LabelAgreement', 'named_labels', 'label_agreement', 'key_of_labels', 'JoinedTable', 'joined_metadata',
-           'predictions_path_column', 'FormOfTable', 'read_source', 'with_outputs', 'read_form', 'path_from_folder',
-           'no_classes_text', 'read_predictions']
+           'predictions_path_column', 'distinct_rows', 'rows_to_evaluate', 'FormOfTable', 'read_source', 'with_outputs',
+           'read_form', 'path_from_folder', 'no_classes_text', 'read_predictions']
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #4b07b828
 import copy
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..core import InputError, need, plural, prob_column, truncated_list, warn_caller
+from ..core import InputError, NoLabels, need, plural, prob_column, truncated_list, warn_caller
 from ..data.cases import Cases, ImageTable, as_cases, is_positive_by_alphabet, pick_positive
 from ..data.column_names import COLUMN_SYNONYMS, matching_columns
 from ..data.columns import only_one
@@ -36,7 +36,8 @@ from skinlesion.data.readers import (
 from ..domains.profile import guess_domain, load_domain
 from skinlesion.evaluate.forms import (
     are_fractions, as_numbers, as_one_probability, as_probabilities, bare_class_columns, class_number,
-    class_numbers, names_of_classes, number_families, one_hot_labels, one_of_two, own_columns, probability_columns, read_class_key,
+    class_numbers, names_of_classes, number_families, one_hot_labels, one_of_two, own_columns,
+    probability_columns, read_class_key,
 )
 from ..postprocess import probabilities
 
@@ -528,6 +529,31 @@ def predictions_path_column(
     return str(column), note
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #ea010bfa
+def distinct_rows(
+    table:pd.DataFrame, # As read
+)->tuple: # Without rows that are the same as an earlier one in every column; and a note, or ''
+    "Each row once"
+    is_repeated = table.duplicated()
+    n_repeated = int(is_repeated.sum())
+    if not n_repeated: return table, ''
+    rows = plural(n_repeated, 'row')
+    note = f'{rows} of {len(table):,} that repeat an earlier one in every column, left out'
+    return table[~is_repeated].reset_index(drop=True), note
+
+def rows_to_evaluate(
+    table:pd.DataFrame, # As read
+    file:str, # The table, for messages
+)->tuple: # Rows, and notes on those that are left out
+    "The rows with a prediction and a label, each once; an `InputError` if there is none"
+    table,repeat_note = distinct_rows(table)
+    table,notes = answered_rows(table)
+    if notes and not len(table):
+        raise InputError(
+            f'{file}: no image to evaluate: {"; ".join(notes)}; '
+            'write the class of each into the column label'
+        )
+    return table, [*notes, *filter(None, [repeat_note])]
+
 class FormOfTable(NamedTuple):
     "A table of predictions, in our own form"
     table:pd.DataFrame # `path`, `label`, `group` (or ''), `split`, `p_<class>`, perhaps `pred`, and all else
@@ -595,12 +621,8 @@ def read_form(
     table = read_source(source, names)
     file = table_name(source)
     check_named(file, table, names | probs_from)
-    table,scored_notes = answered_rows(table)
-    if scored_notes and not len(table):
-        raise InputError(
-            f'{file}: no image to evaluate: {"; ".join(scored_notes)}; '
-            'write the class of each into the column label'
-        )
+    given = truncated_list(table.columns, 8)
+    table,row_notes = rows_to_evaluate(table, file)
     named = {ours.removeprefix('p_'): theirs for ours,theirs in probs_from.items()}
     outputs = split_outputs(table, names, named, file)
     table = outputs.rest
@@ -623,12 +645,14 @@ def read_form(
         probs = outputs.probs.iloc[rows].reset_index(drop=True)
         pred = None if outputs.pred is None else outputs.pred.iloc[rows].reset_index(drop=True)
         outputs = outputs._replace(probs=probs, pred=pred)
-    rows,role_notes = read_roles(table, file, names, path_from, finding)
+    try: rows,role_notes = read_roles(table, file, names, path_from, finding)
+    except NoLabels:
+        raise NoLabels(f'{file}: no column `label`; it has {given}. Name the one that holds the label '
+                       '(--columns label=NAME), or a table that has it (--metadata TABLE)') from None
     rows = rows.rename(columns=dict(image='path'))
-
     free = [column for column in free if column in rows]
     rows,class_notes,kind = with_outputs(rows, outputs, free, key, finding, file)
-    notes = [*filter(None, [path_note]), *form_notes, *class_notes, *joined_notes, *role_notes, *scored_notes]
+    notes = [*filter(None, [path_note]), *form_notes, *class_notes, *joined_notes, *role_notes, *row_notes]
     return FormOfTable(rows, notes, kind)
 
 # %% ../../nbs/api/42_evaluate.table.ipynb #716dd730
