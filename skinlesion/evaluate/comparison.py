@@ -29,6 +29,7 @@ from skinlesion.evaluate.metrics import (
 )
 from .ranking import holm
 from .scores import delong, placements, wald_test, without_nan
+from .forms import class_numbers, names_in_use
 from .table import Predictions, predictions_table
 from ..score_names import SECOND_NAMES
 
@@ -129,6 +130,11 @@ def join_models(
         if are_alone(preds.table) or same_partition(preds.group, reference.group): continue
         notes.append(f'{name}: other lesions or patients than in {reference_name}, whose are used')
     models = {name: with_reference(preds, name, reference, reference_name) for name,preds in aligned.items()}
+    for name,preds in aligned.items():
+        spelled = same_names(reference.classes, preds.classes)
+        in_words = names_in_use(reference.classes, preds.classes)
+        renamed = [f'{theirs} is taken as {ours}' for ours,theirs in in_words.items() if ours not in spelled]
+        if renamed: notes.append(f'{name}: {truncated_list(renamed, 12)} of {reference_name}')
     return JoinedModels(models, left_out, notes)
 
 def with_reference(
@@ -138,11 +144,16 @@ def with_reference(
     reference_name:str, # For messages
 )->Predictions:
     "The probabilities of `preds` with all else from `reference`; an `InputError` if classes or labels differ"
-    their_name = same_names(reference.classes, preds.classes)
+    their_name = names_in_use(reference.classes, preds.classes)
     if not len(their_name) == len(reference.classes) == len(preds.classes):
         own = truncated_list(preds.classes, 10)
         other = truncated_list(reference.classes, 10)
-        raise InputError(f'{name} and {reference_name} know different classes: {own}; and {other}')
+        hint = ''
+        if bool(class_numbers(preds.classes)) != bool(class_numbers(reference.classes)):
+            hint = '; say which number is which class: --classes KEY.csv, or --classes 0=NAME,1=NAME,...'
+        elif len(preds.classes) == len(reference.classes):
+            hint = '; if they are the same in other words: rename the columns of one'
+        raise InputError(f'{name} and {reference_name} know different classes: {own}; and {other}{hint}')
     our_name = {theirs: ours for ours,theirs in their_name.items()}
     labels = preds.label.map(our_name).to_numpy()
     differs = labels != reference.label.to_numpy()

@@ -8,9 +8,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/evaluate.forms.html.md"""
 __all__ = ['MAX_KEY_BYTES', 'PROBABILITY_WORDS', 'MAX_ROUNDING', 'MIN_LARGEST_PERCENT', 'as_numbers', 'class_number',
            'number_and_name', 'read_class_key', 'key_pairs', 'pairs_in_file', 'pairs_in_table', 'is_class_key',
            'ProbabilityColumns', 'classes_in_name', 'number_families', 'own_columns', 'OneOfTwo', 'one_of_two',
-           'are_fractions', 'probability_columns', 'bare_class_columns', 'OneHotLabels', 'one_hot_labels', 'ClassNames',
-           'class_numbers', 'names_from_key', 'without_class_word', 'names_of_classes', 'are_percent', 'softmax_of',
-           'ends_text', 'are_percent_sigmoids', 'as_probabilities', 'as_one_probability']
+           'are_fractions', 'probability_columns', 'bare_class_columns', 'OneHotLabels', 'one_hot_labels',
+           'names_in_use', 'ClassNames', 'class_numbers', 'names_from_key', 'without_class_word', 'names_of_classes',
+           'are_percent', 'softmax_of', 'ends_text', 'are_percent_sigmoids', 'as_probabilities', 'as_one_probability']
 
 # %% ../../nbs/api/41_evaluate.forms.ipynb #82a41a7f
 import json
@@ -28,7 +28,7 @@ from ..data.cases import positive_names
 from ..data.column_names import COLUMN_SYNONYMS, matching_columns, plain_name
 from ..data.files import TABLE_SUFFIXES, first_line, read_table
 from ..data.labels import as_findings, label_of_columns
-from ..data.matching import same_names
+from ..data.matching import class_key, same_names
 from ..postprocess import probabilities
 
 # %% ../../nbs/api/41_evaluate.forms.ipynb #02ae64d5
@@ -371,6 +371,32 @@ def one_hot_labels(
     return None
 
 # %% ../../nbs/api/41_evaluate.forms.ipynb #d3819b9c
+_SAME_CLASS = ( # as the publishers of HAM10000 and of the ISIC archive call its classes
+    ('akiec', 'actinic keratosis', 'actinic keratoses'),
+    ('bcc', 'basal cell carcinoma'),
+    ('bkl', 'benign keratosis', 'benign keratosis-like lesion'),
+    ('df', 'dermatofibroma'),
+    ('mel', 'melanoma'),
+    ('nv', 'melanocytic nevus', 'melanocytic naevus', 'nevus', 'naevus'),
+    ('vasc', 'vascular lesion', 'vascular'),
+)
+
+def names_in_use(
+    labels:Iterable, # Of str
+    names:Iterable, # Of str
+)->dict: # Label to name; a label that is none of the names, or could be two of them, is absent
+    "Which of `names` each of `labels` is, by its spelling, or as short or long name of a skin lesion"
+    labels,names = list(labels), list(names)
+    result = same_names(labels, names)
+    number_of = {class_key(name): str(k) for k,group in enumerate(_SAME_CLASS) for name in group}
+    def number(name): return number_of.get(class_key(name), '')
+    free = [name for name in names if name not in result.values()]
+    for label in labels:
+        meant = [name for name in free if number(name) and number(name) == number(label)]
+        others = [other for other in labels if other not in result and number(other) == number(label)]
+        if label not in result and len(meant) == len(others) == 1: result[label] = meant[0]
+    return result
+
 class ClassNames(NamedTuple):
     "The classes of a table, as columns and labels call them"
     name_of_column:dict # What a column calls the class -> its name
@@ -418,9 +444,14 @@ def names_of_classes(
     "The class of each column and of each label; an `InputError` where numbers stand against names"
     columns = [str(column) for column in columns]
     labels = list(dict.fromkeys(map(str, labels)))
-    matches = same_names(labels, columns)
+    spelled = same_names(labels, columns)
+    matches = names_in_use(labels, columns)
     if not key and len(matches) == len(labels): # the same on both sides
-        return ClassNames({column: column for column in columns}, {label: label for label in labels}, [])
+        renamed = {label: column for label,column in matches.items() if label not in spelled}
+        words = truncated_list([f'{column} is {label}' for label,column in renamed.items()], 12)
+        notes = [f'columns and labels have other words for a class: {words}'] if renamed else []
+        name_of_label = {label: renamed.get(label, label) for label in labels}
+        return ClassNames({column: column for column in columns}, name_of_label, notes)
     of_columns = class_numbers(columns)
     if len(set(of_columns.values())) < len(columns): of_columns = {} # two of one number
     of_labels = class_numbers(labels)

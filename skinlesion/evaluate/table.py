@@ -36,7 +36,7 @@ from skinlesion.data.readers import (
 from ..domains.profile import guess_domain, load_domain
 from skinlesion.evaluate.forms import (
     are_fractions, as_numbers, as_one_probability, as_probabilities, bare_class_columns, class_number,
-    class_numbers, names_of_classes, number_families, one_hot_labels, one_of_two, own_columns,
+    class_numbers, names_in_use, names_of_classes, number_families, one_hot_labels, one_of_two, own_columns,
     probability_columns, read_class_key,
 )
 from ..postprocess import probabilities
@@ -99,7 +99,8 @@ def check_rows(
     _refuse_predictions(table, wrong_sum, problem)
 
     is_class = table.label.astype(str).isin(classes)
-    problem = f'have a label that is none of the classes {truncated_list(classes, 8)}'
+    problem = (f'have a label that is none of the classes {truncated_list(classes, 8)} '
+               '(rename labels or columns, or name the numbers: --classes KEY.csv)')
     _refuse_predictions(table, ~is_class, problem)
 
     problem = 'have no `group`: give the lesion or patient, or the path where it is unknown'
@@ -430,7 +431,7 @@ def label_agreement(
     named = named_labels(own, key)
     theirs = named_labels(theirs, key)
     usual = theirs.groupby(named).agg(lambda values: values.mode().iloc[0])
-    name_of = same_names(usual.index, theirs.unique())
+    name_of = names_in_use(usual.index, theirs.unique())
     usual_of = {label: name for label,name in usual.items() if name_of.get(label, name) != name}
     if key and usual_of and usual.is_unique:
         label,name = next(iter(usual_of.items()))
