@@ -116,7 +116,8 @@ def new_study(
                 file.parent.mkdir(parents=True, exist_ok=True)
                 file.write_text(text, encoding='utf-8')
             if not shutil.which('git'): print('git is not installed; run `git init` in the folder before DVC')
-            elif not _is_in_repository(folder.parent): subprocess.run(['git', 'init', '--quiet', temporary], check=True)
+            elif not _is_in_repository(folder.parent):
+                subprocess.run(['git', 'init', '--quiet', temporary], check=True)
     except OSError as e:
         raise InputError(f'{given_name}: cannot be written ({e.strerror}); choose another folder') from None
     return folder

@@ -27,16 +27,17 @@ def gate(
     resamples:int=1000, # Bootstrap samples of the groups of `preds`, at least 1
     seed:int=42, # Fixes them
     confidence:float=0.95, # Of the intervals, 0..1
-    margin:float|None=None, # Of the score, above 0: by how much the new model may be worse; `None` compares bounds
+    margin:float|None=None, # Above 0: by how much the score may be worse; `None` compares bounds
 )->dict: # `passes`, `score`, `margin`, entries `new` and `released`, `difference` as of `paired_differences`
     "Whether the new model may take the place of `released`; an `InputError` if that cannot be decided"
     preds = as_predictions(preds, positive)
     released = as_predictions(released)
     n_released = len(released)
     released = match_predictions(preds, released)
-    if len(released) < n_released:
-        raise InputError(f'{n_released-len(released):,} of the {n_released:,} images of the released model were not '
-                         'predicted by the new one: a choice among them decides nothing; predict all of them')
+    n_absent = n_released-released.path.nunique()
+    if n_absent:
+        raise InputError(f'{n_absent:,} of the {n_released:,} images of the released model were not predicted '
+                         'by the new one: a choice among them decides nothing; predict all of them')
     if margin is not None and not 0 < margin < np.inf:
         raise InputError(f'margin is {margin}, but must be above 0, such as 0.02')
     new_metrics = metrics(preds, positive, resamples, seed, confidence)
@@ -76,8 +77,9 @@ def gate_text(
     is_worse = 'no worse' if passes else 'worse'
     reason = f'the {side} bound of its score is {is_worse} than that of the released one'
     if result['margin'] is not None:
-        is_shown = 'is shown' if passes else 'is not shown'
-        reason = f'its score {is_shown} to be worse by no more than {result["margin"]:g}'
+        is_worse = 'is at most' if passes else 'may be more than'
+        limit = f'{result["margin"]:.3g}'
+        reason = f'by the paired difference its score {is_worse} {limit} worse than that of the released one'
     new = interval_text(result['new'], 3)
     released = interval_text(result['released'], 3)
     difference = interval_text(result['difference'], 3)
