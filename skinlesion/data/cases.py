@@ -335,10 +335,13 @@ def write_cases(
     source = cases.root if isinstance(cases, Cases) else ''
     if os.path.exists(file) and os.path.realpath(file) == os.path.realpath(source):
         raise InputError(f'{file}: is the table that these cases come from; choose another file')
-    paths = table.path.map(absolute_path)
+    def is_bare_id(path): # of predictions whose images are elsewhere
+        return not os.path.dirname(path) and not os.path.splitext(path)[1] and not os.path.exists(path)
+    paths = table.path.map(lambda path: path if is_bare_id(path) else absolute_path(path))
     if relative:
         folder = os.path.dirname(os.path.abspath(file))
-        paths = paths.map(lambda path: path if '://' in path else Path(os.path.relpath(path, folder)).as_posix())
+        is_file = paths.map(os.path.isabs) # and no address or id
+        paths = paths.mask(is_file, paths.map(lambda path: Path(os.path.relpath(path, folder)).as_posix()))
     written = table.assign(path=paths)
     if 'group' in table:
         is_path = table.group == table.path
