@@ -6,10 +6,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/cloud.jobs.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_HYPERPARAMETER', 'hyperparameters', 'training_request', 'cost_text', 'submit_training', 'check_objects',
-           'follow_training', 'pull_training', 'train_in_cloud']
+           'follow_training', 'unpack_tar', 'pull_training', 'train_in_cloud']
 
 # %% ../../nbs/api/66_cloud.jobs.ipynb #f6efead6
-import json, re, tarfile, time
+import json, re, shutil, tarfile, time
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -195,6 +195,23 @@ def follow_training(
     raise RuntimeError(f'the job {name} has {job["TrainingJobStatus"].lower()}: {reason}; '
                        f'a job of another name goes on after its last epoch with --resume {name}')
 
+# %% ../../nbs/api/66_cloud.jobs.ipynb #131459e5
+def unpack_tar(
+    archive:str|Path, # `.tar` or `.tar.gz`
+    folder:str|Path, # For its files
+)->None:
+    "Unpack plain files; a `TarError` for an entry that is none or leaves `folder`: older Pythons have no filter for these"
+    folder = Path(folder).resolve()
+    with tarfile.open(archive) as tar:
+        for entry in tar:
+            place = (folder/entry.name).resolve()
+            if not place.is_relative_to(folder): raise tarfile.TarError(f'{entry.name} is outside of the folder')
+            if entry.isdir(): continue
+            content = tar.extractfile(entry) if entry.isfile() else None
+            if content is None: raise tarfile.TarError(f'{entry.name} is no plain file')
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with content, open(place, 'wb') as file: shutil.copyfileobj(content, file)
+
 # %% ../../nbs/api/66_cloud.jobs.ipynb #e190810c
 def pull_training(
     job:dict, # From `follow_training`
@@ -212,8 +229,7 @@ def pull_training(
             bucket,_,key = url.removeprefix('s3://').partition('/')
             archive = tmp/'archive.tar.gz'
             with aws_errors(f'fetching {url}'): s3.download_file(bucket, key, str(archive))
-            try:
-                with tarfile.open(archive) as tar: tar.extractall(folder, filter='data')
+            try: unpack_tar(archive, folder)
             except tarfile.TarError as e: raise InputError(f'{url}: cannot be unpacked ({e})') from None
             archive.unlink()
     return out
