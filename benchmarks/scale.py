@@ -20,6 +20,7 @@ import pandas as pd
 from common import machine, run_alone, write_csv
 from predict import image_paths, make_bundle
 from skinlesion.core import prob_column
+from skinlesion.evaluate.drift import MAX_REFERENCE_IMAGES
 
 RESULTS = Path(__file__).parent/'results'/'scale.csv'
 CLASSES = ('benign', 'malignant')
@@ -56,7 +57,7 @@ def write_predictions(n, file):
     table.to_csv(file, index=False)
 
 # How many times as many images as `--sizes` says each step gets: the cheap ones show their growth only with many
-FACTORS = {'cases': 64, 'audit': 3, 'start and 1 epoch': 1, 'start and 2 epochs': 1, 'score': 1, 'report': 64}
+FACTORS = {'cases': 64, 'audit': 3, 'start and 1 epoch': 1, 'start and 2 epochs': 1, 'score': 1, 'report': 64, 'drift': 64}
 
 def command_of(step, n, paths, folder):
     "The arguments of Python for `step` with `n` images, where `paths` has so many, and with links to them where it has fewer"
@@ -65,6 +66,11 @@ def command_of(step, n, paths, folder):
     if step == 'report':
         write_predictions(n, table)
         return *cli, 'report', table, '--out', folder/'report'
+    if step == 'drift':
+        reference = folder/'reference.csv'
+        write_predictions(MAX_REFERENCE_IMAGES, reference) # as many as a bundle keeps
+        write_predictions(n, table)
+        return *cli, 'drift', folder.parent/'bundle', table, '--reference', reference
     links = []
     for k in range(len(paths), n):
         links.append(folder/f'{k:07}.jpg')

@@ -31,6 +31,8 @@ from .serve.answer import Answer, Answers
 from .serve.predictor import Predictor, predict
 from .serve.batch import score
 from .evaluations import evaluate
+from .evaluate.drift import Drift
+from .monitoring import drift
 
 try: # what trains, which needs the extra `train`
     from .models.registry import build_model
@@ -62,7 +64,7 @@ __all__ = [
     'metrics', 'metrics_table', 'paired_differences',
     'plot_reliability', 'sets_table', 'plot_confusion', 'plot_roc',
     'fit_thresholds', 'operating_table', 'plot_decision_curve', 'plot_risk_coverage', 'subgroups', 'errors_section',
-    'Report', 'report', 'ModelComparison', 'compare',
+    'Report', 'report', 'ModelComparison', 'compare', 'Drift', 'drift',
     'open_bundle', 'Answer', 'Answers', 'Predictor', 'predict', 'score',
 ]
 

@@ -639,6 +639,34 @@ def gate(
     result = gate(new_rows.preds, released_rows.preds, score, margin=margin)
     return _Answer(result, gate_text(result), is_failure=not result['passes'])
 
+# %% ../nbs/api/71_cli.ipynb #d1ec0308
+@_command('drift run predictions.parquet --out drifted')
+def drift(
+    bundle: Bundle,
+    answers: Annotated[str, _argument(
+        'PREDICTIONS_OR_LOG',
+        'A table of skinlesion score, csv or Parquet, or the log of skinlesion serve --log-answers',
+    )],
+    out: Annotated[Optional[str], _option('Folder for a page and drift.json', metavar='DIR')] = None,
+    reference: Annotated[Optional[str], _option(
+        'Answers of the same model to compare with, such as those for test images; its validation images if left out',
+        metavar='PREDICTIONS',
+    )] = None,
+    by: Annotated[Optional[str], _option('Compare each day, week or month of a log, too', metavar='PERIOD')] = None,
+    limit: Annotated[float, _option(
+        'Distance of two distributions from which on a difference matters, 0 to 1',
+        metavar='D',
+    )] = 0.1,
+    strict: Annotated[bool, _option('Exit with 1 if there is drift', '--strict')] = False,
+):
+    "Compare what a model gives for later images with what it gave for its validation images"
+    from skinlesion.monitoring import drift
+    result = drift(bundle, answers, out, reference, by, limit)
+    notes = '\n'.join(f'note: {note}' for note in result.notes)
+    facts = dict(page=f'{out}/index.html') if out else {}
+    text = f'{notes}\n{result.table.to_string(index=False)}\n{result}'.strip()
+    return _Answer(result.data | facts, text, is_failure=strict and result.has_drift)
+
 # %% ../nbs/api/71_cli.ipynb #12465abf
 @_command('new moles --data s3://my-bucket/ham')
 def new(
@@ -817,6 +845,10 @@ def serve(
     max_batch: Annotated[int, _option('Images that are predicted together', metavar='N', min=1)] = 2,
     seconds: Annotated[float, _option('Time limit of a request', metavar='S')] = 30.,
     log: Annotated[bool, _option('Log predictions and refusals as JSON on standard error')] = True,
+    log_answers: Annotated[bool, _option(
+        'Log the numbers of each answer too, for skinlesion drift',
+        '--log-answers',
+    )] = False,
     max_pixels: MaxPixels = None,
 ):
     "Serve a model: a page for people, and an API for programs"
@@ -842,6 +874,7 @@ def serve(
         cors=tuple(cors or ()),
         log=log,
         max_batch=max_batch,
+        log_answers=log_answers,
     )
 
 @_command('key keys.txt ward-3')

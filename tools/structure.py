@@ -31,7 +31,7 @@ LAYERS = (
     ('train.outputs', 'train.fold_runs', 'train.finish', 'train.sweep', 'train.quantize'), # what ends a run joins training, evaluation and bundle
     ('serve.demo',),
     ('serve.api',), # joins the page and what programs ask
-    ('evaluations',),
+    ('evaluations', 'monitoring'),
     ('commands', 'cloud', 'study'),
     ('cli',),
 )

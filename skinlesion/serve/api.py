@@ -267,6 +267,7 @@ def api(
     max_batch:int=BATCH_SIZE, # Images that are predicted together
     max_wait_ms:float=0., # How long a batch that is not full waits for more images
     upload_bucket:str|None=None, # See `serve.uploads`; `SKINLESION_UPLOAD_BUCKET` if `None`
+    log_answers:bool=False, # Whether the log has a line for each image, see `monitoring`
 )->FastAPI: # Its `state.service` is the `Service`
     "The service of `bundle`; an `InputError` if there is none, an `ImportError` for a page without gradio"
     # as many batches at a time as cores, each in one thread
@@ -275,7 +276,7 @@ def api(
     keys = None if api_keys is None else ApiKeys(api_keys, logger)
     upload_bucket = upload_bucket or os.environ.get('SKINLESION_UPLOAD_BUCKET')
     uploads = Uploads(upload_bucket, limits.bytes) if upload_bucket else None
-    service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path, uploads)
+    service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path, uploads, log_answers)
     app = FastAPI(lifespan=_lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
     app.include_router(router)

@@ -19,8 +19,9 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse
 
 from ..core import InputError, n_cores
+from .answer import Answer, Failure
 from .limits import ApiKeys, Limits, RateLimit
-from .observe import Metrics, Traces, exception_fields, request_id
+from .observe import Metrics, Traces, answer_fields, exception_fields, request_id
 from .predictor import BATCH_SIZE, Predictor
 from .problems import PROBLEM_TYPE, Refusal
 from .queue import MicroBatches
@@ -38,11 +39,13 @@ class Service:
         max_wait_ms:float=0., # How long a batch that is not full waits for more images
         root_path:str='', # Where a proxy shows the service, such as `/models/skin`
         uploads:Uploads|None=None, # Images that come by a bucket; none if `None`
+        log_answers:bool=False, # Whether the log has a line for each answer, from which drift is computed
     ):
         self.predictor = predictor
         self.limits = limits
         self.keys = keys
         self.log = log
+        self.log_answers = log_answers
         self.uploads = uploads
         self.root_path = check_root_path(root_path)
         self.metrics = Metrics(predictor.classes)
@@ -69,8 +72,17 @@ class Service:
         "The answers for `images`, through the queue; a `Refusal` if there is no room or no time"
         if seconds is None: seconds = self.limits.seconds
         answers = await self.batches.submit(images, max(0., seconds), place)
-        for answer in answers: self.metrics.count_answer(answer)
+        for answer in answers:
+            self.metrics.count_answer(answer)
+            if self.log and self.log_answers: self.log_answer(answer)
         return answers
+
+    def log_answer(self,
+        answer:Answer|Failure, # From the queue
+    )->None:
+        "Write a line for an image to the log"
+        if isinstance(answer, Failure): self.log.info('unusable')
+        else: self.log.info('answer', **answer_fields(answer))
 
     async def drain(self)->None:
         "Accept nothing more, and wait until all that was accepted is answered"

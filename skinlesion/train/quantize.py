@@ -25,6 +25,7 @@ from ..data.fingerprints import image_fingerprints
 from ..data.prepared import Prepared
 from ..data.split import split_cases
 from ..domains.profile import load_domain
+from ..evaluate.drift import drift_reference
 from ..evaluate.metrics import metrics, paired_differences
 from ..evaluate.table import Predictions, predictions_table
 from ..evaluate.texts import interval_text
@@ -384,6 +385,7 @@ def fitted_again(self:Quantizer,
     )
     fitted_before = self.config.get('calibration') or {}
     calibration, changes = outputs.calibrated(fitted_before.get('equally_common', False))
+    reference |= drift_reference(outputs.predictions('valid', calibration))
     return fitted_facts(outputs, calibration, changes), reference
 
 
