@@ -1,7 +1,8 @@
 """`skinlesion score` by Ray and on its own: the same images, cores and bundle, and the same table to the bit.
 
-    python benchmarks/engines.py                     # 20,000 images; about eight minutes on two calm cores
-    python benchmarks/engines.py --n 2000            # a short try, in which the start of the cluster counts for much
+    python benchmarks/engines.py                     # 20,000 images by a ResNet-18; about half an hour on two calm cores
+    python benchmarks/engines.py --arch mobilenetv2_100    # a faster network, next to whose time the start of the cluster counts for more
+    python benchmarks/engines.py --n 2000            # a short try
 
 A table names some hundred synthetic images of 64 to 224 pixels again and again. Each round runs one after the other, so that what else
 the machine does falls on all; ratios are of the medians over rounds. `ray` starts a cluster for the command, `ray, running cluster` is given the
@@ -16,6 +17,7 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from common import machine, write_csv
@@ -92,11 +94,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--n', type=int, default=20_000, help='images; at least some thousand')
     parser.add_argument('--files', type=int, default=300, help='image files among them')
-    parser.add_argument('--arch', default='mobilenetv2_100')
+    parser.add_argument('--arch', default='resnet18', help='the rows of others stay in the csv')
     parser.add_argument('--rounds', type=int, default=1)
     parser.add_argument('--out', default=RESULTS, help='csv to write')
     opts = parser.parse_args()
     rows = []
+    if Path(opts.out).exists():
+        before = pd.read_csv(opts.out, dtype=str).to_dict('records')
+        rows = [row for row in before if row['arch'] != opts.arch]
     def add(measure, value, unit):
         rows.append(dict(machine=machine(), arch=opts.arch, images=opts.n, measure=measure, value=f'{value:.4g}', unit=unit))
         print(f'{measure:32} {value:9.4g} {unit}', flush=True)

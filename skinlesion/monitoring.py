@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/monitoring.html.md"""
 
 # %% auto #0
 __all__ = ['LOG_ENDINGS', 'DRIFT_FILES', 'json_objects', 'answer_rows', 'read_log', 'ReadAnswers', 'load_answers', 'as_flags',
-           'read_answers', 'known_groups', 'drift', 'write_drift']
+           'rows_of_bundle', 'class_probabilities', 'read_answers', 'known_groups', 'drift', 'write_drift']
 
 # %% ../nbs/api/69_monitoring.ipynb #52bd3cc1
 import json
@@ -69,7 +69,7 @@ def read_log(
     if len(table): return table
     raise InputError(f'{file}: no answers in it; the service logs them with: skinlesion serve BUNDLE --log-answers')
 
-# %% ../nbs/api/69_monitoring.ipynb #4b341e51
+# %% ../nbs/api/69_monitoring.ipynb #60b107e5
 @dataclass
 class ReadAnswers:
     "Answers, as `compare_answers` takes them"
@@ -97,6 +97,46 @@ def as_flags(
     "Whether each cell says that it is so"
     return column.astype(str).str.lower().isin(['true', '1', '1.0']).to_numpy()
 
+def rows_of_bundle(
+    rows:pd.DataFrame, # As read
+    bundle_id:str, # Of the model; '' takes all
+    name:str, # Of the source, for messages
+)->tuple: # Rows, and notes on those that are left out
+    "The rows with an answer of this bundle; an `InputError` if all are of others"
+    notes = []
+    n = len(rows)
+    if 'error' in rows:
+        is_failed = ~rows.error.fillna('').isin([''])
+        if is_failed.any(): notes.append(f'{is_failed.sum():,} of {n:,} images could not be read, and are left out')
+        rows = rows[~is_failed]
+    if bundle_id and 'bundle_id' in rows:
+        ids = rows.bundle_id.fillna('none').astype(str)
+        is_other = ids != bundle_id
+        others = truncated_list(sorted(set(ids[is_other])))
+        if len(rows) and is_other.all():
+            raise InputError(f'{name}: all answers are of another bundle ({others}), not of {bundle_id}; name that one')
+        if is_other.any(): notes.append(f'{is_other.sum():,} of {n:,} answers are of another bundle ({others}), and are left out')
+        rows = rows[~is_other]
+    if not len(rows): raise InputError(f'{name}: no answers in it ({"; ".join(notes) or "no rows"})')
+    return rows.reset_index(drop=True), notes
+
+def class_probabilities(
+    rows:pd.DataFrame, # As read
+    classes:list, # Of the model
+    name:str, # Of the source, for messages
+)->pd.DataFrame: # `p_<class>`, 0..1
+    "The probabilities in `rows`; an `InputError` if one is missing or none"
+    columns = [prob_column(label) for label in classes]
+    absent = [column for column in columns if column not in rows]
+    if absent:
+        raise InputError(f'{name}: no column {truncated_list(absent)}; a table has p_CLASS for each class of the model, '
+                         f'{truncated_list(classes, 8)}, as skinlesion score writes it')
+    probs = pd.DataFrame({column: as_numbers(rows[column]).astype(float) for column in columns})
+    is_wrong = ~((probs >= 0) & (probs <= 1)).all(axis=1).to_numpy()
+    if not is_wrong.any(): return probs
+    raise InputError(f'{name}: {is_wrong.sum():,} of {len(rows):,} rows have a probability that is missing or outside 0..1, '
+                     f'first row {is_wrong.argmax()+1}')
+
 def read_answers(
     source:str|Path|pd.DataFrame|list, # A table (csv, Parquet, DataFrame), a log (`LOG_ENDINGS`), or `Answers`
     classes:list, # Of the model
@@ -104,41 +144,17 @@ def read_answers(
     ood_threshold:float=OOD_SCORE_THRESHOLD, # Score from which on an image is out of distribution, 0..1
 )->ReadAnswers:
     "Answers of a model, checked; an `InputError` if there are none that can be compared"
-    name = table_name(source) if isinstance(source, (str, Path, pd.DataFrame)) else 'the answers'
-    rows = load_answers(source)
-    notes = []
-    def leave_out(is_left_out, problem):
-        if is_left_out.any():
-            notes.append(f'{is_left_out.sum():,} of {len(rows):,} images {problem}, and are left out')
-        return rows[~is_left_out]
-
-    if 'error' in rows: rows = leave_out(~rows.error.fillna('').isin(['']), 'could not be read')
-    columns = [prob_column(label) for label in classes]
-    absent = [column for column in columns if column not in rows]
-    if absent and len(rows):
-        raise InputError(f'{name}: no column {truncated_list(absent)}; a table has p_CLASS for each class of the model, '
-                         f'{truncated_list(classes, 8)}, as skinlesion score writes it')
-    if bundle_id and 'bundle_id' in rows:
-        is_other = rows.bundle_id.fillna('').astype(str) != bundle_id
-        others = sorted(set(rows.bundle_id[is_other].fillna('none').astype(str)))
-        if len(rows) and is_other.all():
-            raise InputError(f'{name}: all answers are of another bundle ({truncated_list(others)}), not of {bundle_id}; name that one')
-        rows = leave_out(is_other, f'are answers of another bundle ({truncated_list(others)})')
-    if not len(rows): raise InputError(f'{name}: no answers in it ({"; ".join(notes) or "no rows"})')
-    table = pd.DataFrame({column: as_numbers(rows[column]).astype(float) for column in columns}).reset_index(drop=True)
-    is_wrong = ~table.apply(lambda values: values.between(0, 1)).all(axis=1)
-    if is_wrong.any():
-        raise InputError(f'{name}: {is_wrong.sum():,} of {len(rows):,} rows have a probability that is missing or outside 0..1, '
-                         f'first row {int(is_wrong.to_numpy().argmax())+1}')
-    rows = rows.reset_index(drop=True)
+    is_named = isinstance(source, (str, Path, pd.DataFrame))
+    name = table_name(source) if is_named else 'the answers' # type: ignore[arg-type] # mypy does not narrow it
+    rows,notes = rows_of_bundle(load_answers(source), bundle_id, name)
+    table = class_probabilities(rows, classes, name)
     if 'ood_score' in rows:
         table['ood_score'] = as_numbers(rows.ood_score).astype(float)
-        is_beyond = table.ood_score >= ood_threshold
-        table['out_of_distribution'] = as_flags(rows.out_of_distribution) if 'out_of_distribution' in rows else is_beyond
-    for column in ('timestamp',):
-        if column in rows: table[column] = rows[column]
-    table['group'],note = known_groups(rows)
-    return ReadAnswers(table, notes + note)
+        table['out_of_distribution'] = table.ood_score >= ood_threshold
+    if 'out_of_distribution' in rows: table['out_of_distribution'] = as_flags(rows.out_of_distribution)
+    if 'timestamp' in rows: table['timestamp'] = rows.timestamp
+    table['group'],more_notes = known_groups(rows)
+    return ReadAnswers(table, notes + more_notes)
 
 def known_groups(
     rows:pd.DataFrame, # As read
@@ -154,7 +170,7 @@ def known_groups(
     whose = 'images are' if n_alone == len(rows) else f'{plural(n_alone, "image")} of {len(rows):,} are'
     return groups, [f'no lesion or patient ids: {whose} treated as independent']
 
-# %% ../nbs/api/69_monitoring.ipynb #c2f16f32
+# %% ../nbs/api/69_monitoring.ipynb #fde66dc4
 DRIFT_FILES = ('index.html', 'drift.json', 'figures')
 
 def drift(
@@ -178,8 +194,8 @@ def drift(
     notes = read.notes
     if reference is not None:
         earlier = read_answers(reference, config['classes'], **options)
-        is_file = isinstance(reference, (str, Path))
-        name = f'the answers in {os.path.basename(reference)}' if is_file else 'earlier answers'
+        name = 'earlier answers'
+        if isinstance(reference, (str, Path)): name = f'the answers in {os.path.basename(reference)}'
         ood_scores = None
         if 'ood_score' in earlier.table: ood_scores = Sample(earlier.table.ood_score, earlier.table.group)
         compared_with = DriftReference(name, earlier.table, ood_scores, config.get('ood'))

@@ -12,11 +12,9 @@ __all__ = ['MAX_REFERENCE_IMAGES', 'DRIFT_DISTANCE', 'OOD_EXCESS', 'SIGNIFICANCE
            'period_entries', 'Drift', 'entry_text', 'drift_text', 'plot_cumulative', 'cumulative_plot',
            'images_section', 'classes_section', 'plot_periods', 'periods_section', 'drift_sections', 'compare_answers']
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #3a8a9ed6
-from collections.abc import Iterable
+# %% ../../nbs/api/48_evaluate.drift.ipynb #7465403c
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,7 +31,7 @@ from .table import Predictions
 from .texts import interval_text, percent_text
 from ..postprocess import ood_rank
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #b36e215a
+# %% ../../nbs/api/48_evaluate.drift.ipynb #a13afd75
 def group_weights(
     groups:ArrayLike, # Lesion or patient of each image
 )->np.ndarray: # By image; they sum to 1
@@ -78,6 +76,14 @@ class Sample:
         n_below = np.searchsorted(self.values[order], at, side='right')
         return steps[n_below]
 
+    def proportion(self,
+        confidence:float=0.95, # Of the interval, 0..1
+    )->dict: # `value`, `low`, `high`, 0..1
+        "The mean of numbers that are 0 or 1, with Wilson's interval for as many cases as there are groups"
+        z = norm.ppf((1+confidence)/2)
+        low,high = wilson(np.array(self.mean), np.array(self.n_groups), z)
+        return dict(value=self.mean, low=float(max(low, 0)), high=float(min(high, 1)))
+
 # %% ../../nbs/api/48_evaluate.drift.ipynb #43d0c21d
 def effective_size(
     n:int, # Groups of one sample
@@ -112,7 +118,7 @@ def sample_distance(
         p=float(kstwo.sf(value, size)),
     )
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #824ffd45
+# %% ../../nbs/api/48_evaluate.drift.ipynb #374f4509
 def ood_proportion(
     is_beyond:ArrayLike, # Whether each image is out of distribution
     groups:ArrayLike, # Lesion or patient of each image
@@ -122,19 +128,11 @@ def ood_proportion(
     "The proportion of images out of distribution, and whether it is more than expected"
     sample = Sample(np.asarray(is_beyond, float), groups)
     n_groups = sample.n_groups
-    z = norm.ppf((1+confidence)/2)
-    low,high = wilson(sample.mean, n_groups, z)
     n = fitted['images']
     rank = ood_rank(n, fitted['share'])
     n_beyond = np.floor(sample.mean*n_groups + 1e-9)
     p = betabinom.sf(n_beyond-1, n_groups, n+1-rank, rank)
-    return dict(
-        value=sample.mean,
-        low=float(max(low, 0)),
-        high=float(min(high, 1)),
-        p=float(p),
-        expected=(n+1-rank)/(n+1),
-    )
+    return sample.proportion(confidence) | dict(p=float(p), expected=(n+1-rank)/(n+1))
 
 # %% ../../nbs/api/48_evaluate.drift.ipynb #611fdf8c
 MAX_REFERENCE_IMAGES = 5000
@@ -233,7 +231,7 @@ def with_status(
         result.append(entry | dict(p_holm=float(p_holm), status=status))
     return result
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #54d3a342
+# %% ../../nbs/api/48_evaluate.drift.ipynb #225eafef
 def predicted_proportions(
     probs:pd.DataFrame, # By image: `p_<class>` and `group`
     classes:list, # Of the model
@@ -242,12 +240,9 @@ def predicted_proportions(
     "How often each class is the most probable one"
     values = probs[[prob_column(label) for label in classes]].to_numpy()
     predicted = values.argmax(1)
-    z = norm.ppf((1+confidence)/2)
     result = {}
     for number,label in enumerate(classes):
-        sample = Sample(predicted == number, probs.group)
-        low,high = wilson(sample.mean, sample.n_groups, z)
-        result[label] = dict(value=sample.mean, low=float(max(low, 0)), high=float(min(high, 1)))
+        result[label] = Sample(predicted == number, probs.group).proportion(confidence)
     return result
 
 # %% ../../nbs/api/48_evaluate.drift.ipynb #2ab8eadd
