@@ -77,18 +77,15 @@ def fastai_learner(arch, cases, size):
     learn.remove_cb(ProgressCallback)
     return learn
 
-def epoch_seconds(arch, cases, size, frozen=False, proportion=0.15):
-    "Of an epoch of fastai with its validation, extrapolated from a proportion of its batches"
+def epoch_seconds(arch, cases, size, frozen=False, warm_up=0.15):
+    "Of an epoch of fastai with its validation, after a proportion of another one, for the first batches are slow"
     learn = fastai_learner(arch, cases, size)
     if not frozen: learn.unfreeze()
     with learn.no_logging():
+        learn.fit(1, 1e-6, cbs=ShortEpochCallback(warm_up, short_valid=False))
         start = time.monotonic()
-        learn.fit(1, 1e-6, cbs=ShortEpochCallback(proportion, short_valid=False))
-        short_epoch = time.monotonic() - start
-        start = time.monotonic()
-        learn.validate()
-        validation = time.monotonic() - start
-    return (short_epoch-validation)/proportion + validation
+        learn.fit(1, 1e-6)
+        return time.monotonic() - start
 
 def print_scores(name, scores, seconds):
     texts = []
