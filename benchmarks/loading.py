@@ -29,7 +29,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from common import machine
+from common import command_line, machine, write_csv
 from skinlesion.core import n_cores, plural
 from skinlesion.data.cases import as_cases
 from skinlesion.data.layouts import read_cases
@@ -41,6 +41,7 @@ from skinlesion.train.loaders import lesion_dls
 
 IMAGE_SIZE = 224 # side of the model's square, pixels
 BATCH_SIZE = 32
+RESULTS = Path(__file__).parent/'results'/'loading.csv'
 
 
 def make_photos(out, n, source=None, size=(600, 450)):
@@ -207,6 +208,14 @@ def features(model, squares, spec):
             batches.append(model.forward_head(maps, pre_logits=True).numpy())
     return np.concatenate(batches)
 
+def csv_rows(table, unit):
+    "The numbers in `table` as rows of the csv"
+    rows = []
+    for name,values in table.iterrows():
+        for column,value in values.items():
+            rows.append(dict(machine=machine(), what=name, measure=column, unit=unit, value=f'{value:.4g}', command=command_line()))
+    return rows
+
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -218,13 +227,19 @@ def main():
     parser.add_argument('--rounds', type=int, default=5, help='how often each is timed')
     sizes = [1000, 5000, 10_000]
     parser.add_argument('--sizes', type=int, nargs='*', default=sizes, help='numbers of images in memory')
+    parser.add_argument('--out', default=RESULTS, help='csv to write')
     opts = parser.parse_args()
     print(machine())
     with tempfile.TemporaryDirectory() as tmp:
         files = make_photos(tmp, opts.n, opts.data)
         table = speed(photo_cases(files), opts.rounds)
         print(table.round(2), ratios(table).round(2), sep='\n\n')
-        if opts.sizes: print('\npeak memory, MB', memory(files, opts.sizes).round(0), sep='\n')
+        rows = csv_rows(table, 'ms/image')
+        if opts.sizes:
+            peaks = memory(files, opts.sizes)
+            print('\npeak memory, MB', peaks.round(0), sep='\n')
+            rows += csv_rows(peaks.add_prefix('cache ').rename(lambda n: f'{n} images'), 'MB')
+    write_csv(opts.out, rows)
     if opts.weights and opts.data:
         cases = split_cases(read_cases(opts.data, target='binary'))
         model = build_model(f'local-dir:{opts.weights}', 2)

@@ -27,6 +27,7 @@ from fastai.metrics import accuracy
 from fastai.torch_core import TensorCategory, TensorImage
 from fasttransform import Transform
 
+from common import command_line, machine, write_csv
 from skinlesion.data.layouts import read_cases
 from skinlesion.data.split import split_cases
 from skinlesion.image import InputSpec, fit_image, open_image
@@ -38,6 +39,8 @@ from skinlesion.train.loaders import NormaliseBatch
 from skinlesion.train.run import HistoryLogger
 from skinlesion.train.seeding import deterministic_algorithms
 from skinlesion.train.tracking import start_tracker
+
+RESULTS = Path(__file__).parent/'results'/'training.csv'
 
 
 class Lookup(Transform):
@@ -147,6 +150,7 @@ def images_per_second(turns, rounds, bs):
     return {name: bs/np.quantile(values, (0.5, 0.75, 0.25)) for name, values in seconds.items()}
 
 def compare(arch, cases, opts):
+    "A row of the csv for each contender; all is printed"
     dls = loaders(cases, InputSpec(size=opts.size), opts.bs, opts.steps)
     with tempfile.TemporaryDirectory() as out:
         turns = contenders(dls, arch, out, opts.more)
@@ -160,6 +164,12 @@ def compare(arch, cases, opts):
     of_fastai = medians['ours']/medians['fastai']
     of_bare = medians['ours']/best_bare
     print(f'  ours is {of_fastai:.2f} of fastai and {of_bare:.2f} of the best bare loop', flush=True)
+    about = dict(machine=machine(), arch=arch, size=opts.size, batch=opts.bs, threads=torch.get_num_threads())
+    rows = []
+    for name,rate in rates.items():
+        median,low,high = (f'{value:.4g}' for value in rate)
+        rows.append(about | dict(loop=name, unit='images/s', median=median, quartile_1=low, quartile_3=high, command=command_line()))
+    return rows
 
 def main():
     parser = argparse.ArgumentParser(
@@ -173,13 +183,16 @@ def main():
     parser.add_argument('--steps', type=int, default=4, help='steps of a turn')
     parser.add_argument('--rounds', type=int, default=7, help='turns of each')
     parser.add_argument('--more', action='store_true', help='also what was tried and is not the default')
+    parser.add_argument('--out', default=RESULTS, help='csv to write')
     opts = parser.parse_args()
     warnings.filterwarnings('ignore', message='the network was pretrained')
     with tempfile.TemporaryDirectory() as tmp:
         n = max(20, opts.bs*opts.steps) # the smallest synthetic set has 20 images
         data = opts.data or sample(Path(tmp)/'synthetic', n=n, size=opts.size)
         cases = split_cases(read_cases(data))
-        for arch in opts.archs: compare(arch, cases, opts)
+        rows = []
+        for arch in opts.archs: rows += compare(arch, cases, opts)
+    write_csv(opts.out, rows)
 
 
 if __name__ == '__main__': main()
