@@ -294,6 +294,7 @@ def data_context(
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.target_max_block_size = 1 # byte: each row is a block
+    context.use_datasource_v2 = False # it starts actors to read footers, and there is one small file
     context.checkpoint_config = checkpoint.CheckpointConfig(
         id_column='chunk',
         checkpoint_path=str(folder/'checkpoint'),
