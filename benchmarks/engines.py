@@ -1,12 +1,11 @@
 """`skinlesion score` by Ray and on its own: the same images, cores and bundle, and the same table to the bit.
 
-    python benchmarks/engines.py                     # 20,000 images by a ResNet-18; about half an hour on two calm cores
+    python benchmarks/engines.py                     # 20,000 images by a ResNet-18; about 18 minutes on two calm cores
     python benchmarks/engines.py --arch mobilenetv2_100    # a faster network, next to whose time the start of the cluster counts for more
     python benchmarks/engines.py --n 2000            # a short try
 
 A table names some hundred synthetic images of 64 to 224 pixels again and again. Each round runs one after the other, so that what else
-the machine does falls on all; ratios are of the medians over rounds. `ray` starts a cluster for the command, `ray, running cluster` is given the
-address of one. *Whole* is the command from its start to its end, *steady* from the first part that is written on. Needs the extras `train` and `ray`.
+the machine does falls on all; ratios are of the medians over rounds. `ray` starts a cluster for the command. *Whole* is the command from its start to its end, *steady* from the first part that is written on. Needs the extras `train` and `ray`.
 """
 import argparse
 import statistics
@@ -14,7 +13,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -29,14 +27,7 @@ from skinlesion.serve.batch import PART_IMAGES
 from skinlesion.serve.bundle import save_bundle
 from skinlesion.synth.lesion import draw_lesion
 
-ENGINES = {'local': ['--engine', 'local'], 'ray': ['--engine', 'ray'], 'ray, running cluster': ['--engine', 'ray', '--address']}
-CLUSTER = '''
-import ray, time
-from skinlesion.serve.cluster import ray_cluster
-with ray_cluster(object_bytes=64 << 20):
-    print(ray.get_runtime_context().gcs_address, flush=True)
-    time.sleep(1e6)
-'''
+ENGINES = ('local', 'ray')
 SIZES = (64, 96, 128, 160, 192, 224)
 RESULTS = Path(__file__).parent/'results'/'engines.csv'
 
@@ -64,31 +55,18 @@ def has_part(out):
     folder = Path(f'{out}.parts')
     return any(folder.glob('0*.csv')) or any('.pending' not in file.name for file in (folder/'checkpoint').glob('*.parquet'))
 
-@contextmanager
-def running_cluster():
-    "The address of a cluster with as many actors as this computer has cores"
-    with subprocess.Popen([sys.executable, '-c', CLUSTER], stdout=subprocess.PIPE, text=True) as process:
-        try: yield process.stdout.readline().strip()
-        finally: process.terminate()
-
-def timed(options, bundle, table, out, n):
+def timed(engine, bundle, table, out, n):
     "Images per second of the whole command, and from its first part on"
-    command = [sys.executable, '-m', 'skinlesion.cli', 'score', bundle, table, '--out', out, *options, '--quiet']
+    command = [sys.executable, '-m', 'skinlesion.cli', 'score', bundle, table, '--out', out, '--engine', engine, '--quiet']
     began = time.perf_counter()
     process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL)
     first = None
     while process.poll() is None:
         if first is None and has_part(out): first = time.perf_counter()
         time.sleep(0.05)
-    if process.returncode: raise SystemExit(f'{options} ended with {process.returncode}')
+    if process.returncode: raise SystemExit(f'--engine {engine} ended with {process.returncode}')
     ended = time.perf_counter()
     return n/(ended - began), (n - PART_IMAGES)/(ended - first)
-
-def rates(engine, *job):
-    "What `timed` measures of `engine`"
-    options = ENGINES[engine]
-    if options[-1] != '--address': return timed(options, *job)
-    with running_cluster() as address: return timed([*options, address], *job)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -115,11 +93,11 @@ def main():
         whole = {engine: [] for engine in ENGINES}
         steady = {engine: [] for engine in ENGINES}
         for number in range(opts.rounds):
-            order = list(ENGINES) if number%2 == 0 else list(ENGINES)[::-1]
+            order = ENGINES if number%2 == 0 else ENGINES[::-1]
             for engine in order:
                 out = folder/f'{engine}.csv'
                 out.unlink(missing_ok=True)
-                in_all,later = rates(engine, bundle, table, out, opts.n)
+                in_all,later = timed(engine, bundle, table, out, opts.n)
                 whole[engine].append(in_all)
                 steady[engine].append(later)
                 print(f'round {number+1}, {engine}: {in_all:.4g} images/s, {later:.4g} from the first part on', flush=True)
@@ -128,7 +106,7 @@ def main():
         for name,measured in (('whole', whole), ('steady', steady)):
             medians = {engine: statistics.median(measured[engine]) for engine in ENGINES}
             for engine in ENGINES: add(f'{engine}, {name}', medians[engine], 'images/s')
-            for engine in list(ENGINES)[1:]: add(f'{engine} / local, {name}', medians[engine]/medians['local'], 'x')
+            add(f'ray / local, {name}', medians['ray']/medians['local'], 'x')
     write_csv(opts.out, rows)
 
 
