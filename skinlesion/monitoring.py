@@ -6,7 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/monitoring.html.md"""
 
 # %% auto #0
 __all__ = ['LOG_ENDINGS', 'DRIFT_FILES', 'json_objects', 'answer_rows', 'read_log', 'ReadAnswers', 'load_answers', 'as_flags',
-           'rows_of_bundle', 'class_probabilities', 'read_answers', 'known_groups', 'drift', 'write_drift']
+           'rows_of_bundle', 'class_probabilities', 'read_answers', 'text_column', 'known_groups', 'drift',
+           'write_drift']
 
 # %% ../nbs/api/69_monitoring.ipynb #52bd3cc1
 import json
@@ -69,7 +70,7 @@ def read_log(
     if len(table): return table
     raise InputError(f'{file}: no answers in it; the service logs them with: skinlesion serve BUNDLE --log-answers')
 
-# %% ../nbs/api/69_monitoring.ipynb #60b107e5
+# %% ../nbs/api/69_monitoring.ipynb #217c5af4
 @dataclass
 class ReadAnswers:
     "Answers, as `compare_answers` takes them"
@@ -106,11 +107,11 @@ def rows_of_bundle(
     notes = []
     n = len(rows)
     if 'error' in rows:
-        is_failed = ~rows.error.fillna('').isin([''])
+        is_failed = rows.error.notna() & (rows.error.astype(str) != '')
         if is_failed.any(): notes.append(f'{is_failed.sum():,} of {n:,} images could not be read, and are left out')
         rows = rows[~is_failed]
     if bundle_id and 'bundle_id' in rows:
-        ids = rows.bundle_id.fillna('none').astype(str)
+        ids = rows.bundle_id.astype(object).fillna('none').astype(str)
         is_other = ids != bundle_id
         others = truncated_list(sorted(set(ids[is_other])))
         if len(rows) and is_other.all():
@@ -156,13 +157,20 @@ def read_answers(
     table['group'],more_notes = known_groups(rows)
     return ReadAnswers(table, notes + more_notes)
 
+def text_column(
+    rows:pd.DataFrame, # As read
+    name:str, # Of a column, which need not be there
+)->pd.Series: # Of str, '' where nothing stands
+    "A column as text"
+    if name not in rows: return pd.Series('', rows.index)
+    return rows[name].astype(object).fillna('').astype(str)
+
 def known_groups(
     rows:pd.DataFrame, # As read
 )->tuple: # Lesion or patient of each image (str), and notes
     "The groups of a table; an image whose group is not known is its own"
     own = np.arange(len(rows)).astype(str)
-    path = rows.path.fillna('').astype(str) if 'path' in rows else pd.Series('', rows.index)
-    group = rows.group.fillna('').astype(str) if 'group' in rows else pd.Series('', rows.index)
+    path,group = (text_column(rows, name) for name in ('path', 'group'))
     is_known = (group != '') & (group != path)
     groups = pd.Series(np.where(is_known, group, np.char.add('image ', own)), rows.index)
     n_alone = int((~is_known).sum())

@@ -12,9 +12,9 @@ __all__ = ['MAX_REFERENCE_IMAGES', 'DRIFT_DISTANCE', 'OOD_EXCESS', 'SIGNIFICANCE
            'period_entries', 'Drift', 'entry_text', 'drift_text', 'plot_cumulative', 'cumulative_plot',
            'images_section', 'classes_section', 'plot_periods', 'periods_section', 'drift_sections', 'compare_answers']
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #7465403c
+# %% ../../nbs/api/48_evaluate.drift.ipynb #f51b60aa
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,7 @@ class Sample:
         low,high = wilson(np.array(self.mean), np.array(self.n_groups), z)
         return dict(value=self.mean, low=float(max(low, 0)), high=float(min(high, 1)))
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #43d0c21d
+# %% ../../nbs/api/48_evaluate.drift.ipynb #a9904cad
 def effective_size(
     n:int, # Groups of one sample
     m:int, # And of another one
@@ -92,6 +92,7 @@ def effective_size(
     "The size of one sample that is worth as much as two of `n` and `m`"
     return max(round(n*m/(n+m)), 1)
 
+@cache # the quantile takes milliseconds
 def shown_distance(
     n:int, # Groups of one sample
     m:int, # And of another one
@@ -245,7 +246,7 @@ def predicted_proportions(
         result[label] = Sample(predicted == number, probs.group).proportion(confidence)
     return result
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #2ab8eadd
+# %% ../../nbs/api/48_evaluate.drift.ipynb #bcf56d2f
 PERIODS = dict(day='D', week='W', month='M') # name -> what pandas calls it
 
 def period_entries(
@@ -258,7 +259,7 @@ def period_entries(
     if by not in PERIODS: raise InputError(f'by is {by!r}; there are {truncated_list(PERIODS)}')
     if 'timestamp' not in answers:
         raise InputError('the answers do not say when they were given; a log of the service does (--log-answers)')
-    times = pd.to_datetime(answers.timestamp, utc=True, errors='coerce')
+    times = pd.to_datetime(answers.timestamp, utc=True, format='ISO8601', errors='coerce')
     if times.isna().any(): raise InputError(f'{plural(int(times.isna().sum()), "answer")} without a time that can be read')
     periods = times.dt.tz_localize(None).dt.to_period(PERIODS[by])
     entries = []
