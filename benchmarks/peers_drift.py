@@ -60,9 +60,9 @@ def rarer_others(table, positive, rng):
     "`table` without lesions at random, so that the class `positive` is `MORE` times as common"
     label = table.groupby('group').label.first()
     n_positive = (label == positive).sum()
-    share = min(MORE*n_positive/len(label), 0.9)
+    proportion = min(MORE*n_positive/len(label), 0.9)
     others = label.index[label != positive]
-    n_others = round(n_positive*(1-share)/share)
+    n_others = round(n_positive*(1-proportion)/proportion)
     groups = [*label.index[label == positive], *rng.choice(others, n_others, replace=False)]
     return table[table.group.isin(groups)]
 

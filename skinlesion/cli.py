@@ -665,6 +665,7 @@ def drift(
     notes = '\n'.join(f'note: {note}' for note in result.notes)
     facts = dict(page=f'{out}/index.html') if out else {}
     text = f'{notes}\n{result.table.to_string(index=False)}\n{result}'.strip()
+    if out: text = f'{text}\n{out}/index.html'
     return _Answer(result.data | facts, text, is_failure=strict and result.has_drift)
 
 # %% ../nbs/api/71_cli.ipynb #12465abf

@@ -272,6 +272,7 @@ def api(
     "The service of `bundle`; an `InputError` if there is none, an `ImportError` for a page without gradio"
     # as many batches at a time as cores, each in one thread
     predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle, threads=1)
+    if log_answers and not log: raise InputError('answers are logged with the requests, but nothing is logged; leave out --no-log')
     logger = request_logger() if log else None
     keys = None if api_keys is None else ApiKeys(api_keys, logger)
     upload_bucket = upload_bucket or os.environ.get('SKINLESION_UPLOAD_BUCKET')

@@ -22,7 +22,6 @@ from ..store.listing import absolute_path
 from ..data.fingerprints import training_fingerprints
 from ..data.load import assumed_facts
 from ..evaluate.calibration import Calibration
-from ..evaluate.drift import drift_reference
 from ..evaluate.operating import fit_thresholds
 from ..evaluate.report import report
 from ..evaluate.sections import audited_shortcut
@@ -66,13 +65,13 @@ def save_outputs(
         data_hash=cases.data_hash,
         synthetic=are_synthetic(cases.path),
     )
-    valid_preds = outputs.predictions('valid', calibration)
+    reference = outputs.reference | outputs.held_out_reference(calibration)
     return save_bundle(
         outputs.model,
         out,
         cases.classes,
         outputs.spec,
-        reference=outputs.reference | drift_reference(valid_preds) | training_fingerprints(cases),
+        reference=reference | training_fingerprints(cases),
         positive=cases.positive,
         **data_facts,
         **fitted_facts(outputs, calibration, changes),

@@ -18,11 +18,12 @@ from fastai.learner import Learner
 from ..core import SPLITS
 from ..data.cases import Cases
 from ..evaluate.calibration import Calibration, calibrate
+from ..evaluate.drift import drift_reference
 from ..evaluate.table import Predictions, predictions_table
 from ..image import InputSpec
 from ..models.ensemble import Ensemble, with_views
 from ..models.inference import run_model
-from ..postprocess import embedding_distance, embedding_reference, fit_ood
+from ..postprocess import embedding_distance, embedding_reference, fit_ood, ood_score
 
 # %% ../../nbs/api/52_train.outputs.ipynb #eddc679f
 @dataclass
@@ -36,6 +37,7 @@ class ModelOutputs:
     reference:dict # From `postprocess.embedding_reference`
     ood:dict # From `postprocess.fit_ood`
     train_embeddings:np.ndarray|None = None # Training images x features; `None` for several networks
+    valid_ood_scores:np.ndarray|None = None # Of the validation images; `None` for several networks
 
     def targets(self,
         part:str, # `valid` or `test`
@@ -66,6 +68,13 @@ class ModelOutputs:
             targets = self.targets(part)
             changes[part] = calibration.scores(logits, targets)
         return calibration, changes
+
+    def held_out_reference(self,
+        calibration:Calibration, # From `calibrated`
+    )->dict: # From `drift_reference`
+        "What later images are compared with: of several networks, each trained on some validation images, test images"
+        if self.valid_ood_scores is None: return drift_reference(self.predictions('test', calibration), part='test')
+        return drift_reference(self.predictions('valid', calibration), self.valid_ood_scores)
 
 # %% ../../nbs/api/52_train.outputs.ipynb #01d14a8f
 def collect_outputs(
@@ -101,6 +110,7 @@ def collect_outputs(
         reference=reference,
         ood=fit_ood(distances),
         train_embeddings=train_embeddings,
+        valid_ood_scores=ood_score(valid_embeddings, reference),
     )
 
 # %% ../../nbs/api/52_train.outputs.ipynb #70d6b247

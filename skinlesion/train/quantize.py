@@ -25,12 +25,11 @@ from ..data.fingerprints import image_fingerprints
 from ..data.prepared import Prepared
 from ..data.split import split_cases
 from ..domains.profile import load_domain
-from ..evaluate.drift import drift_reference
 from ..evaluate.metrics import metrics, paired_differences
 from ..evaluate.table import Predictions, predictions_table
 from ..evaluate.texts import interval_text
 from ..image import InputSpec, from_square
-from ..postprocess import distance_quantiles, embedding_distance, fit_ood, probabilities
+from ..postprocess import distance_quantiles, embedding_distance, fit_ood, ood_score, probabilities
 from ..serve.bundle import load_reference, open_bundle, write_bundle
 from ..serve.predictor import open_session
 from .finish import fitted_facts
@@ -382,10 +381,11 @@ def fitted_again(self:Quantizer,
         logits=dict(valid=logits, test=test_logits),
         reference=reference,
         ood=fit_ood(distances),
+        valid_ood_scores=ood_score(embeddings, reference),
     )
     fitted_before = self.config.get('calibration') or {}
     calibration, changes = outputs.calibrated(fitted_before.get('equally_common', False))
-    reference |= drift_reference(outputs.predictions('valid', calibration))
+    reference |= outputs.held_out_reference(calibration)
     return fitted_facts(outputs, calibration, changes), reference
 
 
