@@ -301,7 +301,7 @@ def period_entries(
         for entry in measure_entries(rows, *comparison): entries.append(dict(period=name) | entry)
     return entries
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #301a0c98
+# %% ../../nbs/api/48_evaluate.drift.ipynb #84440e37
 @dataclass(repr=False)
 class Drift:
     "Answers of a model, compared with what it gave for earlier images"
@@ -413,10 +413,12 @@ def drift_text(
     if drift.critical_distance > drift.limit:
         is_alone = drift.n_groups == len(drift.answers)
         sample = plural(drift.n_groups, 'image') if is_alone else f'images of {drift.n_groups:,} lesions or patients'
-        sentences.append(f'With {sample} differences below a distance of about {drift.critical_distance:.2f} are likely to be missed.')
+        n_reference = min(drift.reference.sizes)
+        sizes = f'{sample}, and {n_reference:,} in the reference'
+        sentences.append(f'With {sizes}, differences below a distance of about {drift.critical_distance:.2f} are likely to be missed.')
     return ' '.join(sentences)
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #bc72e613
+# %% ../../nbs/api/48_evaluate.drift.ipynb #a16a126e
 HOW_CUMULATIVE = (
     'Each line is the proportion of images at or below a value. Where the lines are apart the images differ; '
     'the largest gap is the distance.'
@@ -521,7 +523,7 @@ def periods_section(
     n_periods = len({entry['period'] for entry in drift.periods})
     drifted = drift.drifted_periods
     section.text = f'{plural(len(drifted), "period")} of {n_periods} with drift{": " if drifted else ""}{truncated_list(drifted, 6)}.'
-    how = 'Filled where there is drift. Few images are far from the reference by chance, so that an empty point may be high.'
+    how = 'Filled where there is drift. With few images a distance is large by chance, so that an empty point may be high.'
     section.parts.append(Plot('drift-periods', 'Distance by period', plot_periods(drift), how, 'Distance by period', wide=True))
     rows = []
     for entry in drift.periods:
