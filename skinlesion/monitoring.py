@@ -33,7 +33,7 @@ from .postprocess import ood_score_threshold
 from .serve.answer import OOD_SCORE_THRESHOLD, Answer, Failure
 from .serve.bundle import bundle_folder, load_reference, open_bundle
 
-# %% ../nbs/api/69_monitoring.ipynb #4d6620f3
+# %% ../nbs/api/69_monitoring.ipynb #13c41a26
 MAX_PREFIXES = 3 # braces in a line before the one with which its JSON begins
 
 def json_object(
@@ -81,11 +81,13 @@ def read_log(
         entry = json_object(line)
         if entry is not None: rows += answer_rows(entry)
         elif '{"' in line: n_broken += 1
-    notes = [f'{plural(n_broken, "line")} of the log with JSON that is not whole, left out'] if n_broken else []
+    notes = []
+    if n_broken: notes.append(f'{plural(n_broken, "line")} of the log with JSON that is not whole, left out')
     if rows: return pd.DataFrame(rows), notes
-    raise InputError(f'{file}: no answers in it; the service logs them with: skinlesion serve BUNDLE --log-answers')
+    remedy = 'the service logs them with: skinlesion serve BUNDLE --log-answers'
+    raise InputError(f'{file}: no answers in it; {remedy}')
 
-# %% ../nbs/api/69_monitoring.ipynb #b6e32cd0
+# %% ../nbs/api/69_monitoring.ipynb #cdf20a48
 @dataclass
 class ReadAnswers:
     "Answers, as `compare_answers` takes them"
@@ -112,7 +114,8 @@ def load_answers(
     if Path(source).suffix.lower() == '.parquet':
         need('pyarrow', extra='parquet')
         try: return pd.read_parquet(source), []
-        except (OSError, ValueError) as e: raise InputError(f'{source}: not a Parquet table that can be read ({e})') from None
+        except (OSError, ValueError) as e:
+            raise InputError(f'{source}: not a Parquet table that can be read ({e})') from None
     if is_log(source): return read_log(source)
     return read_table(source, text=(*TEXT_COLUMNS, 'bundle_id', 'timestamp', 'error')), []
 
@@ -126,7 +129,8 @@ def rows_of_bundle(
     n = len(rows)
     if 'error' in rows:
         is_failed = rows.error.notna() & (rows.error.astype(str) != '')
-        if is_failed.any(): notes.append(f'{is_failed.sum():,} of {n:,} images could not be read, and are left out')
+        n_failed = is_failed.sum()
+        if n_failed: notes.append(f'{n_failed:,} of {n:,} images could not be read, and are left out')
         rows = rows[~is_failed]
     if bundle_id and 'bundle_id' in rows:
         ids = rows.bundle_id.astype(object).fillna('none').astype(str)
@@ -134,7 +138,8 @@ def rows_of_bundle(
         others = truncated_list(sorted(set(ids[is_other])))
         if len(rows) and is_other.all():
             raise InputError(f'{name}: all answers are of another bundle, {others}; this one is {bundle_id}')
-        if is_other.any(): notes.append(f'{is_other.sum():,} of {n:,} answers are of another bundle ({others}), and are left out')
+        n_other = is_other.sum()
+        if n_other: notes.append(f'{n_other:,} of {n:,} answers are of another bundle ({others}), and are left out')
         rows = rows[~is_other]
     if not len(rows): raise InputError(f'{name}: no answers in it ({"; ".join(notes) or "no rows"})')
     return rows.reset_index(drop=True), notes
@@ -147,7 +152,8 @@ def refuse_answers(
     "An `InputError` that counts the wrong rows, if there are any"
     if not is_wrong.any(): return
     first = is_wrong.argmax() + 1
-    raise InputError(f'{name}: {is_wrong.sum():,} of {len(is_wrong):,} answers have {problem}; the first is answer {first}')
+    count = f'{is_wrong.sum():,} of {len(is_wrong):,} answers'
+    raise InputError(f'{name}: {count} have {problem}; the first is answer {first}')
 
 SUM_OF_PROBABILITIES = 0.01 # by which it may differ from 1, where numbers are rounded
 
@@ -160,8 +166,8 @@ def class_probabilities(
     columns = [prob_column(label) for label in classes]
     absent = [column for column in columns if column not in rows]
     if absent:
-        raise InputError(f'{name}: no column {truncated_list(absent)}; a table has p_CLASS for each class of the model, '
-                         f'{truncated_list(classes, 8)}, as skinlesion score writes it')
+        needed = f'p_CLASS for each class of the model, {truncated_list(classes, 8)}'
+        raise InputError(f'{name}: no column {truncated_list(absent)}; a table has {needed}, as skinlesion score writes it')
     probs = pd.DataFrame({column: as_numbers(rows[column]).astype(float) for column in columns})
     values = probs.to_numpy()
     is_outside = ~((values >= 0) & (values <= 1)).all(axis=1)
@@ -190,7 +196,7 @@ def read_answers(
 )->ReadAnswers:
     "Answers of a model, checked; an `InputError` if there are none that can be compared"
     is_named = isinstance(source, (str, Path, pd.DataFrame))
-    name = table_name(source) if is_named else 'the answers' # type: ignore[arg-type] # mypy does not narrow it
+    name = table_name(source) if is_named else 'the answers' # type: ignore[arg-type]
     loaded,notes = load_answers(source)
     rows,left_out = rows_of_bundle(loaded, bundle_id, name)
     table = class_probabilities(rows, classes, name)
@@ -222,23 +228,25 @@ def known_groups(
     notes = []
     if n_alone:
         whose = 'images are' if n_alone == len(rows) else f'{n_alone:,} of {len(rows):,} images are'
-        notes.append(f'no lesion or patient ids: {whose} treated as independent, and p-values are too small if they are not')
+        risk = 'p-values are too small if they are not'
+        notes.append(f'no lesion or patient ids: {whose} treated as independent, and {risk}')
     n_repeated = int(path[path != ''].duplicated().sum())
-    if n_repeated: notes.append(f'{plural(n_repeated, "answer")} for an image that has one already: it counts once')
+    repeated = plural(n_repeated, 'answer')
+    if n_repeated: notes.append(f'{repeated} for an image that has one already: it counts once')
     return groups, notes
 
-# %% ../nbs/api/69_monitoring.ipynb #14192e6e
+# %% ../nbs/api/69_monitoring.ipynb #9b5c053b
 DRIFT_FILES = ('index.html', 'drift.json', 'figures')
 
 def drift(
     bundle:str|Path, # A bundle or a run
     answers:str|Path|pd.DataFrame|list, # See `read_answers`
     out:str|Path|None=None, # Folder for the page and `drift.json`; nothing is written if `None`
-    reference:str|Path|pd.DataFrame|list|None=None, # Other answers of it to compare with; its validation images if `None`
+    reference:str|Path|pd.DataFrame|list|None=None, # Other answers to compare with; held-out images if `None`
     by:str|None=None, # `day`, `week` or `month`: compare these periods, too
     limit:float=DRIFT_DISTANCE, # Kolmogorov-Smirnov distance from which on a difference matters, 0..1
 )->Drift:
-    "Compare answers of `bundle` with what it gave for its validation images; an `InputError` if that cannot be done"
+    "Compare answers of `bundle` with those for its validation images; an `InputError` if that cannot be done"
     if out is not None: check_drift_out(out)
     folder = bundle_folder(bundle)
     config = open_bundle(folder)
@@ -259,7 +267,16 @@ def drift(
         notes = notes + [f'reference: {note}' for note in earlier.notes]
     facts = dict(bundle=str(bundle), bundle_id=options['bundle_id'], model=config['architecture']['name'])
     if isinstance(answers, (str, Path)): facts['source'] = str(answers)
-    result = compare_answers(read.table, compared_with, config['classes'], config['positive'], by, limit, notes=notes, facts=facts)
+    result = compare_answers(
+        read.table,
+        compared_with,
+        config['classes'],
+        config['positive'],
+        by,
+        limit,
+        notes=notes,
+        facts=facts,
+    )
     if out is not None: write_drift(result, out)
     return result
 

@@ -139,7 +139,7 @@ def ood_proportion(
     expected = (n_images + 1 - ood_rank(n_images, fitted['share']))/(n_images + 1)
     return sample.proportion(confidence) | dict(p=float(p), expected=expected)
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #8ea76fff
+# %% ../../nbs/api/48_evaluate.drift.ipynb #cc68ef0b
 MAX_REFERENCE_IMAGES = 5000
 
 def drift_reference(
@@ -147,7 +147,7 @@ def drift_reference(
     ood_scores:np.ndarray|None=None, # Of the same images, see `postprocess.ood_score`
     part:str='validation', # What they were for
     seed:int=42, # Fixes which are taken, where there are more than `MAX_REFERENCE_IMAGES`
-)->dict: # Arrays `held_out_probs` (images x classes, float32), `_groups` (int32), `_part` and perhaps `_ood_scores`
+)->dict: # Arrays: `held_out_` and `probs` (images x classes), `groups` (numbers), `part`, perhaps `ood_scores`
     "What a bundle keeps of its held-out images, for later ones to be compared with"
     rows = np.random.default_rng(seed).permutation(len(preds))[:MAX_REFERENCE_IMAGES]
     rows = np.sort(rows)
@@ -165,7 +165,7 @@ class DriftReference:
     name:str # What they are, in the middle of a sentence
     probs:pd.DataFrame|None = None # By image: `p_<class>` (0..1) and `group`; `None` where they are not known
     ood_scores:Sample|None = None # See `postprocess.ood_score`; `None` where they are not known
-    ood:dict|None = None # From `postprocess.fit_ood`, to test how many are out of distribution; `None`: not tested
+    ood:dict|None = None # From `postprocess.fit_ood`; `None` where the proportion beyond its threshold is not tested
     notes:list = field(default_factory=list) # Of str: what is assumed of it
 
     @property
@@ -176,13 +176,13 @@ class DriftReference:
         if self.probs is not None: sizes.append(self.probs.group.nunique())
         return sizes
 
-OLD_BUNDLE = 'the bundle does not know which validation images belong together: they are treated as independent'
+OLD_BUNDLE = 'the bundle knows no lesions or patients: validation images are treated as independent'
 
 def bundle_reference(
     config:dict, # Of a bundle
     arrays:dict, # From `load_reference`
 )->DriftReference:
-    "The held-out images of a bundle's training; bundles of earlier versions know only out-of-distribution scores"
+    "The held-out images of a bundle's training; older bundles know only out-of-distribution scores"
     fitted = config.get('ood')
     if 'held_out_probs' not in arrays:
         n = fitted['images'] if fitted else len(arrays['quantiles'])
@@ -197,7 +197,7 @@ def bundle_reference(
     if 'held_out_ood_scores' not in arrays: return result
     return replace(result, ood_scores=Sample(arrays['held_out_ood_scores'], groups), ood=fitted)
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #86662d8e
+# %% ../../nbs/api/48_evaluate.drift.ipynb #0ea52026
 DRIFT_DISTANCE = 0.1 # Kolmogorov-Smirnov distance from which on a difference matters
 OOD_EXCESS = 0.02 # more than expected, proportion of the images
 SIGNIFICANCE = 0.05 # of a corrected p-value
@@ -220,23 +220,23 @@ def compared_columns(
     return [prob_column(label) for label in classes]
 
 def measure_entries(
-    answers:pd.DataFrame, # By image: `group`, and what is known of `ood_score`, `out_of_distribution`, `p_<class>`
+    answers:pd.DataFrame, # By image: `group`, `p_<class>`, perhaps `ood_score` and `out_of_distribution`
     reference:DriftReference, # What they are compared with
     columns:list, # From `compared_columns`
     confidence:float=0.95, # Of the intervals, 0..1
 )->list: # Of dict: `name`, `title`, `value`, `low`, `high`, `p`, `images`, `groups`
     "The distance of each measure that both have"
     entries = []
-    def add(name, entry):
-        facts = dict(name=name, title=measure_title(name), images=len(answers), groups=answers.group.nunique())
-        entries.append(facts | entry)
+    counts = dict(images=len(answers), groups=answers.group.nunique())
+    def add(name, entry): entries.append(dict(name=name, title=measure_title(name)) | counts | entry)
 
     if 'ood_score' in answers and reference.ood_scores is not None:
         new = Sample(answers.ood_score, answers.group)
         add('ood_score', sample_distance(new, reference.ood_scores, confidence))
     if OOD_MEASURE in answers and reference.ood is not None and reference.ood_scores is not None:
         n_validation = reference.ood_scores.n_groups
-        add(OOD_MEASURE, ood_proportion(answers[OOD_MEASURE], answers.group, reference.ood, n_validation, confidence))
+        beyond = answers[OOD_MEASURE]
+        add(OOD_MEASURE, ood_proportion(beyond, answers.group, reference.ood, n_validation, confidence))
     if reference.probs is not None:
         for column in columns:
             new = Sample(answers[column], answers.group)
@@ -272,7 +272,7 @@ def predicted_proportions(
         result[label] = Sample(predicted == number, probs.group).proportion(confidence)
     return result
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #4092952a
+# %% ../../nbs/api/48_evaluate.drift.ipynb #5a1a9c16
 PERIODS = dict(day='D', week='W', month='M') # name -> what pandas calls it
 
 def answer_times(
@@ -280,18 +280,20 @@ def answer_times(
 )->pd.Series: # By image, UTC
     "When each answer was given; an `InputError` if one does not say so"
     if 'timestamp' not in answers:
-        raise InputError('the answers do not say when they were given; a log of the service does (--log-answers)')
+        hint = 'a log of the service does (--log-answers)'
+        raise InputError(f'the answers do not say when they were given; {hint}')
     times = pd.to_datetime(answers.timestamp.astype(str), utc=True, format='ISO8601', errors='coerce')
     n_unknown = int(times.isna().sum())
     if not n_unknown: return times.dt.tz_localize(None)
     first = answers.timestamp[times.isna()].iloc[0]
-    raise InputError(f'{plural(n_unknown, "answer")} of {len(answers):,} without a time in ISO 8601, the first has {str(first)!r}')
+    count = plural(n_unknown, 'answer')
+    raise InputError(f'{count} of {len(answers):,} without a time in ISO 8601, the first has {str(first)!r}')
 
 def period_entries(
     answers:pd.DataFrame, # As for `measure_entries`, with `timestamp`
     by:str, # A key of `PERIODS`
     *comparison, # The other arguments of `measure_entries`
-)->list: # As from `measure_entries`, each with `period`: '2026-03', or the day on which it begins (UTC, weeks on Mondays)
+)->list: # As from `measure_entries`, each with `period`: '2026-03', or its first day (UTC, weeks from Monday)
     "The measures of each period that has answers"
     if by not in PERIODS: raise InputError(f'by is {by!r}; there are {truncated_list(PERIODS)}')
     periods = answer_times(answers).dt.to_period(PERIODS[by])
@@ -301,7 +303,7 @@ def period_entries(
         for entry in measure_entries(rows, *comparison): entries.append(dict(period=name) | entry)
     return entries
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #84440e37
+# %% ../../nbs/api/48_evaluate.drift.ipynb #475859cb
 @dataclass(repr=False)
 class Drift:
     "Answers of a model, compared with what it gave for earlier images"
@@ -369,7 +371,9 @@ class Drift:
 
     def __str__(self): return drift_text(self)
     __repr__ = __str__
-    def _repr_html_(self): return ''.join(part._repr_html_() for part in [summary_section(self), *drift_sections(self)])
+    def _repr_html_(self):
+        sections = [summary_section(self), *drift_sections(self)]
+        return ''.join(section._repr_html_() for section in sections)
 
 def value_text(
     entry:dict, # From `with_status`
@@ -382,8 +386,9 @@ def result_cells(
     entry:dict, # From `with_status`
 )->dict: # Column to text
     "What a measure shows, for a table"
-    p = entry['p_holm']
-    return dict(result=STATUS_TEXTS[entry['status']], value=value_text(entry), p='< 0.001' if p < 0.001 else f'{p:.3f}')
+    p = f'{entry["p_holm"]:.3f}'
+    if entry['p_holm'] < 0.001: p = '< 0.001'
+    return dict(result=STATUS_TEXTS[entry['status']], value=value_text(entry), p=p)
 
 def entry_text(
     entry:dict, # From `with_status`
@@ -409,16 +414,17 @@ def drift_text(
         entries = [entry for entry in drift.measures if entry['status'] == status]
         if entries: sentences.append(f'{title} {against}: {"; ".join(map(entry_text, entries))}.')
     if not sentences: sentences.append(f'No drift shown in {against}.')
-    if drift.drifted_periods: sentences.append(f'Periods with drift: {truncated_list(drift.drifted_periods, 6)}.')
+    periods = truncated_list(drift.drifted_periods, 6)
+    if periods: sentences.append(f'Periods with drift: {periods}.')
     if drift.critical_distance > drift.limit:
-        is_alone = drift.n_groups == len(drift.answers)
-        sample = plural(drift.n_groups, 'image') if is_alone else f'images of {drift.n_groups:,} lesions or patients'
-        n_reference = min(drift.reference.sizes)
-        sizes = f'{sample}, and {n_reference:,} in the reference'
-        sentences.append(f'With {sizes}, differences below a distance of about {drift.critical_distance:.2f} are likely to be missed.')
+        sample = plural(drift.n_groups, 'image')
+        if drift.n_groups < len(drift.answers): sample = f'images of {drift.n_groups:,} lesions or patients'
+        sizes = f'{sample}, and {min(drift.reference.sizes):,} in the reference'
+        distance = f'a distance of about {drift.critical_distance:.2f}'
+        sentences.append(f'With {sizes}, differences below {distance} are likely to be missed.')
     return ' '.join(sentences)
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #a16a126e
+# %% ../../nbs/api/48_evaluate.drift.ipynb #24bf9acf
 HOW_CUMULATIVE = (
     'Each line is the proportion of images at or below a value. Where the lines are apart the images differ; '
     'the largest gap is the distance.'
@@ -458,8 +464,8 @@ def images_section(
     entries = [entry for entry in drift.measures if entry['name'] in MEASURE_TITLES]
     section = Section('images', 'Distance to the training images', data=dict(measures=entries))
     if not entries:
-        section.missing = ('The answers or their reference have no out-of-distribution scores; skinlesion score and the service give them, '
-                           'and bundles that were not trained in folds.')
+        section.missing = ('The answers or their reference have no out-of-distribution scores; '
+                           'skinlesion score and the service give them, and bundles that were not trained in folds.')
         return section
     section.text = sentence('; '.join(map(entry_text, entries)))
     old = drift.reference.ood_scores
@@ -474,12 +480,14 @@ def classes_section(
     probs = drift.reference.probs
     if probs is None:
         why = 'The bundle is of an earlier version and does not know the probabilities of its validation images'
-        return Section('classes', title, missing=f'{why}; give --reference PREDICTIONS, such as those of the test images.')
+        remedy = 'give --reference PREDICTIONS, such as those of the test images.'
+        return Section('classes', title, missing=f'{why}; {remedy}')
     new = predicted_proportions(drift.answers, drift.classes, drift.confidence)
     old = predicted_proportions(probs, drift.classes, drift.confidence)
     rows = []
     for label in drift.classes:
-        rows.append({'class': label, 'these images': percent_text(new[label], 1), 'reference': percent_text(old[label], 1)})
+        texts = [percent_text(proportions[label], 1) for proportions in (new, old)]
+        rows.append(dict(zip(['class', 'these images', 'reference'], [label, *texts])))
     entries = [entry for entry in drift.measures if entry['name'] in drift.columns]
     largest = max(entries, key=lambda entry: entry['value'])
     section = Section('classes', title, data=dict(measures=entries, predicted=new, reference=old))
@@ -489,7 +497,8 @@ def classes_section(
     ordered = sorted(entries, key=lambda entry: -entry['value'])
     for number,entry in enumerate(ordered[:4], 1):
         column = entry['name']
-        section.parts.append(cumulative_plot(column, drift.sample(column), Sample(probs[column], probs.group), number))
+        old_sample = Sample(probs[column], probs.group)
+        section.parts.append(cumulative_plot(column, drift.sample(column), old_sample, number))
     return section
 
 def plot_periods(
@@ -518,13 +527,15 @@ def periods_section(
     "The measures over time"
     section = Section('periods', 'Over time', data=dict(periods=drift.periods))
     if not drift.periods:
-        section.missing = 'No periods were asked for; answers with a time, as in a log of the service, have them (--by).'
+        section.missing = 'No periods were asked for; answers with a time, as in the log of a service, have them (--by).'
         return section
     n_periods = len({entry['period'] for entry in drift.periods})
     drifted = drift.drifted_periods
-    section.text = f'{plural(len(drifted), "period")} of {n_periods} with drift{": " if drifted else ""}{truncated_list(drifted, 6)}.'
-    how = 'Filled where there is drift. With few images a distance is large by chance, so that an empty point may be high.'
-    section.parts.append(Plot('drift-periods', 'Distance by period', plot_periods(drift), how, 'Distance by period', wide=True))
+    which = f': {truncated_list(drifted, 6)}' if drifted else ''
+    section.text = f'{plural(len(drifted), "period")} of {n_periods} with drift{which}.'
+    how = 'Filled where there is drift. With few images a distance is large by chance: an empty point may be high.'
+    title = 'Distance by period'
+    section.parts.append(Plot('drift-periods', title, plot_periods(drift), how, title, wide=True))
     rows = []
     for entry in drift.periods:
         about = dict(period=entry['period'], images=entry['images'], measure=entry['title'])
@@ -546,9 +557,9 @@ def drift_sections(
     "The parts of the page"
     return [images_section(drift), classes_section(drift), periods_section(drift)]
 
-# %% ../../nbs/api/48_evaluate.drift.ipynb #9e3d13ea
+# %% ../../nbs/api/48_evaluate.drift.ipynb #3b646fe2
 def compare_answers(
-    answers:pd.DataFrame, # By image: `group`, `p_<class>`, and what is known of `ood_score`, `out_of_distribution`, `timestamp`
+    answers:pd.DataFrame, # As for `measure_entries`, and for periods with `timestamp`
     reference:DriftReference, # What they are compared with
     classes:list, # Of the model
     positive:str|None=None, # Of two classes
@@ -565,8 +576,8 @@ def compare_answers(
     comparison = reference, columns, confidence
     entries = measure_entries(answers, *comparison)
     if not entries:
-        raise InputError('nothing to compare: the bundle knows no probabilities of its validation images, and the table '
-                         'has no ood_score; score images with this bundle, or give --reference PREDICTIONS')
+        raise InputError('nothing to compare: the bundle knows no probabilities of its validation images, '
+                         'and the table has no ood_score; score images with this bundle, or give --reference PREDICTIONS')
     n_measures = len(entries)
     if by: entries += period_entries(answers, by, *comparison)
     entries = with_status(entries, limit)
