@@ -81,6 +81,11 @@ def command_line():
     words = [Path(word).name if os.sep in word else word for word in sys.argv[1:]]
     return ' '.join(['python', f'benchmarks/{Path(sys.argv[0]).name}', *words])
 
+def peer_row(data, tool, version, what, value, unit='', n='', note=''):
+    "A row of the csv of one tool: `value` in `unit`, of `n` cases; or why it was not measured"
+    about = dict(machine=machine(), data=Path(data).name if data else 'synthetic', tool=tool, version=version)
+    return about | dict(measure=what, value=f'{value:.4g}', unit=unit, n=n, note=note, command=command_line())
+
 def write_csv(out, rows):
     "Write `rows`, dictionaries with the same keys, to the file `out`"
     Path(out).parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,7 @@ from unittest.mock import patch
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from common import NotRun, command_line, environments, last_line, machine, peer_python, run_alone, version_of, write_csv
+from common import NotRun, environments, last_line, machine, peer_python, peer_row, run_alone, version_of, write_csv
 from duplicates import COPIES, one_of_each_lesion, plant
 from skinlesion.synth.sets import sample
 
@@ -157,11 +157,10 @@ def options():
 def main():
     opts = options()
     rows = []
-    def add(tool, version, what, value, unit='', n='', note=''):
-        data = Path(opts.data).name if opts.data else 'synthetic'
-        entry = dict(machine=machine(), data=data, tool=tool, version=version, measure=what, value=f'{value:.4g}', unit=unit, n=n)
-        rows.append(entry | dict(note=note, command=command_line()))
-        print(f'{tool:24} {what:24} {value:9.4g} {unit} {note}', flush=True)
+    def add(*facts, **more):
+        row = peer_row(opts.data, *facts, **more)
+        rows.append(row)
+        print(f'{row["tool"]:24} {row["measure"]:24} {row["value"]:>9} {row["unit"]} {row["note"]}', flush=True)
 
     with tempfile.TemporaryDirectory() as tmp, environments(opts.envs) as envs:
         folder,files = make_folder(opts.data, opts.n, Path(tmp))

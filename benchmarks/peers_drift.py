@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import NotRun, command_line, environments, last_line, machine, peer_python, run_alone, version_of, write_csv
+from common import NotRun, environments, last_line, peer_python, peer_row, run_alone, version_of, write_csv
 from skinlesion.core import prob_column
 from skinlesion.evaluate.table import as_predictions, read_predictions
 from skinlesion.synth.predictions import synthetic_predictions
@@ -141,11 +141,10 @@ def options():
 def main():
     opts = options()
     rows = []
-    def add(tool, version, what, value, unit='', n='', note=''):
-        data = Path(opts.predictions).name if opts.predictions else 'synthetic'
-        entry = dict(machine=machine(), data=data, tool=tool, version=version, measure=what, value=f'{value:.4g}', unit=unit, n=n)
-        rows.append(entry | dict(note=note, command=command_line()))
-        print(f'{tool:12} {what:60} {value:9.4g} {unit} {note}', flush=True)
+    def add(*facts, **more):
+        row = peer_row(opts.predictions, *facts, **more)
+        rows.append(row)
+        print(f'{row["tool"]:12} {row["measure"]:60} {row["value"]:>9} {row["unit"]} {row["note"]}', flush=True)
 
     sets = {'synthetic': synthetic()}
     if opts.predictions:

@@ -58,7 +58,7 @@ def answer_rows(
         return [row for answer in entry['answers'] if isinstance(answer, dict) for row in answer_rows(answer)]
     if isinstance(entry.get('probabilities'), dict):
         probs = {prob_column(label): p for label,p in entry['probabilities'].items()}
-        names = ('path', 'ood_score', 'out_of_distribution', 'refer', 'bundle_id', 'timestamp')
+        names = ('path', 'ood_score', 'bundle_id', 'timestamp')
         return [probs | {name: entry[name] for name in names if name in entry}]
     is_failure = entry.get('event') == 'unusable' or {'path', 'error'} <= entry.keys()
     return [dict(error=str(entry.get('error') or 'cannot be read'))] if is_failure else []
