@@ -575,10 +575,10 @@ def _by_channel(values, x):
 def from_square(
     x:np.ndarray, # 8-bit, `... x channels x size x size`; from `square`
     spec:InputSpec, # Input of the model
-)->np.ndarray: # float32, of the shape of `x`
+    out:np.ndarray|None=None, # float32, of the shape of `x`: where to write, such as one image of a batch
+)->np.ndarray: # float32, of the shape of `x`; `out` if it is given
     "Squares as the input of a network: scaled to 0..1 and normalised"
-    scaled = x.astype(np.float32)
-    scaled /= np.float32(255)
+    scaled = np.divide(x, np.float32(255), out=out, dtype=np.float32)
     return normalise(scaled, spec, inplace=True)
 
 def prepare(

@@ -79,20 +79,18 @@ def embedding_distance(
     squared_distances = []
     for mean in reference['class_means']:
         z = (embeddings - mean)/reference['std']
-        squared_distances.append((z**2).mean(1))
+        squared_distances.append(np.einsum('if,if->i', z, z))
     nearest = np.min(squared_distances, 0)
-    return np.sqrt(nearest)
+    return np.sqrt(nearest/embeddings.shape[1])
 
 # %% ../nbs/api/02_postprocess.ipynb #41908916
 def _unit_length(x, widths):
     "The embedding of each network at length 1; unchanged for older references, which have no `widths`"
     if widths is None: return x
-    ends = np.cumsum(widths)
-    parts = []
-    for part in np.split(x, ends[:-1], axis=1):
-        lengths = np.linalg.norm(part, axis=1, keepdims=True)
-        parts.append(part/np.maximum(lengths, 1e-12))
-    return np.hstack(parts)
+    starts = np.cumsum(widths) - widths
+    squared_lengths = np.add.reduceat(x*x, starts, axis=1)
+    lengths = np.maximum(np.sqrt(squared_lengths), 1e-12)
+    return x/np.repeat(lengths, widths, axis=1)
 
 # %% ../nbs/api/02_postprocess.ipynb #e38ed1e3
 _QUANTILE_LEVELS = np.linspace(0, 1, 101) # of the distances of validation images

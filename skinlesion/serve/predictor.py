@@ -188,7 +188,8 @@ class Predictor:
         usable = [item for item in prepared if item.pixels is not None]
         answers = []
         if usable:
-            x = from_square(np.stack([item.pixels for item in usable]), self.spec)
+            x = np.empty((len(usable), *usable[0].pixels.shape), np.float32)
+            for item,image in zip(usable, x): from_square(item.pixels, self.spec, out=image)
             answers = self.answer_batch(x, [source_name(item.source) for item in usable])
         part = 1000*(time.perf_counter() - began)/max(len(usable), 1)
         for item,answer in zip(usable, answers):
