@@ -86,6 +86,13 @@ def peer_row(data, tool, version, what, value, unit='', n='', note=''):
     about = dict(machine=machine(), data=Path(data).name if data else 'synthetic', tool=tool, version=version)
     return about | dict(measure=what, value=f'{value:.4g}', unit=unit, n=n, note=note, command=command_line())
 
+def add_machine(out, rows):
+    "Write `rows`, all of this machine, to the file `out`; what is there of other machines stays"
+    others = []
+    if Path(out).exists():
+        with open(out, newline='', encoding='utf-8') as file: others = [row for row in csv.DictReader(file) if row['machine'] != machine()]
+    write_csv(out, [*others, *rows])
+
 def write_csv(out, rows):
     "Write `rows`, dictionaries with the same keys, to the file `out`"
     Path(out).parent.mkdir(parents=True, exist_ok=True)

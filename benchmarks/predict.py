@@ -29,7 +29,7 @@ from fastai.vision.core import imagenet_stats
 from fastai.vision.data import ImageDataLoaders
 from PIL import Image
 
-from common import machine, run_alone, write_csv
+from common import add_machine, machine, run_alone
 from skinlesion.core import n_cores
 from skinlesion.image import InputSpec, prepare
 from skinlesion.models.inference import run_model
@@ -186,7 +186,7 @@ def main():
             add(arch, 'skinlesion predict, cold', statistics.median(wall for wall,_,_ in alone), 's')
             add(arch, 'skinlesion predict, memory', max(size for _,_,size in alone), 'MB')
         if opts.memory: memory_rows(ARCHS[-1], opts.memory, Path(tmp), add)
-    write_csv(opts.out, rows)
+    add_machine(opts.out, rows)
 
 
 if __name__ == '__main__': main()

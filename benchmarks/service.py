@@ -30,7 +30,7 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
-from common import machine, write_csv
+from common import add_machine, machine
 
 RESULTS = Path(__file__).parent/'results'/'service.csv'
 BOUNDARY = 'benchmark'
@@ -279,7 +279,7 @@ def main():
         steady_load(bundle, paths, opts.seconds, add)
         overload(bundle, paths, opts.seconds/3, add)
         ends(bundle, paths, opts.ends, add)
-    write_csv(opts.out, rows)
+    add_machine(opts.out, rows)
 
 
 if __name__ == '__main__': main()
