@@ -5,9 +5,10 @@
     python benchmarks/int8.py --more              # also with convolutions alone in int8
     python benchmarks/int8.py --csv               # the table as results/int8.csv, too; or --csv FILE
 
-The graphs take turns, so that a machine that is busy for a while is busy for all. Speed does not depend on the
-weights; how accurate a network in int8 is, `skinlesion export` measures. `score` computes batches of 2 by one thread
-each. Of the methods of `train.quantize` those are compared that differ in speed.
+The graphs take turns, so that a machine that is busy for a while is busy for all. Threads of ONNX Runtime wait for more
+work for some milliseconds, using a core; a pause before each turn keeps those of one graph from the cores of the next.
+Speed does not depend on the weights; how accurate a network in int8 is, `skinlesion export` measures. `score` computes
+batches of 2 by one thread each. Of the methods of `train.quantize` those are compared that differ in speed.
 """
 import argparse
 import tempfile
@@ -18,7 +19,7 @@ import numpy as np
 import onnxruntime as ort
 import pandas as pd
 
-from common import machine
+from common import add_machine, machine
 from skinlesion.core import n_cores
 from skinlesion.data.prepared import Prepared
 from skinlesion.image import InputSpec
@@ -33,13 +34,14 @@ CALIBRATION_IMAGES = 20
 METHODS = (
     'minmax, 7-bit weights', 'minmax', 'minmax, first eighth in fp32', 'minmax, first quarter in fp32',
 )
+CALM = 0.1 # seconds before a turn
 RESULTS = Path(__file__).resolve().parent/'results'/'int8.csv'
 
 
 def setup():
-    "What speed depends on besides the network, in words"
+    "What speed depends on besides the network and the processor, in words"
     exact = 'VNNI or not x86' if has_exact_bytes() else 'no VNNI listed'
-    return f'{machine()}, {exact}, ONNX Runtime {ort.__version__}'
+    return f'{exact}, ONNX Runtime {ort.__version__}'
 
 def graphs(source, spec, images, folder, more):
     "Name to the .onnx file of each graph of the network in `source`"
@@ -58,12 +60,14 @@ def milliseconds(files, spec, bs, threads, rounds):
     sessions = {name: open_session(file, threads) for name, file in files.items()}
     x = np.random.default_rng(0).normal(size=(bs, spec.channels, spec.size, spec.size)).astype(np.float32)
     times = {name: [] for name in files}
-    for _ in range(rounds+1): # the first turn allocates memory
+    for _ in range(rounds):
         for name, session in sessions.items():
+            time.sleep(CALM)
+            session.run(None, {'image': x}) # once, for what another graph left in the caches
             began = time.perf_counter()
             session.run(None, {'image': x})
             times[name].append(time.perf_counter() - began)
-    return {name: 1000*np.median(values[1:])/bs for name, values in times.items()}
+    return {name: 1000*np.median(values)/bs for name, values in times.items()}
 
 def compare(title, source, spec, images, opts):
     "A row for each graph, batch size and number of threads; printed, too"
@@ -75,10 +79,11 @@ def compare(title, source, spec, images, opts):
                 times = milliseconds(files, spec, bs, threads, opts.rounds)
                 for name, ms in times.items():
                     size = Path(files[name]).stat().st_size/1e6
-                    row = dict(network=title, graph=name, megabytes=round(size, 1), threads=threads, batch=bs)
+                    row = dict(machine=machine(), setup=setup(), network=title, graph=name)
+                    row |= dict(megabytes=round(size, 1), threads=threads, batch=bs)
                     row |= dict(images_per_second=round(1000/ms, 1), of_fp32=round(times['fp32']/ms, 2))
                     rows.append(row)
-    print(pd.DataFrame(rows).to_string(index=False), flush=True)
+    print(pd.DataFrame(rows).drop(columns=['machine', 'setup']).to_string(index=False), flush=True)
     return rows
 
 def main():
@@ -94,7 +99,7 @@ def main():
     parser.add_argument('--more', action='store_true', help='also what was tried and is not the default')
     parser.add_argument('--csv', nargs='?', const=RESULTS, type=Path, help='file to write, else results/int8.csv')
     opts = parser.parse_args()
-    print(setup())
+    print(f'{machine()}, {setup()}')
     rows = []
     with tempfile.TemporaryDirectory() as tmp:
         images = sorted(sample(Path(tmp)/'synthetic', n=CALIBRATION_IMAGES, size=opts.size).rglob('*.jpg'))
@@ -109,8 +114,7 @@ def main():
             export_onnx(build_model(arch, 2, pretrained=False), spec, file)
             rows += compare(arch, file, spec, images, opts)
     if opts.csv:
-        opts.csv.parent.mkdir(parents=True, exist_ok=True)
-        pd.DataFrame(rows).assign(machine=setup()).to_csv(opts.csv, index=False)
+        add_machine(opts.csv, rows)
         print(f'written: {opts.csv}')
 
 
