@@ -137,9 +137,11 @@ def raw_image(
     if isinstance(source, Image.Image): img = source.copy()
     else: img = _decode(source, name, side)
     # an orientation that cannot be read is taken as upright
-    with suppress(OSError, ValueError, SyntaxError, KeyError, TypeError, struct.error): # broken EXIF
+    try:
         for layer in (img, img.info.get('lower_bytes')):
             if layer is not None: ImageOps.exif_transpose(layer, in_place=True)
+    except MemoryError: raise
+    except Exception: pass # Pillow raises whatever it likes on broken EXIF
     if min(img.size) < MIN_SIDE:
         pixels = f'{img.width} x {img.height} pixels'
         raise InputError(f'{name}: the image has {pixels}, but needs at least {MIN_SIDE} x {MIN_SIDE}')
@@ -153,11 +155,12 @@ def to_8bit(
 )->Image.Image: # Mode `L` or `RGB`
     "Reduce `img` to 8-bit grey or RGB; an `InputError` if it has values that its type does not allow"
     if is_deep(full_mode(img)): img = _scale_to_8bit(img, name, value_range)
+    if img.mode == 'La': img = img.convert('LA') # it becomes nothing else
     has_alpha = img.mode in ('PA', 'LA', 'RGBA', 'La', 'RGBa')
     if has_alpha or (img.mode == 'P' and 'transparency' in img.info): # transparent pixels become white
         white = Image.new('RGBA', img.size, 'white')
         img = Image.alpha_composite(white, img.convert('RGBA'))
-    if img.mode in ('P', 'RGBA'): img = img.convert('RGB')
+    if img.mode in ('P', 'RGBA', 'LAB'): img = img.convert('RGB') # the last becomes grey by RGB only
     mode = 'L' if channels == 1 else 'RGB'
     return img if img.mode == mode else img.convert(mode)
 
@@ -194,7 +197,7 @@ def has_deep_header(
     try:
         if _first_bytes(source).startswith(_JPEG_START): return False # the header of a photograph takes a while
         with open_header(source) as img: return is_deep(full_mode(img))
-    except (InputError, OSError, ValueError, SyntaxError, struct.error): return False
+    except Exception: return False # decoding it says what is wrong
 
 # %% ../nbs/api/01_image.ipynb #81bf437e
 def _check_tiff(tags, name):
@@ -242,7 +245,8 @@ def _decode(source, name, side=None):
     except PermissionError:
         raise InputError(f'{name}: no permission to read it') from None
     except InputError: raise # which is a ValueError
-    except (OSError, ValueError, SyntaxError, EOFError, struct.error) as e: # of Pillow's decoders
+    except MemoryError: raise # which says nothing of the file
+    except Exception as e: # Pillow's decoders and its plugins raise whatever they like on a broken file
         reason = ' '.join(str(e).split()) # of some, several lines
         raise InputError(f'{name}: broken or truncated image ({reason})') from None
 
