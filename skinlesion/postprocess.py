@@ -56,17 +56,17 @@ def overlay(
     strength:float=0.65, # Opacity where the evidence is largest, 0..1
 )->Image.Image: # RGB, the size of `img`
     "`img` with the positive part of `heat` overlaid"
-    heat = unfit_map(heat, img.size, spec)
-    heat = np.clip(heat, 0, None)
-    heat = heat/max(heat.max(), 1e-6)
-    evidence_levels = [0, 0.5, 1] # of the rows of `_HEAT_COLOURS`
-    channels = [np.interp(heat, evidence_levels, values) for values in _HEAT_COLOURS.T]
-    colour = np.stack(channels, -1)
-    alpha = strength*heat[..., None]
-    base = np.asarray(img.convert('RGB'))/255
-    blended = base*(1-alpha) + colour*alpha
-    pixels = (255*blended).round()
-    return Image.fromarray(pixels.astype(np.uint8))
+    heat_image = Image.fromarray(unfit_map(heat, img.size, spec))
+    scale = 255/max(heat_image.getextrema()[1], 1e-6)
+    # in 8 bits, for the image may be large; what is negative becomes 0
+    levels = heat_image.point(lambda value: value*scale + 0.5).convert('L')
+    del heat_image
+    evidence_levels = np.linspace(0, 1, 256)
+    tables = [np.interp(evidence_levels, [0, 0.5, 1], values) for values in 255*_HEAT_COLOURS.T]
+    red,green,blue = [levels.point(table.round().astype(int).tolist()) for table in tables]
+    colours = Image.merge('RGB', (red, green, blue))
+    opacity = levels.point((255*strength*evidence_levels).round().astype(int).tolist())
+    return Image.composite(colours, img.convert('RGB'), opacity)
 
 # %% ../nbs/api/02_postprocess.ipynb #982762aa
 def embedding_distance(
