@@ -13,13 +13,15 @@ from contextlib import asynccontextmanager
 from functools import cache
 from io import BytesIO
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.requests import Request
 from fastapi.responses import Response
+from PIL import Image
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
@@ -29,10 +31,10 @@ from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, Service, no_such_rou
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
 from .answer import Failure, answer_schema
-from .predictor import BATCH_SIZE, Answer, Predictor
+from .predictor import BATCH_SIZE, SCREEN_SIDE, Answer, Predictor
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
-from .requests import (LINES_TYPES, SURE_STARTS, answers_response, check_format, content_type,
-                                       fetch_uploads, request_images)
+from .requests import (LINES_TYPES, SURE_STARTS, answers_response, content_type, fetch_uploads, request_images,
+                                       unusable, unusable_reason)
 from .uploads import Uploads
 
 # %% ../../nbs/api/58_serve.api.ipynb #117733e3
@@ -80,6 +82,8 @@ _ANSWERS = {'description': 'An answer for each image, in their order', 'content'
 _RESPONSES = {200: _ANSWERS}
 for _status in (400, 401, 408, 413, 415, 422, 429, 503): _RESPONSES[_status] = _REASONS[_status]
 
+_HEAT_MAP = f'The image with the evidence map over it, at most {SCREEN_SIDE} pixels a side, as PNG in base64'
+
 async def _answers(request):
     "The images in `request`, and their answers"
     service = request.app.state.service
@@ -87,34 +91,39 @@ async def _answers(request):
     images = await fetch_uploads(images, service.uploads, request.state.deadline, request.state.hold)
     request.state.notes['images'] = len(images)
     for number, image in enumerate(images):
-        if not image.startswith(SURE_STARTS): await asyncio.to_thread(check_format, image, number)
+        if callable(image) or image.startswith(SURE_STARTS): continue
+        reason = await asyncio.to_thread(unusable_reason, image)
+        if reason: images[number] = unusable(reason)
     seconds = request.state.deadline-time.monotonic()
     return images, await service.answers(images, seconds, request.state.place)
 
 @router.post('/v1/predict', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
 async def predict_request(
     request:Request, # Its body holds images
-    heat_map:bool=False, # Whether each answer has a heat map, PNG in base64
+    heat_map:Annotated[bool, Query(description=_HEAT_MAP)]=False, # See `_HEAT_MAP`
 )->Response:
     "Predict one or many images"
     images,answers = await _answers(request)
     is_lines = content_type(request) in LINES_TYPES
     if not heat_map: return answers_response(answers, is_lines)
     service = request.app.state.service
-    def draw():
-        return [heat_map_text(service, request.state.deadline, *pair) for pair in zip(images, answers)]
+    def draw(pair):
+        image,answer = pair
+        if isinstance(answer, Failure): return None
+        file = BytesIO()
+        try: service.predictor.heat_map(image, answer, SCREEN_SIDE).save(file, 'PNG')
+        except InputError: return None # the answer is worth having all the same
+        return base64.b64encode(file.getvalue()).decode()
 
-    return answers_response(answers, is_lines, await asyncio.to_thread(draw))
+    maps = await _rendered(service, draw, list(zip(images, answers)), request.state.deadline)
+    return answers_response(answers, is_lines, maps)
 
-def heat_map_text(service, deadline, image, answer):
-    "The heat map as base64, `None` for an image that cannot be read; a `Refusal` after `deadline`"
-    if time.monotonic() > deadline:
+async def _rendered(service, draw, items, deadline):
+    "What `draw` makes of each of `items` in the threads of the queue; a `Refusal` after `deadline`"
+    try: return await service.batches.call(draw, items, max(0., deadline-time.monotonic()))
+    except asyncio.TimeoutError:
         detail = f'the heat maps took more than the {service.limits.seconds:.3g} seconds of a request'
-        raise Refusal('timeout', f'{detail}; ask for fewer at a time', retry_after=1)
-    if isinstance(answer, Failure): return None
-    file = BytesIO()
-    service.predictor.heat_map(image, answer).save(file, 'PNG')
-    return base64.b64encode(file.getvalue()).decode()
+        raise Refusal('timeout', f'{detail}; ask for fewer at a time', retry_after=1) from None
 
 @router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 404, 429, 503)})
 async def upload_address(
@@ -196,7 +205,7 @@ def openapi()->dict: # Always the same object
     schema = get_openapi(title='skinlesion', version=__version__, description=NOTICE, routes=router.routes)
     answers = answer_schema()
     schemas = _moved_references(answers['$defs'])
-    heat_map = {'type': 'string', 'format': 'byte', 'description': 'PNG in base64, where it was asked for'}
+    heat_map = {'type': 'string', 'format': 'byte', 'description': f'{_HEAT_MAP}; only where it was asked for'}
     schemas['Answer']['properties']['heat_map'] = heat_map
     schemas['Problem'] = _PROBLEM_SCHEMA
     entry = {'oneOf': [{'$ref': '#/components/schemas/Answer'}, {'$ref': '#/components/schemas/Failure'}]}
@@ -249,11 +258,23 @@ class QueuedPredictor:
     )->Answer: # An `Answer`
         "The answer for one image; an `InputError` if it is unusable, a `Refusal` without room or time"
         path = Path(path)
-        check_format(path.read_bytes())
+        reason = unusable_reason(path.read_bytes())
+        if reason: raise InputError(f'{path}: {reason}')
         answering = self.service.answers([path])
         answer, = asyncio.run_coroutine_threadsafe(answering, self.service.batches.loop).result()
         if isinstance(answer, Failure): raise InputError(f'{path}: {answer.error}')
         return answer
+
+    def heat_map(self,
+        path:str|Path, # As for `predict`
+        answer:Answer, # From `predict`
+        side:int|None=None, # As for `Predictor.heat_map`
+    )->Image.Image: # RGB
+        "As `Predictor.heat_map`, in the threads of the queue; a `Refusal` without time"
+        def draw(path): return self.service.predictor.heat_map(path, answer, side)
+        drawing = _rendered(self.service, draw, [path], time.monotonic()+self.service.limits.seconds)
+        heat_map, = asyncio.run_coroutine_threadsafe(drawing, self.service.batches.loop).result()
+        return heat_map
 
 # %% ../../nbs/api/58_serve.api.ipynb #cf1d1837
 def api(

@@ -47,7 +47,8 @@ class MicroBatches:
         self.threads = threads
         self.is_draining = False
         self.n_working = 0 # threads
-        self.n_unanswered = 0 # images that wait or are being predicted
+        self.n_unanswered = 0 # images that wait or are being predicted, and calls
+        self.n_calls = 0 # see `call`
         self.places = {} # kept for requests whose images still come -> since when
         self.seconds_per_image = 0.1 # a moving average, for `Retry-After`
         self.loop:Any = None
@@ -69,7 +70,7 @@ class MicroBatches:
         oldest = time.monotonic()-PLACE_SECONDS
         lost = [key for key, since in self.places.items() if since < oldest]
         for key in lost: del self.places[key]
-        return self.depth + len(self.places)
+        return self.depth + len(self.places) + self.n_calls
 
     def check(self,
         n:int=1, # Images
@@ -113,6 +114,26 @@ class MicroBatches:
         except asyncio.TimeoutError:
             detail = f'no answer within {timeout:.3g} seconds; try again'
             raise Refusal('timeout', detail, retry_after=1) from None
+
+    async def call(self,
+        function:Callable, # Of one of `items`
+        items:list, # Such as images that are predicted, and their answers
+        timeout:float|None=None, # Seconds after which no more calls begin
+    )->list: # What `function` returned for each
+        "Call `function` in the threads that predict; an `asyncio.TimeoutError` after `timeout`, or what `function` raised"
+        self.n_calls += len(items)
+        self.n_unanswered += len(items)
+
+        def count(future):
+            self.n_calls -= 1
+            self._count_answer(future)
+
+        futures = []
+        for item in items:
+            future = self.loop.run_in_executor(self.pool, function, item)
+            future.add_done_callback(count)
+            futures.append(future)
+        return await asyncio.wait_for(asyncio.gather(*futures), timeout)
 
     def _count_answer(self, future):
         self.n_unanswered -= 1

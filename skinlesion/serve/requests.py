@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.requests.html.md"""
 
 # %% auto #0
 __all__ = ['RAW_TYPES', 'JSON_TYPES', 'LINES_TYPES', 'ACCEPTED_TYPES', 'FORMATS', 'SURE_STARTS', 'content_type', 'request_images',
-           'image_name', 'json_images', 'line_images', 'fetch_uploads', 'check_format', 'answers_body',
+           'image_name', 'json_images', 'line_images', 'unusable', 'fetch_uploads', 'unusable_reason', 'answers_body',
            'answers_response']
 
 # %% ../../nbs/api/57_serve.requests.ipynb #7c0257cb
@@ -14,6 +14,7 @@ import asyncio, base64, binascii, json, logging, time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from importlib.util import find_spec
 from io import BytesIO
 
 from PIL import Image
@@ -21,6 +22,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..core import InputError
 from .limits import Limits
 from .problems import Refusal
 from .uploads import Uploads
@@ -54,8 +56,6 @@ async def request_images(
         raise Refusal('unsupported-type', detail, headers={'Accept-Post': ', '.join(ACCEPTED_TYPES)})
     if not images: raise Refusal('bad-request', 'the request holds no image')
     if len(images) > limits.images: raise _too_many(limits)
-    empty = [number for number, image in enumerate(images) if not image]
-    if empty: raise Refusal('bad-request', f'{image_name(empty[0])} is empty')
     return images
 
 _SMALL_BODY = 2**18 # bytes, which are decoded sooner than a thread begins on a busy machine
@@ -126,28 +126,40 @@ def line_images(
     return [image for line in body.splitlines() if line.strip() for image in json_images(line)]
 
 # %% ../../nbs/api/57_serve.requests.ipynb #32dc073e
+def unusable(
+    reason:str, # What is wrong with an image
+)->Callable: # A source of images, from which none can be read
+    "What is predicted in place of an image that is not even tried, so that it is an error among the answers"
+    def read(): raise InputError(reason)
+    return read
+
 async def fetch_uploads(
     images:list, # From `request_images`
     uploads:Uploads|None, # Where addresses lead; `None` if they are refused
     deadline:float, # Of `time.monotonic()`
     hold:Callable, # Called with the bytes of each image that was read; may refuse
-)->list: # Of bytes
-    "`images` with what is at the addresses; a `Refusal` if something is not there, too large or too late"
-    contents = []
+)->list: # Of bytes; `unusable` for what is not there or too large, if other images came with it
+    "`images` with what is at the addresses; a `Refusal` if it is too late, too much in all, or nothing"
+    contents:list = []
     for number, image in enumerate(images):
         if isinstance(image, str):
             name = image_name(number)
-            if uploads is None:
-                detail = f'{name} is in S3, and this service reads none from there; send it'
-                raise Refusal('unusable-image', detail)
-            reading = asyncio.to_thread(uploads.read, image, name)
-            try: image = await asyncio.wait_for(reading, max(0., deadline-time.monotonic()))
+            try:
+                if uploads is None:
+                    detail = f'{name} is in S3, and this service reads none from there; send it'
+                    raise Refusal('unusable-image', detail)
+                reading = asyncio.to_thread(uploads.read, image, name)
+                image = await asyncio.wait_for(reading, max(0., deadline-time.monotonic()))
             except asyncio.TimeoutError:
                 detail = f'{name} could not be read in time; try again'
                 raise Refusal('timeout', detail, retry_after=1) from None
-            hold(len(image))
-            if not image: raise Refusal('bad-request', f'{name} is empty')
+            except Refusal as e:
+                is_of_image = e.reason in ('unusable-image', 'too-large')
+                if not is_of_image or len(images) == 1: raise
+                image = unusable(e.detail)
+            else: hold(len(image))
         contents.append(image)
+    if not any(contents): raise Refusal('bad-request', f'{image_name(0)} is empty')
     return contents
 
 # %% ../../nbs/api/57_serve.requests.ipynb #eca44c32
@@ -155,17 +167,18 @@ FORMATS = ('JPEG', 'MPO', 'PNG', 'BMP', 'DIB', 'TIFF', 'WEBP', 'GIF', 'JPEG2000'
 
 SURE_STARTS = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n') # JPEG and PNG: no other decoder takes such an image
 
-def check_format(
+def unusable_reason(
     content:bytes, # An image
-    number:int=0, # Of the image in its request
-)->None:
-    "A `Refusal` if `content` has a format other than `FORMATS`; no format at all is for the predictor"
+)->str: # '' for an image of these formats, and for no format at all, which is for the predictor
+    "Why `content` is not predicted: it is empty, or has a format other than `FORMATS`"
+    if not content: return 'the image is empty'
     kind = None
     with suppress(Exception): # of Pillow's decoders, on a broken header
         with Image.open(BytesIO(content)) as img: kind = img.format
-    if kind is None or kind in FORMATS: return
-    accepted = ', '.join(FORMATS)
-    raise Refusal('unusable-image', f'{image_name(number)} is {kind}; accepted are {accepted} and DICOM')
+    if kind is None or kind in FORMATS: return ''
+    accepted = [name for name in FORMATS if name != 'HEIF' or find_spec('pillow_heif')]
+    if find_spec('pydicom'): accepted.append('DICOM')
+    return f'the image is {kind}; accepted are {", ".join(accepted)}'
 
 # %% ../../nbs/api/57_serve.requests.ipynb #bdce0e4b
 def answers_body(
