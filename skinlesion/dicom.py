@@ -99,10 +99,7 @@ _COLOUR_TAGS = ['ICCProfile']
 for channel in ('Red', 'Green', 'Blue'):
     _COLOUR_TAGS += [f'{channel}PaletteColorLookupTableDescriptor', f'{channel}PaletteColorLookupTableData']
     _COLOUR_TAGS += [f'Segmented{channel}PaletteColorLookupTableData']
-_PIXEL_TAGS = (
-    'PixelData', 'FloatPixelData', 'DoubleFloatPixelData',
-    'ExtendedOffsetTable', 'ExtendedOffsetTableLengths',
-)
+_PIXEL_TAGS = ('PixelData', 'FloatPixelData', 'DoubleFloatPixelData') # one frame needs no table of offsets
 _TAGS = [*_FACT_TAGS, *_LAYOUT_TAGS, *_VALUE_TAGS, *_RANGE_TAGS, *_COLOUR_TAGS, *_PIXEL_TAGS]
 _DEFLATED = b'1.2.840.10008.1.2.1.99'
 
@@ -308,6 +305,17 @@ _PLUGINS = { # transfer syntax -> the decoder of pydicom that is used; uncompres
     '1.2.840.10008.1.2.4.203': 'pylibjpeg',
 }
 
+def _check_jp2(pixel_data):
+    "Raise a `ValueError` for JPEG 2000 with a box of length 0, at which pydicom 3 stays for ever"
+    from pydicom.encaps import generate_frames
+    for frame in generate_frames(pixel_data, number_of_frames=1):
+        offset = 12
+        is_jp2 = frame.startswith(b'\0\0\0\x0cjP  ')
+        while is_jp2 and offset < len(frame) and frame[offset+4:offset+8] != b'jp2c':
+            length = int.from_bytes(frame[offset:offset+4], 'big')
+            if length == 0: raise ValueError('a box of JPEG 2000 without a length')
+            offset += length
+
 def _decode_pixels(dataset, name):
     "The stored values, height x width or height x width x 3; YBR as RGB"
     from pydicom.pixels import get_decoder
@@ -326,6 +334,7 @@ def _decode_pixels(dataset, name):
             )
     if plugin and plugin not in decoder.available_plugins:
         raise SetupError(f"{name}: stored as {syntax.name}, which needs: pip install 'skinlesion[dicom]'")
+    if '.4.9' in syntax or '.4.20' in syntax: _check_jp2(dataset.PixelData)
     values,described = decoder.as_array(dataset, decoding_plugin=plugin)
     colours = described['photometric_interpretation']
     if colours not in (*_GREY, 'RGB', 'PALETTE COLOR'):
