@@ -362,9 +362,10 @@ def serve(
     **options, # More of `api`
 )->None:
     "Serve `bundle` until it is ended, answering what was accepted; an `InputError` without bundle or port"
-    from skinlesion.serve.server import run_server # here, for where no server runs none is installed
+    from skinlesion.serve.server import STALLED_SECONDS, run_server # here, for where no server runs none is installed
     app = api(bundle, page, **options)
     service = app.state.service
     log_handler = LogHandler(service.log) if service.log else None
     title = 'The demo' if page else 'The service'
-    run_server(app, title, host, port, open_browser, service.drain, log_handler)
+    drain_seconds = service.limits.seconds + STALLED_SECONDS
+    run_server(app, title, host, port, open_browser, service.drain, log_handler, drain_seconds)

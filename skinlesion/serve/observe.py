@@ -57,7 +57,8 @@ class LogHandler(logging.Handler):
     def emit(self, record:logging.LogRecord)->None:
         "Write a line for `record`"
         fields = dict(logger=record.name, place=f'{record.module}:{record.lineno}')
-        if record.name.startswith('uvicorn'): fields['message'] = str(record.msg) # others quote files
+        # others quote files
+        if record.name.startswith(('uvicorn', 'skinlesion')): fields['message'] = str(record.msg)
         # a warning of Python begins with file, line and kind
         warning = re.match(r'(?:.*?[/\\])?([^/\\]+[/\\][^/\\]+:\d+): (\w+): ', record.getMessage())
         if record.name == 'py.warnings' and warning: fields['place'], fields['kind'] = warning.groups()
