@@ -7,10 +7,10 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'remote_finders', 'DELIVERY_ERRORS',
-           'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'DamagedFile', 'warn_caller',
-           'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need', 'missing_package', 'extra_with',
-           'replacing', 'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory', 'sha256',
-           'check_schema', 'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook',
+           'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'DamagedFile', 'pixels_for_visitors',
+           'warn_caller', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need', 'missing_package',
+           'extra_with', 'replacing', 'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory',
+           'sha256', 'check_schema', 'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook',
            'progress_stream', 'is_quiet', 'Progress', 'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
@@ -133,6 +133,12 @@ def prob_column(
 # %% ../nbs/api/00_core.ipynb #572f9a27
 class InputError(ValueError):
     "The request or the data is wrong; the message says what, how much, where and what to do"
+    def __init__(self,
+        message:str='', # One line
+        for_visitors:str='', # The same for the visitors of a service, who can change neither packages nor options
+    ):
+        super().__init__(message)
+        self.for_visitors = for_visitors or message
 
 class SetupError(InputError):
     "An image that cannot be read here, with this limit and these packages, though its file may be good"
@@ -142,6 +148,14 @@ class NoLabels(InputError):
 
 class DamagedFile(InputError):
     "The content of a file is not what its manifest lists"
+
+# %% ../nbs/api/00_core.ipynb #fdaf25a6
+def pixels_for_visitors(
+    n_pixels:int, # Of an image
+    limit:int, # How many it may have
+)->str: # Without what raises the limit
+    "What the visitors of a service are told of an image with too many pixels"
+    return f'the image has {n_pixels/1e6:.6g} megapixels, more than the {limit/1e6:.6g} that this service takes'
 
 # %% ../nbs/api/00_core.ipynb #931a77ea
 def printable(

@@ -22,7 +22,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageCms
 
-from .core import MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, in_memory, missing_package, need
+from .core import (MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, in_memory, missing_package, need,
+                             pixels_for_visitors)
 
 # %% ../nbs/api/02_dicom.ipynb #ee3d274c
 DICOM_SUFFIXES = ('.dcm', '.dicom')
@@ -106,7 +107,8 @@ _DEFLATED = b'1.2.840.10008.1.2.1.99'
 def _read_dataset(source, name, header_only=False):
     "The elements `_TAGS` of the file `source`; an `InputError` that calls it `name` if it is no DICOM file"
     if find_spec('pydicom') is None:
-        raise SetupError(f'{name}: a DICOM file; {missing_package("pydicom", "dicom")}')
+        advice = missing_package('pydicom', 'dicom')
+        raise SetupError(f'{name}: a DICOM file; {advice}', for_visitors=f'{name}: this service reads no DICOM')
     import pydicom
     source = in_memory(source)
     is_path = isinstance(source, (str, Path))
@@ -284,7 +286,8 @@ def _check_image(dataset, name, max_pixels):
     if dataset.Rows*dataset.Columns > max_pixels:
         raise SetupError(
             f'{name}: more than {max_pixels} pixels, refused as a decompression bomb; '
-            'SKINLESION_MAX_PIXELS raises the limit'
+            'SKINLESION_MAX_PIXELS raises the limit',
+            for_visitors=f'{name}: {pixels_for_visitors(dataset.Rows*dataset.Columns, max_pixels)}',
         )
 
 _PLUGINS = { # transfer syntax -> the decoder of pydicom that is used; uncompressed ones need none
@@ -330,10 +333,14 @@ def _decode_pixels(dataset, name):
         if plugin not in decoder.available_plugins:
             raise InputError(
                 f'{name}: stored as JPEG extended with {dataset.BitsStored} bits, '
-                'which only a decoder under the GPL reads: pip install pylibjpeg pylibjpeg-libjpeg'
+                'which only a decoder under the GPL reads: pip install pylibjpeg pylibjpeg-libjpeg',
+                for_visitors=f'{name}: stored as JPEG extended with {dataset.BitsStored} bits, which this service does not read',
             )
     if plugin and plugin not in decoder.available_plugins:
-        raise SetupError(f"{name}: stored as {syntax.name}, which needs: pip install 'skinlesion[dicom]'")
+        raise SetupError(
+            f"{name}: stored as {syntax.name}, which needs: pip install 'skinlesion[dicom]'",
+            for_visitors=f'{name}: stored as {syntax.name}, which this service does not read',
+        )
     if '.4.9' in syntax or '.4.20' in syntax: _check_jp2(dataset.PixelData)
     values,described = decoder.as_array(dataset, decoding_plugin=plugin)
     colours = described['photometric_interpretation']

@@ -24,7 +24,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
-from .core import IMAGE_SUFFIXES, InputError, SetupError, in_memory, need, unread_format
+from .core import (IMAGE_SUFFIXES, InputError, SetupError, in_memory, need, pixels_for_visitors,
+                             unread_format)
 
 # %% ../nbs/api/01_image.ipynb #c4c046fb
 RESIZE_MODES = ('squash', 'crop', 'pad')
@@ -291,7 +292,9 @@ def open_header(
         start = _first_bytes(source)
         if start[4:8] != b'ftyp' or start[8:12] not in _HEIF_BRANDS: raise
         try: need('pillow_heif', extra='heif').register_heif_opener()
-        except ImportError as e: raise SetupError(f'{_name(source)}: {e}') from None
+        except ImportError as e:
+            name = _name(source)
+            raise SetupError(f'{name}: {e}', for_visitors=f'{name}: this service reads no HEIC images') from None
         return Image.open(source)
 
 def _first_bytes(source):
@@ -377,7 +380,8 @@ def _check_pixels(img, name):
         raise SetupError(
             f'{name}: {width} x {height} pixels are more than {limit}, '
             'the limit against decompression bombs; if the file is good, make it smaller, '
-            f'or raise the limit: SKINLESION_MAX_PIXELS={n_pixels}, --max-pixels or max_pixels in the recipe'
+            f'or raise the limit: SKINLESION_MAX_PIXELS={n_pixels}, --max-pixels or max_pixels in the recipe',
+            for_visitors=f'{name}: {pixels_for_visitors(n_pixels, limit)}',
         )
     # a TIFF asks for Pillow's own limit again when it is loaded
     if Image.MAX_IMAGE_PIXELS and n_pixels > Image.MAX_IMAGE_PIXELS: Image.MAX_IMAGE_PIXELS = n_pixels
@@ -446,11 +450,12 @@ def _scale_to_8bit(img, name, value_range=None):
         value_range = next((ends for ends in ranges if ends[0] <= lowest and highest <= ends[1]), None)
         if value_range is None:
             kind = 'float' if img.mode == 'F' else '16-bit'
-            raise InputError(
+            problem = (
                 f'{name}: values from {lowest:g} to {highest:g}, '
-                f'but {kind} pixels are expected between 0 and {of_type[1]:g}; '
-                'give the range of the whole set as value_range=(lowest, highest)'
+                f'but {kind} pixels are expected between 0 and {of_type[1]:g}'
             )
+            advice = 'give the range of the whole set as value_range=(lowest, highest)'
+            raise InputError(f'{problem}; {advice}', for_visitors=f'{problem}; convert the image to 8 bits')
     low,high = value_range
     is_short = values.dtype.kind == 'u' and values.dtype.itemsize == 2
     possible = np.arange(2**16) if is_short else values # scaled once, however often a value occurs
@@ -466,6 +471,7 @@ def _scale_to_8bit(img, name, value_range=None):
 def unknown_range_note(
     source:str|Path|BinaryIO|Image.Image, # Path, binary file object, or PIL image
     value_range:tuple|None, # As for `open_image`
+    for_visitors:bool=False, # Whether it is for the visitors of a service, who have no options
 )->str: # One line; '' where the range is known, or is used
     "That an image with more than 8 bits may be taken for too dark, and what to do"
     is_image = isinstance(source, Image.Image)
@@ -477,10 +483,10 @@ def unknown_range_note(
     if 'declared_range' in img.info or highest > whole/4: return '' # it may have 16 bits
     bits = next(bits for bits in (8, 10, 12, 14) if highest < 2**bits)
     likely = f'{highest:g}' if img.mode == 'F' else str(2**bits-1)
+    option = '' if for_visitors else f'name the range (--value-range 0,{likely}), or '
     return (
         f'values up to {highest:g} were read as if {whole:g} were white, since neither the file nor the model '
-        'says what is: the image may be taken for too dark. '
-        f'If so, name the range (--value-range 0,{likely}), or convert the image to 8 bits'
+        f'says what is: the image may be taken for too dark. If so, {option}convert the image to 8 bits'
     )
 
 # %% ../nbs/api/01_image.ipynb #7e7373df

@@ -10,23 +10,26 @@ __all__ = ['QueuedPredictor', 'api', 'serve']
 # %% ../../nbs/api/58_serve.api.ipynb #f4a2c92c
 import asyncio, base64, os, time
 from contextlib import asynccontextmanager
+from copy import copy
 from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, FastAPI, Query
+from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.requests import Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from PIL import Image
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
 from .. import __version__
 from ..core import NOTICE, InputError, MissingPackage, need
+from ..image import max_pixels
 from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, Service, no_such_route
 from .limits import ApiKeys, Limits
 from .observe import LogHandler, request_logger
@@ -51,14 +54,19 @@ _EXAMPLE_IMAGE = (
     'saCHARtgwio6aCUAigsCBMHuwaUAAAAASUVORK5CYII='
 )
 _BYTES = {'schema': {'type': 'string', 'format': 'binary'}}
+_ADDRESS = {'type': 'string', 'pattern': '^s3://'}
 _IMAGES_JSON = {
     'schema': {
         'type': 'object',
         'properties': {
-            'image': {'type': 'string', 'format': 'byte', 'description': 'An image in base64'},
+            'image': {'type': 'string', 'format': 'byte', 'description': 'An image in base64', 'minLength': 1},
             'images': {'type': 'array', 'items': {'type': 'string', 'format': 'byte'}, 'minItems': 1},
-            's3': {'type': 'string', 'description': 'The `s3` of what /v1/upload gave; a list for many'},
+            's3': {
+                'description': 'The `s3` of what /v1/upload gave; a list for many',
+                'anyOf': [_ADDRESS, {'type': 'array', 'items': _ADDRESS, 'minItems': 1}],
+            },
         },
+        'oneOf': [{'required': [name]} for name in ('image', 'images', 's3')],
     },
     'examples': {
         'one': {'value': {'image': _EXAMPLE_IMAGE}},
@@ -195,6 +203,11 @@ _PROBLEM_SCHEMA = {
         'detail': {'type': 'string', 'description': 'What is wrong, and what to do'},
         'reason': {'type': 'string', 'enum': list(PROBLEMS)},
         'request_id': {'type': 'string', 'description': 'By which the logs know the request'},
+        'errors': {
+            'type': 'array',
+            'description': 'What is wrong with each image, where none can be read',
+            'items': {'$ref': '#/components/schemas/Failure'},
+        },
     },
     'example': Refusal('queue-full', '128 of at most 128 images are waiting').body('4f1c'),
 }
@@ -292,7 +305,9 @@ def api(
 )->FastAPI: # Its `state.service` is the `Service`
     "The service of `bundle`; an `InputError` if there is none, an `ImportError` for a page without gradio"
     # as many batches at a time as cores, each in one thread
-    predictor = bundle if isinstance(bundle, Predictor) else Predictor(bundle, threads=1)
+    predictor = copy(bundle) if isinstance(bundle, Predictor) else Predictor(bundle, threads=1)
+    predictor.for_visitors = True
+    max_pixels() # a wrong limit is an error now, not for the first visitor
     if log_answers and not log: raise InputError('answers are logged with the requests, but nothing is logged; leave out --no-log')
     logger = request_logger() if log else None
     keys = None if api_keys is None else ApiKeys(api_keys, logger)
@@ -318,6 +333,8 @@ def api(
         _refuse_other_methods(app)
         from skinlesion.serve.demo import mount_demo # here, for gradio takes seconds to import
         mount_demo(app, QueuedPredictor(service))
+        page_app = app.routes[-1].app
+        page_app.exception_handler(HTTPException)(_refuse_page)
     return app
 
 @asynccontextmanager
@@ -329,12 +346,20 @@ async def _lifespan(app):
         await service.batches.stop()
         service.traces.close()
 
-async def _refuse_http(request, error):
-    "What Starlette refuses by itself"
-    if error.status_code == 405:
-        raise Refusal('method-not-allowed', 'the route has other methods', headers=error.headers)
-    if error.status_code == 404: raise no_such_route()
-    raise Refusal('bad-request', 'the request cannot be read')
+def _http_refusal(error):
+    "The refusal for what Starlette refuses by itself"
+    if error.status_code == 405: return Refusal('method-not-allowed', 'the route has other methods', headers=error.headers)
+    if error.status_code == 404: return no_such_route()
+    return Refusal('bad-request', 'the request cannot be read')
+
+async def _refuse_http(request, error): raise _http_refusal(error)
+
+async def _refuse_page(request, error):
+    "The same for the page, an application of its own, whose exceptions the guard does not see"
+    if error.status_code not in (404, 405): return await http_exception_handler(request, error)
+    refusal = _http_refusal(error)
+    body = refusal.body(request.state.request_id)
+    return JSONResponse(body, refusal.status, refusal.headers, media_type=PROBLEM_TYPE)
 
 async def _refuse_parameters(request, error):
     names = ', '.join(str(entry['loc'][-1]) for entry in error.errors())

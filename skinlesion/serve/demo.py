@@ -117,7 +117,7 @@ def dicom_button(
     def decode(path):
         try: return open_image(path, channels)
         except InputError as e:
-            message = str(e).replace(str(path), Path(path).name)
+            message = e.for_visitors.replace(str(path), Path(path).name)
             raise gr.Error(message, print_exception=False) from None
 
     button.upload(decode, button, image, show_progress='hidden', api_visibility='private')

@@ -85,7 +85,7 @@ def show_answer(
     except Refusal as e:
         return f'<div class="sl-answer sl-warn" role="alert">{escape(e.detail)}.</div>', None, ''
     except InputError as e:
-        message = str(e).replace(str(path), Path(path).name)
+        message = e.for_visitors.replace(str(path), Path(path).name)
         problem = f'{escape(message)}. Choose another image.'
         return f'<div class="sl-answer sl-warn" role="alert">{problem}</div>', None, ''
     reading = evidence_html(predictor.config, answer)

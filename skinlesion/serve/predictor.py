@@ -76,7 +76,9 @@ class Predictor:
         folder:str|Path, # A bundle or a run, or its address in S3; every checksum is verified
         threads:int|None=None, # That compute one batch; as many as there are cores if `None`
         value_range:tuple|None=None, # Raw values of deep images that become black and white; as trained if `None`
+        for_visitors:bool=False, # Whether errors and notes are for the visitors of a service, who have no options
     ):
+        self.for_visitors = for_visitors
         self.folder = bundle_folder(folder)
         self.config = open_bundle(self.folder)
         self.bundle_id = self.config['checksum'][:12]
@@ -173,9 +175,9 @@ class Predictor:
         try:
             image = as_image(source)
             pixels = square(image, self.spec)
-            range_note = unknown_range_note(image, self.spec.value_range)
+            range_note = unknown_range_note(image, self.spec.value_range, self.for_visitors)
         except InputError as e:
-            error = str(e)
+            error = e.for_visitors if self.for_visitors else str(e)
             # the answer names the image; a copy of one in S3 has another name
             for name in (source_name(source), image, 'image'): error = error.removeprefix(f'{name}: ')
         return PreparedImage(source, pixels, error, 1000*(time.perf_counter() - began), range_note)
