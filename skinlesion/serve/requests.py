@@ -10,8 +10,9 @@ __all__ = ['RAW_TYPES', 'JSON_TYPES', 'LINES_TYPES', 'ACCEPTED_TYPES', 'FORMATS'
            'answers_response']
 
 # %% ../../nbs/api/57_serve.requests.ipynb #7c0257cb
-import asyncio, base64, binascii, json, logging, time
-from collections.abc import Callable
+import asyncio, base64, binascii, json, logging, secrets, time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
@@ -49,7 +50,7 @@ async def request_images(
     kind = content_type(request)
     if kind == 'multipart/form-data': images = await _form_images(request, limits)
     elif kind in JSON_TYPES: images = await _decoded(json_images, await request.body())
-    elif kind in LINES_TYPES: images = await _decoded(line_images, await request.body())
+    elif kind in LINES_TYPES: images = await _decoded(line_images, await request.body(), limits.images)
     elif kind.startswith('image/') or kind in RAW_TYPES: images = [await request.body()]
     else:
         detail = f'the body is {kind or "of no type"}; accepted are {", ".join(ACCEPTED_TYPES)}'
@@ -59,10 +60,12 @@ async def request_images(
     return images
 
 _SMALL_BODY = 2**18 # bytes, which are decoded sooner than a thread begins on a busy machine
+_decoder = ThreadPoolExecutor(1, thread_name_prefix='json') # so that memory holds one large body more than once
 
-async def _decoded(decode, body):
+async def _decoded(decode, body, *options):
     "What `decode` makes of `body`, without holding up other requests"
-    return decode(body) if len(body) <= _SMALL_BODY else await asyncio.to_thread(decode, body)
+    if len(body) <= _SMALL_BODY: return decode(body, *options)
+    return await asyncio.get_running_loop().run_in_executor(_decoder, decode, body, *options)
 
 def _too_many(limits):
     return Refusal('too-large', f'a request may have {limits.images} images; send them in several')
@@ -88,42 +91,119 @@ async def _form_images(request, limits):
 
 # %% ../../nbs/api/57_serve.requests.ipynb #6420317d
 _FORM = 'send {"image": BASE64}, {"images": [BASE64, ...]} or {"s3": "s3://BUCKET/KEY"}'
+_LONG_TEXT = 256 # bytes, from which on a text in a large body is taken out before the rest is parsed
+
+class _Json:
+    "JSON whose long texts are decoded piece by piece; a `Refusal` if it is none, or large without them"
+    def __init__(self, body):
+        self.marker = secrets.token_hex(8) # and a number, in place of a long text
+        self.texts = []
+        if len(body) > _SMALL_BODY: body = self.take_texts(body)
+        try: self.content = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Refusal('bad-request', f'the body is no JSON; {_FORM}') from None
+
+    def take_texts(self, body):
+        "`body` with a marker in place of each long text"
+        parts = []
+        n_bytes = 0 # of the parts, and one for each quote
+        start = 0 # of what is not among the parts yet
+        end = 0 # of the last text
+        while (opening := body.find(b'"', end)) >= 0:
+            closing = opening
+            is_escaped = True
+            while is_escaped and (closing := body.find(b'"', closing+1)) >= 0:
+                before = body[max(opening+1, closing-64):closing]
+                is_escaped = (len(before)-len(before.rstrip(b'\\'))) % 2
+                n_bytes += 1
+                if n_bytes > _SMALL_BODY: raise self.too_large()
+            if closing < 0: break
+            end = closing+1
+            if closing-opening > _LONG_TEXT:
+                parts.append(body[start:opening] + f'"{self.marker}{len(self.texts)}"'.encode())
+                n_bytes += len(parts[-1])
+                self.texts.append(memoryview(body)[opening+1:closing])
+                start = end
+            if n_bytes+end-start > _SMALL_BODY: raise self.too_large()
+        if n_bytes+len(body)-start > _SMALL_BODY: raise self.too_large()
+        return b''.join(parts)+body[start:]
+
+    def too_large(self):
+        detail = f'the JSON has more than {_SMALL_BODY} bytes next to its images; {_FORM}'
+        return Refusal('bad-request', detail)
+
+    def pieces(self, text)->Iterator[str]:
+        "The text that `text` is, or stands for"
+        if not text.startswith(self.marker):
+            yield text
+            return
+        whole = self.texts[int(text.removeprefix(self.marker))]
+        start = 0
+        while start < len(whole):
+            piece = bytes(whole[start:start+_SMALL_BODY])
+            start += len(piece)
+            cut = piece.rfind(b'\\', len(piece)-5) # no piece ends within what follows a backslash
+            if cut > 0 and start < len(whole):
+                start -= len(piece)-cut
+                piece = piece[:cut]
+            yield json.loads(b'"'+piece+b'"')
+
+    def base64_bytes(self, text):
+        "The bytes that are written as base64; a `ValueError` if it is none"
+        content = bytearray()
+        left = b'' # of the piece before, less than four characters
+        for piece in self.pieces(text):
+            letters = left+piece.encode('ascii').translate(None, b' \t\r\n\v\f') # many tools break lines
+            n_whole = len(letters)-len(letters) % 4
+            left = letters[n_whole:]
+            if content and len(content) % 3 and letters: raise ValueError('something after its end')
+            content += base64.b64decode(letters[:n_whole], validate=True)
+        if left: raise ValueError('a group of four is not whole')
+        return bytes(content)
 
 def json_images(
     body:bytes, # `{"image": BASE64}` or `{"images": [BASE64, ...]}`; `s3` with one or many addresses
 )->list: # Of bytes, or of `s3://` addresses
     "The images in JSON; a `Refusal` says what is wrong with it"
-    try: content = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refusal('bad-request', f'the body is no JSON; {_FORM}') from None
+    parsed = _Json(body)
+    content = parsed.content
     fields = content.keys() & {'image', 'images', 's3'} if isinstance(content, dict) else set()
     if not fields: raise Refusal('bad-request', f'the JSON holds no image; {_FORM}')
     if len(fields) > 1: raise Refusal('bad-request', f'the JSON holds {" and ".join(sorted(fields))}; {_FORM}')
-    if 's3' in content: return _addresses(content['s3'])
+    if 's3' in content: return _addresses(content['s3'], parsed)
     texts = content['images'] if 'images' in content else [content['image']]
     if not isinstance(texts, list): raise Refusal('bad-request', f'images is no list; {_FORM}')
     images = []
     for number, text in enumerate(texts):
         name = image_name(number)
         if not isinstance(text, str): raise Refusal('bad-request', f'{name} is no text; {_FORM}')
-        try: images.append(base64.b64decode(''.join(text.split()), validate=True)) # many tools break lines
+        try: images.append(parsed.base64_bytes(text))
         except (binascii.Error, ValueError):
             raise Refusal('bad-request', f'{name} is no base64; {_FORM}') from None
     return images
 
-def _addresses(value):
+def _addresses(value, parsed):
     "The addresses that JSON has as `s3`"
-    urls = value if isinstance(value, list) else [value]
-    for number, url in enumerate(urls):
-        if isinstance(url, str) and url.startswith('s3://'): continue
+    values = value if isinstance(value, list) else [value]
+    urls = []
+    for number, url in enumerate(values):
+        if isinstance(url, str): urls.append(next(parsed.pieces(url)))
+        if urls[number:] and urls[number].startswith('s3://'): continue
         raise Refusal('bad-request', f'{image_name(number)} is no address such as s3://BUCKET/KEY; {_FORM}')
     return urls
 
 def line_images(
     body:bytes, # A JSON object a line, as for `json_images`
+    max_images:int=Limits.images, # What comes after more of them is not decoded
 )->list: # As from `json_images`
     "The images in JSON lines; a `Refusal` says what is wrong with them"
-    return [image for line in body.splitlines() if line.strip() for image in json_images(line)]
+    max_lines = 4*max_images+64
+    lines = body.split(b'\n', max_lines)
+    if len(lines) > max_lines: raise Refusal('too-large', f'a request may have {max_lines} lines of JSON')
+    images = []
+    for line in lines:
+        if line.strip() and len(images) <= max_images: images += json_images(line)
+    return images
 
 # %% ../../nbs/api/57_serve.requests.ipynb #32dc073e
 def unusable(
