@@ -829,7 +829,7 @@ def serve(
     root_path: Annotated[str, _option(_PROXY_PATH, metavar='P')] = '',
     api_keys: Annotated[Optional[str], _option(_KEYS, metavar='FILE')] = None,
     rate: Annotated[int, _option(
-        'Predictions a minute by key, or by address; 0: any number',
+        'Images a minute by key, or by address, and as many uploads to the page; 0: any number',
         metavar='N',
     )] = 0,
     cors: Annotated[Optional[list[str]], _option(
@@ -837,7 +837,11 @@ def serve(
         metavar='ORIGIN',
     )] = None,
     max_mb: Annotated[int, _option('Megabytes of a request', metavar='N', min=1)] = 32,
-    max_images: Annotated[int, _option('Images of a request', metavar='N', min=1)] = 32,
+    max_images: Annotated[Optional[int], _option(
+        'Images of a request; 32, or as many as may wait',
+        metavar='N',
+        min=1,
+    )] = None,
     max_queue: Annotated[int, _option(
         'Images that wait; more are refused with 503',
         metavar='N',
@@ -859,7 +863,7 @@ def serve(
     from skinlesion.serve.limits import Limits
     limits = Limits(
         bytes=max_mb*2**20,
-        images=min(max_images, max_queue),
+        images=min(Limits.images, max_queue) if max_images is None else max_images,
         seconds=seconds,
         rate=rate,
         queue=max_queue,

@@ -19,7 +19,6 @@ from typing import Annotated
 from fastapi import APIRouter, FastAPI, Query
 from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
-from fastapi.middleware.cors import CORSMiddleware
 from fastapi.openapi.utils import get_openapi
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse, Response
@@ -30,9 +29,9 @@ from starlette.exceptions import HTTPException
 from .. import __version__
 from ..core import NOTICE, InputError, MissingPackage, need
 from ..image import max_pixels
-from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, Service, no_such_route
+from .guard import API_ROUTES, PROBES, UPLOAD_ROUTE, Guard, NamedOrigins, Service, no_such_route
 from .limits import ApiKeys, Limits
-from .observe import LogHandler, request_logger
+from .observe import LogHandler, request_id, request_logger
 from .answer import Failure, answer_schema
 from .predictor import BATCH_SIZE, SCREEN_SIDE, Answer, Predictor
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
@@ -88,7 +87,7 @@ _ANSWERS = {'description': 'An answer for each image, in their order', 'content'
     'application/jsonlines': {'schema': {'type': 'string'}},
 }}
 _RESPONSES = {200: _ANSWERS}
-for _status in (400, 401, 408, 413, 415, 422, 429, 503): _RESPONSES[_status] = _REASONS[_status]
+for _status in (400, 401, 403, 408, 413, 415, 422, 429, 503): _RESPONSES[_status] = _REASONS[_status]
 
 _HEAT_MAP = f'The image with the evidence map over it, at most {SCREEN_SIDE} pixels a side, as PNG in base64'
 
@@ -96,6 +95,7 @@ async def _answers(request):
     "The images in `request`, and their answers"
     service = request.app.state.service
     images = await request_images(request, service.limits)
+    request.state.count(len(images))
     images = await fetch_uploads(images, service.uploads, request.state.deadline, request.state.hold)
     request.state.notes['images'] = len(images)
     for number, image in enumerate(images):
@@ -103,7 +103,7 @@ async def _answers(request):
         reason = await asyncio.to_thread(unusable_reason, image)
         if reason: images[number] = unusable(reason)
     seconds = request.state.deadline-time.monotonic()
-    return images, await service.answers(images, seconds, request.state.place)
+    return images, await service.answers(images, seconds, request.state.place, request.state.request_id)
 
 @router.post('/v1/predict', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
 async def predict_request(
@@ -133,7 +133,7 @@ async def _rendered(service, draw, items, deadline):
         detail = f'the heat maps took more than the {service.limits.seconds:.3g} seconds of a request'
         raise Refusal('timeout', f'{detail}; ask for fewer at a time', retry_after=1) from None
 
-@router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 404, 429, 503)})
+@router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 403, 404, 429, 503)})
 async def upload_address(
     request:Request, # Its body is not read
 )->dict: # As from `Uploads.address`
@@ -273,7 +273,7 @@ class QueuedPredictor:
         path = Path(path)
         reason = unusable_reason(path.read_bytes())
         if reason: raise InputError(f'{path}: {reason}')
-        answering = self.service.answers([path])
+        answering = self.service.answers([path], request_id=request_id())
         answer, = asyncio.run_coroutine_threadsafe(answering, self.service.batches.loop).result()
         if isinstance(answer, Failure): raise InputError(f'{path}: {answer.error}')
         return answer
@@ -313,7 +313,7 @@ def api(
     keys = None if api_keys is None else ApiKeys(api_keys, logger)
     upload_bucket = upload_bucket or os.environ.get('SKINLESION_UPLOAD_BUCKET')
     uploads = Uploads(upload_bucket, limits.bytes) if upload_bucket else None
-    service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path, uploads, log_answers)
+    service = Service(predictor, limits, keys, logger, max_batch, max_wait_ms, root_path, uploads, log_answers, cors)
     app = FastAPI(lifespan=_lifespan, openapi_url=None, redirect_slashes=False)
     app.state.service = service
     app.include_router(router)
@@ -322,7 +322,7 @@ def api(
     app.add_middleware(Guard, service=service)
     if cors:
         app.add_middleware(
-            CORSMiddleware,
+            NamedOrigins,
             allow_origins=list(cors),
             allow_methods=['GET', 'POST'],
             allow_headers=['Authorization', 'Content-Type', 'X-API-Key', 'X-Request-ID'],
@@ -335,6 +335,7 @@ def api(
         mount_demo(app, QueuedPredictor(service))
         page_app = app.routes[-1].app
         page_app.exception_handler(HTTPException)(_refuse_page)
+        service.page_folder = app.state.page_folder
     return app
 
 @asynccontextmanager

@@ -24,18 +24,20 @@ class Limits:
     bytes:int = 32*2**20 # Of the body of a request
     images:int = 32 # In a request
     seconds:float = 30. # From the first byte of a request to its answer
-    rate:int = 0 # Predictions a minute by key, or by address where there are no keys; 0: any number
+    rate:int = 0 # Images a minute by key, or by address where there are no keys; 0: any number; uploads are counted apart
     queue:int = 128 # Images that wait, of all requests
     held_bytes:int = 512*2**20 # Of the bodies of all requests that are not answered yet
+    page_bytes:int = 2**30 # Of all uploads to the page, and of their evidence maps, until they are removed
 
     def __post_init__(self):
-        for name in ('bytes', 'images', 'seconds', 'queue', 'held_bytes'):
+        for name in ('bytes', 'images', 'seconds', 'queue', 'held_bytes', 'page_bytes'):
             value = getattr(self, name)
             if not value > 0: raise InputError(f'the limit of {name} is {value}, but needs to be above 0')
         if self.rate < 0: raise InputError(f'the rate is {self.rate} a minute; give 0 for no limit, or more')
         if self.images > self.queue:
             message = f'a request may have {self.images} images, but only {self.queue} may wait'
-            raise InputError(f'{message}: it would never be answered; lower the one or raise the other')
+            raise InputError(f'{message}: it would never be answered; lower the one or raise the other '
+                             '(--max-images, --max-queue)')
 
 # %% ../../nbs/api/55_serve.limits.ipynb #c7799d8a
 _KEY_NAME = r'[A-Za-z0-9_.-]{1,64}'
@@ -127,24 +129,26 @@ def add_key(
 MAX_VISITORS = 10_000 # whose buckets are kept
 
 class RateLimit:
-    "At most `per_minute` requests a minute of each visitor"
+    "At most `per_minute` images a minute of each visitor"
     def __init__(self,
         per_minute:int, # 0: any number
         clock:Callable[[], float]=time.monotonic, # Function that gives seconds
     ):
         self.per_minute = per_minute
         self.clock = clock
-        self.buckets = OrderedDict() # visitor -> requests left, and when; the last to come is the last
+        self.buckets = OrderedDict() # visitor -> images left, and when; the last to come is the last
 
     def take(self,
         visitor:str, # Name of a key, or an address
-    )->float: # 0 if it may be answered, else the seconds until the next may
-        "Count a request of `visitor`"
+        n:int=1, # Images of a request
+        n_counted:int=0, # How many of them were counted before
+    )->float: # 0 if they may be answered, else the seconds until they may
+        "Count all `n` images of a request of `visitor`, or none"
         if not self.per_minute: return 0.
         now = self.clock()
         left,before = self.buckets.pop(visitor, (self.per_minute, now))
-        left = min(self.per_minute, left + (now-before)*self.per_minute/60)
-        is_allowed = left >= 1
-        self.buckets[visitor] = (left-1 if is_allowed else left), now
+        left = min(self.per_minute, left + n_counted + (now-before)*self.per_minute/60)
+        is_allowed = left >= n
+        self.buckets[visitor] = (left-n if is_allowed else left), now
         if len(self.buckets) > MAX_VISITORS: self.buckets.popitem(last=False)
-        return 0. if is_allowed else (1-left)*60/self.per_minute
+        return 0. if is_allowed else (n-left)*60/self.per_minute

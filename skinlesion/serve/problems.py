@@ -15,6 +15,7 @@ PROBLEM_TYPE = 'application/problem+json'
 PROBLEMS = { # reason -> HTTP status
     'bad-request': 400,
     'no-key': 401,
+    'cross-site': 403,
     'not-found': 404,
     'method-not-allowed': 405,
     'slow-body': 408,
@@ -27,6 +28,7 @@ PROBLEMS = { # reason -> HTTP status
     'draining': 503,
     'timeout': 503,
     'no-store': 503,
+    'page-full': 503,
 }
 
 class Refusal(Exception):
