@@ -129,7 +129,9 @@ def begin_job(
     file = folder/'job.json'
     text = json.dumps(job, indent=1)
     has_parts = any(any(folder.glob(pattern)) for pattern in PART_FILES)
-    if not (has_parts and file.is_file()): # a job that failed before its first part is in nobody's way
+    if has_parts and not file.is_file():
+        raise InputError(f'{folder}: has parts of no known job; remove it, or choose another --out')
+    if not has_parts: # a job that failed before its first part is in nobody's way
         remove(folder/'manifest.parquet')
         with replacing(file) as tmp: tmp.write_text(text, encoding='utf-8')
         return
@@ -303,6 +305,9 @@ class Scoring:
     )->None:
         "Write the table of `rows`, which is there when it is whole, and remove the parts"
         with replacing(self.out) as tmp: self.write_table(rows, self.columns, tmp)
+        # if it ends in between, the first parts are left, and `job.json` says of what
+        for pattern in PART_FILES:
+            for part in sorted(self.folder.glob(pattern), reverse=True): remove(part)
         remove(self.folder)
 
 def score_batch(
