@@ -12,6 +12,7 @@ __all__ = ['RESIZE_MODES', 'INTERPOLATIONS', 'MIN_SIDE', 'MAX_PIXELS', 'InputSpe
 
 # %% ../nbs/api/01_image.ipynb #ba742fb0
 import os
+import stat
 import struct
 import sys
 import warnings
@@ -112,20 +113,35 @@ def _name(source):
 
 # %% ../nbs/api/01_image.ipynb #4f33016b
 def image_of_array(
-    # Height x width [x channels], or 1 or 3 channels x height x width, as torch has it; such as 8-bit values
+    # Height x width [x channels], or 1 or 3 channels x height x width, as torch has it;
+    # values of 8 or 16 bits, or floating point, where 0 is black and 1 is white
     array:np.ndarray,
 )->Image.Image:
-    "`array` as a PIL image; an `InputError` if Pillow has no mode for its shape and type"
+    "`array` as a PIL image; an `InputError` if there is none for its shape and type"
     shape = ' x '.join(map(str, array.shape))
     is_channels_first = array.ndim == 3 and array.shape[0] in (1, 3) and array.shape[2] not in (1, 3, 4)
-    if is_channels_first: array = np.ascontiguousarray(array.transpose(1, 2, 0))
-    is_grey = array.ndim == 3 and array.shape[2] == 1
-    try: return Image.fromarray(array[..., 0] if is_grey else array)
-    except (TypeError, ValueError):
+    pixels = np.ascontiguousarray(array.transpose(1, 2, 0)) if is_channels_first else array
+    if pixels.ndim == 3 and pixels.shape[2] == 1: pixels = pixels[..., 0]
+    if pixels.dtype.kind == 'f': pixels = pixels.astype(np.float32) # of 16 bits Pillow knows nothing
+    is_colour = pixels.ndim == 3 and pixels.shape[2] in (3, 4)
+    try:
+        if is_colour and pixels.dtype.kind == 'f':
+            if not (0 <= pixels.min() and pixels.max() <= 1): # as if one is NaN
+                raise InputError('image: colours in floating point are expected between 0 and 1; give 8-bit values')
+            return Image.fromarray((pixels.astype(np.float64)*255).round().astype(np.uint8))
+        if is_colour and pixels.dtype.kind == 'u' and pixels.dtype.itemsize == 2:
+            img = Image.fromarray((pixels >> 8).astype(np.uint8))
+            img.info['lower_bytes'] = Image.fromarray((pixels & 255).astype(np.uint8))
+            return img
+        return Image.fromarray(pixels)
+    except (InputError, MemoryError): raise
+    except Exception: # Pillow raises a TypeError, a ValueError or a SystemError
         raise InputError(
             f'image: an array of {shape} values of type {array.dtype} is no image; '
             'give 8-bit values, height x width or height x width x 3'
         ) from None
+
+
 
 # %% ../nbs/api/01_image.ipynb #013d017c
 def raw_image(
@@ -135,7 +151,11 @@ def raw_image(
     "Decode `source` and turn it upright; an `InputError` names an unusable file"
     source = in_memory(source)
     name = _name(source)
-    if isinstance(source, Image.Image): img = source.copy()
+    if isinstance(source, Image.Image):
+        try: img = source.copy() # of an opened file, this decodes it
+        except MemoryError: raise
+        except Exception as e:
+            raise InputError(f'{name}: broken or truncated image ({decoder_reason(e)})') from None
     else: img = _decode(source, name, side)
     # an orientation that cannot be read is taken as upright
     try:
@@ -215,12 +235,32 @@ def _check_tiff(tags, name):
             'or without a sign'
         )
 
+def check_file(
+    path:str|Path, # That is to be opened
+    name:str='', # What messages call it; `path` if ''
+)->None:
+    "An `InputError` with what the file system says if `path` is no file"
+    name = name or str(path)
+    try: mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError): raise InputError(f'{name}: no such file') from None
+    except PermissionError: raise InputError(f'{name}: no permission to read it') from None
+    except OSError as e: # such as a name that is too long, or links in a circle
+        raise InputError(f'{name}: cannot be opened ({e.strerror})') from None
+    except ValueError as e: # no name of a file, such as one with a NUL
+        raise InputError(f'{name}: cannot be opened ({e})') from None
+    if stat.S_ISDIR(mode): raise InputError(f'{name}: a folder, not an image')
+    if not stat.S_ISREG(mode): raise InputError(f'{name}: a device or a pipe, not an image')
+
+def decoder_reason(
+    error:Exception, # Of Pillow or of the file system
+)->str: # One line
+    "What `error` says, or its type if it says nothing"
+    return ' '.join(str(error).split()) or type(error).__name__ # of some, several lines
+
 def _decode(source, name, side=None):
     "The decoded image of the file `source`, or an `InputError` that calls it `name`"
     from skinlesion.dicom import DICOM_SUFFIXES, is_dicom, open_dicom
-    if isinstance(source, (str, Path)):
-        if Path(source).is_dir(): raise InputError(f'{name}: a folder, not an image')
-        if not Path(source).is_file(): raise InputError(f'{name}: no such file')
+    if isinstance(source, (str, Path)): check_file(source, name)
     if name.lower().endswith(DICOM_SUFFIXES): return open_dicom(source, name, max_pixels())
     try:
         img = open_header(source)
@@ -248,8 +288,7 @@ def _decode(source, name, side=None):
     except InputError: raise # which is a ValueError
     except MemoryError: raise # which says nothing of the file
     except Exception as e: # Pillow's decoders and its plugins raise whatever they like on a broken file
-        reason = ' '.join(str(e).split()) # of some, several lines
-        raise InputError(f'{name}: broken or truncated image ({reason})') from None
+        raise InputError(f'{name}: broken or truncated image ({decoder_reason(e)})') from None
 
 _PLANES = 284 # tag of TIFF: whether the colours of a pixel are together (1) or apart (2)
 _TIFF_MARKS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')

@@ -31,10 +31,15 @@ def is_below(
 def walk_files(
     root:str|Path, # A folder
     below:str='', # Where to begin, below `root`; with `/` at its end
+    unlisted:bool=False, # Take a folder below `root` that cannot be listed as a file whose name ends in `/`
 )->Iterator: # Of path below `root`, with `/` between folders, and path; sorted
     "All files below `root`, one folder after the other, without hidden ones and what systems leave behind"
     folder = os.path.join(root, below)
-    file_names,folder_names = _list_folder(folder)
+    try: file_names,folder_names = _list_folder(folder)
+    except InputError:
+        if not (unlisted and below): raise
+        yield printable(below), folder
+        return
     names = {f'{name}/': name for name in folder_names} # whose order is that of the paths
     known = set(file_names)
     for name in file_names:
@@ -45,17 +50,17 @@ def walk_files(
         is_export = may_be_dicom and is_dicom(os.path.join(folder, name))
         names[f'{name}.dcm' if is_export else name] = name
     for listed in sorted(names, key=printable):
-        if listed.endswith('/'): yield from walk_files(root, below + listed)
-        else: yield printable(below + listed), os.path.join(root, printable(below + names[listed]))
+        if listed.endswith('/'): yield from walk_files(root, below + listed, unlisted)
+        else: yield printable(below + listed), os.path.join(root, below + names[listed])
 
 def list_files(
     root:str|Path, # A folder
     at_most:int|None=None, # Files; an `InputError` if there are more
 )->dict: # Its files: path below `root` to path, as from `walk_files`
-    "All of `walk_files`"
+    "All of `walk_files`, with paths that a table can hold"
     files = {}
     for name,path in walk_files(root):
-        files[name] = path
+        files[name] = printable(path)
         if at_most is not None and len(files) > at_most:
             raise InputError(f'{root}: holds more than {at_most:,} files, which are too many to look through')
     return files
@@ -128,7 +133,7 @@ def _list_folder(folder):
         with os.scandir(folder) as entries:
             visible = [entry for entry in entries if not entry.name.startswith('.')]
     except OSError as e:
-        raise InputError(f'{folder}: cannot be listed ({e.strerror})') from None
+        raise InputError(f'{printable(folder)}: cannot be listed ({e.strerror})') from None
     files = []
     folders = []
     for entry in visible:
