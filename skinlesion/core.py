@@ -6,14 +6,17 @@ Docs: https://skinlesion.github.io/skinlesion/api/core.html.md"""
 
 # %% auto #0
 __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_FILES', 'NOTICE', 'UNREAD_FORMATS', 'SPLIT_NAMES',
-           'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'remote_finders', 'DELIVERY_ERRORS',
-           'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'DamagedFile', 'pixels_for_visitors',
-           'warn_caller', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need', 'missing_package',
-           'extra_with', 'replacing', 'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory',
-           'sha256', 'check_schema', 'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook',
-           'progress_stream', 'is_quiet', 'Progress', 'with_progress']
+           'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'DISK_ERRORS', 'remote_finders',
+           'DELIVERY_ERRORS', 'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'DamagedFile',
+           'pixels_for_visitors', 'warn_caller', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need',
+           'missing_package', 'extra_with', 'replacing', 'LineFeeds', 'without_nul', 'csv_writer', 'write_csv_table',
+           'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory', 'sha256', 'check_schema',
+           'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook', 'progress_stream', 'is_quiet',
+           'Progress', 'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
+import csv
+import errno
 import glob
 import hashlib
 import importlib
@@ -262,6 +265,8 @@ def remove(
     else: path.unlink(missing_ok=True)
 
 # %% ../nbs/api/00_core.ipynb #7b36d7f0
+DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) # full, over a quota or a limit, broken
+
 @contextmanager
 def replacing(
     path:str|Path, # File or folder to write; an existing file is replaced, an existing folder too
@@ -282,7 +287,47 @@ def replacing(
         yield temporary
         if temporary.is_dir(): remove(path) # a folder cannot be renamed over a folder
         os.replace(temporary, path)
+    except OSError as e:
+        if e.errno not in DISK_ERRORS or e.filename is not None: raise
+        raise OSError(e.errno, e.strerror or str(e), str(path)) from e
     finally: remove(temporary)
+
+# %% ../nbs/api/00_core.ipynb #10d2d95f
+class LineFeeds:
+    "Text of a csv writer that ends its lines in `\\r\\n`, written to `file` with lines that end in `\\n`"
+    def __init__(self,
+        file:TextIO, # Opened with `newline=''`
+    ):
+        self.file = file
+
+    def write(self,
+        line:str, # One, with its end
+    )->int: # Characters
+        "Write `line`"
+        line = line.removesuffix('\r\n') + '\n'
+        return self.file.write(without_nul(line))
+
+def without_nul(
+    text:str,
+)->str:
+    "`text` with `\\x00` in the place of the character NUL"
+    return text.replace('\0', '\\x00')
+
+def csv_writer(
+    file:TextIO, # Opened with `newline=''`
+    columns:Iterable, # Their order
+)->csv.DictWriter:
+    "A writer of rows that are dictionaries, after which any reader finds the same values"
+    return csv.DictWriter(LineFeeds(file), list(columns), lineterminator='\r\n')
+
+def write_csv_table(
+    table:Any, # A DataFrame
+    file:str|Path, # To write
+    **options, # Of `to_csv`
+)->None:
+    "Write `table` as csv likewise"
+    with open(file, 'w', newline='', encoding='utf-8') as f:
+        table.to_csv(LineFeeds(f), lineterminator='\r\n', **options)
 
 # %% ../nbs/api/00_core.ipynb #a79476b0
 def check_writable_folder(
@@ -365,11 +410,13 @@ def check_schema(
                      'use the version that wrote it, or a newer one')
 
 # %% ../nbs/api/00_core.ipynb #06163875
-def versions()->dict: # Name to version, without packages that are not installed
+def versions(
+    names:Iterable=('skinlesion', 'torch', 'fastai', 'timm', 'numpy', 'pillow', 'onnx', 'onnxruntime'), # Packages
+)->dict: # Name to version, without packages that are not installed
     "Versions of Python and of the libraries that a result rests on"
     from importlib import metadata # here, for it takes a while to import
     result = {'python': platform.python_version()}
-    for name in ('skinlesion', 'torch', 'fastai', 'timm', 'numpy', 'pillow', 'onnx', 'onnxruntime'):
+    for name in names:
         try: result[name] = metadata.version(name)
         except metadata.PackageNotFoundError: pass
     return result

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from ..core import (CASE_COLUMNS, MISSING_WORDS, SHORT_SPLIT_NAMES, SPLIT_NAMES, SPLITS, InputError, plural, replacing,
-                             truncated_list, warn_caller)
+                             truncated_list, warn_caller, write_csv_table)
 from ..store.listing import absolute_path, common_folder, is_url
 from ..domains.profile import DOMAINS, guess_domain, load_domain
 
@@ -346,7 +346,7 @@ def write_cases(
     if 'group' in table:
         is_path = table.group == table.path
         written['group'] = table.group.mask(is_path, paths)
-    with replacing(file) as temporary: written.to_csv(temporary, index=False)
+    with replacing(file) as temporary: write_csv_table(written, temporary, index=False)
 
 # %% ../../nbs/api/10_data.cases.ipynb #9919e22c
 def count_cases(

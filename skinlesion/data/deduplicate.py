@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ..core import InputError, plural, replacing
+from ..core import InputError, plural, replacing, write_csv_table
 from .cases import Cases, table_of
 from .layouts import cases_of
 from .duplicates import duplicate_groups, find_duplicates
@@ -137,7 +137,7 @@ def write_dropped(
     "Write what was dropped, and why, to a csv table"
     file = dropped_file(cases_file)
     written = dropped.assign(path=dropped.path.map(absolute_path))
-    with replacing(file) as temporary: written.to_csv(temporary, index=False)
+    with replacing(file) as temporary: write_csv_table(written, temporary, index=False)
     return file
 
 def dropped_file(

@@ -18,7 +18,7 @@ import pandas as pd
 from fastcore.basics import patch
 from PIL import Image
 
-from ..core import CASE_COLUMNS, SPLIT_TEXTS, SPLITS, InputError, plural, replacing
+from ..core import CASE_COLUMNS, SPLIT_TEXTS, SPLITS, InputError, plural, replacing, write_csv_table
 from .cases import Cases, ImageTable, are_alone, count_cases, skipped_text, table_of
 from .column_names import find_column
 from .layouts import read_cases
@@ -203,7 +203,7 @@ def write_table_one(
     check_table_one_file(file)
     file = Path(file)
     with replacing(file) as temporary:
-        if file.suffix == '.csv': table.to_csv(temporary)
+        if file.suffix == '.csv': write_csv_table(table, temporary)
         else: temporary.write_text(_latex(table), encoding='utf-8')
     return file
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..core import SPLIT_TEXTS, InputError, need, replacing
+from ..core import SPLIT_TEXTS, InputError, need, replacing, write_csv_table
 from ..data.audit import Audit
 from ..domains.profile import load_domain
 from .section import Grid, Section
@@ -212,7 +212,7 @@ def write_checklist(
     guidelines = read_guidelines()
     if ending == '.csv':
         titles = table.standard.map(lambda standard: guidelines[standard]['title'])
-        with replacing(file) as tmp: table.assign(standard=titles).to_csv(tmp, index=False)
+        with replacing(file) as tmp: write_csv_table(table.assign(standard=titles), tmp, index=False)
         return
     document = need('docx', 'docx').Document()
     document.add_heading('Reporting checklists', 0)

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import NOTICE, BriefDict, InputError, NoLabels, plural, prob_column, replacing, truncated_list
+from ..core import (NOTICE, BriefDict, InputError, NoLabels, plural, prob_column, replacing, truncated_list,
+                             write_csv_table)
 from ..data.cases import are_alone
 from ..data.overview import latex_text
 from ..domains.profile import load_domain
@@ -486,7 +487,7 @@ def write_comparison(
     with replacing(Path(os.path.abspath(out))) as folder:
         folder.mkdir()
         (folder/'compare.json').write_text(f'{text}\n', encoding='utf8')
-        for name,table in tables.items(): table.to_csv(folder/name, index=False, float_format='%.9g')
+        for name,table in tables.items(): write_csv_table(table, folder/name, index=False, float_format='%.9g')
         (folder/'table.tex').write_text(latex_table(compared), encoding='utf8')
         write_figures(result.sections, folder/'figures')
         (folder/'index.html').write_text(page, encoding='utf8')

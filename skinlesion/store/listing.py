@@ -31,14 +31,14 @@ def is_below(
 def walk_files(
     root:str|Path, # A folder
     below:str='', # Where to begin, below `root`; with `/` at its end
-    unlisted:bool=False, # Take a folder below `root` that cannot be listed as a file whose name ends in `/`
+    unlisted:bool=False, # Give a folder below `root` that cannot be listed: its path with `/` at its end, and the error
 )->Iterator: # Of path below `root`, with `/` between folders, and path; sorted
     "All files below `root`, one folder after the other, without hidden ones and what systems leave behind"
-    folder = os.path.join(root, below)
+    folder = os.path.join(root, below) if below else os.fspath(root)
     try: file_names,folder_names = _list_folder(folder)
-    except InputError:
+    except InputError as e:
         if not (unlisted and below): raise
-        yield printable(below), folder
+        yield printable(below), e
         return
     names = {f'{name}/': name for name in folder_names} # whose order is that of the paths
     known = set(file_names)

@@ -8,11 +8,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/synth.layouts.html.md"""
 __all__ = ['SampleLayout', 'images_per_case', 'apportion', 'counts_with_rare', 'csv_text']
 
 # %% ../../nbs/api/07_synth.layouts.ipynb #c8be3db9
-import csv
 import io
 from collections.abc import Callable, Iterator
 from itertools import cycle
 from typing import NamedTuple
+
+from ..core import csv_writer
 
 # %% ../../nbs/api/07_synth.layouts.ipynb #9c732829
 class SampleLayout(NamedTuple):
@@ -67,7 +68,7 @@ def csv_text(
 )->str:
     "The table of `rows` as text"
     text = io.StringIO()
-    writer = csv.DictWriter(text, rows[0], lineterminator='\n')
+    writer = csv_writer(text, rows[0])
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
