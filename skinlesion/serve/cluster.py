@@ -29,12 +29,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import skinlesion
-from ..core import InputError, Progress, n_cores, need, printable, replacing
+from ..core import InputError, Progress, csv_writer, n_cores, need, printable, replacing
 from .batch import (PART_IMAGES, Scored, Scoring, begin_job, column_kinds, score_batch,
                                     working_alone)
 from .bundle import BUNDLE_FILES
 from .predictor import BATCH_SIZE, Predictor, batches
-from .sources import TABLES, SourceImage
+from .sources import TABLES, SourceImage, image_stamp
 from ..store.listing import absolute_path, is_url
 
 # %% ../../nbs/api/54_serve.cluster.ipynb #07fd16ba
@@ -51,7 +51,7 @@ def check_source(
 
 def image_facts(
     image:SourceImage, # Of a folder, a pattern or a table
-)->list: # Path, where it is read, label, group and split
+)->list: # Path, where it is read, label, group, split, why there is no image, and its `image_stamp`
     "What another computer needs to know of `image`; an `InputError` for one in a zip or a folder in S3"
     if not isinstance(image.image, (str, os.PathLike)):
         raise InputError(f'{image.path}: is in a zip, which --engine ray cannot read; unpack it first')
@@ -59,7 +59,8 @@ def image_facts(
     if is_url(image.path) and not is_url(location): # what was brought here is not on the nodes
         remedy = 'pull it to a folder that all nodes share, or name its images in a table'
         raise InputError(f'{image.path}: is in a folder in S3, which --engine ray cannot read; {remedy}')
-    return [image.path, location, image.label, image.group, image.split]
+    facts = [image.path, location, image.label, image.group, image.split]
+    return [*facts, image.error, '' if image.error else image_stamp(image)]
 
 def write_manifest(
     images:Iterable, # Of `SourceImage`, all of the source
@@ -93,7 +94,7 @@ def rows_text(
 )->str: # Csv without a header
     "`rows` as text, with what `text_rows` needs"
     file = io.StringIO(newline='')
-    csv.DictWriter(file, list(columns), lineterminator='\n').writerows(rows)
+    csv_writer(file, columns).writerows(rows)
     return printable(file.getvalue())
 
 def text_rows(

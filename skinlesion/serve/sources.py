@@ -17,7 +17,6 @@ import io
 import os
 import sys
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
