@@ -450,7 +450,8 @@ def _no_dataset_message(store):
     for entry in store.objects(below=''):
         return (f'{store.url()}: objects such as {entry["Key"]}, but no {MANIFEST}: '
                 'a push that has not finished, or made by another tool. '
-                'Push again; what another tool made, copy to a folder first (aws s3 sync)')
+                'Push again; what another tool made, copy to a folder first (aws s3 sync), '
+                'or, to predict it, name its images in a csv table (path: s3://BUCKET/KEY)')
     return f'{store.url()}: nothing was pushed there; check the address'
 
 # %% ../../nbs/api/05_store.s3.ipynb #f378ff50
