@@ -463,8 +463,10 @@ def raw_values(
     if lower is None:
         values = np.asarray(img)
         return values.view(np.uint32) if img.info.get('is_unsigned') else values
-    upper = np.asarray(img)[..., :3].astype(np.uint16)
-    return 256*upper + np.asarray(lower)[..., :3]
+    values = np.asarray(img)[..., :3].astype(np.uint16)
+    values *= 256 # in place, for the image may be large
+    values += np.asarray(lower)[..., :3]
+    return values
 
 def highest_of_type(
     img:Image.Image, # From `raw_image`
@@ -476,7 +478,7 @@ def highest_of_type(
 def _scale_to_8bit(img, name, value_range=None):
     "8-bit image of the deep image `img`; the ends of `value_range` become 0 and 255"
     values = raw_values(img)
-    n_missing = values.size - np.isfinite(values).sum()
+    n_missing = values.size - np.isfinite(values).sum() if values.dtype.kind == 'f' else 0
     if n_missing:
         problem = f'{n_missing} of {values.size} pixels are not numbers (NaN or infinite)'
         raise InputError(f'{name}: {problem}; replace them')
@@ -497,10 +499,16 @@ def _scale_to_8bit(img, name, value_range=None):
             raise InputError(f'{problem}; {advice}', for_visitors=f'{problem}; convert the image to 8 bits')
     low,high = value_range
     is_short = values.dtype.kind == 'u' and values.dtype.itemsize == 2
-    possible = np.arange(2**16) if is_short else values # scaled once, however often a value occurs
-    scaled = (possible.astype(np.float64)-low)/(high-low)*255
-    pixels = np.clip(scaled, 0, 255).round().astype(np.uint8)
-    if is_short: pixels = pixels[values]
+
+    def scale(values):
+        scaled = (values.astype(np.float64)-low)/(high-low)*255
+        return np.clip(scaled, 0, 255).round().astype(np.uint8)
+
+    table = scale(np.arange(2**16)) if is_short else None # each value is scaled once, however often it occurs
+    pixels = np.empty(values.shape, np.uint8)
+    for row,result in zip(values, pixels): # of all rows at once an index would take 8 bytes a value
+        result[:] = scale(row) if table is None else table[row]
+    del values, row # the whole array
     if img.info.get('white_is_least'): pixels = 255-pixels
     result = Image.fromarray(pixels)
     if img.mode == 'RGBA': result.putalpha(img.getchannel('A'))

@@ -52,14 +52,14 @@ _EXAMPLE_IMAGE = (
     'iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAFElEQVR4nGM8'
     'saCHARtgwio6aCUAigsCBMHuwaUAAAAASUVORK5CYII='
 )
-_BYTES = {'schema': {'type': 'string', 'format': 'binary'}}
+_BYTES = {'schema': {'type': 'string', 'format': 'binary', 'minLength': 1}}
 _ADDRESS = {'type': 'string', 'pattern': '^s3://'}
 _IMAGES_JSON = {
     'schema': {
         'type': 'object',
         'properties': {
             'image': {'type': 'string', 'format': 'byte', 'description': 'An image in base64', 'minLength': 1},
-            'images': {'type': 'array', 'items': {'type': 'string', 'format': 'byte'}, 'minItems': 1},
+            'images': {'type': 'array', 'items': {'type': 'string', 'format': 'byte'}, 'minItems': 1, 'contains': {'minLength': 1}},
             's3': {
                 'description': 'The `s3` of what /v1/upload gave; a list for many',
                 'anyOf': [_ADDRESS, {'type': 'array', 'items': _ADDRESS, 'minItems': 1}],
@@ -80,7 +80,7 @@ _BODY = {'requestBody': {'required': True, 'content': {
     'application/octet-stream': _BYTES,
     'multipart/form-data': {'schema': _FORM_SCHEMA},
     'application/json': _IMAGES_JSON,
-    'application/x-ndjson': {'schema': {'type': 'string'}, 'example': f'{{"image": "{_EXAMPLE_IMAGE}"}}\n'},
+    'application/x-ndjson': {'schema': {'type': 'string', 'minLength': 1}, 'example': f'{{"image": "{_EXAMPLE_IMAGE}"}}\n'},
 }}}
 _ANSWERS = {'description': 'An answer for each image, in their order', 'content': {
     'application/json': {'schema': {'$ref': '#/components/schemas/Answers'}},
