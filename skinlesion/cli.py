@@ -817,6 +817,7 @@ def export(
     return _Answer(dict(out=out) | compared, f'{out}: the bundle in int8')
 
 # %% ../nbs/api/71_cli.ipynb #7ef8a2a4
+_PROXY = 'Proxy whose X-Forwarded-For --rate counts by, also on this machine; repeatable; else by connection'
 _PROXY_PATH = 'Where a proxy shows the service, such as /models/skin; X-Forwarded-Prefix says it too'
 _KEYS = 'Answer only requests with a key whose hash is in the file; skinlesion key makes keys'
 
@@ -827,6 +828,7 @@ def serve(
     port: Port = 7860,
     page: Annotated[bool, _option('Show a page for people; without it gradio is not needed')] = True,
     root_path: Annotated[str, _option(_PROXY_PATH, metavar='P')] = '',
+    trusted_proxy: Annotated[Optional[list[str]], _option(_PROXY, metavar='ADDRESS')] = None,
     api_keys: Annotated[Optional[str], _option(_KEYS, metavar='FILE')] = None,
     rate: Annotated[int, _option(
         'Images a minute by key, or by address, and as many uploads to the page; 0: any number',
@@ -876,6 +878,7 @@ def serve(
         limits=limits,
         api_keys=api_keys,
         root_path=root_path,
+        trusted_proxies=tuple(trusted_proxy or ()),
         cors=tuple(cors or ()),
         log=log,
         max_batch=max_batch,

@@ -385,6 +385,7 @@ def serve(
     port:int=7860, # First port to try; the next 20 are tried if it is taken
     open_browser:bool=False, # Open the page, where there is a screen
     page:bool=True, # As for `api`
+    trusted_proxies:tuple=(), # As for `run_server`
     **options, # More of `api`
 )->None:
     "Serve `bundle` until it is ended, answering what was accepted; an `InputError` without bundle or port"
@@ -394,4 +395,4 @@ def serve(
     log_handler = LogHandler(service.log) if service.log else None
     title = 'The demo' if page else 'The service'
     drain_seconds = service.limits.seconds + STALLED_SECONDS
-    run_server(app, title, host, port, open_browser, service.drain, log_handler, drain_seconds)
+    run_server(app, title, host, port, open_browser, service.drain, log_handler, drain_seconds, trusted_proxies)

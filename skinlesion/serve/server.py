@@ -10,7 +10,7 @@ __all__ = ['IDLE_SECONDS', 'STALLED_SECONDS', 'STALLED_BYTES', 'DRAIN_SECONDS', 
 
 # %% ../../nbs/api/55_serve.server.ipynb #2d922a9d
 import asyncio, errno, gc, logging, os, signal, socket, sys, threading, time, webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import uvicorn
@@ -178,6 +178,7 @@ def run_server(
     drain:Callable|None=None, # Async function that ends when all accepted requests are answered; they are cut off if `None`
     log_handler:logging.Handler|None=None, # For warnings of all libraries; as they write them if `None`
     drain_seconds:float=DRAIN_SECONDS, # As for `QuietServer`
+    trusted_proxies:Sequence[str]=(), # Addresses or networks whose `X-Forwarded-For` is believed; `*` for all
 )->None:
     "Serve `app` until Ctrl+C; an `InputError` if there is no such address or no free port"
     with listen(host, port) as sock:
@@ -189,8 +190,12 @@ def run_server(
             signal.signal(hangup, lambda *_: signal.raise_signal(signal.SIGTERM))
         address = address_of(host, sock)
         note = f', for port {port} is taken' if port and port_of(sock) != port else ''
+        named = os.environ.get('FORWARDED_ALLOW_IPS', '') # as uvicorn calls it, which trusts 127.0.0.1 without it
+        trusted = list(trusted_proxies) or [name.strip() for name in named.split(',') if name.strip()]
         config = uvicorn.Config(
             app,
+            proxy_headers=bool(trusted),
+            forwarded_allow_ips=trusted,
             log_config=LOGGING_CONFIG if log_handler is None else None,
             log_level='warning',
             timeout_graceful_shutdown=1,
