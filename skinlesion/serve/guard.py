@@ -6,8 +6,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PROBES', 'UPLOAD_ROUTE', 'API_ROUTES', 'MIN_FILE_BYTES', 'Service', 'check_root_path', 'below_prefix',
-           'path_below', 'no_such_route', 'sent_key', 'host_name', 'is_cross_site', 'NamedOrigins', 'kept_bytes',
-           'Guard']
+           'path_below', 'no_such_route', 'page_problem', 'check_page_address', 'sent_key', 'host_name',
+           'is_cross_site', 'NamedOrigins', 'kept_bytes', 'Guard']
 
 # %% ../../nbs/api/57_serve.guard.ipynb #6eb83b8b
 import asyncio, base64, binascii, os, re, time
@@ -25,6 +25,7 @@ from starlette.responses import JSONResponse, RedirectResponse
 from ..core import InputError, n_cores
 from .answer import Answer, Failure
 from .limits import ApiKeys, Limits, RateLimit
+from .page import PAGE_PREDICTION, PAGE_UPLOAD, is_page_route
 from .observe import Metrics, Traces, answer_fields, exception_fields, request_id
 from .predictor import BATCH_SIZE, Predictor
 from .problems import PROBLEM_TYPE, Refusal
@@ -144,13 +145,31 @@ PREDICTIONS = ('/v1/predict', '/invocations')
 PROBES = ('/ping', '/healthz', '/readyz', '/health')
 UPLOAD_ROUTE = '/v1/upload'
 API_ROUTES = (*PREDICTIONS, *PROBES, UPLOAD_ROUTE, '/v1/model', '/metrics', '/openapi.json')
-_PAGE_PREDICTIONS = '/gradio_api/queue/join'
-_PAGE_UPLOADS = '/gradio_api/upload'
-_PAGE_POSTS = (_PAGE_PREDICTIONS, _PAGE_UPLOADS, '/gradio_api/cancel', '/gradio_api/reset')
 
 def no_such_route()->Refusal:
     "What is said of any other route"
     return Refusal('not-found', 'there is no such route; /openapi.json lists those there are')
+
+def page_problem(
+    status:int, # Of a response
+)->Refusal:
+    "What is said in place of an error of Gradio's server"
+    if status in (404, 405): return no_such_route()
+    if status < 500: return Refusal('bad-request', 'the page cannot answer this request')
+    return Refusal('internal', 'the page failed at this request; the logs of the service say more by the request id')
+
+# what Gradio makes addresses of
+_HOST = r'([\w.-]*|\[[\da-fA-F:.]+\])(:\d{1,5})?(/.*)?'
+_ADDRESS_HEADERS = {'host': _HOST, 'x-forwarded-host': _HOST, 'x-forwarded-proto': 'https?'}
+
+def check_page_address(
+    headers:Headers, # Of a request to the page
+)->None:
+    "A `Refusal` if the headers name an address that is none"
+    for name, pattern in _ADDRESS_HEADERS.items():
+        value = headers.get(name, '').split(',')[0].strip()
+        if value and not re.fullmatch(pattern, value):
+            raise Refusal('bad-request', f'the header {name} is not as it should be')
 
 def sent_key(
     headers:Headers, # Of a request
@@ -240,7 +259,7 @@ class _Exchange:
         self.path = path_below(scope)
         self.route = self.path if self.path in API_ROUTES else 'page'
         self.is_post = scope['method'] == 'POST'
-        self.is_prediction = self.is_post and self.path in PREDICTIONS
+        self.is_prediction = self.is_post and self.path in (*PREDICTIONS, PAGE_PREDICTION)
         self.visitor = (scope.get('client') or ('',))[0]
         self.key_name = None
         self.n_bytes = 0 # of the body so far, and of images from a bucket
@@ -264,7 +283,7 @@ class _Exchange:
 
     async def run(self, app):
         "Answer the request"
-        is_api = self.route in API_ROUTES
+        is_api = self.route in API_ROUTES or self.is_post
         self.service.n_active += is_api
         self.service.n_begun += 1
         name = f'{self.scope["method"]} {self.route}'
@@ -283,7 +302,7 @@ class _Exchange:
         "Let the application answer, or refuse"
         try:
             self.admit()
-            if self.path == _PAGE_UPLOADS: await self.keep_room()
+            if self.path == PAGE_UPLOAD: await self.keep_room()
             if self.scope['path'] == self.scope.get('root_path'): app = self.to_slash()
             with self.service.batches.place() if self.is_prediction else nullcontext() as place:
                 self.inner_scope['state']['place'] = place
@@ -295,7 +314,7 @@ class _Exchange:
             await self.refuse()
         except ClientDisconnect: pass # nobody is left to answer
         except Exception as e: # the last place where a failure can become an answer
-            if self.refusal is None:
+            if self.refusal is None or self.refusal.reason == 'internal':
                 log = self.service.log
                 if log: log.error('failed', request_id=self.id, **exception_fields(e))
                 detail = 'the service failed at this request; its logs say more by the request id'
@@ -326,8 +345,8 @@ class _Exchange:
                 detail = 'the request has no key that is known; send Authorization: Bearer KEY'
                 raise Refusal('no-key', detail, headers={'WWW-Authenticate': scheme})
         if self.route == 'page': self.check_page_route()
-        if self.is_prediction or self.is_post and self.path == _PAGE_PREDICTIONS: self.count(1, n_counted=0)
-        if self.is_post and self.path in (UPLOAD_ROUTE, _PAGE_UPLOADS):
+        if self.is_prediction: self.count(1, n_counted=0)
+        if self.is_post and self.path in (UPLOAD_ROUTE, PAGE_UPLOAD):
             seconds = service.upload_rate.take(self.visitor)
             if seconds: raise self.above_rate('uploads', seconds)
         length = self.headers.get('content-length', '')
@@ -337,11 +356,11 @@ class _Exchange:
 
     def check_page_route(self):
         "A `Refusal` for what the page does not ask"
-        if self.scope['method'] in ('GET', 'HEAD'): return
-        if not self.is_post:
-            allowed = 'POST' if self.path in _PAGE_POSTS else 'GET, HEAD'
-            raise Refusal('method-not-allowed', 'the route has other methods', headers={'Allow': allowed})
-        if self.path not in _PAGE_POSTS: raise no_such_route()
+        check_page_address(self.headers)
+        allowed = [method for method in ('GET', 'HEAD', 'POST') if is_page_route(method, self.path)]
+        if not allowed: raise no_such_route()
+        if self.scope['method'] not in allowed:
+            raise Refusal('method-not-allowed', 'the route has other methods', headers={'Allow': ', '.join(allowed)})
 
     def count(self, n_images, n_counted=1):
         "Count the images of the request, `n_counted` of which were before; a `Refusal` above the rate"
@@ -410,8 +429,12 @@ class _Exchange:
         is_refused = self.refusal is not None and self.status is None
         if is_refused: return # what the application makes of the refusal
         if message['type'] == 'http.response.start':
-            self.status = message['status']
             headers = MutableHeaders(scope=message)
+            is_ours = headers.get('content-type') == PROBLEM_TYPE
+            if self.route == 'page' and message['status'] >= 400 and not is_ours:
+                self.refusal = page_problem(message['status'])
+                return
+            self.status = message['status']
             headers['X-Request-ID'] = self.id
             for name, value in _SAFE_HEADERS.items(): headers.setdefault(name, value)
             if self.route in API_ROUTES: headers.setdefault('Cache-Control', 'no-store')
