@@ -225,6 +225,7 @@ class ImageFinder:
         if self.by_stem is None: self.by_stem = self.list_images()
         paths = self.by_stem.get(_stem(name), [])
         if len(paths) == 1: return paths[0], ''
+        if not paths and os.path.isfile(name): return name, '' # from the current folder
         if paths:
             error = f'fits {len(paths)} files: {truncated_list(paths)}; name one by its folder and its ending'
         elif self.unlisted: error = f'{error}; {truncated_list(self.unlisted)}'
