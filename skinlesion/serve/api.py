@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, FastAPI, Query
-from fastapi.exception_handlers import http_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from fastapi.requests import Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.exceptions import HTTPException
 
@@ -330,8 +329,6 @@ def api(
         _refuse_other_methods(app)
         from skinlesion.serve.demo import mount_demo # here, for gradio takes seconds to import
         mount_demo(app, predictor, lambda request: PageRequest(service, request))
-        page_app = app.routes[-1].app
-        page_app.exception_handler(HTTPException)(_refuse_page)
         service.page_folder = app.state.page_folder
     return app
 
@@ -344,20 +341,12 @@ async def _lifespan(app):
         await service.batches.stop()
         service.traces.close()
 
-def _http_refusal(error):
+async def _refuse_http(request, error):
     "The refusal for what Starlette refuses by itself"
-    if error.status_code == 405: return Refusal('method-not-allowed', 'the route has other methods', headers=error.headers)
-    if error.status_code == 404: return no_such_route()
-    return Refusal('bad-request', 'the request cannot be read')
-
-async def _refuse_http(request, error): raise _http_refusal(error)
-
-async def _refuse_page(request, error):
-    "The same for the page, an application of its own, whose exceptions the guard does not see"
-    if error.status_code not in (404, 405): return await http_exception_handler(request, error)
-    refusal = _http_refusal(error)
-    body = refusal.body(request.state.request_id)
-    return JSONResponse(body, refusal.status, refusal.headers, media_type=PROBLEM_TYPE)
+    if error.status_code == 405:
+        raise Refusal('method-not-allowed', 'the route has other methods', headers=error.headers)
+    if error.status_code == 404: raise no_such_route()
+    raise Refusal('bad-request', 'the request cannot be read')
 
 async def _refuse_parameters(request, error):
     names = ', '.join(str(entry['loc'][-1]) for entry in error.errors())
