@@ -72,7 +72,7 @@ class Service:
         self.metrics.queue_images.set_function(lambda: self.batches.depth)
         self.n_begun = 0 # requests so far
         self.n_active = 0 # requests to the API that are not answered yet
-        self.held_bytes = 0 # of their bodies
+        self.held_bytes = 0 # of their bodies, and of large answers that are being taken
 
     async def answers(self,
         images:list, # What `Predictor.answers` takes
@@ -229,6 +229,7 @@ def kept_bytes(
 # %% ../../nbs/api/57_serve.guard.ipynb #6c3664f4
 _SAFE_HEADERS = {'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-referrer'}
 _MAX_DISCARD = 1. # seconds in which a body that nobody wants is read
+_LARGE_ANSWER = 2**16 # bytes, from which on an answer counts as held until it is taken
 
 class Guard:
     "ASGI middleware around the application of a `Service`"
@@ -263,6 +264,7 @@ class _Exchange:
         self.visitor = (scope.get('client') or ('',))[0]
         self.key_name = None
         self.n_bytes = 0 # of the body so far, and of images from a bucket
+        self.n_answer_bytes = 0 # of a large answer
         self.n_expected = 0 # bytes of an upload to the page
         self.is_read = False # the body, to its end
         self.refusal = None # why the request is not answered, once it is known
@@ -295,7 +297,7 @@ class _Exchange:
         finally:
             self.service.n_active -= is_api
             self.service.expected_bytes -= self.n_expected
-            self.service.held_bytes -= self.n_bytes
+            self.service.held_bytes -= self.n_bytes+self.n_answer_bytes
             self.note()
 
     async def answer(self, app):
@@ -441,6 +443,12 @@ class _Exchange:
             # Gradio lets the pages of nearly all sites in; who may come is for `NamedOrigins`, around this
             for name in [name for name in headers if name.startswith('access-control-')]: del headers[name]
             if self.service.batches.is_draining: headers['Connection'] = 'close'
+        body = message.get('body', b'')
+        if len(body) > _LARGE_ANSWER and not message.get('more_body'):
+            self.n_answer_bytes = len(body)
+            self.service.held_bytes += len(body)
+            await self.inner_send(dict(message, more_body=True))
+            message = dict(message, body=b'') # which a server sends when the client has taken the rest
         await self.inner_send(message)
 
     async def refuse(self):
