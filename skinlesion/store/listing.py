@@ -32,9 +32,12 @@ def walk_files(
     root:str|Path, # A folder
     below:str='', # Where to begin, below `root`; with `/` at its end
     unlisted:bool=False, # Give a folder below `root` that cannot be listed: its path with `/` at its end, and the error
+    above:tuple=(), # Real paths of the folders on the way to `below`, into which a link would lead without end
 )->Iterator: # Of path below `root`, with `/` between folders, and path; sorted
     "All files below `root`, one folder after the other, without hidden ones and what systems leave behind"
     folder = os.path.join(root, below) if below else os.fspath(root)
+    real = os.path.realpath(folder)
+    if real in above: return
     try: file_names,folder_names = _list_folder(folder)
     except InputError as e:
         if not (unlisted and below): raise
@@ -50,7 +53,7 @@ def walk_files(
         is_export = may_be_dicom and is_dicom(os.path.join(folder, name))
         names[f'{name}.dcm' if is_export else name] = name
     for listed in sorted(names, key=printable):
-        if listed.endswith('/'): yield from walk_files(root, below + listed, unlisted)
+        if listed.endswith('/'): yield from walk_files(root, below + listed, unlisted, (*above, real))
         else: yield printable(below + listed), os.path.join(root, below + names[listed])
 
 def list_files(
