@@ -32,7 +32,7 @@ NO_CHROMIUM = "No Chromium: run `.venv/bin/playwright install --with-deps chromi
 PRELOADED = ['execnb.shell', 'matplotlib.pyplot', 'nbdev.test', 'onnxruntime', 'pandas', 'scipy.stats', 'sklearn.metrics',
              'timm', 'torchvision']
 EXTRA_FLAGS = {'dicom': 'pydicom', 'ray': 'ray'} # cells with the flag run where the module of the extra is installed
-SLOW_CELL_S = 3600 # after which a cell is stopped where slow ones run, on a busy machine too
+SLOW_CELL_S = 3600 # after which a cell is stopped where flagged ones run, on a busy machine too
 
 
 def report(name, check, *args):
@@ -56,7 +56,7 @@ def run_notebook(notebook, flags, log):
     multiprocessing.set_start_method(None, force=True) # the platform's own again
     for stream in sys.stdout, sys.stderr: os.dup2(os.open(log, os.O_WRONLY | os.O_APPEND), stream.fileno())
     cfg = get_config()
-    limit = SLOW_CELL_S if 'slow' in flags else cfg.cell_timeout
+    limit = SLOW_CELL_S if flags else cfg.cell_timeout
     skipped = [*cfg.tst_flags, *missing_extras()]
     passed,_ = test_nb(notebook, skip_flags=skipped, force_flags=flags, basepath=cfg.config_path, cell_timeout=limit)
     sys.exit(not passed)
