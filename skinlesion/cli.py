@@ -863,8 +863,11 @@ def serve(
     need('skinlesion.serve.api', extra='page' if page else 'serve')
     from skinlesion.serve.api import serve
     from skinlesion.serve.limits import Limits
+    n_bytes = max_mb*2**20
     limits = Limits(
-        bytes=max_mb*2**20,
+        bytes=n_bytes,
+        held_bytes=max(Limits.held_bytes, 2*n_bytes),
+        page_bytes=max(Limits.page_bytes, 2*n_bytes),
         images=min(Limits.images, max_queue) if max_images is None else max_images,
         seconds=seconds,
         rate=rate,

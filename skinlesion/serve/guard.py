@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PROBES', 'UPLOAD_ROUTE', 'API_ROUTES', 'MIN_FILE_BYTES', 'Service', 'check_root_path', 'below_prefix',
-           'path_below', 'no_such_route', 'page_problem', 'check_page_address', 'sent_key', 'host_name',
+           'path_below', 'no_such_route', 'page_problem', 'check_page_address', 'sent_key', 'host_name', 'check_origin',
            'is_cross_site', 'NamedOrigins', 'kept_bytes', 'Guard']
 
 # %% ../../nbs/api/57_serve.guard.ipynb #6eb83b8b
@@ -56,6 +56,7 @@ class Service:
         self.root_path = check_root_path(root_path)
         self.metrics = Metrics(predictor.classes)
         self.traces = Traces()
+        for origin in cors: check_origin(origin)
         self.cors = cors
         self.rate = RateLimit(limits.rate)
         self.upload_rate = RateLimit(limits.rate)
@@ -190,6 +191,14 @@ def host_name(
     "The host alone in `address`"
     try: return urlsplit(address if '//' in address else f'//{address}').hostname or ''
     except ValueError: return ''
+
+def check_origin(
+    origin:str, # That is named in `cors`
+)->None:
+    "An `InputError` if no browser sends `origin`"
+    parts = urlsplit(origin)
+    if origin == '*' or parts.scheme and parts.hostname and origin == f'{parts.scheme}://{parts.netloc}'.lower(): return
+    raise InputError(f'{origin!r} is no origin; give one as browsers send it, such as https://ward.example.org')
 
 def is_cross_site(
     headers:Headers, # Of a request

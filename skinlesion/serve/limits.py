@@ -8,14 +8,15 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.limits.html.md"""
 __all__ = ['MAX_VISITORS', 'Limits', 'read_keys', 'ApiKeys', 'add_key', 'RateLimit']
 
 # %% ../../nbs/api/55_serve.limits.ipynb #f52548a4
-import hashlib, hmac, os, re, secrets, time
+import errno, hashlib, hmac, os, re, secrets, time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core import InputError, replacing
+from ..core import InputError
 
 # %% ../../nbs/api/55_serve.limits.ipynb #f0de6d58
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Limits:
             message = f'a request may have {self.images} images, but only {self.queue} may wait'
             raise InputError(f'{message}: it would never be answered; lower the one or raise the other '
                              '(--max-images, --max-queue)')
+        for name, all_bytes in (('held_bytes', self.held_bytes), ('page_bytes', self.page_bytes)):
+            if self.bytes <= all_bytes: continue
+            message = f'a request may have {self.bytes:,} bytes, but all together only {all_bytes:,} ({name})'
+            raise InputError(f'{message}: it would never be answered; lower the one or raise the other')
 
 # %% ../../nbs/api/55_serve.limits.ipynb #c7799d8a
 _KEY_NAME = r'[A-Za-z0-9_.-]{1,64}'
@@ -110,20 +115,31 @@ def add_key(
     if not re.fullmatch(_KEY_NAME, name):
         allowed = '1 to 64 letters, digits, dots, dashes and underscores'
         raise InputError(f'{name!r}: a name of a key has {allowed}')
-    path = Path(path)
-    before = ''
-    if path.exists():
+    key = secrets.token_urlsafe(32)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    with _locked(Path(path)) as file:
         if name in read_keys(path):
             message = f'{path}: there is a key for {name}; remove its line first, or choose another name'
             raise InputError(message)
-        before = path.read_text(encoding='utf-8')
-    if before and not before.endswith('\n'): before += '\n'
-    key = secrets.token_urlsafe(32)
-    digest = hashlib.sha256(key.encode()).hexdigest()
-    with replacing(path) as temporary:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(descriptor, 'w', encoding='utf-8') as file: file.write(f'{before}{name} {digest}\n')
+        content = file.read()
+        line = f'{name} {digest}\n'.encode()
+        if content and not content.endswith(b'\n'): line = b'\n'+line
+        if file.write(line) < len(line):
+            file.truncate(len(content))
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
     return key
+
+@contextmanager
+def _locked(path):
+    "The file `path`, to read and append for one process at a time; an `InputError` if it is none"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try: descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+    except OSError as e: raise InputError(f'{path}: no file of keys that can be written ({e.strerror})') from None
+    with open(descriptor, 'r+b', buffering=0) as file:
+        with suppress(ImportError): # not on Windows
+            import fcntl
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield file
 
 # %% ../../nbs/api/55_serve.limits.ipynb #5a2f6c51
 MAX_VISITORS = 10_000 # whose buckets are kept
