@@ -88,7 +88,8 @@ class Uploads:
         key_bytes = key.encode(errors='ignore') # JSON may hold half a letter, which no key can
         is_key = key_bytes.decode() == key and len(key_bytes) <= 1024
         # some stores would take `..` for a way to another bucket
-        is_ours = bucket == self.bucket and is_key and not {'', '.', '..'} & set(parts)
+        is_upload = is_key and key.startswith(UPLOADS_PREFIX) and not {'', '.', '..'} & set(parts)
+        is_ours = bucket == self.bucket and is_upload
         if not is_ours:
             detail = f'{name} is not in the bucket for uploads; POST /v1/upload gives an address there'
             raise Refusal('unusable-image', detail)
