@@ -132,6 +132,7 @@ def page_image(
 async def _upload(request, visitor_files):
     "Save the files of the form, and say where they are"
     parser = MultiPartParser(request.headers, request.stream(), max_files=8, max_fields=8)
+    parser.spool_max_size = 0 # no file outside the folder; the service counts what is in memory
     try: form = await parser.parse()
     except (MultiPartException, KeyError, ValueError): # the last two: of a boundary that is none
         raise Refusal('bad-request', 'the form cannot be read; send each image as a file of a form') from None

@@ -80,7 +80,7 @@ def image_name(
 async def _form_images(request, limits):
     "The files of a form, whatever their fields are called"
     parser = MultiPartParser(request.headers, request.stream(), max_files=limits.images, max_fields=16)
-    parser.spool_max_size = limits.bytes+1
+    parser.spool_max_size = 0 # no file
     try:
         form = await parser.parse()
         files = [value for _, value in form.multi_items() if not isinstance(value, str)]
@@ -92,6 +92,7 @@ async def _form_images(request, limits):
 # %% ../../nbs/api/57_serve.requests.ipynb #6420317d
 _FORM = 'send {"image": BASE64}, {"images": [BASE64, ...]} or {"s3": "s3://BUCKET/KEY"}'
 _LONG_TEXT = 256 # bytes, from which on a text in a large body is taken out before the rest is parsed
+_MAX_QUOTES = 2**15 # in a large body, also those within a text
 
 class _Json:
     "JSON whose long texts are decoded piece by piece; a `Refusal` if it is none, or large without them"
@@ -99,37 +100,43 @@ class _Json:
         self.marker = secrets.token_hex(8) # and a number, in place of a long text
         self.texts = []
         if len(body) > _SMALL_BODY: body = self.take_texts(body)
-        try: self.content = json.loads(body)
+        try: self.content = json.loads(body.decode('utf-8-sig'))
         except (ValueError, RecursionError):
-            raise Refusal('bad-request', f'the body is no JSON; {_FORM}') from None
+            raise Refusal('bad-request', f'the body is no JSON in UTF-8; {_FORM}') from None
 
     def take_texts(self, body):
         "`body` with a marker in place of each long text"
+        view = memoryview(body)
         parts = []
-        n_bytes = 0 # of the parts, and one for each quote
         start = 0 # of what is not among the parts yet
-        end = 0 # of the last text
-        while (opening := body.find(b'"', end)) >= 0:
-            closing = opening
-            is_escaped = True
-            while is_escaped and (closing := body.find(b'"', closing+1)) >= 0:
-                before = body[max(opening+1, closing-64):closing]
-                is_escaped = (len(before)-len(before.rstrip(b'\\'))) % 2
-                n_bytes += 1
-                if n_bytes > _SMALL_BODY: raise self.too_large()
-            if closing < 0: break
-            end = closing+1
-            if closing-opening > _LONG_TEXT:
-                parts.append(body[start:opening] + f'"{self.marker}{len(self.texts)}"'.encode())
-                n_bytes += len(parts[-1])
-                self.texts.append(memoryview(body)[opening+1:closing])
-                start = end
-            if n_bytes+end-start > _SMALL_BODY: raise self.too_large()
-        if n_bytes+len(body)-start > _SMALL_BODY: raise self.too_large()
-        return b''.join(parts)+body[start:]
+        quotes = self.quotes(body)
+        for opening, closing in zip(quotes[::2], quotes[1::2]):
+            if closing-opening <= _LONG_TEXT: continue
+            marker = f'"{self.marker}{len(self.texts)}"'
+            parts += [view[start:opening], marker.encode()]
+            self.texts.append(view[opening+1:closing])
+            start = closing+1
+        parts.append(view[start:])
+        if sum(map(len, parts)) > _SMALL_BODY: raise self.too_large()
+        return b''.join(parts)
+
+    def quotes(self, body):
+        "Where texts begin and end, one after the other"
+        places = []
+        place = -1
+        for _ in range(_MAX_QUOTES):
+            place = body.find(b'"', place+1)
+            if place < 0: return places
+            start = place # of the backslashes before it
+            while body.endswith(b'\\', 0, start):
+                window = body[max(0, start-4096):start] # for there may be millions
+                start -= len(window)-len(window.rstrip(b'\\'))
+            is_escaped = (place-start) % 2 == 1
+            if not is_escaped: places.append(place)
+        raise self.too_large()
 
     def too_large(self):
-        detail = f'the JSON has more than {_SMALL_BODY} bytes next to its images; {_FORM}'
+        detail = f'the JSON has more than {_SMALL_BODY} bytes or {_MAX_QUOTES} quotes next to its images; {_FORM}'
         return Refusal('bad-request', detail)
 
     def pieces(self, text)->Iterator[str]:
@@ -146,20 +153,20 @@ class _Json:
             if cut > 0 and start < len(whole):
                 start -= len(piece)-cut
                 piece = piece[:cut]
-            yield json.loads(b'"'+piece+b'"')
+            yield json.loads(f'"{piece.decode()}"')
 
     def base64_bytes(self, text):
         "The bytes that are written as base64; a `ValueError` if it is none"
-        content = bytearray()
+        parts = [b'']
         left = b'' # of the piece before, less than four characters
         for piece in self.pieces(text):
             letters = left+piece.encode('ascii').translate(None, b' \t\r\n\v\f') # many tools break lines
             n_whole = len(letters)-len(letters) % 4
             left = letters[n_whole:]
-            if content and len(content) % 3 and letters: raise ValueError('something after its end')
-            content += base64.b64decode(letters[:n_whole], validate=True)
+            if len(parts[-1]) % 3 and letters: raise ValueError('something after its end')
+            if n_whole: parts.append(base64.b64decode(letters[:n_whole], validate=True))
         if left: raise ValueError('a group of four is not whole')
-        return bytes(content)
+        return b''.join(parts)
 
 def json_images(
     body:bytes, # `{"image": BASE64}` or `{"images": [BASE64, ...]}`; `s3` with one or many addresses
@@ -187,9 +194,11 @@ def _addresses(value, parsed):
     values = value if isinstance(value, list) else [value]
     urls = []
     for number, url in enumerate(values):
-        if isinstance(url, str): urls.append(next(parsed.pieces(url)))
-        if urls[number:] and urls[number].startswith('s3://'): continue
-        raise Refusal('bad-request', f'{image_name(number)} is no address such as s3://BUCKET/KEY; {_FORM}')
+        try: text = next(parsed.pieces(url)) if isinstance(url, str) else ''
+        except ValueError: text = '' # a long one, whose escapes are none
+        if not text.startswith('s3://'):
+            raise Refusal('bad-request', f'{image_name(number)} is no address such as s3://BUCKET/KEY; {_FORM}')
+        urls.append(text)
     return urls
 
 def line_images(
