@@ -122,15 +122,16 @@ async def predict_request(
         except InputError: return None # the answer is worth having all the same
         return base64.b64encode(file.getvalue()).decode()
 
-    maps = await _rendered(service, draw, list(zip(images, answers)), request.state.deadline)
+    maps = await _rendered(service, 'the heat maps', draw, list(zip(images, answers)), request.state.deadline)
     return answers_response(answers, is_lines, maps)
 
-async def _rendered(service, draw, items, deadline):
-    "What `draw` makes of each of `items` in the threads of the queue; a `Refusal` after `deadline`"
+async def _rendered(service, what, draw, items, deadline):
+    "What `draw` makes of each of `items` in the threads of the queue; a `Refusal` that names `what` after `deadline`"
     try: return await service.batches.call(draw, items, max(0., deadline-time.monotonic()))
     except asyncio.TimeoutError:
-        detail = f'the heat maps took more than the {service.limits.seconds:.3g} seconds of a request'
-        raise Refusal('timeout', f'{detail}; ask for fewer at a time', retry_after=1) from None
+        remedy = 'ask for fewer at a time' if len(items) > 1 else 'try again'
+        detail = f'{what} took more than the {service.limits.seconds:.3g} seconds of a request; {remedy}'
+        raise Refusal('timeout', detail, retry_after=1) from None
 
 @router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 403, 404, 429, 503)})
 async def upload_address(
@@ -269,21 +270,32 @@ class PageRequest:
     async def predict(self,
         path:Path, # An uploaded file
     )->Answer|Failure:
-        "The answer for an image; an `InputError` if it has another format, a `Refusal` without room or time"
-        reason = await asyncio.to_thread(lambda: unusable_reason(path.read_bytes()))
-        if reason: raise InputError(f'{path}: {reason}')
-        seconds = self.state.deadline-time.monotonic()
-        answer, = await self.service.answers([path], seconds, self.state.place, self.state.request_id)
+        "The answer for an image; an `InputError` if it has another format, a `Refusal` above the rate, without room or time"
+        self.state.count_page_image()
+        with self.service.batches.place() as place:
+            reason = await asyncio.to_thread(lambda: unusable_reason(path.read_bytes()))
+            if reason: raise InputError(f'{path}: {reason}')
+            seconds = self.state.deadline-time.monotonic()
+            answer, = await self.service.answers([path], seconds, place, self.state.request_id)
         return answer
 
     async def draw(self,
-        function:Callable, # What takes long and is no prediction, such as `Predictor.heat_map`
-        *args, # Of `function`
+        what:str, # For a message, such as `the evidence map`
+        function:Callable, # That takes long, such as `Predictor.heat_map`
+        *args:Any, # Of `function`
     )->Any: # What `function` returns
         "Call `function` in the threads of the queue; a `Refusal` without time"
         def call(args): return function(*args)
-        result, = await _rendered(self.service, call, [args], self.state.deadline)
+        result, = await _rendered(self.service, what, call, [args], self.state.deadline)
         return result
+
+    async def preview(self,
+        function:Callable, # Without parameters
+    )->Any: # What `function` returns
+        "Call `function` for an image that is not answered yet; a `Refusal` above the rate, without room or time"
+        self.state.count_preview()
+        self.service.batches.check()
+        return await self.draw('the preview', function)
 
 # %% ../../nbs/api/58_serve.api.ipynb #cf1d1837
 def api(
@@ -293,7 +305,7 @@ def api(
     api_keys:str|Path|None=None, # File of keys, from `limits.add_key`; everybody may ask if `None`
     root_path:str='', # Where a proxy shows the service, such as `/models/skin`
     cors:tuple=(), # Origins whose pages may ask, such as `https://ward.example.org`
-    log:bool=False, # Whether requests are logged, as JSON on standard error
+    log:bool=False, # Whether predictions and refusals are logged, as JSON on standard error
     max_batch:int=BATCH_SIZE, # Images that are predicted together
     max_wait_ms:float=0., # How long a batch that is not full waits for more images
     upload_bucket:str|None=None, # See `serve.uploads`; `SKINLESION_UPLOAD_BUCKET` if `None`

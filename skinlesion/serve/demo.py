@@ -20,12 +20,13 @@ from fastapi import FastAPI
 from PIL import Image
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import Request
 
 from ..core import InputError
 from ..dicom import DICOM_SUFFIXES, is_dicom
 from ..image import open_image
 from .examples import example_images
-from .html import WAITING_HTML, Direct, about_html, page_title, show_answer
+from .html import WAITING_HTML, PagePredictor, about_html, page_title, show_answer
 from .page import VisitorFiles, page_image, page_router
 from .predictor import Predictor
 from .problems import Refusal
@@ -158,7 +159,7 @@ def _image_url(img, format):
 def page_steps(
     page:gr.Blocks, # From `build_demo`
     visitor_files:VisitorFiles, # Where uploads and examples are
-    asks:Callable, # Gives what `show_answer` takes, for a request
+    asks:Callable[[Request], PagePredictor], # Who answers a request
 )->dict: # Number of a step -> async function of request, values and event
     "What the steps of `page` answer"
     galleries = [block for block in page.blocks.values() if block.elem_id == 'examples']
@@ -172,8 +173,9 @@ def page_steps(
 
     async def answer(request, values, event):
         path,_ = given(values)
-        html,heat,reading = await show_answer(asks(request), path)
-        if heat is not None: heat = page_image(None, await asyncio.to_thread(_image_url, heat, 'PNG'))
+        asked = asks(request)
+        html,heat,reading = await show_answer(asked, path)
+        if heat is not None: heat = page_image(None, await asked.draw('the evidence map', _image_url, heat, 'PNG'))
         return [html, heat, reading]
 
     async def choose_example(request, values, event):
@@ -197,7 +199,7 @@ def page_steps(
             img.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
             return _image_url(img, 'JPEG')
 
-        return [page_image(key, await asked.draw(preview))]
+        return [page_image(key, await asked.preview(preview))]
 
     by_event = dict(change=answer, select=choose_example, upload=show_dicom)
     events = {number: step.targets[0][1] for number,step in page.fns.items()}
@@ -249,7 +251,7 @@ UPLOAD_SECONDS = 600 # after which an upload is removed; it is shown at once
 def mount_demo(
     app:FastAPI, # Its own routes come first
     predictor:Predictor, # Whose page it is
-    asks:Callable|None=None, # Gives what `show_answer` takes, for a request; a `Direct` if `None`
+    asks:Callable[[Request], PagePredictor], # Who answers a request
 )->FastAPI: # `app`, with the page at `/`, which needs `Refusal` handled
     "Add the demo of `predictor` to `app`"
     visitor_files = VisitorFiles()
@@ -275,9 +277,6 @@ def mount_demo(
     domain = predictor.config.get('domain') or 'other'
     examples = example_images(predictor.folder, visitor_files.folder/'examples', domain=domain)
     page = build_demo(predictor, examples)
-    if asks is None:
-        def asks(request): return Direct(predictor)
-
     app.include_router(page_router(visitor_files, page_steps(page, visitor_files, asks)))
     styles = [files('skinlesion.serve').joinpath(name).read_text(encoding='utf-8') for name in ('answer.css', 'demo.css')]
     paper = files('skinlesion.serve').joinpath('print.css').read_text(encoding='utf-8')
