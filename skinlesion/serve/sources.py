@@ -149,11 +149,16 @@ def zip_images(
         raise InputError(f'{file}: not a zip that can be read ({e}); get it again') from None
     entries = sorted(archive.infolist(), key=lambda entry: entry.filename)
     for entry in entries:
-        is_hidden = any(part.startswith(('.', '__MACOSX')) for part in PurePosixPath(entry.filename).parts)
-        if is_hidden or not is_image(entry.filename): continue
+        if not is_image(entry.filename): continue
+        name = printable(entry.filename)
+        parts = PurePosixPath(entry.filename.replace('\\', '/')).parts
+        if '..' in parts:
+            yield SourceImage(name, name, error='its path in the zip has `..` in it; zip the images again')
+            continue
+        if any(part.startswith(('.', '__MACOSX')) for part in parts): continue # hidden
         read = partial(read_entry, archive, entry)
         facts = folder_facts(entry.filename, classes)
-        yield SourceImage(printable(entry.filename), read, **facts, stamp=f'{entry.file_size} {entry.CRC:08x}')
+        yield SourceImage(name, read, **facts, stamp=f'{entry.file_size} {entry.CRC:08x}')
 
 # %% ../../nbs/api/50_serve.sources.ipynb #7f52730f
 def open_rows(
