@@ -8,7 +8,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.api.html.md"""
 __all__ = ['PageRequest', 'api', 'serve']
 
 # %% ../../nbs/api/58_serve.api.ipynb #f4a2c92c
-import asyncio, base64, os, time
+import asyncio, base64, os
 from collections.abc import Callable
 from contextlib import asynccontextmanager
 from copy import copy
@@ -34,8 +34,7 @@ from .observe import LogHandler, request_logger
 from .answer import Failure, answer_schema
 from .predictor import BATCH_SIZE, SCREEN_SIDE, Answer, Predictor
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
-from .requests import (LINES_TYPES, SURE_STARTS, answers_response, content_type, fetch_uploads, request_images,
-                                       unusable, unusable_reason)
+from .requests import LINES_TYPES, answers_response, checked, content_type, fetch_uploads, request_images
 from .uploads import Uploads
 
 # %% ../../nbs/api/58_serve.api.ipynb #117733e3
@@ -91,18 +90,15 @@ for _status in (400, 401, 403, 408, 413, 415, 422, 429, 503): _RESPONSES[_status
 _HEAT_MAP = f'The image with the evidence map over it, at most {SCREEN_SIDE} pixels a side, as PNG in base64'
 
 async def _answers(request):
-    "The images in `request`, and their answers"
+    "Sources of the images in `request`, and their answers"
     service = request.app.state.service
+    state = request.state
     images = await request_images(request, service.limits)
-    request.state.count(len(images))
-    images = await fetch_uploads(images, service.uploads, request.state.deadline, request.state.hold)
-    request.state.notes['images'] = len(images)
-    for number, image in enumerate(images):
-        if callable(image) or image.startswith(SURE_STARTS): continue
-        reason = await asyncio.to_thread(unusable_reason, image)
-        if reason: images[number] = unusable(reason)
-    seconds = request.state.deadline-time.monotonic()
-    return images, await service.answers(images, seconds, request.state.place, request.state.request_id)
+    state.count(len(images))
+    images = await fetch_uploads(images, service.uploads, state.deadline, state.hold)
+    state.notes['images'] = len(images)
+    sources = [image if callable(image) else checked(image) for image in images]
+    return sources, await service.answers(sources, state.deadline, state.place, state.request_id)
 
 @router.post('/v1/predict', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
 async def predict_request(
@@ -110,38 +106,36 @@ async def predict_request(
     heat_map:Annotated[bool, Query(description=_HEAT_MAP)]=False, # See `_HEAT_MAP`
 )->Response:
     "Predict one or many images"
-    images,answers = await _answers(request)
+    sources,answers = await _answers(request)
     is_lines = content_type(request) in LINES_TYPES
     if not heat_map: return answers_response(answers, is_lines)
     service = request.app.state.service
+    deadline = request.state.deadline
     def draw(pair):
-        image,answer = pair
+        source,answer = pair
         if isinstance(answer, Failure): return None
         file = BytesIO()
-        try: service.predictor.heat_map(image, answer, SCREEN_SIDE).save(file, 'PNG')
+        try: service.predictor.heat_map(source, answer, SCREEN_SIDE).save(file, 'PNG')
         except InputError: return None # the answer is worth having all the same
-        return base64.b64encode(file.getvalue()).decode()
+        return base64.b64encode(file.getvalue())
 
-    maps = await _rendered(service, 'the heat maps', draw, list(zip(images, answers)), request.state.deadline)
-    return answers_response(answers, is_lines, maps)
-
-async def _rendered(service, what, draw, items, deadline):
-    "What `draw` makes of each of `items` in the threads of the queue; a `Refusal` that names `what` after `deadline`"
-    try: return await service.batches.call(draw, items, max(0., deadline-time.monotonic()))
-    except asyncio.TimeoutError:
-        remedy = 'ask for fewer at a time' if len(items) > 1 else 'try again'
-        detail = f'{what} took more than the {service.limits.seconds:.3g} seconds of a request; {remedy}'
-        raise Refusal('timeout', detail, retry_after=1) from None
+    pairs = list(zip(sources, answers))
+    maps = await service.in_time(service.batches.call(draw, pairs), deadline, 'the heat maps')
+    # in a thread, for all of them can be many megabytes
+    responding = asyncio.to_thread(answers_response, answers, is_lines, maps)
+    return await service.in_time(responding, deadline, 'the heat maps')
 
 @router.post(UPLOAD_ROUTE, responses={status: _REASONS[status] for status in (401, 403, 404, 429, 503)})
 async def upload_address(
     request:Request, # Its body is not read
 )->dict: # As from `Uploads.address`
     "Where to send an image that is too large for a request, and the `s3` by which it is predicted then"
-    uploads = request.app.state.service.uploads
+    service = request.app.state.service
+    uploads = service.uploads
     if uploads is None:
         raise Refusal('not-found', 'this service has no bucket for uploads; send the image itself')
-    return await asyncio.to_thread(uploads.address)
+    signing = asyncio.get_running_loop().run_in_executor(uploads.pool, uploads.address)
+    return await service.in_time(signing, request.state.deadline)
 
 @router.post('/invocations', openapi_extra=_BODY, responses=_RESPONSES, response_class=Response)
 async def invocations(
@@ -270,13 +264,10 @@ class PageRequest:
     async def predict(self,
         path:Path, # An uploaded file
     )->Answer|Failure:
-        "The answer for an image; an `InputError` if it has another format, a `Refusal` above the rate, without room or time"
-        self.state.count_page_image()
-        with self.service.batches.place() as place:
-            reason = await asyncio.to_thread(lambda: unusable_reason(path.read_bytes()))
-            if reason: raise InputError(f'{path}: {reason}')
-            seconds = self.state.deadline-time.monotonic()
-            answer, = await self.service.answers([path], seconds, place, self.state.request_id)
+        "The answer for an image; a `Refusal` above the rate, without room or time"
+        state = self.state
+        state.count_page_image()
+        answer, = await self.service.answers([checked(path)], state.deadline, request_id=state.request_id)
         return answer
 
     async def draw(self,
@@ -286,7 +277,8 @@ class PageRequest:
     )->Any: # What `function` returns
         "Call `function` in the threads of the queue; a `Refusal` without time"
         def call(args): return function(*args)
-        result, = await _rendered(self.service, what, call, [args], self.state.deadline)
+        calling = self.service.batches.call(call, [args])
+        result, = await self.service.in_time(calling, self.state.deadline, what)
         return result
 
     async def preview(self,

@@ -11,7 +11,7 @@ __all__ = ['PREDICTIONS', 'PAGE_ROUTE', 'PROBES', 'UPLOAD_ROUTE', 'API_ROUTES', 
 
 # %% ../../nbs/api/57_serve.guard.ipynb #6eb83b8b
 import asyncio, base64, binascii, os, re, time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from .limits import ApiKeys, Limits, RateLimit
 from .page import PAGE_UPLOAD, is_page_route
 from .observe import Metrics, Traces, answer_fields, exception_fields, request_id
 from .predictor import BATCH_SIZE, Predictor
-from .problems import PROBLEM_TYPE, Refusal
+from .problems import PROBLEM_TYPE, Refusal, in_time
 from .queue import MicroBatches
 from .uploads import Uploads
 
@@ -76,15 +76,24 @@ class Service:
         self.n_active = 0 # requests to the API that are not answered yet
         self.held_bytes = 0 # of their bodies, and of large answers that are being taken
 
+    async def in_time(self,
+        awaitable:Awaitable, # As for `problems.in_time`
+        deadline:float, # Of `time.monotonic()`
+        what:str='the answer', # That takes so long, for the message
+    )->Any: # Its result
+        "Wait for `awaitable` until `deadline`; a `Refusal` that names the limit afterwards"
+        limit = f'the {self.limits.seconds:.3g} seconds of a request'
+        detail = f'{what} took more than {limit}; try again, or ask for less at a time'
+        return await in_time(awaitable, deadline, detail)
+
     async def answers(self,
         images:list, # What `Predictor.answers` takes
-        seconds:float|None=None, # Time left; the limit if `None`
+        deadline:float, # Of `time.monotonic()`
         place=None, # That was kept for them, see `MicroBatches.place`
         request_id:str='', # Of their request, for the log
     )->list: # An `Answer` or a failure for each
         "The answers for `images`, through the queue; a `Refusal` if there is no room or no time"
-        if seconds is None: seconds = self.limits.seconds
-        answers = await self.batches.submit(images, max(0., seconds), place)
+        answers = await self.in_time(self.batches.submit(images, place), deadline)
         for answer in answers:
             self.metrics.count_answer(answer)
             if self.log and self.log_answers: self.log_answer(answer, request_id)
@@ -408,7 +417,7 @@ class _Exchange:
         "Count what an upload to the page will take until it is removed; a `Refusal` if there is no room"
         service = self.service
         if service.page_folder is None: return
-        n_kept = await asyncio.to_thread(kept_bytes, service.page_folder)
+        n_kept = await service.in_time(asyncio.to_thread(kept_bytes, service.page_folder), self.deadline)
         length = self.headers.get('content-length', '')
         n_expected = int(length) if length.isdecimal() else service.limits.bytes
         if n_kept + service.expected_bytes + n_expected > service.limits.page_bytes:

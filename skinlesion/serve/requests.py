@@ -6,17 +6,19 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.requests.html.md"""
 
 # %% auto #0
 __all__ = ['RAW_TYPES', 'JSON_TYPES', 'LINES_TYPES', 'ACCEPTED_TYPES', 'FORMATS', 'SURE_STARTS', 'content_type', 'request_images',
-           'image_name', 'json_images', 'line_images', 'unusable', 'fetch_uploads', 'unusable_reason', 'answers_body',
-           'answers_response']
+           'image_name', 'json_images', 'line_images', 'unusable', 'fetch_uploads', 'unusable_reason', 'checked',
+           'answers_body', 'answers_response']
 
 # %% ../../nbs/api/57_serve.requests.ipynb #7c0257cb
-import asyncio, base64, binascii, json, logging, secrets, time
+import asyncio, base64, binascii, json, logging, secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
+from itertools import repeat
+from pathlib import Path
 
 from PIL import Image
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -25,7 +27,7 @@ from starlette.responses import Response
 
 from ..core import InputError
 from .limits import Limits
-from .problems import Refusal
+from .problems import Refusal, in_time
 from .uploads import Uploads
 
 # %% ../../nbs/api/57_serve.requests.ipynb #26b69621
@@ -49,8 +51,8 @@ async def request_images(
     "The images in the body of `request`; a `Refusal` if it holds none, or too many"
     kind = content_type(request)
     if kind == 'multipart/form-data': images = await _form_images(request, limits)
-    elif kind in JSON_TYPES: images = await _decoded(json_images, await request.body())
-    elif kind in LINES_TYPES: images = await _decoded(line_images, await request.body(), limits.images)
+    elif kind in JSON_TYPES: images = await _decoded(request, json_images)
+    elif kind in LINES_TYPES: images = await _decoded(request, line_images, limits.images)
     elif kind.startswith('image/') or kind in RAW_TYPES: images = [await request.body()]
     else:
         detail = f'the body is {kind or "of no type"}; accepted are {", ".join(ACCEPTED_TYPES)}'
@@ -62,10 +64,12 @@ async def request_images(
 _SMALL_BODY = 2**18 # bytes, which are decoded sooner than a thread begins on a busy machine
 _decoder = ThreadPoolExecutor(1, thread_name_prefix='json') # so that memory holds one large body more than once
 
-async def _decoded(decode, body, *options):
-    "What `decode` makes of `body`, without holding up other requests"
+async def _decoded(request, decode, *options):
+    "What `decode` makes of the body of `request`, without holding up other requests"
+    body = await request.body()
     if len(body) <= _SMALL_BODY: return decode(body, *options)
-    return await asyncio.get_running_loop().run_in_executor(_decoder, decode, body, *options)
+    decoding = asyncio.get_running_loop().run_in_executor(_decoder, decode, body, *options)
+    return await in_time(decoding, request.state.deadline, 'the JSON could not be read in time; try again')
 
 def _too_many(limits):
     return Refusal('too-large', f'a request may have {limits.images} images; send them in several')
@@ -237,11 +241,8 @@ async def fetch_uploads(
                 if uploads is None:
                     detail = f'{name} is in S3, and this service reads none from there; send it'
                     raise Refusal('unusable-image', detail)
-                reading = asyncio.to_thread(uploads.read, image, name)
-                image = await asyncio.wait_for(reading, max(0., deadline-time.monotonic()))
-            except asyncio.TimeoutError:
-                detail = f'{name} could not be read in time; try again'
-                raise Refusal('timeout', detail, retry_after=1) from None
+                reading = asyncio.get_running_loop().run_in_executor(uploads.pool, uploads.read, image, name)
+                image = await in_time(reading, deadline, f'{name} could not be read in time; try again')
             except Refusal as e:
                 is_of_image = e.reason in ('unusable-image', 'too-large')
                 if not is_of_image or len(images) == 1: raise
@@ -257,22 +258,33 @@ FORMATS = ('JPEG', 'MPO', 'PNG', 'BMP', 'DIB', 'TIFF', 'WEBP', 'GIF', 'JPEG2000'
 SURE_STARTS = (b'\xff\xd8\xff', b'\x89PNG\r\n\x1a\n') # JPEG and PNG: no other decoder takes such an image
 
 def unusable_reason(
-    content:bytes, # An image
+    content:bytes|Path, # An image
 )->str: # '' for an image of these formats, and for no format at all, which is for the predictor
     "Why `content` is not predicted: it is empty, or has a format other than `FORMATS`"
-    if not content: return 'the image is empty'
+    if content == b'': return 'the image is empty'
+    if isinstance(content, bytes) and content.startswith(SURE_STARTS): return ''
     kind = None
     with suppress(Exception): # of Pillow's decoders, on a broken header
-        with Image.open(BytesIO(content)) as img: kind = img.format
+        file = BytesIO(content) if isinstance(content, bytes) else content
+        with Image.open(file) as img: kind = img.format
     if kind is None or kind in FORMATS: return ''
     accepted = [name for name in FORMATS if name != 'HEIF' or find_spec('pillow_heif')]
     if find_spec('pydicom'): accepted.append('DICOM')
     return f'the image is {kind}; accepted are {", ".join(accepted)}'
 
+def checked(
+    content:bytes|Path, # An image
+)->Callable: # A source of it
+    "`content`, or an `InputError` where it is decoded and `unusable_reason` has a reason"
+    def read():
+        reason = unusable_reason(content)
+        if reason: raise InputError(reason)
+        return content
+    return read
+
 # %% ../../nbs/api/57_serve.requests.ipynb #bdce0e4b
 def answers_body(
     answers:list, # An `Answer` or a `Failure` for each image
-    heat_maps:list|None=None, # PNG in base64 or `None` for each, to be part of its answer
 )->list: # Of dictionaries
     "What JSON says of `answers`; a `Refusal` if none of the images could be read"
     entries = []
@@ -284,17 +296,20 @@ def answers_body(
         detail = f'{errors[0]["path"]}: {errors[0]["error"]}'
         if len(errors) > 1: detail = f'none of {len(errors)} images can be read, first {detail}'
         raise Refusal('unusable-image', detail, errors=errors)
-    for entry, heat_map in zip(entries, heat_maps or []):
-        if heat_map: entry['heat_map'] = heat_map
     return entries
 
 def answers_response(
     answers:list, # As for `answers_body`
     lines:bool=False, # An answer a line, instead of one JSON object
-    heat_maps:list|None=None, # As for `answers_body`
+    heat_maps:list|None=None, # PNG in base64 or `None` for each, to be part of its answer
 )->Response:
     "The response for `answers`"
-    entries = answers_body(answers, heat_maps)
-    if not lines: return Response(json.dumps(dict(answers=entries)), media_type='application/json')
-    text = ''.join(f'{json.dumps(entry)}\n' for entry in entries)
-    return Response(text, media_type='application/jsonlines')
+    between = b'\n' if lines else b', '
+    parts = []
+    for entry, heat_map in zip(answers_body(answers), heat_maps or repeat(None)):
+        text = json.dumps(entry).encode()
+        # base64 needs no escapes, and `join` lets other threads work
+        parts += [text] if heat_map is None else [text[:-1], b', "heat_map": "', heat_map, b'"}']
+        parts.append(between)
+    if lines: return Response(b''.join(parts), media_type='application/jsonlines')
+    return Response(b''.join([b'{"answers": [', *parts[:-1], b']}']), media_type='application/json')

@@ -9,6 +9,7 @@ __all__ = ['UPLOADS_PREFIX', 'Uploads']
 
 # %% ../../nbs/api/56_serve.uploads.ipynb #93926e2b
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
@@ -43,6 +44,7 @@ class Uploads:
         self.max_bytes = max_bytes
         self.seconds = seconds
         self.connection = connection
+        self.pool = ThreadPoolExecutor(4, thread_name_prefix='uploads') # so that a slow bucket holds up nothing else
 
     @cached_property
     def s3(self)->Any:
@@ -53,8 +55,9 @@ class Uploads:
             's3',
             signature_version='s3v4',
             s3=dict(addressing_style=style),
-            connect_timeout=5,
-            read_timeout=15,
+            retries=dict(mode='standard', total_max_attempts=2),
+            connect_timeout=2,
+            read_timeout=5,
         )
 
     def address(self)->dict:
