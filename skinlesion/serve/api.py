@@ -212,8 +212,6 @@ def openapi()->dict: # Always the same object
     schema = get_openapi(title='skinlesion', version=__version__, description=NOTICE, routes=router.routes)
     answers = answer_schema()
     schemas = _moved_references(answers['$defs'])
-    heat_map = {'type': 'string', 'format': 'byte', 'description': f'{_HEAT_MAP}; only where it was asked for'}
-    schemas['Answer']['properties']['heat_map'] = heat_map
     schemas['Problem'] = _PROBLEM_SCHEMA
     entry = {'oneOf': [{'$ref': '#/components/schemas/Answer'}, {'$ref': '#/components/schemas/Failure'}]}
     schemas['Answers'] = {
