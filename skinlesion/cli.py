@@ -18,7 +18,8 @@ from typing import Annotated, Any, NamedTuple, Optional
 import typer
 
 from . import __version__
-from .core import NOTICE, InputError, MissingPackage, is_quiet, missing_package, need, with_progress
+from .core import NOTICE, InputError, MissingPackage, check_local, is_quiet, missing_package, need
+from .core import with_progress
 from .domains.profile import DOMAINS, load_domain
 
 # %% ../nbs/api/71_cli.ipynb #3f283eae
@@ -52,7 +53,14 @@ def _options(
 
 # %% ../nbs/api/71_cli.ipynb #d470b127
 def _option(help, *names, **kwargs): return typer.Option(*names, help=help, **kwargs)
-def _argument(metavar, help): return typer.Argument(metavar=metavar, help=help)
+def _argument(metavar, help, **kwargs): return typer.Argument(metavar=metavar, help=help, **kwargs)
+
+def _to_write(path:Optional[str]):
+    "Refuse an address before any work"
+    if path is not None: check_local(path)
+    return path
+
+def _output(help, *names, **kwargs): return _option(help, *names, callback=_to_write, **kwargs)
 
 _PUBLIC_LAYOUTS = [layout for domain in DOMAINS for layout in load_domain(domain).layouts]
 _LAYOUT_NAMES = ['folder', 'csv', *_PUBLIC_LAYOUTS]
@@ -107,7 +115,7 @@ _DEVICE = 'Where to compute: cpu, cuda, cuda:1 (the second GPU) or mps (Apple); 
 Device = Annotated[Optional[str], _option(_DEVICE, metavar='D')]
 Epochs = Annotated[Optional[int], _option('Epochs of the whole network', metavar='N')]
 Track = Annotated[Optional[str], _option(_TRACKERS, metavar='T')]
-ReportFolder = Annotated[str, _option('Folder for the report', metavar='DIR')]
+ReportFolder = Annotated[str, _output('Folder for the report', metavar='DIR')]
 Host = Annotated[str, _option('Address to serve on; 0.0.0.0 for all networks', metavar='H')]
 _PORT = 'Port to serve on; the next free one if it is taken'
 Port = Annotated[int, _option(_PORT, metavar='P', min=1, max=65535)]
@@ -197,7 +205,7 @@ def _command(example, name=None, group=app):
 # %% ../nbs/api/71_cli.ipynb #3b3946c6
 @_command('sample lesions --n 400')
 def sample(
-    out: Annotated[str, _argument('OUT', 'Folder to make')],
+    out: Annotated[str, _argument('OUT', 'Folder to make', callback=_to_write)],
     layout: Annotated[str, _option(
         f'Layout to make: {", ".join(_LAYOUT_NAMES)}, isic2018, isic2019',
         metavar='L',
@@ -220,7 +228,7 @@ def cases(
     target: Target = None,
     positive: Positive = None,
     domain: Domain = None,
-    out: Annotated[Optional[str], _option(
+    out: Annotated[Optional[str], _output(
         'Write the cases, with their split, as csv',
         metavar='FILE',
     )] = None,
@@ -241,7 +249,7 @@ def cases(
         'part; --out then lists what was dropped too',
         '--drop-duplicates',
     )] = False,
-    table_one_file: Annotated[Optional[str], _option(
+    table_one_file: Annotated[Optional[str], _output(
         'Write Table 1 of a paper: images, classes, age, sex and site by part of the split; .csv or .tex',
         '--table-one',
         metavar='FILE',
@@ -297,7 +305,7 @@ def audit(
     images: Images = None,
     target: Target = None,
     positive: Positive = None,
-    out: Annotated[Optional[str], _option(
+    out: Annotated[Optional[str], _output(
         'Folder for audit.json and the page audit.html',
         metavar='DIR',
     )] = None,
@@ -343,7 +351,7 @@ def _report_answer(result, **files):
 @_command('train photos --out run --arch resnet18 --epochs 4')
 def train(
     data: Data,
-    out: Annotated[str, _option('Run folder to make', metavar='RUN')],
+    out: Annotated[str, _output('Run folder to make', metavar='RUN')],
     layout: RecipeLayout = None,
     target: Target = None,
     recipe: Annotated[Optional[str], _option(
@@ -437,7 +445,7 @@ def train(
 def sweep(
     recipe: Annotated[str, _argument('RECIPE', 'A recipe (TOML), with what to try in a table [sweep]')],
     data: Data,
-    out: Annotated[str, _option('Folder for the trials and the best recipe', metavar='DIR')],
+    out: Annotated[str, _output('Folder for the trials and the best recipe', metavar='DIR')],
     n: Annotated[int, _option('Trials in all', '--n', metavar='N')] = 20,
     layout: RecipeLayout = None,
     epochs: Epochs = None,
@@ -579,7 +587,7 @@ def compare(
         'A.csv B.csv ... | RUN ...',
         'Predictions of the same images by two models or more, or run folders; a key of the classes among them is recognised',
     )],
-    out: Annotated[str, _option('Folder for the comparison', metavar='DIR')],
+    out: Annotated[str, _output('Folder for the comparison', metavar='DIR')],
     metadata: Metadata = None,
     classes: ClassKey = None,
     positive: Annotated[Optional[str], _option(
@@ -647,7 +655,7 @@ def drift(
         'PREDICTIONS_OR_LOG',
         'A table of skinlesion score, csv or Parquet, or the log of skinlesion serve --log-answers',
     )],
-    out: Annotated[Optional[str], _option('Folder for a page and drift.json', metavar='DIR')] = None,
+    out: Annotated[Optional[str], _output('Folder for a page and drift.json', metavar='DIR')] = None,
     reference: Annotated[Optional[str], _option(
         'Answers of the same model to compare with, such as those for test images; its validation images if left out',
         metavar='PREDICTIONS',
@@ -671,7 +679,11 @@ def drift(
 # %% ../nbs/api/71_cli.ipynb #12465abf
 @_command('new moles --data s3://my-bucket/ham')
 def new(
-    folder: Annotated[str, _argument('DIR', 'Folder to make; its name is the name of the study')],
+    folder: Annotated[str, _argument(
+        'DIR',
+        'Folder to make; its name is the name of the study',
+        callback=_to_write,
+    )],
     data: Annotated[Optional[str], _option(
         'Images of the study, s3://bucket/prefix; synthetic ones until yours take their place if left out',
         metavar='S3URL',
@@ -699,11 +711,11 @@ def predict(
         'IMAGE...',
         'Images, folders, patterns, zips, csv tables; - reads a list',
     )],
-    out: Annotated[Optional[str], _option(
+    out: Annotated[Optional[str], _output(
         'Write the answers, as csv or JSON lines (.jsonl), instead of printing them',
         metavar='FILE',
     )] = None,
-    heat_maps: Annotated[Optional[str], _option(
+    heat_maps: Annotated[Optional[str], _output(
         'Folder for the heat map of each image',
         metavar='DIR',
     )] = None,
@@ -745,7 +757,7 @@ def score(
         'SOURCE',
         'A folder, a .zip, a csv table, or s3://bucket/prefix; no labels needed; with --engine ray no zip, and in S3 a table',
     )],
-    out: Annotated[str, _option('The table to write, .csv or .parquet', metavar='FILE')],
+    out: Annotated[str, _output('The table to write, .csv or .parquet', metavar='FILE')],
     images: Images = None,
     engine: Annotated[str, _option('What shares the work: local (this computer) or ray', metavar='E')] = 'local',
     address: Annotated[Optional[str], _option(
@@ -772,7 +784,7 @@ def score(
 @_command('export run/bundle --int8 --calibrate photos --out run/int8')
 def export(
     bundle: Bundle,
-    out: Annotated[str, _option('Folder for the new bundle', metavar='DIR')],
+    out: Annotated[str, _output('Folder for the new bundle', metavar='DIR')],
     data: Annotated[str, _option(
         'Labelled images: some to train on calibrate it, valid ones choose how, '
         'test ones tell how AUROC changes',
@@ -890,7 +902,7 @@ def serve(
 
 @_command('key keys.txt ward-3')
 def key(
-    file: Annotated[str, _argument('FILE', 'Names and hashes of keys; made if there is none')],
+    file: Annotated[str, _argument('FILE', 'Names and hashes of keys; made if there is none', callback=_to_write)],
     name: Annotated[str, _argument('NAME', 'Who gets the key')],
 ):
     "Make a key for serve --api-keys, and print it; it is kept nowhere"
@@ -901,7 +913,7 @@ def key(
 # %% ../nbs/api/71_cli.ipynb #f6ed2e5d
 @_command('demo --no-serve')
 def demo(
-    out: Annotated[str, _option('Folder to make', metavar='DIR')] = 'skinlesion-demo',
+    out: Annotated[str, _output('Folder to make', metavar='DIR')] = 'skinlesion-demo',
     serve: Annotated[bool, _option('Open the demo in the browser at the end')] = True,
     host: Host = '127.0.0.1',
     port: Port = 7860,
@@ -917,7 +929,7 @@ def demo(
 @_command('fetch ham10000 ham')
 def fetch(
     name: Annotated[str, _argument('NAME', 'isic-malignant-vs-benign, ham10000 or covid-xray')],
-    out: Annotated[str, _argument('OUT', 'Folder to make')],
+    out: Annotated[str, _argument('OUT', 'Folder to make', callback=_to_write)],
 ):
     "Get a public data set, or go on with getting it"
     from skinlesion.store.fetch import PUBLIC_SETS, fetch
@@ -972,7 +984,7 @@ def push(
 @_connecting
 def pull(
     url: S3Url,
-    out: Annotated[str, _argument('OUT', 'Folder to make or to synchronise')],
+    out: Annotated[str, _argument('OUT', 'Folder to make or to synchronise', callback=_to_write)],
     connection=None,
 ):
     "Make OUT hold what S3URL holds; only differences travel"
@@ -1107,7 +1119,10 @@ def cloud_train(
     )] = None,
     role: Annotated[Optional[str], _option('Role of the job, where not that of a stack', metavar='ARN')] = None,
     output: Annotated[Optional[str], _option('Where jobs write, where no stack says it', metavar='S3URL')] = None,
-    out: Annotated[Optional[str], _option('Run folder to make; NAME if left out', metavar='RUN')] = None,
+    out: Annotated[Optional[str], _output(
+        'Run folder to make; NAME if left out',
+        metavar='RUN',
+    )] = None,
     instance: Annotated[str, _option('Kind of machine', metavar='TYPE')] = 'ml.g5.xlarge',
     count: Annotated[int, _option('Machines that train together', metavar='N', min=1)] = 1,
     spot: Annotated[bool, _option('Cheaper machines, which AWS may take away for a while', '--spot')] = False,

@@ -9,10 +9,10 @@ __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_
            'SHORT_SPLIT_NAMES', 'MISSING_WORDS', 'NO_ID_WORDS', 'MAX_VALUE_WIDTH', 'DISK_ERRORS', 'remote_finders',
            'DELIVERY_ERRORS', 'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'DamagedFile',
            'pixels_for_visitors', 'warn_caller', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need',
-           'missing_package', 'extra_with', 'replacing', 'LineFeeds', 'without_nul', 'csv_writer', 'write_csv_table',
-           'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory', 'sha256', 'check_schema',
-           'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook', 'progress_stream', 'is_quiet',
-           'Progress', 'with_progress']
+           'missing_package', 'extra_with', 'check_local', 'replacing', 'LineFeeds', 'without_nul', 'csv_writer',
+           'write_csv_table', 'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory',
+           'sha256', 'check_schema', 'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook',
+           'progress_stream', 'is_quiet', 'Progress', 'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import csv
@@ -264,6 +264,16 @@ def remove(
     if path.is_dir() and not path.is_symlink(): shutil.rmtree(path)
     else: path.unlink(missing_ok=True)
 
+# %% ../nbs/api/00_core.ipynb #ede25c84
+def check_local(
+    path:str|Path, # Where to write, also as `Path` has it, which takes one of the two slashes of an address
+)->None:
+    "An `InputError` if `path` is an address such as `s3://bucket/run`, and no place of this computer"
+    if not re.match('[a-z][a-z0-9+.-]+:/', str(path), re.IGNORECASE): return # the drive `C:/` has a single letter
+    raise InputError(
+        f'{path}: results are written to this computer alone; name a file or a folder here, and copy it afterwards'
+    )
+
 # %% ../nbs/api/00_core.ipynb #7b36d7f0
 DISK_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO) # full, over a quota or a limit, broken
 
@@ -272,6 +282,7 @@ def replacing(
     path:str|Path, # File or folder to write; an existing file is replaced, an existing folder too
 )->Iterator[Path]:
     "Yield a temporary path next to `path`, renamed to `path` if the block ends well, removed if it does not"
+    check_local(path)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
@@ -333,7 +344,8 @@ def write_csv_table(
 def check_writable_folder(
     folder:str|Path, # To be written to; need not exist
 )->None:
-    "Raise an `InputError` if `folder` is a file, lies below a file, or cannot be written to"
+    "Raise an `InputError` if `folder` is an address or a file, lies below a file, or cannot be written to"
+    check_local(folder)
     folder = Path(folder)
     absolute = folder.absolute()
     nearest = next(p for p in (absolute, *absolute.parents) if p.exists())

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 from fastcore.meta import delegates
 
-from ..core import NOTICE, BriefDict, InputError, replacing, truncated_list
+from ..core import NOTICE, BriefDict, InputError, check_local, replacing, truncated_list
 from ..data.audit import Audit, write_audit
 from ..data.cases import Cases, write_cases
 from ..data.load import assumed_facts
@@ -294,7 +294,8 @@ def check_replaced(
     required:Iterable, # What is in it if it was written by us
     what:str, # Such as 'report'
 )->None:
-    "An `InputError` if something would be lost by replacing `out`"
+    "An `InputError` if something would be lost by replacing `out`, or it is an address"
+    check_local(out)
     out = Path(os.path.abspath(out))
     if not out.exists(): return
     if not out.is_dir(): raise InputError(f'{out} is a file; the {what} needs a folder')

@@ -21,7 +21,8 @@ import numpy as np
 import onnxruntime as ort
 from PIL import Image
 
-from ..core import InputError, Progress, arriving, n_cores, read_ahead, replacing, warn_caller
+from ..core import InputError, Progress, arriving, check_writable_folder, n_cores, read_ahead, replacing
+from ..core import warn_caller
 from ..image import InputSpec, from_square, open_image, prepare, square, unknown_range_note
 from ..postprocess import (evidence, exceeded_thresholds, ood_score, ood_score_threshold, overlay,
                                     prediction_sets, probabilities, referral_reason)
@@ -278,6 +279,7 @@ def save_heat_maps(
     folder:str|Path, # Where to write, one image an answer
 )->Iterator: # The same answers
     "Write the heat map of each of `answers`, numbered in their order, as it passes"
+    check_writable_folder(folder)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for number,answer in enumerate(answers, 1):
