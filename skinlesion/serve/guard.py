@@ -7,7 +7,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PAGE_ROUTE', 'PROBES', 'UPLOAD_ROUTE', 'API_ROUTES', 'MIN_FILE_BYTES', 'Service', 'check_root_path',
            'below_prefix', 'path_below', 'no_such_route', 'page_problem', 'check_page_address', 'sent_key', 'host_name',
-           'check_origin', 'is_cross_site', 'NamedOrigins', 'kept_bytes', 'Guard']
+           'check_origin', 'is_cross_site', 'NamedOrigins', 'kept_bytes', 'drop_frames', 'Guard']
 
 # %% ../../nbs/api/57_serve.guard.ipynb #6eb83b8b
 import asyncio, base64, binascii, os, re, time
@@ -251,6 +251,14 @@ _SAFE_HEADERS = {'X-Content-Type-Options': 'nosniff', 'Referrer-Policy': 'no-ref
 _MAX_DISCARD = 1. # seconds in which a body that nobody wants is read
 _LARGE_ANSWER = 2**16 # bytes, from which on an answer counts as held until it is taken
 
+def drop_frames(
+    error:BaseException|None, # Nobody needs to know any more where it was raised
+)->None:
+    "Let go of the frames of `error` and of what it comes from, which hold images and refer to each other"
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
+
 class Guard:
     "ASGI middleware around the application of a `Service`"
     def __init__(self,
@@ -323,6 +331,8 @@ class _Exchange:
             self.service.expected_bytes -= self.n_expected
             self.service.held_bytes -= self.n_bytes+self.n_answer_bytes
             self.note()
+            drop_frames(self.refusal)
+            self.inner_scope['state'].clear() # which refers to this exchange
 
     async def answer(self, app):
         "Let the application answer, or refuse"
@@ -345,6 +355,7 @@ class _Exchange:
                 if log: log.error('failed', request_id=self.id, **exception_fields(e))
                 detail = 'the service failed at this request; its logs say more by the request id'
                 self.refusal = Refusal('internal', detail)
+            drop_frames(e)
             await self.refuse()
 
     async def let_others_begin(self):
