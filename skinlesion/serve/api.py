@@ -34,7 +34,7 @@ from .observe import LogHandler, request_logger
 from .answer import Failure, answer_schema
 from .predictor import BATCH_SIZE, SCREEN_SIDE, Answer, Predictor
 from .problems import PROBLEM_TYPE, PROBLEMS, Refusal
-from .requests import LINES_TYPES, answers_response, checked, content_type, fetch_uploads, request_images
+from .requests import answers_response, asks_lines, checked, fetch_uploads, request_images
 from .uploads import Uploads
 
 # %% ../../nbs/api/58_serve.api.ipynb #117733e3
@@ -76,6 +76,7 @@ _BODY = {'requestBody': {'required': True, 'content': {
     'image/png': _BYTES,
     'application/dicom': _BYTES,
     'application/octet-stream': _BYTES,
+    'application/x-image': _BYTES,
     'multipart/form-data': {'schema': _FORM_SCHEMA},
     'application/json': _IMAGES_JSON,
     'application/x-ndjson': {'schema': {'type': 'string', 'minLength': 1}, 'example': f'{{"image": "{_EXAMPLE_IMAGE}"}}\n'},
@@ -107,7 +108,7 @@ async def predict_request(
 )->Response:
     "Predict one or many images"
     sources,answers = await _answers(request)
-    is_lines = content_type(request) in LINES_TYPES
+    is_lines = asks_lines(request)
     if not heat_map: return answers_response(answers, is_lines)
     service = request.app.state.service
     deadline = request.state.deadline
@@ -143,7 +144,7 @@ async def invocations(
 )->Response:
     "Predict as SageMaker asks: an image, JSON, or JSON lines"
     _,answers = await _answers(request)
-    return answers_response(answers, content_type(request) in LINES_TYPES)
+    return answers_response(answers, asks_lines(request))
 
 # %% ../../nbs/api/58_serve.api.ipynb #c9a25c32
 _MODEL_KEYS = (
