@@ -10,9 +10,9 @@ __all__ = ['SPLITS', 'CASE_COLUMNS', 'IMAGE_SUFFIXES', 'SUFFIX_EXTRAS', 'SYSTEM_
            'DELIVERY_ERRORS', 'unread_format', 'prob_column', 'InputError', 'SetupError', 'NoLabels', 'DamagedFile',
            'pixels_for_visitors', 'warn_caller', 'truncated_list', 'BriefDict', 'plural', 'MissingPackage', 'need',
            'missing_package', 'extra_with', 'check_local', 'replacing', 'LineFeeds', 'without_nul', 'csv_writer',
-           'write_csv_table', 'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes', 'in_memory',
-           'sha256', 'check_schema', 'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead', 'in_notebook',
-           'progress_stream', 'is_quiet', 'Progress', 'with_progress']
+           'write_csv_table', 'csv_form', 'check_writable_folder', 'RemoteFiles', 'remote_files', 'NamedBytes',
+           'in_memory', 'sha256', 'check_schema', 'versions', 'cpu_quota', 'n_cores', 'arriving', 'read_ahead',
+           'in_notebook', 'progress_stream', 'is_quiet', 'Progress', 'with_progress']
 
 # %% ../nbs/api/00_core.ipynb #3efb001d
 import csv
@@ -339,6 +339,19 @@ def write_csv_table(
     "Write `table` as csv likewise"
     with open(file, 'w', newline='', encoding='utf-8') as f:
         table.to_csv(LineFeeds(f), lineterminator='\r\n', **options)
+
+# %% ../nbs/api/00_core.ipynb #9db73c56
+def csv_form(
+    line:str, # The first of a csv table
+)->tuple: # What is between the columns, and 1 if the header is the next line, 0 if it is `line`
+    "How a csv table is written; a `UnicodeDecodeError` for UTF-16"
+    if '\0' in line:
+        position = line.index('\0')
+        raise UnicodeDecodeError('utf-8', line.encode(), position, position+1, 'NUL, as in UTF-16')
+    named = re.fullmatch(r'"?sep=([,;\t|])"?[,;\t|]*', line.strip('\r\n'), re.IGNORECASE)
+    if named: return named[1], 1
+    unquoted = re.sub('"[^"]*"', '', line)
+    return max(',;\t|', key=unquoted.count), 0 # what is most often between the names
 
 # %% ../nbs/api/00_core.ipynb #a79476b0
 def check_writable_folder(

@@ -8,13 +8,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.files.html.md"""
 __all__ = ['TABLE_SUFFIXES', 'TEXT_COLUMNS', 'read_table', 'first_line']
 
 # %% ../../nbs/api/10_data.files.ipynb #5166715f
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pandas as pd
 
-from ..core import MISSING_WORDS, InputError
+from ..core import MISSING_WORDS, InputError, csv_form
 
 # %% ../../nbs/api/10_data.files.ipynb #644baf9e
 TABLE_SUFFIXES = ('.csv', '.tsv', '.tab', '.txt')
@@ -28,10 +27,11 @@ def read_table(
 )->pd.DataFrame: # A row per line; missing values of other columns are NaN
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:
-        unquoted = re.sub('"[^"]*"', '', first_line(file))
+        with open(file, encoding='utf-8-sig') as f: delimiter,n_before = csv_form(f.readline(1<<16))
         how = dict(
             encoding='utf-8-sig',
-            sep=max(',;\t|', key=unquoted.count), # what is most often between the names
+            sep=delimiter,
+            skiprows=n_before,
             skipinitialspace=True,
             keep_default_na=False,
         )
@@ -65,7 +65,10 @@ def read_table(
 def first_line(
     file:str|Path, # A csv table
 )->str:
-    "The first line of `file`; '' where it is no text"
+    "The line of `file` that names its columns; '' where it is no text"
     try:
-        with open(file, encoding='utf-8-sig') as f: return f.readline(1<<16)
+        with open(file, encoding='utf-8-sig') as f:
+            line = f.readline(1<<16)
+            _,n_before = csv_form(line)
+            return f.readline(1<<16) if n_before else line
     except (UnicodeDecodeError, OSError): return ''

@@ -6,12 +6,12 @@ Docs: https://skinlesion.github.io/skinlesion/api/data.readers.html.md"""
 
 # %% auto #0
 __all__ = ['FRAME_NAME', 'MAX_NEARBY', 'FACT_COLUMNS', 'ReadResult', 'read_folder', 'published_notes', 'is_kaggle',
-           'drop_repeated_rows', 'table_name', 'refuse_rows', 'path_in_table', 'locate_images', 'join_images',
-           'column_names', 'path_column', 'check_named', 'NoColumn', 'override_columns', 'override_notes',
-           'named_roles', 'Labels', 'LabelColumns', 'label_columns', 'read_labels', 'TableRows', 'read_roles',
-           'rows_of_table', 'rows_of_frame', 'label_frame', 'table_splits', 'label_tables', 'is_csv',
-           'read_label_table', 'read_csv', 'Facts', 'join_facts', 'join_neighbours', 'other_facts', 'facts_of_table',
-           'split_lists', 'facts_of_lists', 'read_class_folders']
+           'drop_repeated_rows', 'table_name', 'refuse_rows', 'locate_images', 'join_images', 'column_names',
+           'path_column', 'check_named', 'NoColumn', 'override_columns', 'override_notes', 'named_roles', 'Labels',
+           'LabelColumns', 'label_columns', 'read_labels', 'TableRows', 'read_roles', 'rows_of_table', 'rows_of_frame',
+           'label_frame', 'table_splits', 'label_tables', 'is_csv', 'read_label_table', 'read_csv', 'Facts',
+           'join_facts', 'join_neighbours', 'other_facts', 'facts_of_table', 'split_lists', 'facts_of_lists',
+           'read_class_folders']
 
 # %% ../../nbs/api/12_data.readers.ipynb #f7be6ebe
 import os
@@ -34,7 +34,7 @@ from .folders import place_of, placed_files, rows_of_folders, wrapping_folders
 from .image_index import ImageIndex, image_key, is_common_name
 from .labels import FINDING_SEPARATOR, as_findings, choice_text, finding_columns
 from .labels import findings_of_texts, label_of_columns, merge_spellings, one_finding, plain_label
-from ..store.listing import is_image, list_files, open_zips, relative_path, zip_names
+from ..store.listing import is_image, list_files, open_zips, path_in_folder, relative_path, zip_names
 
 # %% ../../nbs/api/12_data.readers.ipynb #67cbe1a0
 class ReadResult(NamedTuple):
@@ -131,17 +131,6 @@ def refuse_rows(
         f'{file}: {count} of {len(is_bad)} with {problem}, first at row {line}; complete or remove them'
     )
 
-# %% ../../nbs/api/12_data.readers.ipynb #4f525a1b
-def path_in_table(
-    file:str|Path, # A csv table
-    path:str, # As it stands in the table
-)->str:
-    "`path` from the folder of `file`; a backslash is one of Windows' unless a file has such a name"
-    folder = os.path.dirname(file)
-    full_path = os.path.join(folder, path)
-    if '\\' not in path or os.path.exists(full_path): return full_path
-    return os.path.join(folder, path.replace('\\', '/'))
-
 # %% ../../nbs/api/12_data.readers.ipynb #44a5a8a4
 MAX_NEARBY = 500_000 # files that are looked through for images that are not where a table says
 
@@ -153,7 +142,7 @@ def locate_images(
 )->tuple: # Path of each image or `None`; notes on images that are there twice, or in no row
     "Find the images that a table names; an `InputError` if a name fits several images that differ"
     if images is not None: return _look_up(names, file, list_files(images), is_here=True)
-    direct = [path_in_table(file, name) for name in names]
+    direct = [path_in_folder(os.path.dirname(file), name) for name in names]
     is_there = [os.path.isfile(path) for path in direct]
     if all(is_there): return direct, []
     folder = os.path.dirname(file) or '.'

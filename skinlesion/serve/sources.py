@@ -11,6 +11,7 @@ __all__ = ['MAX_ENTRY_BYTES', 'TABLES', 'ONE_SOURCE', 'SourceImage', 'image_stam
            'listed_names', 'image_sources']
 
 # %% ../../nbs/api/50_serve.sources.ipynb #c3011bfe
+import codecs
 import csv
 import glob
 import io
@@ -25,10 +26,10 @@ from typing import Any, BinaryIO, NamedTuple, TextIO
 import numpy as np
 from PIL import Image
 
-from ..core import CASE_COLUMNS, SPLIT_NAMES, InputError, printable, truncated_list
+from ..core import CASE_COLUMNS, SPLIT_NAMES, InputError, csv_form, printable, truncated_list
 from ..data.column_names import find_column
 from ..image import check_file, decoder_reason, image_of_array
-from ..store.listing import is_image, walk_files
+from ..store.listing import is_image, path_in_folder, walk_files
 
 # %% ../../nbs/api/50_serve.sources.ipynb #9f4a5cf4
 class SourceImage(NamedTuple):
@@ -151,13 +152,14 @@ def zip_images(
     for entry in entries:
         if not is_image(entry.filename): continue
         name = printable(entry.filename)
-        parts = PurePosixPath(entry.filename.replace('\\', '/')).parts
+        slashed = entry.filename.replace('\\', '/') # some programs of Windows write zips with it
+        parts = PurePosixPath(slashed).parts
         if '..' in parts:
             yield SourceImage(name, name, error='its path in the zip has `..` in it; zip the images again')
             continue
         if any(part.startswith(('.', '__MACOSX')) for part in parts): continue # hidden
         read = partial(read_entry, archive, entry)
-        facts = folder_facts(entry.filename, classes)
+        facts = folder_facts(slashed, classes)
         yield SourceImage(name, read, **facts, stamp=f'{entry.file_size} {entry.CRC:08x}')
 
 # %% ../../nbs/api/50_serve.sources.ipynb #7f52730f
@@ -165,9 +167,9 @@ def open_rows(
     file:TextIO, # Of text, from `open`
 )->csv.DictReader:
     "The rows of a csv table, whatever of comma, semicolon, tab and bar is between its columns"
-    header = file.readline()
-    file.seek(0)
-    return csv.DictReader(file, delimiter=max(',;\t|', key=header.count), skipinitialspace=True)
+    delimiter,n_before = csv_form(file.readline())
+    if not n_before: file.seek(0)
+    return csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
 
 def table_columns(
     table:str|Path, # A csv table
@@ -175,8 +177,11 @@ def table_columns(
     "Which columns of `table` are taken; an `InputError` if none names the images"
     try:
         with open(table, newline='', encoding='utf-8-sig') as file: names = open_rows(file).fieldnames or []
-    except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f'{table}: not a csv table in UTF-8 that can be read ({e})') from None
+    except UnicodeDecodeError as e:
+        raise InputError(f'{table}: not a csv table in UTF-8 ({e}); save it as UTF-8') from None
+    except (OSError, csv.Error) as e:
+        raise InputError(f'{table}: not a csv table that can be read ({e})') from None
+    if not names: raise InputError(f'{table}: an empty table, without names of columns')
     columns = {role: find_column(names, role) for role in CASE_COLUMNS}
     if columns['path'] is None:
         own_names = ', '.join(names)
@@ -203,7 +208,8 @@ def table_images(
                 yield SourceImage(printable(path), path, facts['label'], facts['group'], split, error)
         except (UnicodeDecodeError, csv.Error) as e:
             where = f'{table}: after line {rows.line_num}'
-            raise InputError(f'{where}, it is not a csv table in UTF-8 that can be read ({e})') from None
+            problem = f'it is not a csv table in UTF-8 that can be read ({e}); save it as UTF-8'
+            raise InputError(f'{where}, {problem}') from None
 
 class ImageFinder:
     "Paths of images by their names in a table"
@@ -220,17 +226,19 @@ class ImageFinder:
         "The path of the image `name`"
         if not name: return name, 'no name of an image'
         if '://' in name: return name, ''
-        if str(self.folder).startswith('s3://'): return f'{self.folder}/{name}', ''
-        path = os.path.join(self.folder, name)
+        slashed = name.replace('\\', '/') # as a table that was written on Windows means it
+        if str(self.folder).startswith('s3://'): return f'{self.folder}/{slashed}', ''
+        path = path_in_folder(self.folder, name)
         error = ''
         try: check_file(path, name)
         except InputError as e: error = str(e).removeprefix(f'{name}: ')
         if not error: return path, ''
         if error not in ('no such file', 'a folder, not an image'): return name, error # it is there
         if self.by_stem is None: self.by_stem = self.list_images()
-        paths = self.by_stem.get(_stem(name), [])
+        paths = self.by_stem.get(_stem(name)) or self.by_stem.get(_stem(slashed), [])
         if len(paths) == 1: return paths[0], ''
-        if not paths and os.path.isfile(name): return name, '' # from the current folder
+        here = path_in_folder('', name)
+        if not paths and os.path.isfile(here): return here, '' # from the current folder
         if paths:
             error = f'fits {len(paths)} files: {truncated_list(paths)}; name one by its folder and its ending'
         elif self.unlisted: error = f'{error}; {truncated_list(self.unlisted)}'
@@ -277,8 +285,9 @@ def source_images(
         is_empty = False
         yield image
     if is_empty:
-        is_there = os.path.exists(path)
-        reason = 'no images; their names end like .jpg, .png or .dcm' if is_there else 'no file fits the pattern'
+        if is_file and ending in TABLES: reason = 'a table without rows'
+        elif os.path.exists(path): reason = 'no images; their names end like .jpg, .png or .dcm'
+        else: reason = 'no file fits the pattern'
         raise InputError(f'{printable(source)}: {reason}')
 
 def is_pattern(
@@ -318,9 +327,15 @@ def listed_names(
     file:BinaryIO, # Binary, such as `sys.stdin.buffer`
 )->list: # Of paths
     "The paths in a list, with a NUL between them, as `find -print0` writes, or one on each line"
-    content = file.read()
+    content = file.read().removeprefix(codecs.BOM_UTF8)
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)): # PowerShell writes it
+        content = os.fsencode(content.decode('utf-16', 'replace'))
     separator = b'\0' if b'\0' in content else b'\n'
-    return [os.fsdecode(name.rstrip(b'\r')) for name in content.split(separator) if name.strip()]
+    names = [name.rstrip(b'\r') for name in content.split(separator) if name.strip()]
+    n_letters = sum(len(name) == 1 for name in names)
+    if separator == b'\0' and n_letters > len(names)/2: # UTF-16 without its mark
+        raise InputError('-: the list on standard input is not in UTF-8; write it in UTF-8')
+    return [os.fsdecode(name) for name in names]
 
 def image_sources(
     # An image, as for `as_image`, a source of `source_images`, `-` for a list on stdin; or several:
