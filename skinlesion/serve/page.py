@@ -75,7 +75,8 @@ class VisitorFiles:
     )->str: # Its path in the folder, which nobody can guess
         "Save an upload"
         plain = re.sub(r'[^\w. ()-]', '_', name.replace('\\', '/').rpartition('/')[2]).lstrip('.')
-        key = f'uploads/{uuid.uuid4().hex}/{plain[-80:] or "image"}'
+        end = plain.encode()[-80:].decode(errors='ignore') # file systems count bytes
+        key = f'uploads/{uuid.uuid4().hex}/{end or "image"}'
         path = self.folder/key
         path.parent.mkdir(parents=True)
         with open(path, 'wb') as copy: shutil.copyfileobj(file, copy)
