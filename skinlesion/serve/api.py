@@ -16,6 +16,7 @@ from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, FastAPI, Query
 from fastapi.exceptions import RequestValidationError
@@ -241,7 +242,7 @@ def openapi_route(
     request:Request, # From anybody with a key
 )->dict:
     "The OpenAPI schema"
-    schema = openapi() | dict(servers=[{'url': request.scope.get('root_path') or '/'}])
+    schema = openapi() | dict(servers=[{'url': quote(request.scope.get('root_path') or '/')}])
     if request.app.state.service.keys is None: return schema
     paths = {}
     for path, operations in schema['paths'].items():

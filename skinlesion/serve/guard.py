@@ -6,7 +6,7 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PAGE_ROUTE', 'PROBES', 'UPLOAD_ROUTE', 'API_ROUTES', 'PAGE_HEADERS', 'MIN_FILE_BYTES', 'Service',
-           'check_root_path', 'below_prefix', 'path_below', 'no_such_route', 'page_problem', 'is_host',
+           'check_root_path', 'sent_prefix', 'below_prefix', 'path_below', 'no_such_route', 'page_problem', 'is_host',
            'check_page_address', 'sent_key', 'host_name', 'check_origin', 'is_cross_site', 'NamedOrigins', 'kept_bytes',
            'drop_frames', 'Guard']
 
@@ -17,7 +17,7 @@ from contextlib import nullcontext, suppress
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -119,32 +119,40 @@ class Service:
             n_quiet = 0 if self.n_active else n_quiet+1
 
 # %% ../../nbs/api/57_serve.guard.ipynb #274cc17a
-_ROOT_PATH = r'(/[\w.~%-]+)+'
+_ROOT_PATH = r'(/[^/?#]+)+' # unescaped
+_UNESCAPED = '/%@:!$*+=' # in addresses, next to letters, digits and `_.-~`; HTML and headers mean nothing by them
 
 def check_root_path(
-    root_path:str, # As given
+    root_path:str, # As given, escaped or not
 )->str: # Without a slash at its end
     "`root_path` if it is a path; an `InputError` if not"
     root_path = root_path.rstrip('/')
-    if root_path and not re.fullmatch(_ROOT_PATH, root_path):
+    if root_path and not re.fullmatch(_ROOT_PATH, unquote(root_path)):
         raise InputError(f'the root path is {root_path!r}; give a path such as /models/skin')
     return root_path
 
+def sent_prefix(
+    headers:Headers, # Of a request
+)->str: # '' if there is none
+    "The path in `X-Forwarded-Prefix`; an `InputError` if it is no path"
+    value = headers.get('x-forwarded-prefix', '').split(',')[0].strip()
+    return check_root_path(value.encode('latin-1').decode(errors='replace')) # it may be UTF-8
+
 def below_prefix(
     scope:dict, # Of ASGI; it stays as it is
-    root_path:str='', # Where there is no `X-Forwarded-Prefix`
-)->dict: # `root_path` is the prefix, with which `path` begins
+    prefix:str, # From `sent_prefix` or `check_root_path`
+)->dict: # `root_path` is the prefix, with which `path` begins, both unescaped
     "`scope` as the application sees it behind a proxy"
-    headers = Headers(scope=scope)
-    prefix = headers.get('x-forwarded-prefix', '').split(',')[0].strip().rstrip('/')
-    if not re.fullmatch(_ROOT_PATH, prefix): prefix = root_path
     if not prefix: return scope
+    headers = Headers(scope=scope)
+    root_path = unquote(prefix)
     path = scope['path']
-    is_below = path == prefix or path.startswith(f'{prefix}/')
-    if not is_below: path = prefix + path
+    is_below = path == root_path or path.startswith(f'{root_path}/')
+    if not is_below: path = root_path + path
     host = headers.get('x-forwarded-host', headers.get('host', '')).split(',')[0].strip()
-    changed = dict(scope, path=path, raw_path=path.encode(), root_path=prefix, headers=list(scope['headers']))
-    MutableHeaders(scope=changed)['x-forwarded-host'] = f'{host}{prefix}'
+    raw_path = quote(path).encode()
+    changed = dict(scope, path=path, raw_path=raw_path, root_path=root_path, headers=list(scope['headers']))
+    MutableHeaders(scope=changed)['x-forwarded-host'] = f'{host}{quote(prefix, safe=_UNESCAPED)}'
     return changed
 
 def path_below(
@@ -284,12 +292,24 @@ class Guard:
     ):
         self.app = app
         self.service = service
+        self.is_prefix_ignored = False # of any request so far
 
     async def __call__(self, scope, receive, send):
         if scope['type'] == 'lifespan': return await self.app(scope, receive, send)
         if scope['type'] == 'websocket': return await send(dict(type='websocket.close')) # no route has any
-        scope = below_prefix(scope, self.service.root_path)
+        scope = below_prefix(scope, self.prefix(scope) or self.service.root_path)
         await _Exchange(self.service, scope, receive, send).run(self.app)
+
+    def prefix(self,
+        scope:dict, # Of ASGI
+    )->str: # '' if there is none, or none that can be used, which is logged once
+        "The path that the proxy sent"
+        try: return sent_prefix(Headers(scope=scope))
+        except InputError as e:
+            is_new = not self.is_prefix_ignored
+            self.is_prefix_ignored = True
+            if self.service.log and is_new: self.service.log.warning('prefix ignored', reason=str(e)[:200])
+            return ''
 
 class _Exchange:
     "One request and its response"
@@ -459,7 +479,7 @@ class _Exchange:
     def to_slash(self):
         "The application that sends a browser from the path of the proxy to that path with a slash"
         query = self.scope.get('query_string', b'').decode('latin-1')
-        address = self.scope['path'].rpartition('/')[2] + '/' + (query and f'?{query}')
+        address = quote(self.scope['path'].rpartition('/')[2]) + '/' + (query and f'?{query}')
         return RedirectResponse(address, 307)
 
     def _too_large(self):
