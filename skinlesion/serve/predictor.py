@@ -28,7 +28,7 @@ from ..postprocess import (evidence, exceeded_thresholds, ood_score, ood_score_t
                                     prediction_sets, probabilities, referral_reason)
 from .answer import OOD_SCORE_THRESHOLD, Answer, Answers, Failure
 from .bundle import bundle_folder, load_reference, open_bundle
-from .sources import as_image, image_sources, is_one_image, source_name
+from .sources import as_image, image_sources, is_one_image, reason_of, source_name
 
 # %% ../../nbs/api/51_serve.predictor.ipynb #f38cf0f3
 class PreparedImage(NamedTuple):
@@ -203,7 +203,8 @@ class Predictor:
             answer.source = item.source
             if not heat_maps: continue
             try: answer.heat_map = self.heat_map(item.source, answer)
-            except InputError as e: warn_caller(f'no heat map of {e}') # predicted from a reduced image
+            # predicted from a reduced image, or no longer there
+            except (InputError, ConnectionError) as e: warn_caller(f'no heat map of {e}')
         remaining = iter(answers)
         results = []
         for item in prepared:
@@ -224,7 +225,12 @@ class Predictor:
         heat_maps:bool=False, # Draw the heat map of each
     )->Iterator: # Of `Answer` or `Failure`, in the order of `sources`
         "Answers as they are made; an image that cannot be read is a `Failure` among them"
-        for batch in batches(read_ahead(self.prepare, arriving(sources), ahead=2*bs), bs):
+        def prepare_any(source):
+            try: return self.prepare(source)
+            except ConnectionError as e: # an image in S3 that a table names
+                return PreparedImage(source, None, reason_of(e, source_name(source)), 0, '')
+
+        for batch in batches(read_ahead(prepare_any, arriving(sources), ahead=2*bs), bs):
             yield from self.answer_prepared(batch, heat_maps)
 
     def answers(self,

@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.sources.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_ENTRY_BYTES', 'TABLES', 'ONE_SOURCE', 'SourceImage', 'image_stamp', 'as_image', 'tensor_values', 'local_file',
-           'source_name', 'folder_facts', 'folder_images', 'read_entry', 'zip_images', 'open_rows', 'table_columns',
-           'table_images', 'ImageFinder', 'source_images', 'is_pattern', 'listed_sources', 'is_one_image',
-           'listed_names', 'image_sources']
+           'brought_file', 'reason_of', 'source_name', 'folder_facts', 'folder_images', 'read_entry', 'zip_images',
+           'open_rows', 'table_columns', 'table_images', 'ImageFinder', 'source_images', 'is_pattern', 'listed_sources',
+           'is_one_image', 'listed_names', 'image_sources']
 
 # %% ../../nbs/api/50_serve.sources.ipynb #c3011bfe
 import codecs
@@ -88,6 +88,21 @@ def local_file(
     if not source.startswith('s3://'): return source
     from skinlesion.store.s3 import local_copy # here, for it takes a while to import
     return local_copy(source)
+
+def brought_file(
+    source:str, # Path or `s3://` address
+)->tuple: # As `local_file`, and ''; or `source`, and the reason
+    "The path of `source` on this computer, or why it cannot be had from S3"
+    try: return local_file(source), ''
+    except (InputError, ConnectionError, RuntimeError) as e: # the last of what nobody expects of S3
+        return source, reason_of(e, source)
+
+def reason_of(
+    error:Exception, # Whose message may begin with `name`
+    name:str, # Of an image or a source
+)->str:
+    "What `error` says of `name`, without naming it"
+    return str(error).removeprefix(f'reading {name}: ').removeprefix(f'{name}: ')
 
 def source_name(
     source:object, # As for `as_image`
@@ -267,10 +282,11 @@ def source_images(
     source:str|Path, # Path, pattern or `s3://` address
     classes:Iterable=(), # Of the model, for `folder_facts`
     images:str|Path|None=None, # As for `table_images`
+    path:str|Path|None=None, # Where `source` was brought, if it is in S3
 )->Iterator: # Of `SourceImage`
     "The images of one source; an `InputError` if it is a folder, zip, table or pattern without any"
     source = str(source)
-    path = str(local_file(source))
+    path = str(path or local_file(source))
     ending = os.path.splitext(path)[1].lower()
     is_file = os.path.isfile(path)
     folder_in_s3 = source.rpartition('/')[0] if path != source else None # of a table that was brought here
@@ -319,9 +335,10 @@ def is_one_image(
     if not isinstance(listed, list) or len(listed) != 1 or listed[0] is not sources: return False
     if not isinstance(sources, (str, os.PathLike)): return True
     if str(sources) == '-': return False
-    path = str(local_file(str(sources)))
+    path,error = brought_file(str(sources))
+    if error: return True
     if os.path.isfile(path): return os.path.splitext(path)[1].lower() not in ('.zip', *TABLES)
-    return not os.path.isdir(path) and not is_pattern(path)
+    return not os.path.isdir(path) and not is_pattern(str(path))
 
 def listed_names(
     file:BinaryIO, # Binary, such as `sys.stdin.buffer`
@@ -342,7 +359,7 @@ def image_sources(
     # a list, an array of several images, a table with a column `path`
     sources:object,
 )->Iterator: # What `as_image` takes
-    "The images of `sources`, in their order; of several, one that has no images is a `SourceImage` with an error"
+    "The images of `sources`; what cannot be had is a `SourceImage` with an error, and of several what has no images"
     listed = listed_sources(sources)
     is_alone = isinstance(listed, list) and len(listed) == 1
     for source in listed:
@@ -352,9 +369,12 @@ def image_sources(
             if not names: raise InputError('-: the list on standard input is empty')
             yield from image_sources(names)
         elif is_path:
-            try: yield from source_images(source)
+            name = source_name(source)
+            path,error = brought_file(str(source))
+            try:
+                if error: yield SourceImage(name, source, error=error)
+                else: yield from source_images(source, path=path)
             except InputError as e:
                 if is_alone: raise
-                name = source_name(source)
-                yield SourceImage(name, source, error=str(e).removeprefix(f'{name}: '))
+                yield SourceImage(name, source, error=reason_of(e, name))
         else: yield source
