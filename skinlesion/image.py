@@ -11,6 +11,7 @@ __all__ = ['RESIZE_MODES', 'INTERPOLATIONS', 'MIN_SIDE', 'MAX_PIXELS', 'InputSpe
            'from_square', 'prepare', 'unfit_map']
 
 # %% ../nbs/api/01_image.ipynb #ba742fb0
+import io
 import os
 import stat
 import struct
@@ -25,6 +26,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageOps
 
+from .bombs import JPEG_START, TIFF_STARTS, check_info, refuse_bombs, tiff_pages
 from .core import (IMAGE_SUFFIXES, InputError, SetupError, in_memory, need, pixels_for_visitors,
                              unread_format)
 
@@ -157,6 +159,7 @@ def raw_image(
         except Exception as e:
             raise InputError(f'{name}: broken or truncated image ({decoder_reason(e)})') from None
     else: img = _decode(source, name, side)
+    check_info(img.info, name)
     # an orientation that cannot be read is taken as upright
     try:
         for layer in (img, img.info.get('lower_bytes')):
@@ -208,15 +211,13 @@ def is_deep(
     "Whether pixels have more than 8 bits: integers of 16 or 32 bits (`I;16`, `I`, `RGB;16`) or floats (`F`)"
     return mode == 'F' or mode.startswith('I') or mode.endswith(';16')
 
-_JPEG_START = b'\xff\xd8\xff'
-
 def has_deep_header(
     source:str|Path|BinaryIO|Image.Image, # Path or binary file object
 )->bool: # False for what cannot be read
     "Whether the header of `source` says that its pixels have more than 8 bits"
     source = in_memory(source)
     try:
-        if _first_bytes(source).startswith(_JPEG_START): return False # the header of a photograph takes a while
+        if _first_bytes(source).startswith(JPEG_START): return False # the header of a photograph takes a while
         with open_header(source) as img: return is_deep(full_mode(img))
     except Exception: return False # decoding it says what is wrong
 
@@ -277,7 +278,7 @@ def _decode(source, name, side=None):
         answer = unread_format(name)
         if answer: raise InputError(f'{name}: {answer}') from None
         advice = ''
-        if _first_bytes(source)[:4] in _TIFF_MARKS:
+        if _first_bytes(source)[:4] in TIFF_STARTS:
             advice = (', but a TIFF, broken or of another kind than 8 or 16 bits '
                       'or floating point of 32 bits; save it anew')
         elif Path(name).suffix and not name.lower().endswith(IMAGE_SUFFIXES):
@@ -291,7 +292,6 @@ def _decode(source, name, side=None):
         raise InputError(f'{name}: broken or truncated image ({decoder_reason(e)})') from None
 
 _PLANES = 284 # tag of TIFF: whether the colours of a pixel are together (1) or apart (2)
-_TIFF_MARKS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 
 # %% ../nbs/api/01_image.ipynb #6190dda5
 _OTHER_ORDER = {'B': 'L', 'L': 'B', 'N': 'B' if sys.byteorder == 'little' else 'L'}
@@ -319,8 +319,12 @@ _HEIF_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'hevx', b'mif1', b
 def open_header(
     source:str|Path|BinaryIO|Image.Image, # Path or binary file object
 )->Image.Image: # Not decoded yet; its size, mode and tags are known
-    "Open `source`; raises what Pillow raises, and a `SetupError` where a package of an extra is missing"
+    "Open `source`; raises what Pillow and `refuse_bombs` raise, and a `SetupError` where an extra is missing"
     source = in_memory(source)
+    if hasattr(source, 'read'):
+        try: source.seek(0)
+        except (AttributeError, io.UnsupportedOperation): source = io.BytesIO(source.read()) # of a pipe
+    refuse_bombs(source, _name(source))
     try: return Image.open(source)
     except Image.DecompressionBombError: # which the decoders themselves do not raise
         start = _first_bytes(source)
@@ -371,7 +375,7 @@ def _levels(img, side):
         is_same = img.mode == first_mode and has_proportions
         if is_same and min(img.size) >= side: levels.append((img.width*img.height, offset))
 
-    for page in range(img.n_frames):
+    for page in range(len(tiff_pages(img.fp, 'image'))): # of thousands, the first hundred
         img.seek(page)
         is_marked = img.tag_v2.get(_REDUCED, 0) & 1 or _TILE_WIDTH in img.tag_v2
         if page == 0 or is_marked: add(img._frame_pos[page])

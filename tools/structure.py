@@ -21,7 +21,7 @@ PACKAGE = ROOT/'skinlesion'
 # From the ground up: a module imports from its own layer and from those before it. The longest name that fits a module counts.
 LAYERS = (
     ('core',),
-    ('dicom', 'image', 'postprocess', 'shipped', 'templates', 'score_names'),
+    ('bombs', 'dicom', 'image', 'postprocess', 'shipped', 'templates', 'score_names'),
     ('store', 'synth', 'domains'),
     ('data',),
     ('models',),

@@ -20,12 +20,12 @@ from io import BytesIO
 from itertools import repeat
 from pathlib import Path
 
-from PIL import Image
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..core import InputError
+from ..image import open_header
 from .limits import Limits
 from .problems import Refusal, in_time
 from .uploads import Uploads
@@ -274,7 +274,7 @@ def unusable_reason(
     kind = None
     with suppress(Exception): # of Pillow's decoders, on a broken header
         file = BytesIO(content) if isinstance(content, bytes) else content
-        with Image.open(file) as img: kind = img.format
+        with open_header(file) as img: kind = img.format
     if kind is None or kind in FORMATS: return ''
     accepted = [name for name in FORMATS if name != 'HEIF' or find_spec('pillow_heif')]
     if find_spec('pydicom'): accepted.append('DICOM')
