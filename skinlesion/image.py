@@ -499,7 +499,7 @@ def _scale_to_8bit(img, name, value_range=None):
                 f'{name}: values from {lowest:g} to {highest:g}, '
                 f'but {kind} pixels are expected between 0 and {of_type[1]:g}'
             )
-            advice = 'give the range of the whole set as value_range=(lowest, highest)'
+            advice = 'give the range of the whole set: --value-range LOW,HIGH, or in Python value_range=(LOW, HIGH)'
             raise InputError(f'{problem}; {advice}', for_visitors=f'{problem}; convert the image to 8 bits')
     low,high = value_range
     is_short = values.dtype.kind == 'u' and values.dtype.itemsize == 2

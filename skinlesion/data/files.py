@@ -27,7 +27,9 @@ def read_table(
 )->pd.DataFrame: # A row per line; missing values of other columns are NaN
     "The table in `file`, whatever of comma, semicolon, tab and bar is between its columns"
     try:
-        with open(file, encoding='utf-8-sig') as f: delimiter,n_before = csv_form(f.readline(1<<16))
+        with open(file, encoding='utf-8-sig') as f: line = f.readline(1<<16)
+        if line.startswith('{'): raise InputError(f'{file}: JSON, and no csv table; let what wrote it write .csv')
+        delimiter,n_before = csv_form(line)
         how = dict(
             encoding='utf-8-sig',
             sep=delimiter,
