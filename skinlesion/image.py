@@ -350,7 +350,7 @@ def _first_bytes(source):
     return start
 
 # %% ../nbs/api/01_image.ipynb #d8cb2485
-_REDUCED, _SUB_IFDS, _TILE_WIDTH = 254, 330, 322 # tags of TIFF
+_REDUCED, _DESCRIPTION, _SUB_IFDS, _TILE_WIDTH = 254, 270, 330, 322 # tags of TIFF
 
 def _reduce_resolution(img, side):
     "Let `img` be decoded at its lowest resolution that has `side` pixels a side"
@@ -367,6 +367,7 @@ def _levels(img, side):
     first_mode = img.mode
     ratio = img.height/img.width
     sub_levels = img.tag_v2.get(_SUB_IFDS, ())
+    is_aperio = str(img.tag_v2.get(_DESCRIPTION, '')).startswith('Aperio')
     levels = []
 
     def add(offset):
@@ -377,8 +378,8 @@ def _levels(img, side):
 
     for page in range(len(tiff_pages(img.fp, 'image'))): # of thousands, the first hundred
         img.seek(page)
-        is_marked = img.tag_v2.get(_REDUCED, 0) & 1 or _TILE_WIDTH in img.tag_v2
-        if page == 0 or is_marked: add(img._frame_pos[page])
+        is_level = img.tag_v2.get(_REDUCED, 0) & 1 or is_aperio and _TILE_WIDTH in img.tag_v2
+        if page == 0 or is_level: add(img._frame_pos[page])
     for offset in sub_levels:
         _seek_offset(img, offset)
         add(offset)
