@@ -162,6 +162,7 @@ async def _step(request, steps):
 def page_router(
     visitor_files:VisitorFiles, # Where uploads are
     steps:Mapping[int, Callable], # Number of a step -> async function of request, values and event
+    preview:Callable, # Async function of request and path: a JPEG to show in place of the file, `None` to show the file
 )->APIRouter:
     "The routes that the scripts of the page ask, and a `Refusal` for all others of Gradio's"
     router = APIRouter(include_in_schema=False)
@@ -173,10 +174,13 @@ def page_router(
     def progress(): return Response('data: {"msg": "done"}\n\n', media_type='text/event-stream')
 
     @router.get(_PAGE_FILE + '{key:path}')
-    def file(key:str):
+    async def file(request:Request, key:str):
         # a name says nothing of what a browser would make of a file
         headers = {'Content-Security-Policy': "sandbox; default-src 'none'", 'Cache-Control': 'no-store'}
-        return FileResponse(visitor_files.path(key), headers=headers)
+        path = visitor_files.path(key)
+        jpeg = await preview(request, path)
+        if jpeg is not None: return Response(jpeg, media_type='image/jpeg', headers=headers)
+        return FileResponse(path, headers=headers)
 
     @router.post(PAGE_PREDICTION)
     async def step(request:Request): return await _step(request, steps)
