@@ -732,7 +732,7 @@ def predict(
         from skinlesion.serve.batch import check_answers_file, write_answers
         check_answers_file(out)
     predictor = Predictor(bundle, value_range=_two_numbers('--value-range', value_range))
-    sources:Iterable = image_sources(images)
+    sources:Iterable = image_sources(images, predictor.classes)
     n_sources = 0 # not known before the end, where each is printed
     if out or strict:
         sources = list(sources)
@@ -740,7 +740,9 @@ def predict(
     if strict: check_images(predictor, sources)
     answers = predictor.stream(sources, heat_maps=bool(heat_maps))
     if heat_maps: answers = save_heat_maps(answers, heat_maps)
-    if out: answers = write_answers(with_progress(answers, 'predicting', n_sources), out, predictor.classes)
+    if out:
+        answers = with_progress(answers, 'predicting', n_sources)
+        answers = write_answers(answers, out, predictor.classes, sources)
     n_failed = 0
     for answer in answers:
         is_failure = isinstance(answer, Failure)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, count
+from itertools import chain, count, repeat
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,7 @@ def write_answers(
     answers:Iterable, # Of `Answer` and `Failure`
     out:str|Path, # File to write, with an ending of `ANSWER_FILES`
     classes:list, # Of the model
+    images:Iterable|None=None, # The `SourceImage` of each of `answers`, whose label, group and split a table gets
 )->Iterator: # The same answers
     "Write each of `answers` to `out` as it passes; the file is there when the last did"
     is_json = Path(out).suffix.lower() == '.jsonl'
@@ -111,9 +112,9 @@ def write_answers(
     with replacing(out) as tmp, open(tmp, 'w', **how) as file:
         table = csv_writer(file, columns)
         if not is_json: table.writeheader()
-        for answer in answers:
+        for answer,image in zip(answers, images or repeat(None)):
             if is_json: file.write(json.dumps(answer.to_dict()) + '\n')
-            else: table.writerow(answer_row(answer))
+            else: table.writerow(answer_row(answer, image))
             yield answer
 
 # %% ../../nbs/api/53_serve.batch.ipynb #25697c46

@@ -358,6 +358,7 @@ def image_sources(
     # An image, as for `as_image`, a source of `source_images`, `-` for a list on stdin; or several:
     # a list, an array of several images, a table with a column `path`
     sources:object,
+    classes:Iterable=(), # As for `source_images`
 )->Iterator: # What `as_image` takes
     "The images of `sources`; what cannot be had is a `SourceImage` with an error, and of several what has no images"
     listed = listed_sources(sources)
@@ -367,13 +368,13 @@ def image_sources(
         if is_path and str(source) == '-':
             names = listed_names(sys.stdin.buffer)
             if not names: raise InputError('-: the list on standard input is empty')
-            yield from image_sources(names)
+            yield from image_sources(names, classes)
         elif is_path:
             name = source_name(source)
             path,error = brought_file(str(source))
             try:
                 if error: yield SourceImage(name, source, error=error)
-                else: yield from source_images(source, path=path)
+                else: yield from source_images(source, classes, path=path)
             except InputError as e:
                 if is_alone: raise
                 yield SourceImage(name, source, error=reason_of(e, name))
