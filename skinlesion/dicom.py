@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image, ImageCms
 
+from .bombs import LimitedReads, bomb_error, refuse_bombs
 from .core import (MISSING_WORDS, NO_ID_WORDS, InputError, SetupError, in_memory, missing_package, need,
                              pixels_for_visitors)
 
@@ -104,6 +105,34 @@ _PIXEL_TAGS = ('PixelData', 'FloatPixelData', 'DoubleFloatPixelData') # one fram
 _TAGS = [*_FACT_TAGS, *_LAYOUT_TAGS, *_VALUE_TAGS, *_RANGE_TAGS, *_COLOUR_TAGS, *_PIXEL_TAGS]
 _DEFLATED = b'1.2.840.10008.1.2.1.99'
 
+MAX_ITEMS = 1_000 # of a sequence that is used
+_ITEM = b'\xfe\xff\0\xe0'
+_LARGE_TAGS = (*_COLOUR_TAGS, *_PIXEL_TAGS) # which stay bytes
+
+def refuse_dicom_bombs(
+    dataset:Any, # Of pydicom, read and not yet converted
+    name:str, # What messages call its file
+)->None:
+    "An `InputError` for elements that would take minutes to convert"
+    from pydicom.datadict import keyword_for_tag
+    for tag in dataset.keys():
+        element = dataset.get_item(tag)
+        value = element.value
+        if not isinstance(value, bytes): continue # a sequence that was read with the file
+        keyword = keyword_for_tag(tag)
+        if keyword not in _LARGE_TAGS:
+            n_items = value.count(_ITEM) + value.count(b'\xff\xfe\xe0\0')
+            most_bytes = 2**20 if keyword.endswith('Sequence') else 2**16
+            if len(value) > most_bytes or n_items > MAX_ITEMS:
+                raise bomb_error(name, f'{keyword} of {len(value):,} bytes in a DICOM file')
+        elif value.startswith(_ITEM): # compressed pixels
+            position = n_items = 0
+            while value[position:position+4] == _ITEM:
+                position += 8 + int.from_bytes(value[position+4:position+8], 'little')
+                n_items += 1
+                if n_items > 10*MAX_ITEMS + position//512:
+                    raise bomb_error(name, f'more than {n_items:,} pieces of pixels in a DICOM file')
+
 def _read_dataset(source, name, header_only=False):
     "The elements `_TAGS` of the file `source`; an `InputError` that calls it `name` if it is no DICOM file"
     if find_spec('pydicom') is None:
@@ -125,7 +154,10 @@ def _read_dataset(source, name, header_only=False):
                 raise InputError(
                     f'{name}: a deflated DICOM file, which is not read; save it without compression'
                 )
-            return pydicom.dcmread(file, specific_tags=_TAGS, stop_before_pixels=header_only)
+            pieces = LimitedReads(file, name)
+            dataset = pydicom.dcmread(pieces, specific_tags=_TAGS, stop_before_pixels=header_only)
+            refuse_dicom_bombs(dataset, name)
+            return dataset
         finally:
             if is_path: file.close()
             else: file.seek(0)
@@ -308,10 +340,11 @@ _PLUGINS = { # transfer syntax -> the decoder of pydicom that is used; uncompres
     '1.2.840.10008.1.2.4.203': 'pylibjpeg',
 }
 
-def _check_jp2(pixel_data):
-    "Raise a `ValueError` for JPEG 2000 with a box of length 0, at which pydicom 3 stays for ever"
+def _check_frames(pixel_data, name):
+    "Refuse a JPEG as elsewhere, and JPEG 2000 with a box of length 0, at which pydicom 3 stays for ever"
     from pydicom.encaps import generate_frames
     for frame in generate_frames(pixel_data, number_of_frames=1):
+        refuse_bombs(io.BytesIO(frame), name)
         offset = 12
         is_jp2 = frame.startswith(b'\0\0\0\x0cjP  ')
         while is_jp2 and offset < len(frame) and frame[offset+4:offset+8] != b'jp2c':
@@ -341,7 +374,7 @@ def _decode_pixels(dataset, name):
             f"{name}: stored as {syntax.name}, which needs: pip install 'skinlesion[dicom]'",
             for_visitors=f'{name}: stored as {syntax.name}, which this service does not read',
         )
-    if '.4.9' in syntax or '.4.20' in syntax: _check_jp2(dataset.PixelData)
+    if '.4.' in syntax: _check_frames(dataset.PixelData, name)
     values,described = decoder.as_array(dataset, decoding_plugin=plugin)
     colours = described['photometric_interpretation']
     if colours not in (*_GREY, 'RGB', 'PALETTE COLOR'):
