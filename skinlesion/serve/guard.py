@@ -7,8 +7,8 @@ Docs: https://skinlesion.github.io/skinlesion/api/serve.guard.html.md"""
 # %% auto #0
 __all__ = ['PREDICTIONS', 'PAGE_ROUTE', 'PROBES', 'UPLOAD_ROUTE', 'API_ROUTES', 'PAGE_HEADERS', 'MIN_FILE_BYTES', 'Service',
            'check_root_path', 'sent_prefix', 'below_prefix', 'path_below', 'no_such_route', 'page_problem', 'is_host',
-           'check_page_address', 'sent_key', 'host_name', 'check_origin', 'is_cross_site', 'NamedOrigins', 'kept_bytes',
-           'drop_frames', 'Guard']
+           'check_page_address', 'sent_key', 'host_name', 'check_origin', 'is_cross_site', 'NamedOrigins',
+           'upload_bytes', 'drop_frames', 'Guard']
 
 # %% ../../nbs/api/57_serve.guard.ipynb #6eb83b8b
 import asyncio, base64, binascii, os, re, time
@@ -260,7 +260,7 @@ class NamedOrigins(CORSMiddleware):
 # %% ../../nbs/api/57_serve.guard.ipynb #548fcf91
 MIN_FILE_BYTES = 2**16 # that the smallest file counts for
 
-def kept_bytes(
+def upload_bytes(
     folder:Path, # Of uploads
 )->int:
     "What the files in `folder` count for"
@@ -467,10 +467,10 @@ class _Exchange:
         "Count what an upload to the page will take until it is removed; a `Refusal` if there is no room"
         service = self.service
         if service.page_folder is None: return
-        n_kept = await service.in_time(asyncio.to_thread(kept_bytes, service.page_folder), self.deadline)
+        n_stored = await service.in_time(asyncio.to_thread(upload_bytes, service.page_folder), self.deadline)
         length = self.headers.get('content-length', '')
         n_expected = int(length) if length.isdecimal() else service.limits.bytes
-        if n_kept + service.expected_bytes + n_expected > service.limits.page_bytes:
+        if n_stored + service.expected_bytes + n_expected > service.limits.page_bytes:
             detail = 'the page keeps no more uploads now; they are removed after some minutes, try again then'
             raise Refusal('page-full', detail, retry_after=60)
         self.n_expected = n_expected

@@ -167,6 +167,7 @@ class MicroBatches:
             self.n_working += 1
             if awaited: await self._answer(awaited)
             self.n_working -= 1
+            del first, batch, awaited # whose images would stay until the next one comes
 
     async def _answer(self, batch):
         began = time.monotonic()
