@@ -56,6 +56,7 @@ class MicroBatches:
         "Begin to answer, in the event loop that runs"
         self.loop = asyncio.get_running_loop()
         self.queue = asyncio.Queue()
+        self.taking = asyncio.Lock() # so that one batch is filled at a time
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix='predict')
         self.tasks = [asyncio.create_task(self._run()) for _ in range(self.threads)]
 
@@ -155,19 +156,23 @@ class MicroBatches:
 
     async def _run(self):
         while True:
-            first = await self.queue.get()
-            end = time.monotonic()+self.max_wait
-            while self.depth < self.max_batch-1 and time.monotonic() < end: await asyncio.sleep(0.001)
-            n_free = self.threads-self.n_working
-            part = math.ceil((1+self.depth)/n_free) # few images are divided among the threads that are free
-            batch = [first]
-            n_images = min(part, self.max_batch)
-            while len(batch) < n_images and not self.queue.empty(): batch.append(self.queue.get_nowait())
-            awaited = [waiting for waiting in batch if not waiting.future.done()]
-            self.n_working += 1
-            if awaited: await self._answer(awaited)
+            async with self.taking:
+                batch = await self._take()
+                self.n_working += 1
+            if batch: await self._answer(batch)
             self.n_working -= 1
-            del first, batch, awaited # whose images would stay until the next one comes
+            del batch # whose images would stay until the next one comes
+
+    async def _take(self):
+        "What is next in the queue, up to a batch, without what nobody waits for any longer"
+        batch = [await self.queue.get()]
+        end = time.monotonic()+self.max_wait
+        while self.depth < self.max_batch-1 and time.monotonic() < end: await asyncio.sleep(0.001)
+        n_free = self.threads-self.n_working
+        part = math.ceil((1+self.depth)/n_free) # few images are divided among the threads that are free
+        n_images = self.max_batch if self.max_wait else min(part, self.max_batch)
+        while len(batch) < n_images and not self.queue.empty(): batch.append(self.queue.get_nowait())
+        return [waiting for waiting in batch if not waiting.future.done()]
 
     async def _answer(self, batch):
         began = time.monotonic()
