@@ -232,8 +232,10 @@ def check_origin(
     origin:str, # That is named in `cors`
 )->None:
     "An `InputError` if no browser sends `origin`"
-    parts = urlsplit(origin)
-    if origin == '*' or parts.scheme and parts.hostname and origin == f'{parts.scheme}://{parts.netloc}'.lower(): return
+    if origin == '*': return
+    with suppress(ValueError): # no address
+        parts = urlsplit(origin)
+        if parts.scheme and parts.hostname and origin == f'{parts.scheme}://{parts.netloc}'.lower(): return
     raise InputError(f'{origin!r} is no origin; give one as browsers send it, such as https://ward.example.org')
 
 def is_cross_site(

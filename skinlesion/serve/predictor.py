@@ -227,7 +227,7 @@ class Predictor:
         "Answers as they are made; an image that cannot be read is a `Failure` among them"
         def prepare_any(source):
             try: return self.prepare(source)
-            except ConnectionError as e: # an image in S3 that a table names
+            except (ConnectionError, RuntimeError) as e: # of an image in S3 that a table names
                 return PreparedImage(source, None, reason_of(e, source_name(source)), 0, '')
 
         for batch in batches(read_ahead(prepare_any, arriving(sources), ahead=2*bs), bs):

@@ -10,7 +10,7 @@ __all__ = ['RAW_TYPES', 'JSON_TYPES', 'LINES_TYPES', 'ACCEPTED_TYPES', 'FORMATS'
            'checked', 'answers_body', 'answers_response']
 
 # %% ../../nbs/api/57_serve.requests.ipynb #7c0257cb
-import asyncio, base64, binascii, json, logging, secrets
+import asyncio, base64, binascii, json, logging, re, secrets
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -47,10 +47,15 @@ def content_type(
 def asks_lines(
     request:Request, # To read
 )->bool:
-    "Whether the answers are to be JSON lines, as its `Accept` says, or else like the body"
-    accepted = {part.split(';')[0].strip().lower() for part in request.headers.get('accept', '').split(',')}
-    if accepted & {*LINES_TYPES}: return True
-    return content_type(request) in LINES_TYPES and not accepted & {*JSON_TYPES}
+    "Whether the answers are to be JSON lines: like the body, unless `Accept` has only the other of the two"
+    accepted = set()
+    for part in request.headers.get('accept', '').lower().split(','):
+        kind,*parameters = [word.strip() for word in part.split(';')]
+        if not any(re.fullmatch(r'q=0(\.0*)?', parameter) for parameter in parameters): accepted.add(kind)
+    is_any = bool(accepted & {'*/*', 'application/*'})
+    takes_lines = is_any or bool(accepted & {*LINES_TYPES})
+    takes_json = is_any or bool(accepted & {*JSON_TYPES})
+    return takes_lines if takes_lines != takes_json else content_type(request) in LINES_TYPES
 
 async def request_images(
     request:Request, # Its body is limited by `Guard`

@@ -98,7 +98,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg:str)->None:
         "Refuse what is no HTTP, or too much of it, and close the connection"
-        detail = f'the request is no HTTP, or its head has more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers'
+        detail = (
+            f'the request is no HTTP, or its head has more than {MAX_HEAD_BYTES} bytes or {MAX_HEADERS} headers, '
+            f'or more than {MAX_PIPELINED} requests wait for an answer'
+        )
         body = json.dumps(Refusal('bad-request', detail).body('')).encode()
         head = f'content-type: {PROBLEM_TYPE}\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n'
         self.transport.write(STATUS_LINE[400] + head.encode() + body)

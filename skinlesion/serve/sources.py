@@ -182,8 +182,10 @@ def open_rows(
     file:TextIO, # Of text, from `open`
 )->csv.DictReader:
     "The rows of a csv table, whatever of comma, semicolon, tab and bar is between its columns"
-    delimiter,n_before = csv_form(file.readline())
-    if not n_before: file.seek(0)
+    start = 0
+    while (line := file.readline()).isspace(): start = file.tell()
+    delimiter,n_before = csv_form(line)
+    if not n_before: file.seek(start)
     return csv.DictReader(file, delimiter=delimiter, skipinitialspace=True)
 
 def table_columns(
@@ -349,8 +351,9 @@ def listed_names(
         content = os.fsencode(content.decode('utf-16', 'replace'))
     separator = b'\0' if b'\0' in content else b'\n'
     names = [name.rstrip(b'\r') for name in content.split(separator) if name.strip()]
-    n_letters = sum(len(name) == 1 for name in names)
-    if separator == b'\0' and n_letters > len(names)/2: # UTF-16 without its mark
+    parts = content.split(b'\0')
+    is_letters = sum(len(part) == 1 for part in parts) > sum(len(part) > 1 for part in parts)
+    if is_letters and {*parts} & {b'\n', b'\r', b'.', b'/', b'\\'} and separator == b'\0': # UTF-16 without its mark
         raise InputError('-: the list on standard input is not in UTF-8; write it in UTF-8')
     return [os.fsdecode(name) for name in names]
 
