@@ -6,9 +6,9 @@ Docs: https://skinlesion.github.io/skinlesion/api/bombs.html.md"""
 
 # %% auto #0
 __all__ = ['MAX_PARTS', 'SMALL_PART', 'MAX_PAGES', 'MAX_TAGS', 'MAX_VALUES', 'JPEG_START', 'MAX_SCANS', 'PNG_START', 'MAX_READS',
-           'TIFF_STARTS', 'bomb_error', 'TiffDirectories', 'tiff_pages', 'check_exif', 'check_info', 'allowed_scans',
-           'count_scans', 'check_jpeg', 'read_at', 'check_png', 'check_gif', 'check_avif', 'LimitedReads',
-           'check_reads', 'refuse_bombs']
+           'TIFF_STARTS', 'bomb_error', 'read_at', 'TiffDirectories', 'tiff_pages', 'count_pages', 'check_exif',
+           'check_info', 'allowed_scans', 'count_scans', 'check_jpeg', 'check_png', 'check_gif', 'check_avif',
+           'LimitedReads', 'check_reads', 'refuse_bombs']
 
 # %% ../nbs/api/01_bombs.ipynb #bomb0002
 import io
@@ -33,9 +33,18 @@ def bomb_error(
     "The error for a file that would keep a decoder busy"
     return InputError(f'{name}: {what}, as no camera and no program writes it; save the image anew')
 
+def read_at(
+    file:BinaryIO, # To read from
+    position:int, # Of the first byte
+    n_bytes:int=-1, # To read; -1 for all
+)->bytes:
+    "The bytes of `file` at `position`"
+    file.seek(position)
+    return file.read(n_bytes)
+
 # %% ../nbs/api/01_bombs.ipynb #bomb0007
 MAX_PAGES = 100 # of a TIFF that are looked at, with what they point to
-MAX_TAGS = 200_000 # of all of these
+MAX_TAGS = 20_000 # of all of these; one of an unknown type, which decoders leave out, is a tenth
 MAX_VALUES = 300_000 # of all tags of a small file: a curve for each colour of 16 bits has 196,608
 _BYTES_OF_TYPE = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 _BLOCK_TYPES = (1, 2, 6, 7) # whose values stay together, as text or bytes
@@ -50,7 +59,8 @@ class TiffDirectories:
         self.file = file
         self.name = name
         self.n_bytes = file.seek(0, os.SEEK_END)
-        self.n_tags = self.n_tag_bytes = self.n_values = 0
+        self.n_tags = 0.0
+        self.n_tag_bytes = self.n_values = 0
         file.seek(0)
         head = file.read(16).ljust(16, b'\0')
         order = '<' if head[:2] == b'II' else '>'
@@ -68,13 +78,13 @@ class TiffDirectories:
         head = self.file.read(self.count.size)
         if len(head) < self.count.size: return 0, []
         n_tags, = self.count.unpack(head)
-        self.n_tags += n_tags
-        if self.n_tags > MAX_TAGS: raise bomb_error(self.name, f'more than {MAX_TAGS:,} tags')
-        entries = self.file.read(n_tags*self.tag.size)
+        entries = self.file.read(min(n_tags*self.tag.size, self.n_bytes))
         after = self.file.read(self.offset.size)
         pointers = []
         n_whole = len(entries)//self.tag.size
         for tag,kind,count,value in self.tag.iter_unpack(entries[:n_whole*self.tag.size]):
+            self.n_tags += 1 if kind in _BYTES_OF_TYPE else 0.1
+            if self.n_tags > MAX_TAGS: raise bomb_error(self.name, f'more than {MAX_TAGS:,} tags')
             size = _BYTES_OF_TYPE.get(kind, 0)*count
             if size > self.offset.size and not self.count_values(kind, count, size, *self.offset.unpack(value)):
                 continue
@@ -134,6 +144,21 @@ def tiff_pages(
             known.add(position)
             waiting += directories.read(position)[1]
     return pages
+
+def count_pages(
+    file:BinaryIO, # A TIFF
+)->int: # At most 10,000
+    "How many pages a TIFF has, whatever their tags are"
+    directories = TiffDirectories(file, 'image')
+    known = set()
+    position = directories.first
+    while 0 < position < directories.n_bytes and position not in known and len(known) < 100*MAX_PAGES:
+        known.add(position)
+        head = read_at(file, position, 8).ljust(8, b'\0')
+        position += directories.count.size + directories.count.unpack_from(head)[0]*directories.tag.size
+        link = read_at(file, min(position, directories.n_bytes), 8).ljust(8, b'\0')
+        position, = directories.offset.unpack_from(link)
+    return len(known)
 
 def check_exif(
     content:bytes, # EXIF, with or without its first six bytes
@@ -224,15 +249,6 @@ def check_jpeg(
     if count_scans(read_at(file, 0), position, limit) > limit:
         raise bomb_error(name, f'a JPEG of {width} x {height} pixels in more than {limit} scans')
 
-def read_at(
-    file:BinaryIO, # To read from
-    position:int, # Of the first byte
-    n_bytes:int=-1, # To read; -1 for all
-)->bytes:
-    "The bytes of `file` at `position`"
-    file.seek(position)
-    return file.read(n_bytes)
-
 # %% ../nbs/api/01_bombs.ipynb #bomb0011
 PNG_START = b'\x89PNG\r\n\x1a\n'
 
@@ -299,13 +315,15 @@ def check_avif(
 MAX_READS = 100_000 # of a header
 
 class LimitedReads:
-    "A file that raises an `InputError` when it is read in more than `MAX_READS` pieces"
+    "A file that raises an `InputError` when it is read in more than `at_most` pieces"
     def __init__(self,
         file:BinaryIO, # To be read
         name:str, # What messages call it
+        at_most:int=MAX_READS, # Pieces
     ):
         self.file = file
         self.name = name
+        self.at_most = at_most
         self.n_reads = 0
 
     def __getattr__(self, attribute): return getattr(self.file, attribute)
@@ -313,7 +331,7 @@ class LimitedReads:
     def count(self)->None:
         "Count a piece"
         self.n_reads += 1
-        if self.n_reads > MAX_READS: raise bomb_error(self.name, f'a header in more than {MAX_READS:,} pieces')
+        if self.n_reads > self.at_most: raise bomb_error(self.name, f'a header in more than {self.at_most:,} pieces')
 
     def read(self,
         n_bytes:int=-1, # -1 for all

@@ -106,6 +106,7 @@ _TAGS = [*_FACT_TAGS, *_LAYOUT_TAGS, *_VALUE_TAGS, *_RANGE_TAGS, *_COLOUR_TAGS, 
 _DEFLATED = b'1.2.840.10008.1.2.1.99'
 
 MAX_ITEMS = 1_000 # of a sequence that is used
+MAX_PIECES = 250_000 # that a file is read in
 _ITEM = b'\xfe\xff\0\xe0'
 _LARGE_TAGS = (*_COLOUR_TAGS, *_PIXEL_TAGS) # which stay bytes
 
@@ -122,7 +123,7 @@ def refuse_dicom_bombs(
         keyword = keyword_for_tag(tag)
         if keyword not in _LARGE_TAGS:
             n_items = value.count(_ITEM) + value.count(b'\xff\xfe\xe0\0')
-            most_bytes = 2**20 if keyword.endswith('Sequence') else 2**16
+            most_bytes = 2**22 if keyword.endswith('Sequence') else 2**16
             if len(value) > most_bytes or n_items > MAX_ITEMS:
                 raise bomb_error(name, f'{keyword} of {len(value):,} bytes in a DICOM file')
         elif value.startswith(_ITEM): # compressed pixels
@@ -154,7 +155,7 @@ def _read_dataset(source, name, header_only=False):
                 raise InputError(
                     f'{name}: a deflated DICOM file, which is not read; save it without compression'
                 )
-            pieces = LimitedReads(file, name)
+            pieces = LimitedReads(file, name, MAX_PIECES)
             dataset = pydicom.dcmread(pieces, specific_tags=_TAGS, stop_before_pixels=header_only)
             refuse_dicom_bombs(dataset, name)
             return dataset

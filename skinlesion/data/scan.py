@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from ..bombs import tiff_pages
+from ..bombs import count_pages
 from .cases import Cases
 from ..dicom import PATIENT_FACTS, dicom_facts, is_dicom, patient_group
 from ..core import (DELIVERY_ERRORS, InputError, NamedBytes, Progress, arriving, plural, printable,
@@ -79,7 +79,7 @@ def header_facts(
     if tables.get(0): quantisation = sum(tables[0])/len(tables[0])
     orientation = _value_or(lambda: int(img.getexif().get(0x0112, 1)), 1)
     is_tiff = img.format == 'TIFF' # of which Pillow would read thousands of pages again and again
-    frames = _value_or(lambda: len(tiff_pages(img.fp, 'image')) if is_tiff else img.n_frames, 1)
+    frames = _value_or(lambda: count_pages(img.fp) if is_tiff else img.n_frames, 1)
     return dict(
         format=img.format,
         mode=mode,
