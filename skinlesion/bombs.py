@@ -86,8 +86,9 @@ class TiffDirectories:
             self.n_tags += 1 if kind in _BYTES_OF_TYPE else 0.1
             if self.n_tags > MAX_TAGS: raise bomb_error(self.name, f'more than {MAX_TAGS:,} tags')
             size = _BYTES_OF_TYPE.get(kind, 0)*count
-            if size > self.offset.size and not self.count_values(kind, count, size, *self.offset.unpack(value)):
-                continue
+            if size > self.offset.size:
+                start, = self.offset.unpack(value)
+                if not self.count_values(kind, count, size, start): continue
             if tag in _POINTERS: pointers += self.pointers(kind, count, value)
         next_page = self.offset.unpack(after)[0] if len(after) == self.offset.size else 0
         return next_page, pointers
@@ -239,7 +240,9 @@ def check_jpeg(
         length = max(2, head[2]*256 + head[3])
         if code == _EXIF and head[4:] == b'Exif\0\0': exif.append((position+10, length-8))
         position += 2+length
-    else: raise bomb_error(name, f'more than {MAX_PARTS:,} segments of a JPEG, or much filling, before its image')
+    else:
+        what = f'more than {MAX_PARTS:,} segments of a JPEG, or much filling, before its image'
+        raise bomb_error(name, what)
     if len(exif) > 1: # which are joined
         check_exif(b''.join(read_at(file, start, length) for start,length in exif), name)
     is_one_scan = frame[1:2] in (b'\xc0', b'\xc1') and frame[9] == head[4] # which has all the colours
@@ -331,7 +334,8 @@ class LimitedReads:
     def count(self)->None:
         "Count a piece"
         self.n_reads += 1
-        if self.n_reads > self.at_most: raise bomb_error(self.name, f'a header in more than {self.at_most:,} pieces')
+        if self.n_reads > self.at_most:
+            raise bomb_error(self.name, f'a header in more than {self.at_most:,} pieces')
 
     def read(self,
         n_bytes:int=-1, # -1 for all

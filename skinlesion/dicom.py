@@ -365,10 +365,10 @@ def _decode_pixels(dataset, name):
     if syntax.endswith('.4.51') and dataset.BitsStored > 8: # of which Pillow reads 8 bits only
         plugin = 'pylibjpeg'
         if plugin not in decoder.available_plugins:
+            stored = f'{name}: stored as JPEG extended with {dataset.BitsStored} bits, which'
             raise InputError(
-                f'{name}: stored as JPEG extended with {dataset.BitsStored} bits, '
-                'which only a decoder under the GPL reads: pip install pylibjpeg pylibjpeg-libjpeg',
-                for_visitors=f'{name}: stored as JPEG extended with {dataset.BitsStored} bits, which this service does not read',
+                f'{stored} only a decoder under the GPL reads: pip install pylibjpeg pylibjpeg-libjpeg',
+                for_visitors=f'{stored} this service does not read',
             )
     if plugin and plugin not in decoder.available_plugins:
         raise SetupError(

@@ -53,12 +53,13 @@ _EXAMPLE_IMAGE = (
 )
 _BYTES = {'schema': {'type': 'string', 'format': 'binary', 'minLength': 1}}
 _ADDRESS = {'type': 'string', 'pattern': '^s3://'}
+_BASE64 = {'type': 'string', 'format': 'byte'}
 _IMAGES_JSON = {
     'schema': {
         'type': 'object',
         'properties': {
-            'image': {'type': 'string', 'format': 'byte', 'description': 'An image in base64', 'minLength': 1},
-            'images': {'type': 'array', 'items': {'type': 'string', 'format': 'byte'}, 'minItems': 1, 'contains': {'minLength': 1}},
+            'image': {**_BASE64, 'description': 'An image in base64', 'minLength': 1},
+            'images': {'type': 'array', 'items': _BASE64, 'minItems': 1, 'contains': {'minLength': 1}},
             's3': {
                 'description': 'The `s3` of what /v1/upload gave; a list for many',
                 'anyOf': [_ADDRESS, {'type': 'array', 'items': _ADDRESS, 'minItems': 1}],
@@ -71,6 +72,10 @@ _IMAGES_JSON = {
         'many': {'value': {'images': [_EXAMPLE_IMAGE, _EXAMPLE_IMAGE]}},
     },
 }
+_LINES = {
+    'schema': {'type': 'string', 'minLength': 1},
+    'example': f'{{"image": "{_EXAMPLE_IMAGE}"}}\n',
+}
 _FORM_SCHEMA = {'type': 'object', 'properties': {'image': _BYTES['schema']}, 'required': ['image']}
 _BODY = {'requestBody': {'required': True, 'content': {
     'image/jpeg': _BYTES,
@@ -80,7 +85,7 @@ _BODY = {'requestBody': {'required': True, 'content': {
     'application/x-image': _BYTES,
     'multipart/form-data': {'schema': _FORM_SCHEMA},
     'application/json': _IMAGES_JSON,
-    'application/x-ndjson': {'schema': {'type': 'string', 'minLength': 1}, 'example': f'{{"image": "{_EXAMPLE_IMAGE}"}}\n'},
+    'application/x-ndjson': _LINES,
 }}}
 _ANSWERS = {'description': 'An answer for each image, in their order', 'content': {
     'application/json': {'schema': {'$ref': '#/components/schemas/Answers'}},

@@ -235,7 +235,9 @@ class Journal:
         for column in CASE_COLUMNS:
             value = without_nul(printable(getattr(image, column)))
             if value == row[column]: continue
-            if column == 'path': difference = f'is {row["path"]}, and the source has {value or "no more images"} there'
+            if column == 'path':
+                there = value or 'no more images'
+                difference = f'is {row["path"]}, and the source has {there} there'
             else: difference = f'has the {column} {row[column]!r}, and the source {value!r}'
             message = f'{self.folder}: row {number} {difference}: its images have changed'
             raise InputError(f'{message}. Remove the folder to begin anew')
@@ -313,7 +315,8 @@ class Scored:
     __repr__ = __str__
 
 # whose versions an answer rests on, with those that read some formats
-ANSWER_PACKAGES = ('skinlesion', 'numpy', 'pillow', 'onnxruntime', 'pillow-heif', 'pydicom', 'python-gdcm', 'pylibjpeg-openjpeg')
+_DECODERS = ('pillow-heif', 'pydicom', 'python-gdcm', 'pylibjpeg-openjpeg')
+ANSWER_PACKAGES = ('skinlesion', 'numpy', 'pillow', 'onnxruntime', *_DECODERS)
 
 class Scoring:
     "What is scored, how, and into which table; an `InputError` where that cannot be done"

@@ -110,7 +110,8 @@ _SAY_REFUSALS = """<script>(() => {
   }
 })()</script>"""
 
-# a browser does not take a DICOM file for an image, and Gradio refuses what is dropped; so it is put into the other field
+# a browser takes no DICOM file for an image, and Gradio refuses what is dropped;
+# so it is put into the other field
 _TAKE_DROPPED_DICOM = """<script>
 document.addEventListener('drop', event => {
   const input = document.querySelector('input[type=file][accept*=dcm]')

@@ -351,7 +351,8 @@ class _Exchange:
         is_head = scope['method'] == 'HEAD' and self.route in API_ROUTES
         method = 'GET' if is_head else scope['method']
         headers = scope['headers']
-        if self.route == 'page': headers = [(name, value) for name, value in headers if name.decode('latin-1') in PAGE_HEADERS]
+        if self.route == 'page':
+            headers = [pair for pair in headers if pair[0].decode('latin-1') in PAGE_HEADERS]
         self.inner_scope = dict(scope, method=method, headers=headers, state=(scope.get('state') or {}) | state)
 
     async def run(self, app):

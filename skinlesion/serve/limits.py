@@ -25,7 +25,9 @@ class Limits:
     bytes:int = 32*2**20 # Of the body of a request
     images:int = 32 # In a request
     seconds:float = 30. # From the first byte of a request to its answer
-    rate:int = 0 # Images a minute by key, or by address where there are no keys; 0: any number; uploads and previews are counted apart
+    # Images a minute by key, or by address where there are no keys; 0: any number; uploads and previews are
+    # counted apart
+    rate:int = 0
     queue:int = 128 # Images that wait, of all requests
     held_bytes:int = 512*2**20 # Of the bodies of all requests that are not answered yet
     page_bytes:int = 2**30 # Of all uploads to the page, until they are removed

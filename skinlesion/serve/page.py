@@ -110,8 +110,13 @@ _PAGE_FILE = '/gradio_api/file='
 PAGE_POSTS = (PAGE_PREDICTION, PAGE_UPLOAD)
 MAX_STEP_BYTES = 2**20 # of what a step is told
 # what the scripts of Gradio load, on their way and after a break
-_PAGE_GETS = r'/|/(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json)|/(static|assets)(/[\w-][\w.-]{0,99}){1,5}|' \
-             r'/gradio_api/(upload_progress|app_id|startup-events)|/gradio_api/file=.{1,1000}'
+_PAGE_GETS = '|'.join([
+    '/',
+    r'/(config|theme\.css|favicon\.ico|robots\.txt|manifest\.json)',
+    r'/(static|assets)(/[\w-][\w.-]{0,99}){1,5}',
+    '/gradio_api/(upload_progress|app_id|startup-events)',
+    '/gradio_api/file=.{1,1000}',
+])
 
 def is_page_route(
     method:str, # Of a request
@@ -148,7 +153,8 @@ async def _step(request, steps):
     body = b''
     async for part in request.stream():
         body += part
-        if len(body) > MAX_STEP_BYTES: raise Refusal('too-large', f'a step of the page has at most {MAX_STEP_BYTES} bytes')
+        if len(body) > MAX_STEP_BYTES:
+            raise Refusal('too-large', f'a step of the page has at most {MAX_STEP_BYTES} bytes')
     try: asked = json.loads(body)
     except (ValueError, RecursionError): asked = None
     if not isinstance(asked, dict): raise Refusal('bad-request', 'the body is no JSON object')
@@ -162,7 +168,8 @@ async def _step(request, steps):
 def page_router(
     visitor_files:VisitorFiles, # Where uploads are
     steps:Mapping[int, Callable], # Number of a step -> async function of request, values and event
-    preview:Callable, # Async function of request and path: a JPEG to show in place of the file, `None` to show the file
+    # Async function of request and path: a JPEG to show in place of the file, `None` to show the file
+    preview:Callable,
 )->APIRouter:
     "The routes that the scripts of the page ask, and a `Refusal` for all others of Gradio's"
     router = APIRouter(include_in_schema=False)

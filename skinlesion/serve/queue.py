@@ -30,7 +30,9 @@ class DaemonThreads(Executor):
     ):
         self.n = n
         self.calls:SimpleQueue = SimpleQueue() # of future, function and arguments; `None` ends a thread
-        for number in range(n): threading.Thread(target=self.work, name=f'{name}_{number}', daemon=True).start()
+        for number in range(n):
+            thread = threading.Thread(target=self.work, name=f'{name}_{number}', daemon=True)
+            thread.start()
 
     def submit(self,
         function:Callable, # To be called
@@ -222,7 +224,8 @@ class MicroBatches:
             seconds_per_image = seconds/(len(batch)*self.threads)
             self.seconds_per_image = 0.8*self.seconds_per_image + 0.2*seconds_per_image
             if self.observe: self.observe([began-waiting.since for waiting in batch], seconds)
-        except Exception as e: answers = [e]*len(batch) # so that nobody waits in vain, and the next batch comes
+        except Exception as e: # so that nobody waits in vain, and the next batch comes
+            answers = [e]*len(batch)
         for waiting, answer in zip(batch, answers):
             if waiting.future.done(): continue # too late
             if isinstance(answer, Exception): waiting.future.set_exception(answer)
@@ -232,7 +235,8 @@ class MicroBatches:
         "An answer or an exception for each; an image at which `predict` fails spoils no other's answer"
         try:
             answers = self.predict(images)
-            if len(answers) != len(images): raise RuntimeError(f'{len(answers)} answers for {len(images)} images')
+            if len(answers) != len(images):
+                raise RuntimeError(f'{len(answers)} answers for {len(images)} images')
             return answers
         except Exception as e: # whatever it is, it belongs to whoever sent the image
             if len(images) == 1: return [e]

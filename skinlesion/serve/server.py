@@ -59,7 +59,7 @@ def address_of(
 MAX_HEAD_BYTES = 2**16 # of a request, and of what is around the parts of its body
 MAX_HEADERS = 200
 MAX_PIPELINED = 64 # requests that wait for the answer to one before
-_BODY_SHARE = 8 # bytes around each byte of a body that are as good as part of it, for who sends it in small pieces
+_BYTES_AROUND = 8 # each byte of a body, that count as part of it: it may come in very small pieces
 
 class BoundedProtocol(HttpToolsProtocol):
     "uvicorn's protocol, with bounds for what is kept of a connection"
@@ -88,7 +88,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_body(self, body:bytes)->None:
         "A part of the body"
-        self.n_spare = min(MAX_HEAD_BYTES, self.n_spare + (1+_BODY_SHARE)*len(body))
+        self.n_spare = min(MAX_HEAD_BYTES, self.n_spare + (1+_BYTES_AROUND)*len(body))
         super().on_body(body)
 
     def on_response_complete(self)->None:

@@ -352,8 +352,9 @@ def listed_names(
     separator = b'\0' if b'\0' in content else b'\n'
     names = [name.rstrip(b'\r') for name in content.split(separator) if name.strip()]
     parts = content.split(b'\0')
-    is_letters = sum(len(part) == 1 for part in parts) > sum(len(part) > 1 for part in parts)
-    if is_letters and {*parts} & {b'\n', b'\r', b'.', b'/', b'\\'} and separator == b'\0': # UTF-16 without its mark
+    are_letters = sum(len(part) == 1 for part in parts) > sum(len(part) > 1 for part in parts)
+    has_signs = not {b'\n', b'\r', b'.', b'/', b'\\'}.isdisjoint(parts)
+    if separator == b'\0' and are_letters and has_signs: # UTF-16 without its mark
         raise InputError('-: the list on standard input is not in UTF-8; write it in UTF-8')
     return [os.fsdecode(name) for name in names]
 
